@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalogue.h
+ *		Look-ups in the catalogue of IAM operations.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_CATALOGUE_H
+#define IAMWATCH_CATALOGUE_H
+
+#include "event.h"
+
+/* What is to be watched of an operation; strings end with a null byte. */
+typedef struct Operation
+{
+	const char *category;
+	const char *technique;
+	int			sensitivity;
+	bool		watched;		/* effect and category make it an IAM operation */
+} Operation;
+
+/* Loaded, and unchanged since?  If not, look-ups are not allowed. */
+extern bool catalogue_is_ready(void);
+
+/* Load it from iamwatch.operations if need be; uses SPI, as the owner. */
+extern void catalogue_load(void);
+
+/*
+ * The IAM operation that (service, operation) is, or NULL if it is none that
+ * is watched.  An exact row beats a suffix row, the longest suffix wins, a
+ * named service beats any service, a user's row beats the shipped one.
+ */
+extern const Operation *catalogue_find(Provider provider, Slice service, Slice operation);
+
+/* The relation changed: look-ups need a new load.  Safe in a callback. */
+extern void catalogue_forget(Oid relid);
+
+#endif							/* IAMWATCH_CATALOGUE_H */

@@ -1,0 +1,152 @@
+/*-------------------------------------------------------------------------
+ *
+ * event.c
+ *		From a document to a normalised event, and the SQL functions on it.
+ *
+ * The flow of one event: observe.c takes it from the trigger, event.c has it
+ * read by event_aws.c or event_gcp.c, known.c says whether it teaches
+ * anything, batch.c keeps it to the end of the statement, detect.c compares
+ * it with the baselines that learn.sql keeps and hands what is unusual to
+ * alerts.sql.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <arpa/inet.h>
+
+#include "access/htup_details.h"
+#include "compat.h"
+#include "field.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "objects.h"
+#include "utils/builtins.h"
+#include "utils/inet.h"
+#include "utils/typcache.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_parse);
+PG_FUNCTION_INFO_V1(iamwatch_unreadable);
+
+const char *const provider_names[] = {"aws", "gcp"};
+
+const char *const kind_names[KIND_COUNT] = {
+	"root", "user", "federated_user", "anonymous", "unknown", "role", "instance",
+	"service", "service_account", "workload", "account"
+};
+
+const char *
+event_read(Jsonb *document, EventDepth depth, Event *event)
+{
+	JsonbContainer *root = &document->root;
+	JsonbContainer *payload;
+
+	memset(event, 0, sizeof(*event));
+	if (!JB_ROOT_IS_OBJECT(document))
+		return "the document is not a JSON object";
+	payload = FIELD_OBJECT(root, "protoPayload");
+	if (payload != NULL)
+		return event_read_gcp(root, payload, depth, event);
+	return event_read_aws(root, depth, event);
+}
+
+/* A null result for what is no plain address: hosts, services, "private". */
+static Datum
+address_datum(Slice slice, bool *isnull)
+{
+	char		text[64];
+	inet	   *address;
+
+	*isnull = true;
+	if (slice.s == NULL || slice.len >= sizeof(text))
+		return (Datum) 0;
+	memcpy(text, slice.s, slice.len);
+	text[slice.len] = '\0';
+
+	address = palloc0(sizeof(inet));
+	if (inet_pton(AF_INET, text, ip_addr(address)) == 1)
+	{
+		ip_family(address) = PGSQL_AF_INET;
+		ip_bits(address) = 32;
+	}
+	else if (inet_pton(AF_INET6, text, ip_addr(address)) == 1)
+	{
+		ip_family(address) = PGSQL_AF_INET6;
+		ip_bits(address) = 128;
+	}
+	else
+		return (Datum) 0;
+	SET_INET_VARSIZE(address);
+	*isnull = false;
+	return InetPGetDatum(address);
+}
+
+static Datum
+slice_datum(Slice slice, bool *isnull)
+{
+	*isnull = slice.s == NULL;
+	return *isnull ? (Datum) 0 :
+		PointerGetDatum(cstring_to_text_with_len(slice.s, slice.len));
+}
+
+Datum
+event_to_datum(const Event *event)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(iamwatch_event_type(), -1);
+	Datum		values[16];
+	bool		nulls[16] = {false};
+	HeapTuple	tuple;
+	int			i = 0;
+
+	if (desc->natts != lengthof(values))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("type iamwatch.event has %d attributes, not %d",
+						desc->natts, (int) lengthof(values)),
+				 errhint("Run ALTER EXTENSION iamwatch UPDATE.")));
+
+	values[i++] = CStringGetTextDatum(provider_names[event->provider]);
+	values[i] = slice_datum(event->account, &nulls[i]), i++;
+	values[i] = slice_datum(event->event_id, &nulls[i]), i++;
+	values[i++] = TimestampTzGetDatum(event->time);
+	values[i] = slice_datum(event->identity, &nulls[i]), i++;
+	values[i++] = CStringGetTextDatum(kind_names[event->kind]);
+	values[i++] = BoolGetDatum(KIND_IS_USER(event->kind));
+	values[i] = slice_datum(event->service, &nulls[i]), i++;
+	values[i] = slice_datum(event->operation, &nulls[i]), i++;
+	values[i++] = BoolGetDatum(event->failed);
+	values[i] = slice_datum(event->error_code, &nulls[i]), i++;
+	values[i] = address_datum(event->source_ip, &nulls[i]), i++;
+	values[i] = slice_datum(event->user_agent, &nulls[i]), i++;
+	values[i] = slice_datum(event->region, &nulls[i]), i++;
+	values[i] = slice_datum(event->instance_id, &nulls[i]), i++;
+	values[i] = slice_datum(event->target, &nulls[i]), i++;
+
+	tuple = heap_form_tuple(desc, values, nulls);
+	ReleaseTupleDesc(desc);
+	return HeapTupleGetDatum(tuple);
+}
+
+/* parse(jsonb) RETURNS iamwatch.event: null for what is not readable. */
+Datum
+iamwatch_parse(PG_FUNCTION_ARGS)
+{
+	Event		event;
+
+	if (event_read(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(event_to_datum(&event));
+}
+
+/* unreadable(jsonb) RETURNS text: the reason, null for what is readable. */
+Datum
+iamwatch_unreadable(PG_FUNCTION_ARGS)
+{
+	Event		event;
+	const char *reason = event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event);
+
+	if (reason == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(reason));
+}

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * field.h
+ *		Typed access to the fields of a jsonb object.
+ *
+ * A field that is absent, null, empty or of another type than asked for is
+ * missing (detection.md, Readable).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_FIELD_H
+#define IAMWATCH_FIELD_H
+
+#include "event.h"
+
+/* Both take a NULL object, so that paths can be chained. */
+extern Slice field_string(JsonbContainer *object, const char *key, int keylen);
+extern JsonbContainer *field_object(JsonbContainer *object, const char *key, int keylen);
+
+/* True if the field is a number other than zero; *text then says which. */
+extern bool field_nonzero(JsonbContainer *object, const char *key, int keylen, Slice *text);
+
+#define FIELD_STRING(object, key) field_string(object, "" key, sizeof(key) - 1)
+#define FIELD_OBJECT(object, key) field_object(object, "" key, sizeof(key) - 1)
+#define FIELD_NONZERO(object, key, text) field_nonzero(object, "" key, sizeof(key) - 1, text)
+
+/* Small things that both providers need on slices. */
+extern bool slice_starts(Slice slice, const char *prefix);
+extern bool slice_ends(Slice slice, const char *suffix);
+extern bool slice_contains(Slice slice, const char *part);
+extern Slice slice_after(Slice slice, int offset);
+extern Slice slice_join(int n, const Slice *parts);
+
+static inline Slice
+slice_or(Slice a, Slice b)
+{
+	return a.s != NULL ? a : b;
+}
+
+#endif							/* IAMWATCH_FIELD_H */

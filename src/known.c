@@ -1,0 +1,395 @@
+/*-------------------------------------------------------------------------
+ *
+ * known.c
+ *		What this backend remembers of the baselines, so that an event which
+ *		teaches nothing costs two look-ups in memory and no more.
+ *
+ * A fact, once true in the tables, stays true: days are only ever added, but
+ * for maintenance and triage, which tell every backend to forget.  So what is
+ * remembered may lag behind the tables, which costs time, but is never ahead
+ * of them: what a transaction remembers is forgotten when it, or the savepoint
+ * that it was in, rolls back.
+ *
+ * Facts of one kind lie in two generations.  When the young one is full the
+ * old one is dropped and the young one becomes the old one; a fact that is
+ * used moves to the young one.  So memory has a bound, and what is in use
+ * stays.
+ *
+ * This file must never read a table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xact.h"
+#include "catalogue.h"
+#include "common/hashfn.h"
+#include "known.h"
+#include "settings.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* The days known of an identity or behaviour: bit n stands for base + n. */
+typedef struct KnownDays
+{
+	Fingerprint key;
+	int32		base;
+	uint32		status;
+	uint64		days;
+} KnownDays;
+
+#define SH_PREFIX days
+#define SH_ELEMENT_TYPE KnownDays
+#define SH_KEY_TYPE Fingerprint
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
+#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+typedef struct KnownAccount
+{
+	Fingerprint key;
+	TimestampTz first;
+	int32		newest;
+	uint32		status;
+} KnownAccount;
+
+#define SH_PREFIX accounts
+#define SH_ELEMENT_TYPE KnownAccount
+#define SH_KEY_TYPE Fingerprint
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
+#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+#define DAYS_IN_WORD 64
+#define FIRST_SIZE 64
+
+/* An eighth of the memory is for accounts, of which there are few. */
+#define DAYS_SHARE(bytes) ((bytes) / 8 * 7)
+#define ACCOUNTS_SHARE(bytes) ((bytes) / 8)
+
+static int	known_memory = 16 * 1024;	/* kB */
+
+static MemoryContext known_context = NULL;
+static days_hash *young = NULL;
+static days_hash *old = NULL;
+static accounts_hash *accounts = NULL;
+static bool forget_pending = false;
+
+static uint64 seed_a = 0;
+static uint64 seed_b = 0;
+
+/* Nesting levels of the transaction in which something was remembered. */
+static bool *remembered_at = NULL;
+static int	remembered_levels = 0;
+
+/* Times up to here are not in the future; the clock only moves on. */
+static TimestampTz believed_until = PG_INT64_MIN;
+
+static Fingerprint
+fingerprint_add(Fingerprint f, Slice slice)
+{
+	f.a = hash_bytes_extended((const unsigned char *) slice.s, slice.len, f.a);
+	f.b = hash_bytes_extended((const unsigned char *) slice.s, slice.len, f.b);
+	return f;
+}
+
+Fingerprint
+fingerprint_account(const Event *event)
+{
+	if (seed_a == 0 && seed_b == 0)
+	{
+		if (!pg_strong_random(&seed_a, sizeof(seed_a)) ||
+			!pg_strong_random(&seed_b, sizeof(seed_b)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not generate random values")));
+	}
+	return fingerprint_add((Fingerprint) {seed_a + event->provider,
+										  seed_b + event->provider},
+						   event->account);
+}
+
+Fingerprint
+fingerprint_identity(Fingerprint account, const Event *event)
+{
+	return fingerprint_add(account, event->identity);
+}
+
+Fingerprint
+fingerprint_behaviour(Fingerprint identity, const Event *event)
+{
+	identity.a += 1 + event->failed;
+	return fingerprint_add(fingerprint_add(identity, event->service), event->operation);
+}
+
+/* What is known of an identity is known of it as one kind. */
+static Fingerprint
+with_kind(Fingerprint identity, IdentityKind kind)
+{
+	identity.b += 1 + kind;
+	return identity;
+}
+
+static void
+forget(void)
+{
+	forget_pending = false;
+	young = old = NULL;
+	accounts = NULL;
+	if (known_context != NULL)
+		MemoryContextReset(known_context);
+}
+
+static void
+make_ready(void)
+{
+	if (forget_pending)
+		forget();
+	if (known_context == NULL)
+		known_context = AllocSetContextCreate(TopMemoryContext,
+											  "iamwatch known baselines",
+											  ALLOCSET_DEFAULT_SIZES);
+	if (young == NULL)
+		young = days_create(known_context, FIRST_SIZE, NULL);
+	if (accounts == NULL)
+		accounts = accounts_create(known_context, FIRST_SIZE, NULL);
+}
+
+/* How many entries a table may hold so that its power of two fits in bytes. */
+static uint32
+entries_within(Size bytes, Size entry_size)
+{
+	Size		size = FIRST_SIZE;
+
+	while (size * 2 * entry_size <= bytes)
+		size *= 2;
+	return (uint32) (size - size / 4);
+}
+
+static KnownDays *
+insert_days(Fingerprint key, bool *found)
+{
+	if (young->members >= entries_within(DAYS_SHARE((Size) known_memory * 1024) / 2,
+										 sizeof(KnownDays)))
+	{
+		if (old != NULL)
+			days_destroy(old);
+		old = young;
+		young = NULL;
+		young = days_create(known_context, FIRST_SIZE, NULL);
+	}
+	return days_insert(young, key, found);
+}
+
+static bool
+is_known_day(Fingerprint key, int32 day)
+{
+	KnownDays  *entry = days_lookup(young, key);
+
+	if (entry == NULL && old != NULL)
+	{
+		KnownDays  *aged = days_lookup(old, key);
+
+		if (aged != NULL)
+		{
+			int32		base = aged->base;
+			uint64		bits = aged->days;
+			bool		found;
+
+			entry = insert_days(key, &found);
+			entry->base = base;
+			entry->days = bits;
+		}
+	}
+	if (entry == NULL || day < entry->base || day - entry->base >= DAYS_IN_WORD)
+		return false;
+	return (entry->days >> (day - entry->base)) & 1;
+}
+
+static void
+remember_day(Fingerprint key, int32 day)
+{
+	bool		found;
+	KnownDays  *entry;
+
+	make_ready();
+	(void) is_known_day(key, day);	/* brings an old entry back */
+	entry = insert_days(key, &found);
+	if (!found)
+	{
+		/* leave room on both sides: days arrive roughly in order */
+		entry->base = day - DAYS_IN_WORD / 2;
+		entry->days = 0;
+	}
+	else if (day - entry->base >= DAYS_IN_WORD)
+	{
+		int32		shift = day - entry->base - DAYS_IN_WORD * 3 / 4;
+
+		entry->days = shift < DAYS_IN_WORD ? entry->days >> shift : 0;
+		entry->base += shift;
+	}
+	else if (day < entry->base)
+	{
+		int32		shift = entry->base - day + DAYS_IN_WORD / 4;
+
+		entry->days = shift < DAYS_IN_WORD ? entry->days << shift : 0;
+		entry->base -= shift;
+	}
+	entry->days |= UINT64CONST(1) << (day - entry->base);
+}
+
+/* To be called before anything is remembered that may have to be forgotten. */
+static void
+note_level(void)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (level >= remembered_levels)
+	{
+		int			levels = Max(16, level * 2);
+
+		if (remembered_at == NULL)
+			remembered_at = MemoryContextAllocZero(TopMemoryContext, levels * sizeof(bool));
+		else
+		{
+			remembered_at = repalloc(remembered_at, levels * sizeof(bool));
+			memset(remembered_at + remembered_levels, 0,
+				   (levels - remembered_levels) * sizeof(bool));
+		}
+		remembered_levels = levels;
+	}
+	remembered_at[level] = true;
+}
+
+void
+known_remember_account(Fingerprint key, TimestampTz first, int32 newest)
+{
+	bool		found;
+	KnownAccount *entry;
+
+	note_level();
+	make_ready();
+	if (accounts->members >= entries_within(ACCOUNTS_SHARE((Size) known_memory * 1024),
+											sizeof(KnownAccount)))
+	{
+		accounts_destroy(accounts);
+		accounts = NULL;
+		accounts = accounts_create(known_context, FIRST_SIZE, NULL);
+	}
+	entry = accounts_insert(accounts, key, &found);
+	entry->first = first;
+	entry->newest = newest;
+}
+
+void
+known_remember_identity(Fingerprint identity, IdentityKind kind, int32 day)
+{
+	note_level();
+	remember_day(with_kind(identity, kind), day);
+}
+
+void
+known_remember_behaviour(Fingerprint behaviour, int32 day)
+{
+	note_level();
+	remember_day(behaviour, day);
+}
+
+bool
+known_in_future(TimestampTz time)
+{
+	if (likely(time <= believed_until))
+		return false;
+	believed_until = GetCurrentTimestamp() + USECS_PER_DAY;
+	return time > believed_until;
+}
+
+bool
+known_to_teach_nothing(const Event *event)
+{
+	Fingerprint fingerprint;
+	KnownAccount *account;
+
+	if (!settings_are_ready() || !catalogue_is_ready())
+		return false;
+	make_ready();
+
+	fingerprint = fingerprint_account(event);
+	account = accounts_lookup(accounts, fingerprint);
+	if (account == NULL || event->time < account->first ||
+		event->day < account->newest - settings_kept_days() ||
+		known_in_future(event->time))
+		return false;
+
+	fingerprint = fingerprint_identity(fingerprint, event);
+	if (!is_known_day(with_kind(fingerprint, event->kind), event->day))
+		return false;
+	if (catalogue_find(event->provider, event->service, event->operation) == NULL)
+		return true;
+	return is_known_day(fingerprint_behaviour(fingerprint, event), event->day);
+}
+
+void
+known_forget(void)
+{
+	forget_pending = true;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	bool		remembered = false;
+
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
+		event == XACT_EVENT_PRE_PREPARE)
+		return;
+	for (int i = 0; i < remembered_levels; i++)
+	{
+		remembered |= remembered_at[i];
+		remembered_at[i] = false;
+	}
+	if (remembered && event != XACT_EVENT_COMMIT && event != XACT_EVENT_PARALLEL_COMMIT)
+		known_forget();
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (level >= remembered_levels || !remembered_at[level])
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		remembered_at[level - 1] = true;
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		known_forget();
+	else
+		return;
+	remembered_at[level] = false;
+}
+
+void
+known_init(void)
+{
+	DefineCustomIntVariable("iamwatch.known_memory",
+							"Memory that a backend keeps of what the baselines hold.",
+							"More avoids look-ups in tables when very many identities are active.",
+							&known_memory,
+							16 * 1024, 64, 4 * 1024 * 1024,
+							PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+}

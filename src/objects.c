@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * objects.c
+ *		The extension's own objects in the system catalogs.
+ *
+ * Looked up by name each time, in the system caches: dropping and creating
+ * the extension again in one session must work.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "objects.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+static void
+object_is_missing(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("\"iamwatch.%s\" does not exist", name),
+			 errhint("Run CREATE EXTENSION iamwatch, or ALTER EXTENSION iamwatch UPDATE.")));
+}
+
+Oid
+iamwatch_relation(const char *name)
+{
+	Oid			relid = get_relname_relid(name, get_namespace_oid("iamwatch", false));
+
+	if (!OidIsValid(relid))
+		object_is_missing(name);
+	return relid;
+}
+
+Oid
+iamwatch_type(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(name),
+									   ObjectIdGetDatum(get_namespace_oid("iamwatch", false)));
+
+	if (!OidIsValid(type))
+		object_is_missing(name);
+	return type;
+}
+
+Oid
+iamwatch_event_type(void)
+{
+	return iamwatch_type("event");
+}
+
+/* The owner of the tables, who created the extension or was given it. */
+Oid
+iamwatch_owner(void)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID,
+										ObjectIdGetDatum(iamwatch_relation("detectors")));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		object_is_missing("detectors");
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * objects.h
+ *		The extension's own objects in the system catalogs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_OBJECTS_H
+#define IAMWATCH_OBJECTS_H
+
+/* All raise ERRCODE_UNDEFINED_OBJECT when the extension is not there. */
+extern Oid	iamwatch_relation(const char *name);
+extern Oid	iamwatch_type(const char *name);
+extern Oid	iamwatch_event_type(void);
+extern Oid	iamwatch_owner(void);
+
+#endif							/* IAMWATCH_OBJECTS_H */

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * rfc3339.c
+ *		Reading of times as RFC 3339 writes them.
+ *
+ * timestamptz_in() would accept far more, depend on settings of the session,
+ * and raise an error where an audit event must only be put aside.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "rfc3339.h"
+#include "utils/datetime.h"
+
+/* Exactly n digits. */
+static bool
+read_digits(const char **p, const char *end, int n, int *value)
+{
+	*value = 0;
+	if (end - *p < n)
+		return false;
+	for (int i = 0; i < n; i++, (*p)++)
+	{
+		if (**p < '0' || **p > '9')
+			return false;
+		*value = *value * 10 + (**p - '0');
+	}
+	return true;
+}
+
+static bool
+read_char(const char **p, const char *end, char lower, char upper)
+{
+	if (*p >= end || (**p != lower && **p != upper))
+		return false;
+	(*p)++;
+	return true;
+}
+
+bool
+rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
+{
+	const char *p = s;
+	const char *end = s + len;
+	int			year,
+				month,
+				mday,
+				hour,
+				minute,
+				second,
+				offset = 0;
+	int			micros = 0;
+	int64		result;
+
+	if (!read_digits(&p, end, 4, &year) || !read_char(&p, end, '-', '-') ||
+		!read_digits(&p, end, 2, &month) || !read_char(&p, end, '-', '-') ||
+		!read_digits(&p, end, 2, &mday) || !read_char(&p, end, 't', 'T') ||
+		!read_digits(&p, end, 2, &hour) || !read_char(&p, end, ':', ':') ||
+		!read_digits(&p, end, 2, &minute) || !read_char(&p, end, ':', ':') ||
+		!read_digits(&p, end, 2, &second))
+		return false;
+
+	if (month < 1 || month > MONTHS_PER_YEAR || mday < 1 ||
+		mday > day_tab[isleap(year)][month - 1] ||
+		hour >= HOURS_PER_DAY || minute >= MINS_PER_HOUR || second > SECS_PER_MINUTE)
+		return false;
+
+	if (read_char(&p, end, '.', '.'))
+	{
+		int			digits = 0;
+
+		for (; p < end && *p >= '0' && *p <= '9'; p++, digits++)
+			if (digits < 6)
+				micros = micros * 10 + (*p - '0');
+		if (digits == 0)
+			return false;
+		for (; digits < 6; digits++)
+			micros *= 10;
+	}
+
+	if (!read_char(&p, end, 'z', 'Z'))
+	{
+		int			sign;
+		int			offset_hour,
+					offset_minute;
+
+		if (read_char(&p, end, '+', '+'))
+			sign = 1;
+		else if (read_char(&p, end, '-', '-'))
+			sign = -1;
+		else
+			return false;
+		if (!read_digits(&p, end, 2, &offset_hour) || !read_char(&p, end, ':', ':') ||
+			!read_digits(&p, end, 2, &offset_minute) ||
+			offset_hour >= HOURS_PER_DAY || offset_minute >= MINS_PER_HOUR)
+			return false;
+		offset = sign * (offset_hour * MINS_PER_HOUR + offset_minute);
+	}
+	if (p != end)
+		return false;
+
+	result = (int64) (date2j(year, month, mday) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+	result += ((int64) hour * MINS_PER_HOUR + minute - offset) * USECS_PER_MINUTE;
+	result += second * USECS_PER_SEC + micros;
+	*time = result;
+	*day = (int32) (result >= 0 ? result / USECS_PER_DAY :
+					-((USECS_PER_DAY - 1 - result) / USECS_PER_DAY));
+	return true;
+}

@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * score.h
+ *		How probable it is that an identity does an operation on a day.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_SCORE_H
+#define IAMWATCH_SCORE_H
+
+/*
+ * k of the active days of an identity, and peer_days of the peer_active days
+ * of its peers, saw the behaviour.  Source: detection.md, Unusual; the
+ * posterior mean of a beta-binomial of weight 2 around the peers' rate, which
+ * is one of weight 10 around 1 in 100.  Between 0 and 1, never 0.
+ */
+extern double score_probability(int64 k, int64 active, int64 peer_days, int64 peer_active);
+
+/* Bits of surprise, -log2(probability). */
+extern double score_surprise(double probability);
+
+#endif							/* IAMWATCH_SCORE_H */
