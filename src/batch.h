@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch.h
+ *		The news of one statement, kept until its end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_BATCH_H
+#define IAMWATCH_BATCH_H
+
+#include "access/xact.h"
+#include "event.h"
+
+typedef struct News
+{
+	Event		event;			/* points into the document */
+	Jsonb	   *document;		/* NULL if the column was null */
+	const char *reason;			/* why it is rejected; NULL if it is not */
+	Oid			source;			/* the table it was stored in */
+	SubTransactionId subid;
+} News;
+
+/*
+ * Add a document; a copy is kept.  Returns false when it turned out to teach
+ * nothing after all.
+ */
+extern bool batch_add(Oid source, Datum document, bool isnull);
+
+/* As much collected as the setting iamwatch.batch_memory allows? */
+extern bool batch_is_full(void);
+
+/* What was collected, in order of event time, rejected documents last. */
+extern News *batch_sorted(int *count);
+
+extern void batch_clear(void);
+extern void batch_init(void);
+
+#endif							/* IAMWATCH_BATCH_H */

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * iamwatch.c
+ *		What happens when the library is loaded.
+ *
+ * event.c tells the flow of one event through the other files.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "batch.h"
+#include "compat.h"
+#include "detect.h"
+#include "fmgr.h"
+#include "known.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	known_init();
+	batch_init();
+	observe_init();
+	MarkGUCPrefixReserved("iamwatch");
+}

@@ -1,0 +1,197 @@
+/*-------------------------------------------------------------------------
+ *
+ * observe.c
+ *		Where events come in: the triggers on a watched table.
+ *
+ * AFTER INSERT FOR EACH ROW WHEN (iamwatch.news(NEW.event)) asks, in memory,
+ * whether the event can teach anything; nearly always the answer is no, and
+ * nothing is queued.  observe() collects what may be news.  settle() handles
+ * it at the end of the statement.
+ *
+ * A statement trigger of a partitioned table does not fire for a load into a
+ * partition, and none fires for what a subscription applies.  So observe()
+ * arranges for settle() itself: it runs an INSERT of no rows on a table of
+ * ours that has a statement trigger, and leaves that trigger to the end of
+ * the outer statement, as referential integrity triggers do.  It then comes
+ * after all row triggers that are queued.
+ *
+ * This file alone sees TriggerData.  The statement that stores an event must
+ * never fail for what the event contains.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "batch.h"
+#include "catalogue.h"
+#include "commands/trigger.h"
+#include "detect.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "known.h"
+#include "owner.h"
+#include "plans.h"
+#include "settings.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_news);
+PG_FUNCTION_INFO_V1(iamwatch_observe);
+PG_FUNCTION_INFO_V1(iamwatch_settle);
+PG_FUNCTION_INFO_V1(iamwatch_settings_changed);
+
+/* Depth of triggers for which settle() is queued; 0 when it is not. */
+static int	settle_depth = 0;
+static SubTransactionId settle_subid = InvalidSubTransactionId;
+
+/* news(jsonb) RETURNS boolean: may the event be anything new? */
+Datum
+iamwatch_news(PG_FUNCTION_ARGS)
+{
+	Event		event;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(true);
+	if (event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) != NULL)
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(!known_to_teach_nothing(&event));
+}
+
+static void
+check_called_by(FunctionCallInfo fcinfo, const char *name, bool for_row)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by trigger manager", name)));
+	if (!TRIGGER_FIRED_AFTER(data->tg_event) ||
+		TRIGGER_FIRED_FOR_ROW(data->tg_event) != for_row ||
+		(for_row && !TRIGGER_FIRED_BY_INSERT(data->tg_event)))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired AFTER%s", name,
+						for_row ? " INSERT FOR EACH ROW" : " FOR EACH STATEMENT"),
+				 errhint("Use iamwatch.watch() to create the trigger.")));
+}
+
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
+}
+
+static void
+queue_settle(void)
+{
+	OwnerScope	scope;
+	int			depth = trigger_depth();
+
+	if (settle_depth != 0 && depth <= settle_depth)
+		return;
+	owner_begin(&scope);
+	plans_queue_settle();
+	owner_end(&scope);
+	settle_depth = depth;
+	settle_subid = GetCurrentSubTransactionId();
+}
+
+/* Compare with the baselines what has been collected. */
+static void
+settle_now(void)
+{
+	OwnerScope	scope;
+
+	owner_begin(&scope);
+	detect_batch();
+	owner_end(&scope);
+}
+
+/* observe(COLUMN): AFTER INSERT FOR EACH ROW on a watched table */
+Datum
+iamwatch_observe(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	int			column;
+	Datum		document;
+	bool		isnull;
+
+	check_called_by(fcinfo, "iamwatch.observe", true);
+	if (data->tg_trigger->tgnargs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function \"iamwatch.observe\" takes the name of one column"),
+				 errhint("Use iamwatch.watch() to create the trigger.")));
+	desc = RelationGetDescr(data->tg_relation);
+	column = SPI_fnumber(desc, data->tg_trigger->tgargs[0]);
+	if (column <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						data->tg_trigger->tgargs[0],
+						RelationGetRelationName(data->tg_relation)),
+				 errhint("Run iamwatch.watch() again with the name of the jsonb column.")));
+
+	document = SPI_getbinval(data->tg_trigtuple, desc, column, &isnull);
+	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
+	{
+		queue_settle();
+		if (batch_is_full())
+			settle_now();
+	}
+	return PointerGetDatum(NULL);
+}
+
+/* settle(): AFTER INSERT FOR EACH STATEMENT on iamwatch.end_of_statement */
+Datum
+iamwatch_settle(PG_FUNCTION_ARGS)
+{
+	check_called_by(fcinfo, "iamwatch.settle", false);
+	settle_depth = 0;
+	settle_now();
+	return PointerGetDatum(NULL);
+}
+
+/* settings_changed(): on the tables of which backends keep copies */
+Datum
+iamwatch_settings_changed(PG_FUNCTION_ARGS)
+{
+	check_called_by(fcinfo, "iamwatch.settings_changed", false);
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PARALLEL_PRE_COMMIT &&
+		event != XACT_EVENT_PRE_PREPARE)
+		settle_depth = 0;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg)
+{
+	/* the queued trigger went with the savepoint that queued it */
+	if (event == SUBXACT_EVENT_ABORT_SUB && settle_depth != 0 && settle_subid >= subid)
+		settle_depth = 0;
+}
+
+static void
+at_relation_change(Datum arg, Oid relid)
+{
+	catalogue_forget(relid);
+	settings_forget(relid);
+}
+
+void
+observe_init(void)
+{
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+	CacheRegisterRelcacheCallback(at_relation_change, (Datum) 0);
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * plans.h
+ *		The statements that the C code runs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_PLANS_H
+#define IAMWATCH_PLANS_H
+
+#include "executor/spi.h"
+
+typedef enum PlanId
+{
+	PLAN_ACCOUNTS,				/* what is stored of accounts */
+	PLAN_IDENTITIES,			/* ... of identities */
+	PLAN_BEHAVIOURS,			/* ... of behaviours, and whether alerts are near */
+	PLAN_PEERS,					/* what all identities of a class did */
+	PLAN_LEARN,
+	PLAN_RAISE,
+	PLAN_REJECT,
+	PLAN_QUEUE_SETTLE,
+	PLAN_COUNT
+} PlanId;
+
+/*
+ * Run a statement; must be between SPI_connect() and SPI_finish() and as the
+ * owner.  The result is in SPI_tuptable.
+ */
+extern void plans_run(PlanId id, Datum *values, const char *nulls);
+
+/* Has iamwatch.settle() fire at the end of the outer statement. */
+extern void plans_queue_settle(void);
+
+#endif							/* IAMWATCH_PLANS_H */
