@@ -31,7 +31,7 @@ owner_begin(OwnerScope *scope)
 	SetUserIdAndSecContext(iamwatch_owner(),
 						   scope->security_context | SECURITY_LOCAL_USERID_CHANGE);
 	scope->guc_level = NewGUCNestLevel();
-	set_locally("search_path", "pg_catalog, pg_temp");
+	set_locally("search_path", "pg_catalog, iamwatch, pg_temp");
 
 	/*
 	 * Plans are made once, perhaps when the tables are still empty, and kept.

@@ -17,7 +17,7 @@ typedef struct OwnerScope
 
 /*
  * Between the two, SQL runs as the owner of the extension, resolves names in
- * pg_catalog alone, and is planned for look-ups by index.  On error the end
+ * pg_catalog and iamwatch alone, and is planned for look-ups by index.  On error the end
  * of the (sub)transaction restores everything.
  */
 extern void owner_begin(OwnerScope *scope);

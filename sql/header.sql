@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION iamwatch" to load this file. \quit
