@@ -1,0 +1,61 @@
+-- The catalogue's triggers; its rows follow.
+
+CREATE FUNCTION iamwatch.try_lock(class integer, key integer) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_try_lock' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch.try_lock(integer, integer) IS
+'take a lock of iamwatch until the transaction ends; false at once if another session has it';
+
+CREATE FUNCTION iamwatch.settings_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'iamwatch_settings_changed' LANGUAGE C;
+COMMENT ON FUNCTION iamwatch.settings_changed() IS
+'trigger: every session reads the table again before its next event';
+
+CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON iamwatch.operations
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch.settings_changed();
+CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON iamwatch.detectors
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch.settings_changed();
+ALTER TABLE iamwatch.operations ENABLE ALWAYS TRIGGER settings_changed;
+ALTER TABLE iamwatch.detectors ENABLE ALWAYS TRIGGER settings_changed;
+
+CREATE FUNCTION iamwatch.own_operation() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	NEW.origin := 'user';
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch.own_operation() IS
+'trigger: a shipped row that somebody changed is theirs, so that dumps and upgrades keep it';
+CREATE TRIGGER own_operation BEFORE UPDATE ON iamwatch.operations
+	FOR EACH ROW WHEN (OLD.origin = 'iamwatch') EXECUTE FUNCTION iamwatch.own_operation();
+
+-- A restored row takes the place of the one that CREATE EXTENSION made.
+CREATE FUNCTION iamwatch.replace_detector() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM iamwatch.detectors AS d
+	WHERE d.detector = NEW.detector AND d.detector = 'unusual_iam_activity'
+	AND (d.enabled, d.activation_days, d.training_days, d.deduplication_days, d.lateness_days,
+		d.probability_limit, d.severity_base, d.severity_non_user, d.severity_internet_facing,
+		d.least_sensitivity) = (true, 14, 30, 5, 15, 0.02, 'informational', 'low', 'medium', 1)
+	AND d.categories IS NULL;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch.replace_detector() IS
+'trigger: the shipped detector, as long as nobody changed it, gives way to a restored one';
+CREATE TRIGGER replace_detector BEFORE INSERT ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch.replace_detector();
+
+CREATE FUNCTION iamwatch.find_operation(provider text, service text, operation text)
+	RETURNS iamwatch.operations
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT o FROM iamwatch.operations AS o
+	WHERE o.provider = $1 AND o.service IN ($2, '*')
+	AND (o.match = 'exact' AND o.operation = $3
+		OR o.match = 'suffix' AND right($3, length(o.operation)) = o.operation)
+	ORDER BY o.match = 'exact' DESC,
+		CASE WHEN o.match = 'suffix' THEN length(o.operation) END DESC,
+		o.service = '*', o.origin <> 'user'
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION iamwatch.find_operation(text, text, text) IS
+'the row of the catalogue that an operation falls under, or null: an exact row before a suffix row, the longest suffix, a named service before any, a user''s row before a shipped one';

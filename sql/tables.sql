@@ -1,0 +1,248 @@
+-- All tables.  State is keyed by account first, so that it shards by account:
+-- account_id stands for (provider, account).
+
+CREATE TABLE iamwatch.detectors (
+	detector text PRIMARY KEY CHECK (detector <> ''),
+	title text NOT NULL,
+	enabled boolean NOT NULL DEFAULT true,
+	activation_days integer NOT NULL DEFAULT 14 CHECK (activation_days BETWEEN 0 AND 3650),
+	training_days integer NOT NULL DEFAULT 30 CHECK (training_days BETWEEN 1 AND 3650),
+	deduplication_days integer NOT NULL DEFAULT 5 CHECK (deduplication_days BETWEEN 0 AND 3650),
+	lateness_days integer NOT NULL DEFAULT 15 CHECK (lateness_days BETWEEN 0 AND 3650),
+	probability_limit double precision NOT NULL DEFAULT 0.02
+		CHECK (probability_limit >= 0 AND probability_limit <= 1),
+	severity_base text NOT NULL DEFAULT 'informational'
+		CHECK (severity_base IN ('informational', 'low', 'medium', 'high', 'critical')),
+	severity_non_user text NOT NULL DEFAULT 'low'
+		CHECK (severity_non_user IN ('informational', 'low', 'medium', 'high', 'critical')),
+	severity_internet_facing text NOT NULL DEFAULT 'medium'
+		CHECK (severity_internet_facing IN ('informational', 'low', 'medium', 'high', 'critical')),
+	categories text[],
+	least_sensitivity integer NOT NULL DEFAULT 1 CHECK (least_sensitivity BETWEEN 1 AND 4)
+);
+COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
+COMMENT ON COLUMN iamwatch.detectors.activation_days IS 'no alert until the account has that much log time before the event';
+COMMENT ON COLUMN iamwatch.detectors.training_days IS 'the days before an event that it is compared with';
+COMMENT ON COLUMN iamwatch.detectors.deduplication_days IS 'further events of a behaviour join its alert when its first event is less than this away';
+COMMENT ON COLUMN iamwatch.detectors.lateness_days IS 'with the training period: how far behind the newest event of its account an event may be';
+COMMENT ON COLUMN iamwatch.detectors.probability_limit IS 'an event is unusual below this probability';
+COMMENT ON COLUMN iamwatch.detectors.severity_base IS 'severity when nothing more severe applies';
+COMMENT ON COLUMN iamwatch.detectors.severity_non_user IS 'severity when the identity is not a person';
+COMMENT ON COLUMN iamwatch.detectors.severity_internet_facing IS 'severity when the identity acts as an instance that faces the Internet';
+COMMENT ON COLUMN iamwatch.detectors.categories IS 'categories of operations to watch; null for all';
+COMMENT ON COLUMN iamwatch.detectors.least_sensitivity IS 'least sensitivity of operations to watch, 1 to 4';
+INSERT INTO iamwatch.detectors (detector, title)
+VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity');
+
+CREATE TABLE iamwatch.operations (
+	provider text NOT NULL CHECK (provider IN ('aws', 'gcp')),
+	service text NOT NULL CHECK (service <> ''),
+	operation text NOT NULL CHECK (operation <> ''),
+	match text NOT NULL DEFAULT 'exact' CHECK (match IN ('exact', 'suffix')),
+	category text NOT NULL,
+	effect text NOT NULL CHECK (effect IN ('create', 'modify', 'delete', 'read')),
+	attack_technique text,
+	sensitivity integer NOT NULL DEFAULT 1 CHECK (sensitivity BETWEEN 1 AND 4),
+	note text,
+	origin text NOT NULL DEFAULT 'user' CHECK (origin IN ('user', 'iamwatch')),
+	PRIMARY KEY (provider, service, operation, match, origin)
+);
+COMMENT ON TABLE iamwatch.operations IS
+'the catalogue: which operations are IAM operations. Your own rows have origin user, win over the shipped ones, and survive dumps and upgrades';
+COMMENT ON COLUMN iamwatch.operations.service IS 'as in the event; * for any service';
+COMMENT ON COLUMN iamwatch.operations.operation IS 'the whole name, or with match suffix how it ends';
+COMMENT ON COLUMN iamwatch.operations.effect IS 'read is not watched; neither are the categories session and sign_in';
+COMMENT ON COLUMN iamwatch.operations.sensitivity IS '1 low to 4 direct foothold or privilege escalation';
+
+CREATE TABLE iamwatch.instances (
+	provider text NOT NULL CHECK (provider IN ('aws', 'gcp')),
+	account text NOT NULL,
+	instance_id text NOT NULL,
+	public_ips inet[] NOT NULL DEFAULT '{}',
+	internet_facing boolean NOT NULL DEFAULT false,
+	PRIMARY KEY (provider, account, instance_id)
+);
+COMMENT ON TABLE iamwatch.instances IS 'the inventory of instances, kept by the user';
+COMMENT ON COLUMN iamwatch.instances.internet_facing IS 'alerts of what acts as this instance are more severe';
+CREATE INDEX instances_instance_id ON iamwatch.instances (instance_id);
+CREATE INDEX instances_public_ips ON iamwatch.instances USING gin (public_ips);
+
+CREATE TABLE iamwatch.sources (
+	source regclass PRIMARY KEY,
+	event_column name NOT NULL,
+	watched_since timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE iamwatch.sources IS 'the watched tables; kept by iamwatch.watch() and iamwatch.unwatch()';
+
+CREATE TABLE iamwatch.rejected_events (
+	rejected_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	rejected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	source regclass,
+	reason text NOT NULL,
+	event jsonb,
+	digest uuid NOT NULL
+);
+COMMENT ON TABLE iamwatch.rejected_events IS 'documents that could not be read, or lie in the future, with the reason';
+COMMENT ON COLUMN iamwatch.rejected_events.event IS 'the document as it was stored; null if the column was null';
+COMMENT ON COLUMN iamwatch.rejected_events.digest IS 'MD5 of the document: one delivered again is kept once';
+CREATE INDEX rejected_events_digest ON iamwatch.rejected_events (digest);
+
+CREATE TABLE iamwatch.accounts (
+	account_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	provider text NOT NULL,
+	account text NOT NULL,
+	first_event_time timestamptz,
+	newest_day date,
+	late_events bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 80);
+COMMENT ON TABLE iamwatch.accounts IS 'AWS accounts and GCP projects that events were seen of';
+COMMENT ON COLUMN iamwatch.accounts.first_event_time IS 'the activation period counts from here';
+COMMENT ON COLUMN iamwatch.accounts.newest_day IS 'UTC day of the newest event; the kept history counts back from here';
+COMMENT ON COLUMN iamwatch.accounts.late_events IS 'events that came too late to be learned or scored';
+-- by hash: names in events can be longer than an index row
+CREATE INDEX accounts_account ON iamwatch.accounts (hashtextextended(account, 0));
+
+CREATE TABLE iamwatch.identity_days (
+	account_id integer NOT NULL,
+	identity_id bigint GENERATED ALWAYS AS IDENTITY,
+	kinds integer NOT NULL,
+	first_seen date NOT NULL,
+	days iamwatch.dayset NOT NULL,
+	identity text NOT NULL,
+	PRIMARY KEY (account_id, identity_id)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE iamwatch.identity_days IS 'per identity the days on which it did anything; read iamwatch.identities';
+COMMENT ON COLUMN iamwatch.identity_days.kinds IS 'the kinds it was seen as: bit n for the n-th of iamwatch.kind_name()';
+CREATE INDEX identity_days_identity ON iamwatch.identity_days (account_id, hashtextextended(identity, 0));
+
+CREATE TABLE iamwatch.behaviours (
+	account_id integer NOT NULL,
+	behaviour_id integer GENERATED ALWAYS AS IDENTITY,
+	failed boolean NOT NULL,
+	service text NOT NULL,
+	operation text NOT NULL,
+	PRIMARY KEY (account_id, behaviour_id)
+);
+COMMENT ON TABLE iamwatch.behaviours IS 'the IAM operations seen in an account, succeeded and failed apart';
+CREATE INDEX behaviours_operation ON iamwatch.behaviours (account_id, hashtextextended(operation, 0));
+
+CREATE TABLE iamwatch.behaviour_days (
+	account_id integer NOT NULL,
+	behaviour_id integer NOT NULL,
+	identity_id bigint NOT NULL,
+	first_seen date NOT NULL,
+	days iamwatch.dayset NOT NULL,
+	PRIMARY KEY (account_id, behaviour_id, identity_id)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE iamwatch.behaviour_days IS 'per identity and behaviour the days on which it did so; read iamwatch.baselines';
+
+CREATE TABLE iamwatch.tallies (
+	account_id integer NOT NULL,
+	behaviour_id integer NOT NULL,
+	is_user boolean NOT NULL,
+	day date NOT NULL,
+	identities integer NOT NULL,
+	PRIMARY KEY (account_id, behaviour_id, is_user, day)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE iamwatch.tallies IS
+'how many identities of an account did a behaviour on a day, so that scoring need not visit them all; follows from the days';
+COMMENT ON COLUMN iamwatch.tallies.behaviour_id IS '0 stands for any activity';
+
+CREATE TABLE iamwatch.journal (
+	provider text NOT NULL,
+	account text NOT NULL,
+	first_event_time timestamptz,
+	late_events bigint,
+	identity text,
+	kinds integer,
+	service text,
+	operation text,
+	failed boolean,
+	days iamwatch.dayset
+);
+COMMENT ON TABLE iamwatch.journal IS
+'what was learned while another session was writing the same account; the next that writes it takes it over';
+CREATE INDEX journal_account ON iamwatch.journal (hashtextextended(account, 0));
+
+CREATE TABLE iamwatch.alerts (
+	alert_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	detector text NOT NULL,
+	variation text NOT NULL,
+	severity text NOT NULL CHECK (severity IN ('informational', 'low', 'medium', 'high', 'critical')),
+	status text NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'investigating', 'closed')),
+	detected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	first_event_time timestamptz NOT NULL,
+	last_event_time timestamptz NOT NULL,
+	event_count bigint NOT NULL DEFAULT 1,
+	provider text NOT NULL,
+	account text NOT NULL,
+	identity text NOT NULL,
+	identity_kind text NOT NULL,
+	service text NOT NULL,
+	operation text NOT NULL,
+	failed boolean NOT NULL,
+	category text NOT NULL,
+	sensitivity integer NOT NULL,
+	tactic text NOT NULL,
+	technique text NOT NULL,
+	probability double precision NOT NULL,
+	surprise double precision NOT NULL,
+	evidence jsonb NOT NULL
+);
+COMMENT ON TABLE iamwatch.alerts IS 'unusual IAM activity, one row a behaviour of an identity and deduplication period';
+COMMENT ON COLUMN iamwatch.alerts.variation IS 'which of the detector''s variations gave the severity';
+COMMENT ON COLUMN iamwatch.alerts.first_event_time IS 'time of the event that raised it; the deduplication period counts from here';
+COMMENT ON COLUMN iamwatch.alerts.event_count IS 'events that raised or joined it, each delivery of one counted once';
+COMMENT ON COLUMN iamwatch.alerts.tactic IS 'ATT&CK tactic: TA0003 Persistence';
+COMMENT ON COLUMN iamwatch.alerts.technique IS 'ATT&CK technique of the operation, T1098 if the catalogue has none';
+COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence';
+COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
+COMMENT ON COLUMN iamwatch.alerts.evidence IS
+'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, user_agents, targets, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events';
+CREATE INDEX alerts_identity ON iamwatch.alerts (hashtextextended(identity, 0), first_event_time);
+CREATE INDEX alerts_detected_at ON iamwatch.alerts (detected_at);
+
+CREATE TABLE iamwatch.alert_events (
+	alert_id bigint NOT NULL,
+	event_time timestamptz NOT NULL,
+	event_id text
+);
+COMMENT ON TABLE iamwatch.alert_events IS 'the events of each alert; event_id is null when the log gave none';
+CREATE INDEX alert_events_alert ON iamwatch.alert_events (alert_id, hashtextextended(event_id, 0));
+
+CREATE TABLE iamwatch.pending_events (
+	pending_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	detector text NOT NULL,
+	provider text NOT NULL,
+	account text NOT NULL,
+	identity text NOT NULL,
+	service text NOT NULL,
+	operation text NOT NULL,
+	failed boolean NOT NULL,
+	event iamwatch.event NOT NULL,
+	unusual boolean NOT NULL,
+	again boolean NOT NULL,
+	k integer NOT NULL,
+	active integer NOT NULL,
+	peer_days bigint NOT NULL,
+	peer_active bigint NOT NULL,
+	probability double precision NOT NULL
+);
+COMMENT ON TABLE iamwatch.pending_events IS
+'events whose alert another session was just writing; the next that touches the behaviour, or iamwatch.maintain(), lets them join or open it';
+CREATE INDEX pending_events_identity ON iamwatch.pending_events (hashtextextended(identity, 0));
+
+CREATE TABLE iamwatch.end_of_statement ();
+COMMENT ON TABLE iamwatch.end_of_statement IS 'always empty: its trigger runs when a statement on a watched table ends';
+
+-- What a dump keeps: what users said and what was learned.  Nothing in it
+-- depends on transaction ids; sources are written by name.
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.detectors', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.operations', $$WHERE origin = 'user'$$);
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.' || name, '')
+FROM unnest(ARRAY[
+	'instances', 'sources', 'rejected_events', 'accounts', 'identity_days', 'behaviours',
+	'behaviour_days', 'tallies', 'journal', 'alerts', 'alert_events', 'pending_events',
+	'rejected_events_rejected_id_seq', 'accounts_account_id_seq',
+	'identity_days_identity_id_seq', 'behaviours_behaviour_id_seq', 'alerts_alert_id_seq',
+	'pending_events_pending_id_seq']) AS name;
