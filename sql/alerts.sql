@@ -1,0 +1,294 @@
+-- From an unusual event to an alert.
+--
+-- One session at a time writes the alerts of a behaviour.  Whoever finds that
+-- taken leaves its events in pending_events; the next session that touches
+-- the behaviour, or iamwatch.maintain(), lets them join or open an alert.
+-- Nobody waits, and no reader sees two alerts for one behaviour within the
+-- deduplication period.
+
+CREATE FUNCTION iamwatch.severity_rank(severity text) RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN array_position(ARRAY['informational', 'low', 'medium', 'high', 'critical'], severity);
+COMMENT ON FUNCTION iamwatch.severity_rank(text) IS '1 informational to 5 critical';
+
+CREATE FUNCTION iamwatch.behaviour_bucket(identity text, service text, operation text, failed boolean)
+	RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN (hashtextextended(identity, hashtextextended(service,
+		hashtextextended(operation, failed::integer))) & 63)::integer;
+COMMENT ON FUNCTION iamwatch.behaviour_bucket(text, text, text, boolean) IS
+'key of the lock under which alerts of the behaviour are written, class 2';
+
+CREATE FUNCTION iamwatch.faces_internet(event iamwatch.event) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT CASE event.provider
+	WHEN 'aws' THEN event.identity_kind = 'instance'
+		AND EXISTS (SELECT FROM iamwatch.instances AS i
+			WHERE i.instance_id = event.instance_id AND i.provider = 'aws' AND i.internet_facing)
+	ELSE NOT event.is_user
+		AND EXISTS (SELECT FROM iamwatch.instances AS i
+			WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = 'gcp' AND i.internet_facing)
+	END
+$$;
+COMMENT ON FUNCTION iamwatch.faces_internet(iamwatch.event) IS
+'whether the identity acts as an instance which the inventory says faces the Internet';
+
+-- "The most severe that applies wins", the first of them if they are alike.
+CREATE FUNCTION iamwatch.variation(settings iamwatch.detectors, event iamwatch.event,
+	OUT variation text, OUT severity text)
+	LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT v.variation, v.severity
+	FROM (VALUES
+		(1, 'executed from a cloud Internet-facing instance', settings.severity_internet_facing,
+			iamwatch.faces_internet(event)),
+		(2, 'cloud non-user identity', settings.severity_non_user, NOT event.is_user),
+		(3, 'base', settings.severity_base, true)) AS v (n, variation, severity, applies)
+	WHERE v.applies
+	ORDER BY v.n = 3, iamwatch.severity_rank(v.severity) DESC, v.n
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION iamwatch.variation(iamwatch.detectors, iamwatch.event) IS
+'the variation of the detector that an event falls under, and its severity';
+
+CREATE FUNCTION iamwatch.merge_texts(texts jsonb, more text[], most integer) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT coalesce(jsonb_agg(t ORDER BY t COLLATE "C"), '[]')
+	FROM (SELECT t COLLATE "C" AS t FROM (
+			SELECT jsonb_array_elements_text(coalesce(texts, '[]')) AS t
+			UNION SELECT left(m, 500) FROM unnest(more) AS m WHERE m IS NOT NULL) AS u
+		ORDER BY 1 LIMIT most) AS sorted
+$$;
+COMMENT ON FUNCTION iamwatch.merge_texts(jsonb, text[], integer) IS
+'a sorted array of distinct texts, cut to 500 characters each and to the first so many, whatever order they came in';
+
+CREATE FUNCTION iamwatch.merge_evidence(evidence jsonb, events iamwatch.event[]) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT evidence || jsonb_build_object(
+		'source_addresses', iamwatch.merge_texts(evidence->'source_addresses', array_agg(host(e.source_ip)), 20),
+		'user_agents', iamwatch.merge_texts(evidence->'user_agents', array_agg(e.user_agent), 20),
+		'targets', iamwatch.merge_texts(evidence->'targets', array_agg(e.target), 20),
+		'instances', iamwatch.merge_texts(evidence->'instances', array_agg(e.instance_id), 20),
+		'event_ids', iamwatch.merge_texts(evidence->'event_ids', array_agg(e.event_id), 1000))
+	FROM unnest(events) AS e
+$$;
+COMMENT ON FUNCTION iamwatch.merge_evidence(jsonb, iamwatch.event[]) IS
+'evidence with what further events show';
+
+-- Peers are named to be recognised; the numbers of all of them are K and N.
+CREATE FUNCTION iamwatch.peers(event iamwatch.event, training_days integer) RETURNS jsonb
+	LANGUAGE sql STABLE AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('identity', p.identity, 'days', p.days)
+		ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
+	FROM (
+		SELECT i.identity, iamwatch.count_days(d.days, w.until - training_days + 1, w.until) AS days
+		FROM (SELECT (event.event_time AT TIME ZONE 'UTC')::date - 1 AS until) AS w
+		JOIN iamwatch.accounts AS a
+			ON hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
+			AND a.account = event.account AND a.provider = event.provider
+		JOIN iamwatch.behaviours AS b ON b.account_id = a.account_id
+			AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+			AND b.operation = event.operation AND b.service = event.service
+			AND b.failed = event.failed
+		JOIN iamwatch.behaviour_days AS d
+			ON d.account_id = a.account_id AND d.behaviour_id = b.behaviour_id
+			AND iamwatch.count_days(d.days, w.until - training_days + 1, w.until) > 0
+		JOIN iamwatch.identity_days AS i
+			ON i.account_id = a.account_id AND i.identity_id = d.identity_id
+		WHERE i.identity <> event.identity
+		AND iamwatch.is_person(i.kinds) = event.is_user
+		ORDER BY 2 DESC, i.identity COLLATE "C"
+		LIMIT 10) AS p
+$$;
+COMMENT ON FUNCTION iamwatch.peers(iamwatch.event, integer) IS
+'up to ten peers that did the same in the training period, with the number of days';
+
+CREATE FUNCTION iamwatch.open_alert(settings iamwatch.detectors, c iamwatch.pending_events) RETURNS bigint
+	LANGUAGE sql VOLATILE AS $$
+	WITH opened AS (
+		INSERT INTO iamwatch.alerts (detector, variation, severity, first_event_time, last_event_time,
+			provider, account, identity, identity_kind, service, operation, failed,
+			category, sensitivity, tactic, technique, probability, surprise, evidence)
+		SELECT c.detector, v.variation, v.severity, e.event_time, e.event_time,
+			e.provider, e.account, e.identity, e.identity_kind, e.service, e.operation, e.failed,
+			o.category, o.sensitivity, 'TA0003', coalesce(nullif(o.attack_technique, ''), 'T1098'),
+			c.probability, iamwatch.surprise(c.probability),
+			iamwatch.merge_evidence(jsonb_build_object('k', c.k, 'A', c.active,
+				'K', c.peer_days, 'N', c.peer_active,
+				'training_days', settings.training_days,
+				'peers', iamwatch.peers(c.event, settings.training_days)), ARRAY[c.event])
+		FROM (SELECT (c.event).*) AS e
+		CROSS JOIN LATERAL iamwatch.variation(settings, c.event) AS v
+		CROSS JOIN LATERAL iamwatch.find_operation(e.provider, e.service, e.operation) AS o
+		RETURNING alert_id, first_event_time
+	)
+	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
+	SELECT alert_id, first_event_time, (c.event).event_id FROM opened
+	RETURNING alert_id
+$$;
+COMMENT ON FUNCTION iamwatch.open_alert(iamwatch.detectors, iamwatch.pending_events) IS
+'a new alert with its evidence; null if the operation has left the catalogue';
+
+CREATE FUNCTION iamwatch.join_alert(settings iamwatch.detectors, into_alert bigint,
+	events iamwatch.event[]) RETURNS void
+	LANGUAGE sql VOLATILE AS $$
+	UPDATE iamwatch.alerts AS a SET
+		event_count = a.event_count + cardinality(events),
+		last_event_time = GREATEST(a.last_event_time, j.last_event_time),
+		variation = CASE WHEN iamwatch.severity_rank(j.severity) > iamwatch.severity_rank(a.severity)
+			THEN j.variation ELSE a.variation END,
+		severity = CASE WHEN iamwatch.severity_rank(j.severity) > iamwatch.severity_rank(a.severity)
+			THEN j.severity ELSE a.severity END,
+		evidence = iamwatch.merge_evidence(a.evidence, events)
+	FROM (
+		SELECT max(e.event_time) OVER () AS last_event_time, v.variation, v.severity
+		FROM unnest(events) AS e
+		CROSS JOIN LATERAL iamwatch.variation(settings, e) AS v
+		ORDER BY iamwatch.severity_rank(v.severity) DESC, v.variation = 'cloud non-user identity'
+		LIMIT 1) AS j
+	WHERE a.alert_id = into_alert
+$$;
+COMMENT ON FUNCTION iamwatch.join_alert(iamwatch.detectors, bigint, iamwatch.event[]) IS
+'let events join an alert that is locked by this transaction';
+
+-- Events of one behaviour, in order of event time; under the lock of its bucket.
+CREATE FUNCTION iamwatch.settle_behaviour(settings iamwatch.detectors,
+	candidates iamwatch.pending_events[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_variable
+DECLARE
+	period interval := settings.deduplication_days * interval '24 hours';
+	c iamwatch.pending_events;
+	e iamwatch.event;
+	alert_id bigint;
+	opened_at timestamptz;
+	writable boolean;
+	joining iamwatch.event[] := '{}';
+	is_new boolean;
+BEGIN
+	FOREACH c IN ARRAY candidates LOOP
+		e := c.event;
+
+		-- the earliest alert near enough; the next event may still be near it
+		IF alert_id IS NULL OR e.event_time >= opened_at + period THEN
+			IF joining <> '{}' THEN
+				PERFORM iamwatch.join_alert(settings, alert_id, joining);
+				joining := '{}';
+			END IF;
+			SELECT a.alert_id, a.first_event_time INTO alert_id, opened_at
+			FROM iamwatch.alerts AS a
+			WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+			AND a.first_event_time > e.event_time - period
+			AND a.first_event_time < e.event_time + period
+			AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+			AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+			AND a.detector = c.detector
+			ORDER BY a.first_event_time LIMIT 1;
+			-- somebody may be at work on it, for as long as they like
+			IF alert_id IS NOT NULL THEN
+				PERFORM FROM iamwatch.alerts AS a WHERE a.alert_id = alert_id
+				FOR NO KEY UPDATE SKIP LOCKED;
+				writable := FOUND;
+			END IF;
+		END IF;
+
+		IF alert_id IS NULL THEN
+			IF c.unusual AND (NOT c.again OR EXISTS (
+				SELECT FROM iamwatch.alerts AS a
+				WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+				AND a.first_event_time <= e.event_time - period
+				AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
+				AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+				AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+				AND a.detector = c.detector)) THEN
+				alert_id := iamwatch.open_alert(settings, c);
+				opened_at := e.event_time;
+				writable := true;
+			END IF;
+			CONTINUE;
+		END IF;
+
+		IF e.event_id IS NOT NULL AND EXISTS (
+			SELECT FROM iamwatch.alert_events AS x
+			WHERE x.alert_id = alert_id
+			AND hashtextextended(x.event_id, 0) = hashtextextended(e.event_id, 0)
+			AND x.event_id = e.event_id) THEN
+			CONTINUE;
+		END IF;
+		IF writable THEN
+			INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
+			VALUES (alert_id, e.event_time, e.event_id);
+			joining := array_append(joining, e);
+		ELSE
+			PERFORM iamwatch.leave_pending(ARRAY[c]);
+		END IF;
+	END LOOP;
+	IF joining <> '{}' THEN
+		PERFORM iamwatch.join_alert(settings, alert_id, joining);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch.settle_behaviour(iamwatch.detectors, iamwatch.pending_events[]) IS
+'let events of a behaviour join an alert, or open one; under the lock of its bucket';
+
+CREATE FUNCTION iamwatch.leave_pending(candidates iamwatch.pending_events[]) RETURNS void
+	LANGUAGE sql VOLATILE AS $$
+	INSERT INTO iamwatch.pending_events (detector, provider, account, identity, service, operation,
+		failed, event, unusual, again, k, active, peer_days, peer_active, probability)
+	SELECT detector, provider, account, identity, service, operation,
+		failed, event, unusual, again, k, active, peer_days, peer_active, probability
+	FROM unnest(candidates)
+$$;
+COMMENT ON FUNCTION iamwatch.leave_pending(iamwatch.pending_events[]) IS
+'keep events for the next session that touches their behaviour';
+
+CREATE FUNCTION iamwatch.settle_with_pending(candidates iamwatch.pending_events[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	first iamwatch.pending_events := candidates[1];
+	settings iamwatch.detectors;
+	earlier iamwatch.pending_events[];
+BEGIN
+	IF NOT iamwatch.may_fold()
+		OR NOT iamwatch.try_lock(2, iamwatch.behaviour_bucket(first.identity, first.service,
+			first.operation, first.failed)) THEN
+		PERFORM iamwatch.leave_pending(candidates);
+		RETURN;
+	END IF;
+	SELECT * INTO settings FROM iamwatch.detectors AS d WHERE d.detector = first.detector;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	WITH taken AS (
+		DELETE FROM iamwatch.pending_events AS p
+		WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)
+		AND p.identity = first.identity AND p.operation = first.operation
+		AND p.service = first.service AND p.failed = first.failed
+		AND p.account = first.account AND p.provider = first.provider
+		AND p.detector = first.detector
+		RETURNING p
+	)
+	SELECT array_agg(p) INTO earlier FROM taken;
+	IF earlier IS NOT NULL THEN
+		SELECT array_agg(c ORDER BY (c.event).event_time, (c.event).event_id COLLATE "C")
+		INTO candidates FROM unnest(earlier || candidates) AS c;
+	END IF;
+
+	PERFORM iamwatch.settle_behaviour(settings, candidates);
+END $$;
+COMMENT ON FUNCTION iamwatch.settle_with_pending(iamwatch.pending_events[]) IS
+'let events of one detector and behaviour, and those that others left of it, join or open an alert';
+
+CREATE FUNCTION iamwatch.raise(detector text, events iamwatch.event[], unusual boolean[], again boolean[],
+	k integer[], active integer[], peer_days bigint[], peer_active bigint[],
+	probability double precision[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	PERFORM iamwatch.settle_with_pending(ARRAY(
+		SELECT ROW(0, detector, (events[i]).provider, (events[i]).account, (events[i]).identity,
+			(events[i]).service, (events[i]).operation, (events[i]).failed, events[i],
+			unusual[i], again[i], k[i], active[i], peer_days[i], peer_active[i],
+			probability[i])::iamwatch.pending_events
+		FROM generate_subscripts(events, 1) AS i));
+END $$;
+COMMENT ON FUNCTION iamwatch.raise(text, iamwatch.event[], boolean[], boolean[], integer[], integer[],
+	bigint[], bigint[], double precision[]) IS
+'what the detector has found of one behaviour of one identity: its events in order of time; whether each is unusual, and whether it falls on a day that was scored before; and how it was scored';

@@ -1,0 +1,193 @@
+-- What is learned: sets of days, and the tallies that follow from them.
+--
+-- One session at a time writes the accounts of a bucket.  Whoever finds the
+-- bucket taken appends to the journal instead and goes on; the next session
+-- that gets the bucket folds the journal in.  Nobody waits.
+
+CREATE FUNCTION iamwatch.account_bucket(account text) RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT RETURN (hashtextextended(account, 0) & 63)::integer;
+COMMENT ON FUNCTION iamwatch.account_bucket(text) IS 'key of the lock under which the account is written, class 1';
+
+CREATE FUNCTION iamwatch.may_fold() RETURNS boolean
+	LANGUAGE sql VOLATILE RETURN current_setting('transaction_isolation') LIKE 'read%';
+COMMENT ON FUNCTION iamwatch.may_fold() IS
+'whether this transaction sees what others commit: one with a fixed snapshot could lose their work, so it only appends';
+
+-- Tallies from scratch, for an account in which an identity changed class.
+CREATE FUNCTION iamwatch.retally(in_account integer) RETURNS void
+	LANGUAGE sql VOLATILE AS $$
+	DELETE FROM iamwatch.tallies AS t WHERE t.account_id = in_account;
+	INSERT INTO iamwatch.tallies (account_id, behaviour_id, is_user, day, identities)
+	SELECT in_account, marks.behaviour_id, iamwatch.is_person(marks.kinds), day, count(*)
+	FROM (
+		SELECT 0 AS behaviour_id, i.kinds, i.days FROM iamwatch.identity_days AS i
+		WHERE i.account_id = in_account
+		UNION ALL
+		SELECT d.behaviour_id, i.kinds, d.days
+		FROM iamwatch.behaviour_days AS d
+		JOIN iamwatch.identity_days AS i USING (account_id, identity_id)
+		WHERE d.account_id = in_account) AS marks
+	CROSS JOIN LATERAL iamwatch.days(marks.days) AS day
+	GROUP BY 2, 3, 4;
+$$;
+COMMENT ON FUNCTION iamwatch.retally(integer) IS 'count the tallies of an account anew; under the lock of its bucket';
+
+CREATE FUNCTION iamwatch.add_to_tallies(in_account integer, increments iamwatch.tallies[]) RETURNS void
+	LANGUAGE sql VOLATILE AS $$
+	WITH increment AS MATERIALIZED (
+		SELECT * FROM unnest(increments)
+	), counted AS (
+		UPDATE iamwatch.tallies AS t SET identities = t.identities + increment.identities
+		FROM increment
+		WHERE t.account_id = in_account AND t.behaviour_id = increment.behaviour_id
+		AND t.is_user = increment.is_user AND t.day = increment.day
+		RETURNING t.behaviour_id, t.is_user, t.day
+	)
+	INSERT INTO iamwatch.tallies (account_id, behaviour_id, is_user, day, identities)
+	SELECT in_account, behaviour_id, is_user, day, identities FROM increment
+	WHERE (behaviour_id, is_user, day) NOT IN (SELECT behaviour_id, is_user, day FROM counted)
+$$;
+COMMENT ON FUNCTION iamwatch.add_to_tallies(integer, iamwatch.tallies[]) IS
+'count further identities; under the lock of the account''s bucket';
+
+CREATE FUNCTION iamwatch.fold_account(in_provider text, in_account text, deltas iamwatch.journal[])
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	learned iamwatch.journal[];
+	id integer;
+	increments iamwatch.tallies[];
+	more iamwatch.tallies[];
+	changed_class boolean;
+BEGIN
+	WITH taken AS (
+		DELETE FROM iamwatch.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
+		AND j.account = in_account AND j.provider = in_provider
+		RETURNING j
+	)
+	SELECT deltas || array_agg(j) INTO learned FROM taken;
+	IF cardinality(learned) = 0 THEN
+		RETURN;
+	END IF;
+
+	SELECT a.account_id INTO id FROM iamwatch.accounts AS a
+	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
+	AND a.account = in_account AND a.provider = in_provider;
+	IF id IS NULL THEN
+		INSERT INTO iamwatch.accounts (provider, account)
+		VALUES (in_provider, in_account) RETURNING account_id INTO id;
+	END IF;
+	UPDATE iamwatch.accounts AS a SET
+		first_event_time = LEAST(a.first_event_time, d.first_event_time),
+		newest_day = GREATEST(a.newest_day, d.newest_day),
+		late_events = a.late_events + d.late_events
+	FROM (SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
+			coalesce(sum(late_events), 0) AS late_events FROM unnest(learned)) AS d
+	WHERE a.account_id = id
+	AND (a.first_event_time IS NULL OR a.newest_day IS NULL OR d.late_events > 0
+		OR d.first_event_time < a.first_event_time OR d.newest_day > a.newest_day);
+
+	-- a behaviour's day is a day of activity too
+	WITH d AS (
+		SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
+		FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
+	), met AS MATERIALIZED (
+		SELECT d.identity, d.kinds, d.days, i.identity_id,
+			i.kinds AS old_kinds, coalesce(i.days, '{}') AS old_days
+		FROM d LEFT JOIN iamwatch.identity_days AS i ON i.account_id = id
+			AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+			AND i.identity = d.identity
+	), updated AS (
+		UPDATE iamwatch.identity_days AS i SET
+			kinds = i.kinds | met.kinds, days = i.days | met.days,
+			first_seen = LEAST(i.first_seen, iamwatch.first_day(met.days))
+		FROM met
+		WHERE i.account_id = id AND i.identity_id = met.identity_id
+		AND (NOT i.days @> met.days OR i.kinds | met.kinds <> i.kinds)
+	), inserted AS (
+		INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)
+		SELECT id, kinds, iamwatch.first_day(days), days, identity
+		FROM met WHERE identity_id IS NULL
+	), increment AS (
+		SELECT ROW(id, 0, iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day, count(*))::iamwatch.tallies AS i
+		FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
+		GROUP BY iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day
+	)
+	SELECT (SELECT array_agg(i) FROM increment),
+		(SELECT bool_or(iamwatch.is_person(old_kinds | kinds) <> iamwatch.is_person(old_kinds)) FROM met)
+	INTO increments, changed_class;
+
+	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
+		INSERT INTO iamwatch.behaviours (account_id, failed, service, operation)
+		SELECT DISTINCT id, d.failed, d.service, d.operation
+		FROM unnest(learned) AS d
+		WHERE d.operation IS NOT NULL
+		AND NOT EXISTS (SELECT FROM iamwatch.behaviours AS b
+			WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
+			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed);
+
+		WITH d AS (
+			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days
+			FROM unnest(learned) WHERE operation IS NOT NULL
+			GROUP BY identity, service, operation, failed
+		), met AS MATERIALIZED (
+			SELECT b.behaviour_id, i.identity_id, i.kinds, d.days,
+				m.identity_id IS NOT NULL AS known, coalesce(m.days, '{}') AS old_days
+			FROM d
+			JOIN iamwatch.identity_days AS i ON i.account_id = id
+				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+				AND i.identity = d.identity
+			JOIN iamwatch.behaviours AS b ON b.account_id = id
+				AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
+				AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed
+			LEFT JOIN iamwatch.behaviour_days AS m ON m.account_id = id
+				AND m.behaviour_id = b.behaviour_id AND m.identity_id = i.identity_id
+		), updated AS (
+			UPDATE iamwatch.behaviour_days AS m SET
+				days = m.days | met.days,
+				first_seen = LEAST(m.first_seen, iamwatch.first_day(met.days))
+			FROM met
+			WHERE m.account_id = id AND m.behaviour_id = met.behaviour_id
+			AND m.identity_id = met.identity_id AND NOT m.days @> met.days
+		), inserted AS (
+			INSERT INTO iamwatch.behaviour_days (account_id, behaviour_id, identity_id, first_seen, days)
+			SELECT id, behaviour_id, identity_id, iamwatch.first_day(days), days
+			FROM met WHERE NOT known
+		), increment AS (
+			SELECT ROW(id, behaviour_id, iamwatch.is_person(kinds), day, count(*))::iamwatch.tallies AS i
+			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
+			GROUP BY behaviour_id, iamwatch.is_person(kinds), day
+		)
+		SELECT array_agg(i) FROM increment INTO more;
+	END IF;
+
+	IF changed_class THEN
+		PERFORM iamwatch.retally(id);
+	ELSIF increments IS NOT NULL OR more IS NOT NULL THEN
+		PERFORM iamwatch.add_to_tallies(id, increments || more);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch.fold_account(text, text, iamwatch.journal[]) IS
+'write what was learned of an account, and what its journal holds; under the lock of its bucket';
+
+CREATE FUNCTION iamwatch.learn(deltas iamwatch.journal[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	part record;
+	fold boolean := iamwatch.may_fold();
+BEGIN
+	FOR part IN
+		SELECT d.provider, d.account, array_agg(d) AS deltas
+		FROM unnest(deltas) AS d
+		GROUP BY d.provider, d.account
+	LOOP
+		IF fold AND iamwatch.try_lock(1, iamwatch.account_bucket(part.account)) THEN
+			PERFORM iamwatch.fold_account(part.provider, part.account, part.deltas);
+		ELSE
+			INSERT INTO iamwatch.journal SELECT * FROM unnest(part.deltas);
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch.learn(iamwatch.journal[]) IS
+'take days into the baselines; while another session writes the account, by way of the journal';

@@ -1,0 +1,46 @@
+-- All privileges, for a reviewer to read in one place.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA iamwatch FROM PUBLIC;
+REVOKE ALL ON ALL PROCEDURES IN SCHEMA iamwatch FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA iamwatch FROM PUBLIC;
+
+-- Whoever inserts into a watched table evaluates the WHEN of its trigger.
+-- Without USAGE of the schema it cannot be called in any other way; and it
+-- only tells whether the caller's own document is news.
+GRANT EXECUTE ON FUNCTION iamwatch.news(jsonb) TO PUBLIC;
+
+CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
+		iamwatch.identities, iamwatch.baselines, iamwatch.operations, iamwatch.instances,
+		iamwatch.detectors, iamwatch.sources, iamwatch.backfill_progress';
+	pure constant text[] := ARRAY['parse', 'unreadable', 'probability', 'surprise', 'find_operation',
+		'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
+		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union'];
+	functions text;
+BEGIN
+	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer') THEN
+		RAISE EXCEPTION 'invalid value for access: %', coalesce(quote_literal(access), 'null')
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use read, triage or administer.';
+	END IF;
+	EXECUTE format('GRANT USAGE ON SCHEMA iamwatch TO %s', role);
+	IF access = 'administer' THEN
+		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA iamwatch TO %s', role);
+		EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA iamwatch TO %s', role);
+		EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA iamwatch TO %s', role);
+		RETURN;
+	END IF;
+	EXECUTE format('GRANT SELECT ON %s TO %s', reading, role);
+	SELECT string_agg(p.oid::regprocedure::text, ', ') INTO functions
+	FROM pg_proc AS p
+	WHERE p.pronamespace = 'iamwatch'::regnamespace
+	AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%');
+	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
+	IF access = 'triage' THEN
+		EXECUTE format('GRANT UPDATE (status) ON iamwatch.alerts TO %s', role);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
+'give a role what it needs to read alerts and baselines (read), to set the status of alerts as well (triage), or to run iamwatch (administer). Rejected documents are for administrators: they can hold anything. 22023 for any other access';
+REVOKE ALL ON FUNCTION iamwatch.grant_access(regrole, text) FROM PUBLIC;
