@@ -239,10 +239,17 @@ COMMENT ON TABLE iamwatch.end_of_statement IS 'always empty: its trigger runs wh
 -- depends on transaction ids; sources are written by name.
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.detectors', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.operations', $$WHERE origin = 'user'$$);
-SELECT pg_catalog.pg_extension_config_dump('iamwatch.' || name, '')
-FROM unnest(ARRAY[
-	'instances', 'sources', 'rejected_events', 'accounts', 'identity_days', 'behaviours',
-	'behaviour_days', 'tallies', 'journal', 'alerts', 'alert_events', 'pending_events',
-	'rejected_events_rejected_id_seq', 'accounts_account_id_seq',
-	'identity_days_identity_id_seq', 'behaviours_behaviour_id_seq', 'alerts_alert_id_seq',
-	'pending_events_pending_id_seq']) AS name;
+DO $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY ARRAY[
+		'instances', 'sources', 'rejected_events', 'accounts', 'identity_days', 'behaviours',
+		'behaviour_days', 'tallies', 'journal', 'alerts', 'alert_events', 'pending_events',
+		'rejected_events_rejected_id_seq', 'accounts_account_id_seq',
+		'identity_days_identity_id_seq', 'behaviours_behaviour_id_seq', 'alerts_alert_id_seq',
+		'pending_events_pending_id_seq']
+	LOOP
+		PERFORM pg_catalog.pg_extension_config_dump(('iamwatch.' || name)::regclass, '');
+	END LOOP;
+END $$;

@@ -16,4 +16,11 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* Neither waits nor raises an error when shared memory is full. */
+#if PG_VERSION_NUM >= 180000
+#define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL, false)
+#else
+#define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL)
+#endif
+
 #endif							/* IAMWATCH_COMPAT_H */

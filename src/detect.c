@@ -621,7 +621,7 @@ judge(Work *work, Behaviour *behaviour, const Detector *detector)
 	Column		peer_active = column_make(INT8OID, n);
 	Column		probability = column_make(FLOAT8OID, n);
 	bool		any = behaviour->near;
-	Score		score;
+	Score		score = {0};
 	int32		scored_day = 0;
 
 	for (int i = 0; i < n; i++)

@@ -5,12 +5,14 @@
  *
  * They live beside the advisory locks, in a class of their own that no SQL
  * function reaches: a role with nothing but a connection must not be able to
- * hold one and so hold detection up.
+ * hold one and so hold detection up.  A full lock table is no reason for an
+ * ingest to fail either: it counts as taken.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -28,6 +30,5 @@ iamwatch_try_lock(PG_FUNCTION_ARGS)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
 						 (uint32) PG_GETARG_INT32(1), IAMWATCH_LOCK_CLASS);
-	PG_RETURN_BOOL(LockAcquire(&tag, ExclusiveLock, false, true) !=
-				   LOCKACQUIRE_NOT_AVAIL);
+	PG_RETURN_BOOL(try_lock_acquire(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
 }

@@ -68,7 +68,7 @@ check_called_by(FunctionCallInfo fcinfo, const char *name, bool for_row)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" was not called by trigger manager", name)));
 	if (!TRIGGER_FIRED_AFTER(data->tg_event) ||
-		TRIGGER_FIRED_FOR_ROW(data->tg_event) != for_row ||
+		(TRIGGER_FIRED_FOR_ROW(data->tg_event) != 0) != for_row ||
 		(for_row && !TRIGGER_FIRED_BY_INSERT(data->tg_event)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

@@ -1,0 +1,70 @@
+# iamwatch: unusual IAM activity, found inside PostgreSQL
+#
+#	make demo	see it work, in a cluster of its own
+#	make check	run every test, in clusters of its own
+#	make bench	measure it, in a cluster of its own
+#	make, make install, make installcheck: as every extension
+
+EXTENSION = iamwatch
+EXTVERSION = 0.1.0
+
+MODULE_big = iamwatch
+OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
+TREE_HEADERS = $(wildcard src/*.h)
+
+# The install script is put together from these, in this order.
+PARTS = header dayset types tables catalogue shipped parse score learn alerts \
+	watch maintain backfill process backtest views privileges
+SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA_built = $(SCRIPT)
+DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+EXTRA_CLEAN = sql/shipped.sql
+
+# pg_regress would take a part of the script for the test.
+TESTS = $(basename $(notdir $(wildcard test/sql/*.sql)))
+ifneq ($(filter $(PARTS),$(TESTS)),)
+$(error a test in test/sql has the name of a part in sql: $(filter $(PARTS),$(TESTS)))
+endif
+REGRESS = $(TESTS)
+REGRESS_OPTS = --inputdir=test --load-extension=iamwatch
+ISOLATION = $(basename $(notdir $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=iamwatch
+
+PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers
+
+ifneq ($(filter demo check bench,$(MAKECMDGOALS)),)
+
+# These work before there is a server to build for, so PGXS stays out.
+demo check bench:
+	@test/setup
+	@test/run $@
+
+else
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+else
+all install installcheck:
+	@echo "no server headers found by $(PG_CONFIG); install them, or run: make check" >&2; exit 1
+endif
+
+$(OBJS): $(TREE_HEADERS)
+
+$(SCRIPT): $(PARTS:%=sql/%.sql) Makefile
+	for part in $(PARTS); do cat sql/$$part.sql; echo; done > $@.new
+	mv $@.new $@
+
+sql/shipped.sql: data/catalogue/aws.csv data/catalogue/gcp.csv data/catalogue.awk
+	awk -f data/catalogue.awk data/catalogue/aws.csv data/catalogue/gcp.csv > $@.new
+	mv $@.new $@
+
+endif
+
+dist:
+	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
+
+.PHONY: demo check bench dist
