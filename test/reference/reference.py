@@ -1,0 +1,278 @@
+"""The detection rules once more, written to be read, not to be fast.
+
+An independent second implementation of the rules of docs/detection.md: it
+shares no code and no table with the extension, keeps plain sets of days, and
+scores by visiting every peer.  Tests compare its alerts with the extension's.
+"""
+import csv
+import datetime as dt
+import math
+import os
+import re
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+PEOPLE = {"root", "user", "federated_user", "anonymous", "unknown"}
+RANK = ["informational", "low", "medium", "high", "critical"]
+RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))")
+
+
+def text(value):
+    return value if isinstance(value, str) and value != "" else None
+
+
+def obj(value):
+    return value if isinstance(value, dict) else {}
+
+
+def microseconds(value):
+    """Microseconds since 1970, or None when it is no RFC 3339 time."""
+    m = RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if not m:
+        return None
+    year, month, day, hour, minute, second = (int(x) for x in m.groups()[:6])
+    if hour > 23 or minute > 59 or second > 60 or year < 1:
+        return None
+    try:
+        days = dt.date(year, month, day).toordinal() - dt.date(1970, 1, 1).toordinal()
+    except ValueError:
+        return None
+    offset = 0
+    if not m.group(8):
+        if int(m.group(10)) > 23 or int(m.group(11)) > 59:
+            return None
+        offset = (int(m.group(10)) * 60 + int(m.group(11))) * (1 if m.group(9) == "+" else -1)
+    fraction = int(((m.group(7) or "") + "000000")[:6])
+    return (((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000000 + fraction
+
+
+class Catalogue:
+    def __init__(self, folder):
+        self.exact, self.suffix = {}, []
+        for name in ("aws.csv", "gcp.csv"):
+            with open(os.path.join(folder, name), newline="") as f:
+                for row in csv.DictReader(f):
+                    key = (row["provider"], row["service"], row["operation"])
+                    if row["match"] == "exact":
+                        self.exact[key] = row
+                    else:
+                        self.suffix.append((key, row))
+        self.suffix.sort(key=lambda s: (-len(s[0][2]), s[0][1] == "*"))
+
+    def find(self, provider, service, operation):
+        row = self.exact.get((provider, service, operation)) or \
+            self.exact.get((provider, "*", operation))
+        if row is None:
+            for (p, s, o), r in self.suffix:
+                if p == provider and s in ("*", service) and operation.endswith(o):
+                    row = r
+                    break
+        if row is None or row["effect"] == "read" or row["category"] in ("session", "sign_in"):
+            return None
+        return row
+
+
+def assumed_role(user, account):
+    arn, principal = text(user.get("arn")), text(user.get("principalId"))
+    m = re.fullmatch(r"arn:([^:]*):sts::([^:]*):assumed-role/([^/]+)(?:/(.*))?", arn or "", re.S)
+    issuer = obj(obj(user.get("sessionContext")).get("sessionIssuer"))
+    role = text(issuer.get("arn"))
+    if role is None and m:
+        role = f"arn:{m.group(1)}:iam::{m.group(2)}:role/{m.group(3)}"
+    if role is None:
+        role = principal
+    if role is None:
+        return None, None, None
+    session = m.group(4) if m and m.group(4) else None
+    if session is None and principal and ":" in principal:
+        session = principal.split(":", 1)[1] or None
+    name = role.rsplit("/", 1)[-1]
+    if "/aws-service-role/" in role or name.startswith("AWSServiceRoleFor"):
+        return role, "service", None
+    if session and re.fullmatch(r"i-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})", session):
+        return role, "instance", session
+    if session and (name.startswith("AWSReservedSSO_") or "@" in session):
+        return f"{role}/{session}", "federated_user", None
+    return role, "role", None
+
+
+def aws_identity(user, account):
+    kind = text(user.get("type"))
+    arn, principal = text(user.get("arn")), text(user.get("principalId"))
+    name, own = text(user.get("userName")), text(user.get("accountId"))
+    if kind == "Root":
+        return arn or f"arn:aws:iam::{account}:root", "root", None
+    if kind == "IAMUser":
+        return arn or (f"arn:aws:iam::{own}:user/{name}" if own and name else None), "user", None
+    if kind == "AssumedRole":
+        return assumed_role(user, account)
+    if kind == "FederatedUser":
+        return arn or principal, "federated_user", None
+    if kind in ("SAMLUser", "WebIdentityUser"):
+        return principal or name, "federated_user", None
+    if kind == "IdentityCenterUser":
+        return text(obj(user.get("onBehalfOf")).get("userId")) or principal, "federated_user", None
+    if kind == "AWSService" or (kind is None and text(user.get("invokedBy"))):
+        return text(user.get("invokedBy")), "service", None
+    if kind == "AWSAccount":
+        return arn or principal or own, "account", None
+    return arn or principal or name or own, "unknown", None
+
+
+def gcp_identity(info):
+    who = text(info.get("principalEmail")) or text(info.get("principalSubject")) or "anonymous"
+    if who.startswith("system:serviceaccount:"):
+        kind = "service_account"
+    elif who.startswith("system:"):
+        kind = "service"
+    elif (re.fullmatch(r"service-\d+@.*\.gserviceaccount\.com", who)
+          or re.search(r"@(cloudservices|system)\.gserviceaccount\.com$", who)
+          or re.search(r"@gcp-sa-.*\.iam\.gserviceaccount\.com$", who)):
+        kind = "service"
+    elif who.endswith(".gserviceaccount.com"):
+        kind = "service_account"
+    elif "workloadIdentityPools" in who:
+        kind = "workload"
+    elif who.startswith("principal://"):
+        kind = "federated_user"
+    elif who == "anonymous":
+        kind = "anonymous"
+    else:
+        kind = "user"
+    return who, kind
+
+
+def parse(doc):
+    """A dictionary, or None when the document is not readable."""
+    if not isinstance(doc, dict):
+        return None
+    payload = doc.get("protoPayload")
+    if isinstance(payload, dict):
+        labels = obj(obj(doc.get("resource")).get("labels"))
+        account = text(labels.get("project_id"))
+        if account is None:
+            parts = (text(doc.get("logName")) or "").split("/")
+            account = parts[1] if len(parts) > 1 and parts[1] else None
+        identity, kind = gcp_identity(obj(payload.get("authenticationInfo")))
+        code = obj(payload.get("status")).get("code")
+        event = dict(provider="gcp", account=account, service=text(payload.get("serviceName")),
+                     operation=text(payload.get("methodName")), time=microseconds(doc.get("timestamp")),
+                     identity=identity, kind=kind, instance=None, id=text(doc.get("insertId")),
+                     failed=isinstance(code, (int, float)) and not isinstance(code, bool) and code != 0,
+                     ip=text(obj(payload.get("requestMetadata")).get("callerIp")))
+    else:
+        user = doc.get("userIdentity")
+        if not isinstance(user, dict):
+            return None
+        account = text(doc.get("recipientAccountId")) or text(user.get("accountId"))
+        service = text(doc.get("eventSource"))
+        identity, kind, instance = aws_identity(user, account)
+        event = dict(provider="aws", account=account,
+                     service=re.sub(r"\.amazonaws\.com$", "", service) if service else None,
+                     operation=text(doc.get("eventName")), time=microseconds(doc.get("eventTime")),
+                     identity=identity, kind=kind, instance=instance, id=text(doc.get("eventID")),
+                     failed=text(doc.get("errorCode")) is not None,
+                     ip=text(doc.get("sourceIPAddress")))
+    if any(event[f] is None for f in ("account", "service", "operation", "time", "identity")):
+        return None
+    event["person"] = event["kind"] in PEOPLE
+    event["day"] = event["time"] // 86400000000
+    return event
+
+
+class Detector:
+    def __init__(self, catalogue, instances=(), activation=14, training=30, deduplication=5,
+                 lateness=15, limit=0.02):
+        self.catalogue, self.instances = catalogue, instances
+        self.activation, self.training, self.deduplication = activation, training, deduplication
+        self.lateness, self.limit = lateness, limit
+        self.accounts, self.active, self.did, self.person = {}, {}, {}, {}
+        self.alerts, self.rejected, self.late = [], 0, 0
+
+    def severity(self, e):
+        for provider, instance_id, addresses in self.instances:
+            if provider != e["provider"]:
+                continue
+            if provider == "aws" and e["kind"] == "instance" and e["instance"] == instance_id or \
+                    provider == "gcp" and not e["person"] and e["ip"] in addresses:
+                return "medium", "executed from a cloud Internet-facing instance"
+        return ("informational", "base") if e["person"] else ("low", "cloud non-user identity")
+
+    def count(self, days, day):
+        return sum(1 for d in days if day - self.training <= d < day)
+
+    def score(self, who, behaviour, day, person):
+        k = self.count(self.did.get((who, behaviour), ()), day)
+        a = self.count(self.active.get(who, ()), day)
+        kk = nn = 0
+        for peer, days in self.active.items():
+            if peer[:2] == who[:2] and peer != who and self.person[peer] == person:
+                nn += self.count(days, day)
+                kk += self.count(self.did.get((peer, behaviour), ()), day)
+        q = (kk + 10 * 0.01) / (nn + 10)
+        return k, a, kk, nn, (k + 2 * q) / (a + 2)
+
+    def event(self, doc):
+        e = parse(doc)
+        if e is None:
+            self.rejected += 1
+            return
+        where = (e["provider"], e["account"])
+        who = where + (e["identity"],)
+        account = self.accounts.setdefault(where, {"first": e["time"], "newest": e["day"]})
+        if e["day"] < account["newest"] - self.training - self.lateness:
+            self.late += 1
+            return
+        account["first"] = min(account["first"], e["time"])
+        account["newest"] = max(account["newest"], e["day"])
+        self.person[who] = self.person.get(who, False) or e["person"]
+        operation = self.catalogue.find(e["provider"], e["service"], e["operation"])
+        if operation:
+            behaviour = (e["service"], e["operation"], e["failed"])
+            self.judge(e, who, behaviour, operation, account)
+            self.did.setdefault((who, behaviour), set()).add(e["day"])
+        self.active.setdefault(who, set()).add(e["day"])
+
+    def judge(self, e, who, behaviour, operation, account):
+        period = self.deduplication * 86400000000
+        severity, variation = self.severity(e)
+        for alert in self.alerts:
+            if alert["who"] == who and alert["behaviour"] == behaviour and \
+                    abs(e["time"] - alert["first"]) < period:
+                if e["id"] is None or e["id"] not in alert["ids"]:
+                    alert["ids"].append(e["id"])
+                    alert["last"] = max(alert["last"], e["time"])
+                    if RANK.index(severity) > RANK.index(alert["severity"]):
+                        alert["severity"], alert["variation"] = severity, variation
+                return
+        if e["time"] < account["first"] + self.activation * 86400000000:
+            return
+        k, a, kk, nn, p = self.score(who, behaviour, e["day"], e["person"])
+        if p < self.limit:
+            self.alerts.append(dict(
+                who=who, behaviour=behaviour, kind=e["kind"], severity=severity, variation=variation,
+                first=e["time"], last=e["time"], ids=[e["id"]], k=k, A=a, K=kk, N=nn, p=p,
+                surprise=-math.log2(p), category=operation["category"],
+                sensitivity=int(operation["sensitivity"]),
+                technique=operation["attack_technique"] or "T1098"))
+
+    def rows(self):
+        return sorted(
+            (*a["who"], *a["behaviour"], a["kind"], a["severity"], a["variation"], a["first"], a["last"],
+             len(a["ids"]), a["k"], a["A"], a["K"], a["N"], round(a["p"], 12), round(a["surprise"], 9),
+             a["category"], a["sensitivity"], a["technique"],
+             tuple(sorted(i for i in a["ids"] if i is not None)))
+            for a in self.alerts)
+
+
+QUERY = """SELECT provider, account, identity, service, operation, failed, identity_kind, severity, variation,
+ (extract(epoch FROM first_event_time) * 1000000)::bigint, (extract(epoch FROM last_event_time) * 1000000)::bigint,
+ event_count, (evidence->>'k')::int, (evidence->>'A')::int, (evidence->>'K')::bigint, (evidence->>'N')::bigint,
+ probability, surprise, category, sensitivity, technique, evidence->'event_ids' AS ids
+ FROM iamwatch.alerts"""
+
+
+def extension_rows(records):
+    """Rows of QUERY, as JSON arrays, in the form of Detector.rows()."""
+    return sorted((*r[:16], round(r[16], 12), round(r[17], 9), *r[18:21], tuple(sorted(r[21])))
+                  for r in records)

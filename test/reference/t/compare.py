@@ -1,0 +1,114 @@
+"""Alerts of the extension against those of the reference, row for row."""
+import json
+import os
+import random
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import generate
+import reference
+
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
+CATALOGUE = reference.Catalogue(os.path.join(ROOT, "data", "catalogue"))
+DATABASE = "iamwatch_compare"
+count = 0
+
+
+def psql(script, data=None):
+    done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"],
+                          input=script, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+def ok(passed, description, detail=""):
+    global count
+    count += 1
+    print(("ok" if passed else "not ok"), count, "-", description)
+    if not passed:
+        for line in str(detail).splitlines()[:20]:
+            print("#", line)
+
+
+def copy(events, table="log"):
+    lines = "\n".join(json.dumps(e, separators=(",", ":")).replace("\\", "\\\\") for e in events)
+    return f"COPY {table} (event) FROM STDIN;\n{lines}\n\\.\n"
+
+
+def fresh(settings="", watched=True):
+    subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
+    subprocess.run(["createdb", DATABASE], check=True)
+    psql("CREATE EXTENSION iamwatch; CREATE TABLE log (event jsonb);"
+         + ("SELECT iamwatch.watch('log');" if watched else "") + "".join(
+             f"INSERT INTO iamwatch.instances VALUES ('{p}', 'any', '{i}', '{{{','.join(a)}}}', true);"
+             for p, i, a in generate.INSTANCES) + settings)
+
+
+def alerts():
+    out = psql("SELECT json_agg(r) FROM (SELECT (SELECT json_agg(value ORDER BY n) FROM "
+               f"json_each(row_to_json(a)) WITH ORDINALITY AS e (key, value, n)) AS r FROM ({reference.QUERY}) AS a) AS x;")
+    return reference.extension_rows(json.loads(out) if out.strip() else [])
+
+
+def baselines():
+    return sorted(psql("SELECT provider, account, identity, days FROM iamwatch.identities;"
+                       "SELECT provider, account, identity, service, operation, failed, days FROM iamwatch.baselines;"
+                       ).splitlines())
+
+
+def difference(got, expected):
+    return "\n".join([f"only the extension: {r}" for r in got if r not in expected]
+                     + [f"only the reference: {r}" for r in expected if r not in got])
+
+
+def chunks(rng, events, largest):
+    at = 0
+    while at < len(events):
+        size = rng.randint(1, largest)
+        yield events[at:at + size]
+        at += size
+
+
+def expected(events, **settings):
+    detector = reference.Detector(CATALOGUE, generate.INSTANCES, **settings)
+    for e in events:
+        detector.event(e)
+    return detector.rows()
+
+
+for seed, largest in ((1, 1), (2, 40), (3, 100000)):
+    rng = random.Random(seed)
+    events = generate.generate(seed, days=60, per_day=50)
+    want = expected(events)
+    fresh()
+    psql("".join(copy(part) for part in chunks(rng, events, largest)))
+    got = alerts()
+    ok(len(want) > 20, f"seed {seed}: {len(events)} events raise {len(want)} alerts in the reference")
+    ok(got == want, f"seed {seed}: the same alerts, statements of up to {largest} events", difference(got, want))
+    days = baselines()
+
+    named = [e for e in events if e.get("eventID", e.get("insertId"))]
+    psql(copy(rng.sample(named, 400)) + "".join(copy([e]) for e in rng.sample(named, 30)))
+    ok(alerts() == got, f"seed {seed}: what is delivered again changes no alert", difference(alerts(), got))
+    ok(baselines() == days, f"seed {seed}: what is delivered again changes no baseline")
+
+    fresh()
+    mixed = events[:]
+    rng.shuffle(mixed)
+    psql(copy(mixed))
+    ok(alerts() == want, f"seed {seed}: one statement in any order raises the same alerts",
+       difference(alerts(), want))
+    ok(baselines() == days, f"seed {seed}: and learns the same baselines")
+
+for name, column, value in (("training", "training_days", 10), ("activation", "activation_days", 30),
+                            ("deduplication", "deduplication_days", 2), ("limit", "probability_limit", 0.05)):
+    events = generate.generate(11, days=45, per_day=40)
+    want = expected(events, **{name: value})
+    fresh(f"UPDATE iamwatch.detectors SET {column} = {value};")
+    psql("".join(copy(part) for part in chunks(random.Random(5), events, 30)))
+    ok(alerts() == want, f"the setting {column} holds ({len(want)} alerts)", difference(alerts(), want))
+
+subprocess.run(["dropdb", DATABASE], check=True)
+print(f"1..{count}")
