@@ -1,0 +1,64 @@
+-- watch() and unwatch(): idempotent, and clear about what cannot be watched
+SET client_min_messages = notice;
+CREATE TABLE "odd table" (id int, "odd ""column" jsonb, doc text);
+SELECT iamwatch.watch('"odd table"', 'odd "column');
+SELECT iamwatch.watch('"odd table"', 'odd "column');
+SELECT source, event_column FROM iamwatch.sources;
+SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = '"odd table"'::regclass;
+SELECT iamwatch.watch('"odd table"', 'odd "column', 'always');
+SELECT tgenabled FROM pg_trigger WHERE tgrelid = '"odd table"'::regclass;
+SELECT iamwatch.unwatch('"odd table"');
+SELECT iamwatch.unwatch('"odd table"');
+SELECT count(*) FROM iamwatch.sources;
+
+-- what cannot be watched
+\set SHOW_CONTEXT never
+SELECT iamwatch.watch('"odd table"');
+\echo :LAST_ERROR_SQLSTATE
+SELECT iamwatch.watch('"odd table"', 'doc');
+\echo :LAST_ERROR_SQLSTATE
+SELECT iamwatch.watch('"odd table"', 'odd "column', 'sometimes');
+\echo :LAST_ERROR_SQLSTATE
+SELECT iamwatch.watch(NULL);
+\echo :LAST_ERROR_SQLSTATE
+SELECT iamwatch.watch('pg_class', 'relname');
+\echo :LAST_ERROR_SQLSTATE
+SELECT iamwatch.watch('iamwatch.alerts', 'evidence');
+\echo :LAST_ERROR_SQLSTATE
+CREATE VIEW shown AS SELECT "odd ""column" AS event FROM "odd table";
+SELECT iamwatch.watch('shown');
+\echo :LAST_ERROR_SQLSTATE
+SELECT iamwatch.unwatch(NULL);
+\echo :LAST_ERROR_SQLSTATE
+
+-- triggers made by hand, wrongly
+CREATE TRIGGER wrong BEFORE INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch.observe('doc');
+INSERT INTO "odd table" VALUES (1);
+DROP TRIGGER wrong ON "odd table";
+CREATE TRIGGER wrong AFTER INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch.observe('gone');
+INSERT INTO "odd table" VALUES (1);
+DROP TABLE "odd table" CASCADE;
+
+-- a partitioned table: loads through the parent and into a partition
+CREATE TABLE parted (at date, event jsonb) PARTITION BY RANGE (at);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+SELECT iamwatch.watch('parted');
+SELECT iamwatch.watch('parted_1');
+SELECT iamwatch.unwatch('parted_1');
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+CREATE FUNCTION made(day date, who text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('eventTime', to_char(day, 'YYYY-MM-DD"T08:00:00Z"'), 'eventSource', 'iam.amazonaws.com', 'eventName', 'CreateUser',
+		'recipientAccountId', '1', 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', who))
+$$;
+INSERT INTO parted VALUES ('2026-01-05', made('2026-01-05', 'through the parent'));
+INSERT INTO parted_1 VALUES ('2026-01-06', made('2026-01-06', 'into a partition'));
+INSERT INTO parted VALUES ('2026-02-05', made('2026-02-05', 'into a later partition'));
+ALTER TABLE parted DETACH PARTITION parted_2;
+INSERT INTO parted_2 VALUES ('2026-02-06', made('2026-02-06', 'detached: no longer watched'));
+ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+INSERT INTO parted_2 VALUES ('2026-02-07', made('2026-02-07', 'attached again'));
+SELECT identity, days FROM iamwatch.baselines WHERE account = '1' ORDER BY first_seen;
+SELECT identity, first_event_time FROM iamwatch.alerts;
+SELECT iamwatch.unwatch('parted');
+SELECT count(*) FROM pg_trigger WHERE tgname = 'iamwatch_observe';
+DROP TABLE parted;
