@@ -7,6 +7,10 @@
  * many events at once, so news is put in order of event time and settled when
  * the statement ends, or when the memory allowed for it is used up.
  *
+ * A backend that knows nothing yet takes every row for news, so the batch also
+ * remembers which identities and days it has: a further event that is no IAM
+ * operation is then only counted.
+ *
  * A batch outlives no statement.  A savepoint can still roll back while one
  * is open, around the work of somebody else's trigger; its news goes with it.
  *
@@ -15,8 +19,10 @@
 #include "postgres.h"
 
 #include "batch.h"
+#include "catalogue.h"
 #include "known.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 static int	batch_memory = 16 * 1024;	/* kB */
@@ -25,6 +31,90 @@ static MemoryContext batch_context = NULL;
 static News *news = NULL;
 static int	news_count = 0;
 static int	news_capacity = 0;
+
+/* The first event of the batch of an identity, as one kind, on a day. */
+typedef struct SeenKey
+{
+	Fingerprint identity;
+	int32		day;
+	int32		kind;
+} SeenKey;
+
+typedef struct SeenDay
+{
+	SeenKey		key;
+	int			index;
+} SeenDay;
+
+/* The earliest event of the batch of an account. */
+typedef struct SeenAccount
+{
+	Fingerprint account;
+	TimestampTz first;
+} SeenAccount;
+
+static HTAB *seen_days = NULL;
+static HTAB *seen_accounts = NULL;
+
+static HTAB *
+make_table(const char *name, Size keysize, Size entrysize)
+{
+	HASHCTL		control = {.keysize = keysize, .entrysize = entrysize, .hcxt = batch_context};
+
+	return hash_create(name, 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+forget_seen(void)
+{
+	if (seen_days != NULL)
+	{
+		hash_destroy(seen_days);
+		hash_destroy(seen_accounts);
+	}
+	seen_days = seen_accounts = NULL;
+}
+
+/*
+ * Does the batch have all that the event says?  The earliest event of its
+ * account always counts: the activation period begins with it.
+ */
+static bool
+only_repeats(const Event *event, int index)
+{
+	SeenAccount *account;
+	SeenDay    *day;
+	SeenKey		key;
+	Fingerprint fingerprint = fingerprint_account(event);
+	bool		is_earliest;
+	bool		found;
+
+	if (seen_days == NULL)
+	{
+		seen_days = make_table("iamwatch days of the batch", sizeof(SeenKey), sizeof(SeenDay));
+		seen_accounts = make_table("iamwatch accounts of the batch", sizeof(Fingerprint),
+								   sizeof(SeenAccount));
+	}
+	account = hash_search(seen_accounts, &fingerprint, HASH_ENTER, &found);
+	is_earliest = !found || event->time < account->first;
+	if (is_earliest)
+		account->first = event->time;
+
+	memset(&key, 0, sizeof(key));
+	key.identity = fingerprint_identity(fingerprint, event);
+	key.day = event->day;
+	key.kind = event->kind;
+	day = hash_search(seen_days, &key, HASH_ENTER, &found);
+	if (!found)
+		day->index = index;
+	else if (!is_earliest && catalogue_is_ready() &&
+			 catalogue_find(event->provider, event->service, event->operation) == NULL)
+	{
+		news[day->index].repeats++;
+		return true;
+	}
+	return false;
+}
 
 bool
 batch_add(Oid source, Datum document, bool isnull)
@@ -45,17 +135,24 @@ batch_add(Oid source, Datum document, bool isnull)
 		item.reason = "the document is null";
 	else
 	{
-		item.document = DatumGetJsonbPCopy(document);
-		item.reason = event_read(item.document, EVENT_FULL, &item.event);
+		Jsonb	   *stored = DatumGetJsonbP(document);
+
+		item.reason = event_read(stored, EVENT_KEY, &item.event);
 		if (item.reason == NULL && known_in_future(item.event.time))
 			item.reason = "the event time is more than one day ahead of the clock";
-		if (item.reason == NULL && known_to_teach_nothing(&item.event))
+		/* it may have been learned since the row was stored */
+		if (item.reason == NULL && (known_to_teach_nothing(&item.event) ||
+									only_repeats(&item.event, news_count)))
 		{
-			/* learned since the row was stored */
-			pfree(item.document);
+			if ((Pointer) stored != DatumGetPointer(document))
+				pfree(stored);
 			MemoryContextSwitchTo(outer);
 			return false;
 		}
+		item.document = palloc(VARSIZE(stored));
+		memcpy(item.document, stored, VARSIZE(stored));
+		if (item.reason == NULL)
+			(void) event_read(item.document, EVENT_FULL, &item.event);
 	}
 
 	if (news_count == news_capacity)
@@ -112,6 +209,7 @@ batch_sorted(int *count)
 void
 batch_clear(void)
 {
+	forget_seen();
 	news = NULL;
 	news_count = news_capacity = 0;
 	if (batch_context != NULL)
@@ -134,6 +232,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 
 	if (event != SUBXACT_EVENT_ABORT_SUB)
 		return;
+	forget_seen();
 	/* ids only grow: everything from subid on was inside of it */
 	for (int i = 0; i < news_count; i++)
 		if (news[i].subid < subid)

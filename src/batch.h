@@ -18,6 +18,7 @@ typedef struct News
 	const char *reason;			/* why it is rejected; NULL if it is not */
 	Oid			source;			/* the table it was stored in */
 	SubTransactionId subid;
+	int64		repeats;		/* further events that only say the same again */
 } News;
 
 /*

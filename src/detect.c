@@ -79,7 +79,9 @@ typedef struct Behaviour
 	DayRuns		fresh;
 	TimestampTz since;
 	TimestampTz until;
-	bool		near;			/* an alert or a pending event may take the event */
+	bool		pending;		/* others left events of it */
+	int			nalerts;
+	TimestampTz *alerts;		/* first events of alerts not far away */
 	int			nevents;
 	int			capacity;
 	struct Happening **events;
@@ -92,7 +94,9 @@ typedef struct Happening
 	Account    *account;
 	Identity   *identity;
 	Behaviour  *behaviour;		/* NULL unless it is an IAM operation */
+	int64		repeats;
 	bool		late;
+	bool		near;			/* an alert or pending event may concern it */
 	bool		settled;		/* nothing more to do on this day */
 } Happening;
 
@@ -224,6 +228,20 @@ result_days(uint64 row, int column, DayRuns *days)
 
 	if (!isnull)
 		dayruns_from_dayset(DatumGetDaysetP(value), days);
+}
+
+static void
+result_times(uint64 row, int column, Behaviour *behaviour)
+{
+	bool		isnull;
+	Datum		array = result(row, column, &isnull);
+	Datum	   *times;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TIMESTAMPTZOID, sizeof(TimestampTz),
+					  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, NULL, &behaviour->nalerts);
+	behaviour->alerts = palloc(Max(1, behaviour->nalerts) * sizeof(TimestampTz));
+	for (int i = 0; i < behaviour->nalerts; i++)
+		behaviour->alerts[i] = DatumGetTimestampTz(times[i]);
 }
 
 /* ---- the parties of the batch ---- */
@@ -439,7 +457,8 @@ look_up_behaviours(Work *work)
 		bool		isnull;
 
 		result_days(row, 3, &behaviour->days);
-		behaviour->near |= DatumGetBool(result(row, 4, &isnull));
+		result_times(row, 4, behaviour);
+		behaviour->pending = DatumGetBool(result(row, 5, &isnull));
 	}
 }
 
@@ -597,6 +616,23 @@ score_item(Work *work, const Happening *item, const Detector *detector)
 }
 
 /*
+ * May an alert take the event, or have something to say to it?  A day more
+ * than the deduplication period, for the day on which that ends.
+ */
+static bool
+is_near(const Behaviour *behaviour, TimestampTz time)
+{
+	int64		reach = (settings_deduplication_days() + 1) * USECS_PER_DAY;
+
+	if (behaviour->pending)
+		return true;
+	for (int i = 0; i < behaviour->nalerts; i++)
+		if (time > behaviour->alerts[i] - reach && time < behaviour->alerts[i] + reach)
+			return true;
+	return false;
+}
+
+/*
  * Score the events of a behaviour and hand them to alerts.sql if one is
  * unusual or an alert may be near.
  *
@@ -614,55 +650,63 @@ judge(Work *work, Behaviour *behaviour, const Detector *detector)
 		detector->activation_days * USECS_PER_DAY;
 	Column		events = column_make(iamwatch_event_type(), n);
 	Column		unusual = column_make(BOOLOID, n);
-	Column		again = column_make(BOOLOID, n);
+	Column		again_column = column_make(BOOLOID, n);
 	Column		k = column_make(INT4OID, n);
 	Column		active = column_make(INT4OID, n);
 	Column		peer_days = column_make(INT8OID, n);
 	Column		peer_active = column_make(INT8OID, n);
 	Column		probability = column_make(FLOAT8OID, n);
-	bool		any = behaviour->near;
+	bool		opens = false;
 	Score		score = {0};
 	int32		scored_day = 0;
+	bool		scored = false;
 
 	for (int i = 0; i < n; i++)
 	{
-		Happening	   *item = behaviour->events[i];
+		Happening  *item = behaviour->events[i];
 		int32		day = item->event->day;
 		TimestampTz day_start = (TimestampTz) day * USECS_PER_DAY;
-		bool		fresh = dayruns_contains(&behaviour->fresh, day);
 		bool		activated = item->event->time >= active_from;
 		bool		day_activates = active_from > day_start &&
 			active_from < day_start + USECS_PER_DAY;
+		bool		again = !dayruns_contains(&behaviour->fresh, day) && !day_activates;
 
-		if (i == 0 || day != scored_day)
+		/* what cannot open an alert, nor is near one, needs no score */
+		if ((again && !item->near) || (!activated && !day_activates))
+		{
+			if (!item->near && !opens)
+				continue;
+			score.unusual = scored = false;
+		}
+		else if (!scored || day != scored_day)
 		{
 			score = score_item(work, item, detector);
 			scored_day = day;
+			scored = true;
 		}
-		if (score.unusual && (day_activates || (fresh && activated)))
+		if (score.unusual && day_activates)
 			item->settled = false;
-		any |= score.unusual && activated && (fresh || day_activates);
+		opens |= score.unusual && activated && !again;
+		if (!opens && !item->near)
+			continue;
 
+		item->settled = false;
+		column_add(&events, event_to_datum(item->event));
 		column_add(&unusual, BoolGetDatum(score.unusual && activated));
-		column_add(&again, BoolGetDatum(!fresh && !day_activates));
+		column_add(&again_column, BoolGetDatum(again));
 		column_add(&k, Int32GetDatum(score.k));
 		column_add(&active, Int32GetDatum(score.active));
 		column_add(&peer_days, Int64GetDatum(score.peer_days));
 		column_add(&peer_active, Int64GetDatum(score.peer_active));
 		column_add(&probability, Float8GetDatum(score.probability));
 	}
-	if (!any)
+	if (events.count == 0)
 		return;
 
-	for (int i = 0; i < n; i++)
-	{
-		behaviour->events[i]->settled = false;
-		column_add(&events, event_to_datum(behaviour->events[i]->event));
-	}
 	plans_run(PLAN_RAISE, (Datum[])
 			  {
 				  CStringGetTextDatum(detector->name), column_array(&events),
-				  column_array(&unusual), column_array(&again), column_array(&k),
+				  column_array(&unusual), column_array(&again_column), column_array(&k),
 				  column_array(&active), column_array(&peer_days), column_array(&peer_active),
 				  column_array(&probability)
 			  }, NULL);
@@ -701,6 +745,7 @@ sort_out(Work *work, const News *news)
 		Happening	   *item = &work->items[i];
 
 		item->event = &news[i].event;
+		item->repeats = news[i].repeats;
 		item->account = find_account(work, fingerprint_account(item->event), item->event);
 	}
 	look_up_accounts(work);
@@ -715,7 +760,7 @@ sort_out(Work *work, const News *news)
 		if (account->stored && event->day < account->stored_newest - settings_kept_days())
 		{
 			item->late = true;
-			account->late++;
+			account->late += 1 + item->repeats;
 			continue;
 		}
 		if (event->time < account->first)
@@ -763,7 +808,12 @@ compare(Work *work)
 		Behaviour  *behaviour = work->behaviours[i];
 
 		for (int j = 0; j < behaviour->nevents; j++)
-			behaviour->events[j]->settled = !behaviour->near;
+		{
+			Happening  *item = behaviour->events[j];
+
+			item->near = is_near(behaviour, item->event->time);
+			item->settled = !item->near;
+		}
 		for (int j = 0; j < settings_detector_count(); j++)
 			if (detector_watches(settings_detector(j), behaviour->operation))
 				judge(work, behaviour, settings_detector(j));

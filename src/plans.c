@@ -61,13 +61,13 @@ static const Statement statements[PLAN_COUNT] = {
 	},
 	[PLAN_BEHAVIOURS] = {
 		"SELECT u.n, b.behaviour_id, COALESCE(d.days, '{}') | COALESCE(j.days, '{}'),"
-		" EXISTS (SELECT FROM iamwatch.alerts AS a"
+		" ARRAY(SELECT a.first_event_time FROM iamwatch.alerts AS a"
 		"  WHERE hashtextextended(a.identity, 0) = hashtextextended(u.identity, 0)"
 		"  AND a.first_event_time >= u.since AND a.first_event_time <= u.until"
 		"  AND a.identity = u.identity AND a.operation = u.operation"
 		"  AND a.service = u.service AND a.failed = u.failed"
-		"  AND a.account = u.account AND a.provider = u.provider)"
-		" OR EXISTS (SELECT FROM iamwatch.pending_events AS p"
+		"  AND a.account = u.account AND a.provider = u.provider),"
+		" EXISTS (SELECT FROM iamwatch.pending_events AS p"
 		"  WHERE hashtextextended(p.identity, 0) = hashtextextended(u.identity, 0)"
 		"  AND p.identity = u.identity AND p.operation = u.operation"
 		"  AND p.service = u.service AND p.failed = u.failed"
