@@ -5,6 +5,17 @@ CREATE FUNCTION iamwatch.try_lock(class integer, key integer) RETURNS boolean
 COMMENT ON FUNCTION iamwatch.try_lock(integer, integer) IS
 'take a lock of iamwatch until the transaction ends; false at once if another session has it';
 
+CREATE FUNCTION iamwatch.try_session_lock(class integer, key bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_try_session_lock' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch.try_session_lock(integer, bigint) IS
+'take the lock of the session, until released, an error or its end; false at once if it has one or another session has this one';
+CREATE FUNCTION iamwatch.session_unlock() RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_session_unlock' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION iamwatch.session_unlock() IS 'release the lock of the session, if it has one';
+CREATE FUNCTION iamwatch.session_lock_held(class integer, key bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_session_lock_held' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch.session_lock_held(integer, bigint) IS 'whether any session has a lock of iamwatch';
+
 CREATE FUNCTION iamwatch.settings_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_settings_changed' LANGUAGE C;
 COMMENT ON FUNCTION iamwatch.settings_changed() IS

@@ -43,6 +43,10 @@ CREATE FUNCTION iamwatch.prune_account(in_account integer) RETURNS boolean
 DECLARE
 	since date;
 BEGIN
+	-- what a backfill has just learned is as old as it likes
+	IF EXISTS (SELECT FROM iamwatch.backfills AS b WHERE b.finished_at IS NULL) THEN
+		RETURN false;
+	END IF;
 	IF NOT iamwatch.may_fold() OR NOT iamwatch.try_lock(1, (SELECT iamwatch.account_bucket(a.account)
 		FROM iamwatch.accounts AS a WHERE a.account_id = in_account)) THEN
 		RETURN false;

@@ -70,9 +70,30 @@ CREATE INDEX instances_public_ips ON iamwatch.instances USING gin (public_ips);
 CREATE TABLE iamwatch.sources (
 	source regclass PRIMARY KEY,
 	event_column name NOT NULL,
-	watched_since timestamptz NOT NULL DEFAULT now()
+	watched_since timestamptz NOT NULL DEFAULT now(),
+	order_column name,
+	watermark text
 );
-COMMENT ON TABLE iamwatch.sources IS 'the watched tables; kept by iamwatch.watch() and iamwatch.unwatch()';
+COMMENT ON TABLE iamwatch.sources IS 'where events come from; kept by iamwatch.watch(), iamwatch.unwatch() and iamwatch.process()';
+COMMENT ON COLUMN iamwatch.sources.order_column IS 'for iamwatch.process(): what grows with every row';
+COMMENT ON COLUMN iamwatch.sources.watermark IS 'for iamwatch.process(): its value in the last row taken';
+
+CREATE TABLE iamwatch.backfills (
+	source regclass PRIMARY KEY,
+	phase text NOT NULL DEFAULT 'reading' CHECK (phase IN ('reading', 'learning', 'scoring', 'raising', 'done')),
+	since timestamptz,
+	until timestamptz,
+	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	finished_at timestamptz,
+	parts_done bigint NOT NULL DEFAULT 0,
+	parts bigint NOT NULL DEFAULT 0,
+	rows_done bigint NOT NULL DEFAULT 0,
+	rows_expected bigint NOT NULL DEFAULT 0,
+	days_done bigint NOT NULL DEFAULT 0,
+	alerts bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE iamwatch.backfills IS 'the last backfill of each source; read iamwatch.backfill_progress';
 
 CREATE TABLE iamwatch.rejected_events (
 	rejected_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -244,7 +265,7 @@ DECLARE
 	name text;
 BEGIN
 	FOREACH name IN ARRAY ARRAY[
-		'instances', 'sources', 'rejected_events', 'accounts', 'identity_days', 'behaviours',
+		'instances', 'sources', 'backfills', 'rejected_events', 'accounts', 'identity_days', 'behaviours',
 		'behaviour_days', 'tallies', 'journal', 'alerts', 'alert_events', 'pending_events',
 		'rejected_events_rejected_id_seq', 'accounts_account_id_seq',
 		'identity_days_identity_id_seq', 'behaviours_behaviour_id_seq', 'alerts_alert_id_seq',

@@ -23,4 +23,10 @@
 #define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL)
 #endif
 
+#if PG_VERSION_NUM >= 170000
+#define lock_is_mine(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define lock_is_mine(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
 #endif							/* IAMWATCH_COMPAT_H */

@@ -14,6 +14,4 @@
  */
 extern void detect_batch(void);
 
-extern void observe_init(void);
-
 #endif							/* IAMWATCH_DETECT_H */

@@ -11,9 +11,10 @@
 
 #include "batch.h"
 #include "compat.h"
-#include "detect.h"
 #include "fmgr.h"
 #include "known.h"
+#include "lock.h"
+#include "observe.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -26,5 +27,6 @@ _PG_init(void)
 	known_init();
 	batch_init();
 	observe_init();
+	lock_init();
 	MarkGUCPrefixReserved("iamwatch");
 }

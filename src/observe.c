@@ -23,15 +23,18 @@
 #include "postgres.h"
 
 #include "batch.h"
+#include "catalog/pg_type.h"
 #include "catalogue.h"
 #include "commands/trigger.h"
 #include "detect.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "known.h"
+#include "observe.h"
 #include "owner.h"
 #include "plans.h"
 #include "settings.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
@@ -40,6 +43,7 @@ PG_FUNCTION_INFO_V1(iamwatch_news);
 PG_FUNCTION_INFO_V1(iamwatch_observe);
 PG_FUNCTION_INFO_V1(iamwatch_settle);
 PG_FUNCTION_INFO_V1(iamwatch_settings_changed);
+PG_FUNCTION_INFO_V1(iamwatch_take);
 
 /* Depth of triggers for which settle() is queued; 0 when it is not. */
 static int	settle_depth = 0;
@@ -153,6 +157,42 @@ iamwatch_settle(PG_FUNCTION_ARGS)
 	settle_depth = 0;
 	settle_now();
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * take(regclass, jsonb[]): what observe() and settle() do, for documents that
+ * no trigger fires for.
+ */
+Datum
+iamwatch_take(PG_FUNCTION_ARGS)
+{
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(1);
+	Datum	   *documents;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(array, JSONBOID, -1, false, TYPALIGN_INT, &documents, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		batch_add(PG_GETARG_OID(0), documents[i], nulls[i]);
+		if (batch_is_full())
+			settle_now();
+	}
+	settle_now();
+	PG_RETURN_VOID();
+}
+
+/* For functions that need the catalogue outside of a batch. */
+void
+load_as_owner(void)
+{
+	OwnerScope	scope;
+
+	owner_begin(&scope);
+	SPI_connect();
+	catalogue_load();
+	SPI_finish();
+	owner_end(&scope);
 }
 
 /* settings_changed(): on the tables of which backends keep copies */

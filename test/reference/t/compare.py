@@ -102,6 +102,20 @@ for seed, largest in ((1, 1), (2, 40), (3, 100000)):
        difference(alerts(), want))
     ok(baselines() == days, f"seed {seed}: and learns the same baselines")
 
+    fresh(watched=False)
+    psql(copy(mixed) + "CALL iamwatch.backfill('log');")
+    ok(alerts() == want, f"seed {seed}: backfill raises the same alerts", difference(alerts(), want))
+    ok(baselines() == days, f"seed {seed}: and learns the same baselines", difference(baselines(), days))
+    psql("CALL iamwatch.backfill('log');")
+    ok(alerts() == want and baselines() == days, f"seed {seed}: running it twice changes nothing")
+
+    fresh()
+    psql("ALTER TABLE log DISABLE TRIGGER USER;" + copy(events[:len(events) // 2]) +
+         "ALTER TABLE log ENABLE TRIGGER USER; CALL iamwatch.backfill('log');" +
+         copy(events[len(events) // 2:]) + "CALL iamwatch.maintain();")
+    ok(alerts() == want, f"seed {seed}: half by backfill, half by triggers", difference(alerts(), want))
+    ok(baselines() == days, f"seed {seed}: and maintain() shows the same baselines", difference(baselines(), days))
+
 for name, column, value in (("training", "training_days", 10), ("activation", "activation_days", 30),
                             ("deduplication", "deduplication_days", 2), ("limit", "probability_limit", 0.05)):
     events = generate.generate(11, days=45, per_day=40)

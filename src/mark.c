@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * mark.c
+ *		What an event adds to the baselines, as one key and a time, for runs
+ *		over stored history.
+ *
+ * To group a table by account, identity, kind and operation costs less with
+ * one short key a row than with seven columns of text.  The key of an event
+ * that is no IAM operation has no operation, so there are few of them.
+ *
+ * Key: a byte each for provider, kind and flags, then account, identity and,
+ * for an IAM operation, service and operation, each after its length in four
+ * bytes.  A key lives no longer than a statement or a temporary table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalogue.h"
+#include "compat.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "known.h"
+#include "observe.h"
+#include "owner.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_mark);
+PG_FUNCTION_INFO_V1(iamwatch_mark_fields);
+
+#define MARK_FAILED		0x01
+#define MARK_OPERATION	0x02
+#define MARK_HEADER		3
+
+/* Kept for the calls of one expression. */
+typedef struct MarkState
+{
+	TupleDesc	desc;
+} MarkState;
+
+static TupleDesc
+result_desc(FunctionCallInfo fcinfo)
+{
+	MarkState  *state = fcinfo->flinfo->fn_extra;
+
+	if (state == NULL)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		state = palloc0(sizeof(MarkState));
+		if (get_call_result_type(fcinfo, NULL, &state->desc) != TYPEFUNC_COMPOSITE)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("function returning record called in context that cannot accept type record")));
+		state->desc = BlessTupleDesc(state->desc);
+		fcinfo->flinfo->fn_extra = state;
+		MemoryContextSwitchTo(outer);
+	}
+	return state->desc;
+}
+
+static char *
+put_slice(char *at, Slice slice)
+{
+	int32		len = slice.len;
+
+	memcpy(at, &len, sizeof(len));
+	memcpy(at + sizeof(len), slice.s, len);
+	return at + sizeof(len) + len;
+}
+
+static bytea *
+make_key(const Event *event)
+{
+	bool		operation = catalogue_find(event->provider, event->service,
+										   event->operation) != NULL;
+	Size		size = VARHDRSZ + MARK_HEADER + 4 * sizeof(int32) +
+		event->account.len + event->identity.len +
+		(operation ? event->service.len + event->operation.len : 0);
+	bytea	   *key = palloc(size);
+	char	   *at = VARDATA(key);
+
+	*at++ = event->provider;
+	*at++ = event->kind;
+	*at++ = operation ? MARK_OPERATION | (event->failed ? MARK_FAILED : 0) : 0;
+	at = put_slice(at, event->account);
+	at = put_slice(at, event->identity);
+	if (operation)
+	{
+		at = put_slice(at, event->service);
+		at = put_slice(at, event->operation);
+	}
+	SET_VARSIZE(key, at - (char *) key);
+	return key;
+}
+
+/*
+ * mark(jsonb, OUT key bytea, OUT at timestamptz): both null for what cannot be
+ * read or lies in the future.
+ */
+Datum
+iamwatch_mark(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc = result_desc(fcinfo);
+	Datum		values[2] = {0};
+	bool		nulls[2] = {true, true};
+	Event		event;
+
+	if (!catalogue_is_ready())
+		load_as_owner();
+	if (!PG_ARGISNULL(0) &&
+		event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) == NULL &&
+		!known_in_future(event.time))
+	{
+		values[0] = PointerGetDatum(make_key(&event));
+		values[1] = TimestampTzGetDatum(event.time);
+		nulls[0] = nulls[1] = false;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+static Slice
+get_slice(const char **at, const char *end)
+{
+	int32		len;
+	Slice		slice;
+
+	if (end - *at < (ptrdiff_t) sizeof(len))
+		goto corrupt;
+	memcpy(&len, *at, sizeof(len));
+	*at += sizeof(len);
+	if (len < 0 || len > end - *at)
+		goto corrupt;
+	slice.s = *at;
+	slice.len = len;
+	*at += len;
+	return slice;
+
+corrupt:
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid key of a mark"),
+			 errdetail("It ends before its last field.")));
+}
+
+static Datum
+text_datum(Slice slice)
+{
+	return PointerGetDatum(cstring_to_text_with_len(slice.s, slice.len));
+}
+
+/* mark_fields(bytea, OUT provider, account, identity, kinds, service, operation, failed) */
+Datum
+iamwatch_mark_fields(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc = result_desc(fcinfo);
+	bytea	   *key = PG_GETARG_BYTEA_PP(0);
+	const char *at = VARDATA_ANY(key);
+	const char *end = at + VARSIZE_ANY_EXHDR(key);
+	Datum		values[7] = {0};
+	bool		nulls[7] = {false};
+	int			flags;
+
+	if (end - at < MARK_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_GCP ||
+		at[1] < 0 || at[1] >= KIND_COUNT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid key of a mark")));
+	values[0] = CStringGetTextDatum(provider_names[(int) at[0]]);
+	values[3] = Int32GetDatum(1 << at[1]);
+	flags = at[2];
+	at += MARK_HEADER;
+	values[1] = text_datum(get_slice(&at, end));
+	values[2] = text_datum(get_slice(&at, end));
+	if (flags & MARK_OPERATION)
+	{
+		values[4] = text_datum(get_slice(&at, end));
+		values[5] = text_datum(get_slice(&at, end));
+		values[6] = BoolGetDatum((flags & MARK_FAILED) != 0);
+	}
+	else
+		nulls[4] = nulls[5] = nulls[6] = true;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
