@@ -109,6 +109,27 @@ for seed, largest in ((1, 1), (2, 40), (3, 100000)):
     psql("CALL iamwatch.backfill('log');")
     ok(alerts() == want and baselines() == days, f"seed {seed}: running it twice changes nothing")
 
+    got = json.loads(psql("SELECT coalesce(json_agg(json_build_array(provider, account, identity, service, operation,"
+                          " failed, identity_kind, severity, variation, (extract(epoch FROM first_event_time) * 1000000)::bigint,"
+                          " (extract(epoch FROM last_event_time) * 1000000)::bigint, event_count, k, active, peer_days,"
+                          " peer_active, probability, surprise, category, sensitivity, technique)), '[]')"
+                          " FROM iamwatch.backtest('log');"))
+    got = sorted((*r[:16], round(r[16], 12), round(r[17], 9), *r[18:]) for r in got)
+    ok(got == [r[:-1] for r in want], f"seed {seed}: backtest with the same settings finds the same alerts",
+       difference(got, [r[:-1] for r in want]))
+    summary = psql("SELECT alerts, new_alerts, vanished_alerts FROM iamwatch.backtest_summary('log');").strip()
+    ok(summary == f"{len(want)}|0|0", f"seed {seed}: and its summary none that are new or vanished", summary)
+    limited = len(expected(events, limit=0.005))
+    found = psql("SELECT alerts FROM iamwatch.backtest_summary('log', probability_limit => 0.005);").strip()
+    ok(found == str(limited), f"seed {seed}: backtest with another limit finds what the reference does", found)
+
+    fresh(watched=False)
+    psql("ALTER TABLE log ADD id bigint GENERATED ALWAYS AS IDENTITY; CREATE VIEW shown AS SELECT id AS n, event FROM log;"
+         + copy(events[:500]) + "CALL iamwatch.process('shown', order_column => 'n', batch_rows => 37);"
+         + copy(events[500:]) + "CALL iamwatch.process('shown'); CALL iamwatch.process('shown');")
+    ok(alerts() == want, f"seed {seed}: batches with a watermark raise the same alerts", difference(alerts(), want))
+    ok(baselines() == days, f"seed {seed}: and learn the same baselines", difference(baselines(), days))
+
     fresh()
     psql("ALTER TABLE log DISABLE TRIGGER USER;" + copy(events[:len(events) // 2]) +
          "ALTER TABLE log ENABLE TRIGGER USER; CALL iamwatch.backfill('log');" +
