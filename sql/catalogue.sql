@@ -39,6 +39,54 @@ COMMENT ON FUNCTION iamwatch.own_operation() IS
 CREATE TRIGGER own_operation BEFORE UPDATE ON iamwatch.operations
 	FOR EACH ROW WHEN (OLD.origin = 'iamwatch') EXECUTE FUNCTION iamwatch.own_operation();
 
+CREATE FUNCTION iamwatch.check_detector() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	severities constant text[] := ARRAY['informational', 'low', 'medium', 'high', 'critical'];
+	setting record;
+	oldest integer;
+BEGIN
+	FOR setting IN SELECT * FROM (VALUES
+		('activation_days', NEW.activation_days, 0, 3650), ('training_days', NEW.training_days, 1, 3650),
+		('deduplication_days', NEW.deduplication_days, 0, 3650), ('lateness_days', NEW.lateness_days, 0, 3650),
+		('least_sensitivity', NEW.least_sensitivity, 1, 4)) AS v (name, value, least, most)
+	LOOP
+		IF setting.value IS NULL OR setting.value NOT BETWEEN setting.least AND setting.most THEN
+			RAISE EXCEPTION '% must be between % and %', setting.name, setting.least, setting.most
+				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(setting.value::text, 'null'));
+		END IF;
+	END LOOP;
+	FOR setting IN SELECT * FROM (VALUES ('severity_base', NEW.severity_base),
+		('severity_non_user', NEW.severity_non_user),
+		('severity_internet_facing', NEW.severity_internet_facing)) AS v (name, value)
+	LOOP
+		IF setting.value IS NULL OR setting.value <> ALL (severities) THEN
+			RAISE EXCEPTION '% is not a severity: %', setting.name, coalesce(quote_literal(setting.value), 'null')
+				USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Use one of %s.', array_to_string(severities, ', '));
+		END IF;
+	END LOOP;
+	IF NEW.probability_limit IS NULL OR NEW.probability_limit NOT BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION 'probability_limit must be between 0 and 1'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.probability_limit::text, 'null'));
+	END IF;
+
+	-- what maintain() has dropped does not come back by asking for more
+	SELECT max(2 * d.training_days + d.lateness_days) INTO oldest FROM iamwatch.detectors AS d;
+	IF TG_OP = 'UPDATE' AND NEW.training_days > oldest AND EXISTS (SELECT FROM iamwatch.accounts AS a
+		WHERE (SELECT min(t.day) FROM iamwatch.tallies AS t WHERE t.account_id = a.account_id) >= a.newest_day - oldest
+		AND a.first_event_time < (a.newest_day - oldest)::timestamp AT TIME ZONE 'UTC') THEN
+		RAISE EXCEPTION 'training_days (%) is more than the % days of history that are kept', NEW.training_days, oldest
+			USING ERRCODE = 'invalid_parameter_value',
+			HINT = format('Raise lateness_days to %s, run iamwatch.backfill() for the days before, and lower it again.',
+				NEW.training_days);
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch.check_detector() IS 'trigger: 22023 for settings that cannot be, naming them';
+CREATE TRIGGER check_detector BEFORE INSERT OR UPDATE ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch.check_detector();
+
 -- A restored row takes the place of the one that CREATE EXTENSION made.
 CREATE FUNCTION iamwatch.replace_detector() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

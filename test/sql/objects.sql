@@ -1,3 +1,4 @@
+\set SHOW_CONTEXT never
 -- Every function, table, view and type of the extension has a comment.
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'iamwatch')

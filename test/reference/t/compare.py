@@ -137,6 +137,46 @@ for seed, largest in ((1, 1), (2, 40), (3, 100000)):
     ok(alerts() == want, f"seed {seed}: half by backfill, half by triggers", difference(alerts(), want))
     ok(baselines() == days, f"seed {seed}: and maintain() shows the same baselines", difference(baselines(), days))
 
+# maintain() at any time, with history long enough to be dropped
+events = generate.generate(21, days=170, per_day=12)
+want = expected(events)
+fresh()
+psql("".join(copy(part) + "CALL iamwatch.maintain();" for part in chunks(random.Random(6), events, 60)))
+ok(alerts() == want, f"maintain() never changes what is alerted ({len(want)} alerts)", difference(alerts(), want))
+kept = psql("SELECT a.newest_day - min(t.day) FROM iamwatch.tallies t JOIN iamwatch.accounts a USING (account_id)"
+            " GROUP BY a.account_id, a.newest_day;").split()
+ok(all(int(n) <= 75 for n in kept), f"maintain() drops days past the kept history ({kept} days are left)")
+days = baselines()
+fresh()
+psql("".join(copy(part) for part in chunks(random.Random(6), events, 600)))
+ok(baselines() == days, "maintain() never changes what the views show", difference(baselines(), days))
+fresh(watched=False)
+psql(copy(events) + "CALL iamwatch.backfill('log'); CALL iamwatch.maintain(); CALL iamwatch.backfill('log');")
+ok(alerts() == want, "backfill again after maintain() changes nothing", difference(alerts(), want))
+
+# a part of history first, then all of it
+fresh(watched=False)
+psql(copy(events) + "CALL iamwatch.backfill('log', since => '2026-02-01', until => '2026-03-01');")
+ok(psql("SELECT min(first_seen) >= '2026-02-01' AND max(last_seen) < '2026-03-01' FROM iamwatch.identities;").strip() == "t",
+   "backfill: since and until are a range of event times")
+
+# stopped half-way, at any time
+fresh(watched=False)
+psql(copy(events))
+for delay in (0.02, 0.05, 0.1, 0.15, 0.2):
+    subprocess.run(["psql", "-qX", "-d", DATABASE, "-c", f"SET statement_timeout = '{int(delay * 1000)}ms'",
+                    "-c", "CALL iamwatch.backfill('log')"], capture_output=True)
+psql("CALL iamwatch.backfill('log');")
+ok(alerts() == want, "backfill: stopped five times and resumed, it doubles nothing", difference(alerts(), want))
+ok(psql("SELECT phase, interrupted, rows_done FROM iamwatch.backfill_progress;").strip() == f"done|f|{len(events)}",
+   "backfill: its progress can be read")
+
+# in parallel
+plan = psql("SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; EXPLAIN SELECT (m).key,"
+            " iamwatch.dayset_agg((m).at), min((m).at), count(*) FROM (SELECT iamwatch.mark(event) AS m FROM log) AS marks"
+            " GROUP BY (m).key;")
+ok("Partial HashAggregate" in plan and "Parallel Seq Scan" in plan, "backfill: the aggregate runs in parallel workers", plan)
+
 for name, column, value in (("training", "training_days", 10), ("activation", "activation_days", 30),
                             ("deduplication", "deduplication_days", 2), ("limit", "probability_limit", 0.05)):
     events = generate.generate(11, days=45, per_day=40)

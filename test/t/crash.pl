@@ -1,0 +1,99 @@
+# Nothing lost, nothing doubled: crash, kill, dump and restore, replication.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $settings = slurp_file($ENV{IAMWATCH_SETTINGS}) =~ s/^(listen|unix).*$//mgr;
+
+my $events = q{
+	CREATE FUNCTION e(who text, at timestamptz, operation text = 'ListUsers') RETURNS jsonb LANGUAGE sql AS $$
+		SELECT jsonb_build_object('eventTime', to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'eventSource', 'iam.amazonaws.com',
+			'eventName', operation, 'eventID', who || at || operation, 'recipientAccountId', '1',
+			'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', who)) $$;
+	CREATE TABLE log (event jsonb);
+};
+my $history = q{INSERT INTO log SELECT e('user' || n, d + n * interval '1 minute')
+	FROM generate_series('2026-01-01'::timestamptz, '2026-01-25', '1 day') AS d, generate_series(1, 200) AS n};
+my $attack = q{INSERT INTO log SELECT e('user' || n, '2026-01-25T12:00:00Z', 'CreateUser') FROM generate_series(1, 20) AS n};
+my $state = q{SELECT md5(string_agg(r, ',' ORDER BY r COLLATE "C")) || ' ' || count(*) FROM (
+	SELECT concat_ws('|', identity, operation, severity, event_count, first_event_time, evidence) FROM iamwatch.alerts
+	UNION ALL SELECT concat_ws('|', identity, days) FROM iamwatch.identities
+	UNION ALL SELECT concat_ws('|', identity, operation, days) FROM iamwatch.baselines) AS x (r)};
+
+sub fresh
+{
+	my ($name, %options) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(%options);
+	$node->append_conf('postgresql.conf', $settings);
+	$node->start;
+	return $node;
+}
+
+my $node = fresh('primary', allows_streaming => 'logical');
+$node->safe_psql('postgres', "CREATE EXTENSION iamwatch; $events SELECT iamwatch.watch('log');");
+$node->safe_psql('postgres', $history);
+$node->safe_psql('postgres', $attack);
+my $expected = $node->safe_psql('postgres', $state);
+like($expected, qr/ 240$/, '20 alerts, 200 identities, 20 behaviours');
+
+# a transaction that is under way when the server dies leaves nothing
+$node->psql('postgres', "BEGIN; INSERT INTO log VALUES (e('late', '2026-01-25T13:00:00Z', 'CreateUser')); SELECT pg_terminate_backend(pg_backend_pid());");
+is($node->safe_psql('postgres', $state), $expected, 'a backend that is terminated in mid-transaction leaves nothing');
+$node->stop('immediate');
+$node->start;
+is($node->safe_psql('postgres', $state), $expected, 'immediate shutdown: what was committed is there');
+$node->safe_psql('postgres', "CALL iamwatch.backfill('log'); CALL iamwatch.maintain();");
+is($node->safe_psql('postgres', $state), $expected, 'backfill and maintenance after it change nothing');
+
+# dump and restore
+my $dump = $node->basedir . '/dump';
+$node->safe_psql('postgres', q{INSERT INTO iamwatch.operations (provider, service, operation, category, effect) VALUES ('aws', 'mine', 'Do', 'permission', 'modify');
+	UPDATE iamwatch.operations SET sensitivity = 4 WHERE operation = 'CreateUser' AND service = 'iam';
+	UPDATE iamwatch.detectors SET probability_limit = 0.01});
+my $users = q{SELECT string_agg(concat_ws('|', service, operation, sensitivity), ',' ORDER BY service) FROM iamwatch.operations WHERE origin = 'user'};
+for my $jobs (1, 3)
+{
+	command_ok([ 'pg_dump', '-Fd', '-j', $jobs, '-f', "$dump$jobs", $node->connstr('postgres') ], "pg_dump with $jobs jobs");
+	$node->safe_psql('postgres', "CREATE DATABASE restored$jobs");
+	command_ok([ 'pg_restore', '-j', $jobs, '-d', $node->connstr("restored$jobs"), "$dump$jobs" ], "pg_restore with $jobs jobs");
+	is($node->safe_psql("restored$jobs", $state), $expected, 'restore: alerts and baselines are the same');
+	is($node->safe_psql("restored$jobs", $users), $node->safe_psql('postgres', $users), 'restore: the user\'s rows of the catalogue are there');
+	is($node->safe_psql("restored$jobs", 'SELECT count(*), min(probability_limit) FROM iamwatch.detectors'), '1|0.01', 'restore: so are the settings');
+	is($node->safe_psql("restored$jobs", 'SELECT source FROM iamwatch.sources'), 'log', 'restore: and what is watched');
+	$node->safe_psql("restored$jobs", "INSERT INTO log VALUES (e('user1', '2026-01-25T12:30:00Z', 'CreateUser'))");
+	is($node->safe_psql("restored$jobs", "SELECT event_count FROM iamwatch.alerts WHERE identity = 'user1'"), '2', 'restore: detection goes on');
+}
+command_ok([ 'pg_dump', '--schema-only', '-f', "$dump.sql", $node->connstr('postgres') ], 'pg_dump, schema only');
+$node->safe_psql('postgres', 'CREATE DATABASE bare');
+$node->safe_psql('postgres', 'UPDATE iamwatch.detectors SET probability_limit = 0.02');
+command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('bare'), '-f', "$dump.sql" ], 'restore, schema only');
+$node->safe_psql('bare', $history);
+is($node->safe_psql('bare', 'SELECT count(*) FROM iamwatch.identities'), '200', 'restore, schema only: detection works');
+
+# a physical standby
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+is($standby->safe_psql('postgres', $state), $node->safe_psql('postgres', $state), 'standby: reads the same');
+is($standby->safe_psql('postgres', 'SELECT count(*) > 0 FROM log WHERE (iamwatch.parse(event)).identity IS NOT NULL'), 't', 'standby: functions work in recovery');
+is($standby->safe_psql('postgres', "SELECT count(*) FROM iamwatch.backtest('log')"), '20', 'standby: backtest works in recovery');
+
+# a logical subscriber whose triggers are enabled for what it applies
+my $subscriber = fresh('subscriber');
+$subscriber->safe_psql('postgres', "CREATE EXTENSION iamwatch; $events SELECT iamwatch.watch('log', 'event', 'always');");
+$node->safe_psql('postgres', 'CREATE PUBLICATION p FOR TABLE log');
+$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION s CONNECTION '" . $node->connstr . " dbname=postgres' PUBLICATION p");
+$subscriber->wait_for_subscription_sync($node, 's');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.alerts'), '20', 'subscriber: the initial copy raises the alerts');
+$node->safe_psql('postgres', "INSERT INTO log VALUES (e('user100', '2026-01-25T14:00:00Z', 'CreateUser'))");
+$node->wait_for_catchup('s');
+is($subscriber->safe_psql('postgres', "SELECT count(*) FROM iamwatch.alerts WHERE identity = 'user100'"), '1', 'subscriber: what it applies raises alerts');
+$subscriber->stop;
+$standby->stop;
+$node->stop;
+done_testing();
