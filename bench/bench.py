@@ -1,0 +1,237 @@
+"""make bench: ratios within one run, medians of interleaved pairs.
+
+Events are made from a real CloudTrail record, about 1.2 kB each.  A workload
+is written to a file once, so that what is timed is COPY and nothing else.
+"""
+import datetime
+import json
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+EVENTS = int(os.environ.get("BENCH_EVENTS", "100000"))
+IAM = ["CreateUser", "AttachUserPolicy", "CreateAccessKey", "PutRolePolicy"]
+START = datetime.date(2026, 1, 1)
+rows = []
+folder = tempfile.mkdtemp(dir=os.environ["IAMWATCH_BASE"])
+with open("data/events/aws_attack_simulation.ndjson") as f:
+    RECORDS = [r for r in map(json.loads, f) if r["userIdentity"].get("type") == "IAMUser"
+               and 900 < len(json.dumps(r)) < 1500][:50]
+
+
+def psql(script, database="bench", quiet=True):
+    done = subprocess.run(["psql", "-XAt" + ("q" if quiet else ""), "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"],
+                          input=script, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return done.stdout
+
+
+def timed(script):
+    """Milliseconds of each statement after the first \\timing on."""
+    return [float(t) for t in re.findall(r"^Time: ([\d.]+) ms", psql(script), re.M)]
+
+
+def event(rng, who, day, second, serial, iam=0.1, operation=None):
+    r = dict(rng.choice(RECORDS))
+    r["userIdentity"] = dict(r["userIdentity"], arn=f"arn:aws:iam::123837392027:user/{who}", userName=who)
+    r["eventTime"] = f"{START + datetime.timedelta(days=day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
+    r["eventID"] = f"{serial:032x}"
+    r.pop("errorCode", None)
+    if operation or rng.random() < iam:
+        r["eventSource"], r["eventName"] = "iam.amazonaws.com", operation or IAM[hash(who) % 2]
+    else:
+        r["eventSource"], r["eventName"] = "s3.amazonaws.com", "GetObject"
+    return json.dumps(r, separators=(",", ":")).replace("\\", "\\\\") + "\n"
+
+
+def write(name, count, identities, days, first_day=0, news=0.0, seed=1):
+    """In order of time; a share of news is first events of identities on their day."""
+    rng = random.Random(seed)
+    path = os.path.join(folder, name)
+    with open(path, "w") as out:
+        for i in range(count):
+            who = f"new{seed}-{i}" if rng.random() < news else f"user{rng.randrange(identities)}"
+            at = i * days * 86400 // count
+            out.write(event(rng, who, first_day + at // 86400, at % 86400, seed * 10**9 + i,
+                            iam=0 if who.startswith("new") else 0.1))
+    return path
+
+
+def fresh(more=""):
+    subprocess.run(["dropdb", "--if-exists", "-f", "bench"], check=True, capture_output=True)
+    subprocess.run(["createdb", "bench"], check=True)
+    psql("CREATE EXTENSION iamwatch; CREATE TABLE bare (event jsonb); CREATE TABLE watched (event jsonb);"
+         "SELECT iamwatch.watch('watched');" + more)
+
+
+def report(what, figure, target, detail=""):
+    rows.append((what, figure, target, detail))
+    print(f"{what:<58} {figure:>9} {target:>12}  {detail}", flush=True)
+
+
+def pairs(values):
+    """Median ratio of second to first, and its range."""
+    ratios = [b / a for a, b in zip(values[0::2], values[1::2])]
+    return statistics.median(ratios), f"{min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs"
+
+
+def steady(identities):
+    fresh()
+    known = write("known", EVENTS, identities, 1, first_day=40)
+    script = f"\\copy watched FROM '{known}'\n\\copy watched FROM '{known}'\nTRUNCATE watched;\n"
+    for i in range(ROUNDS):
+        part = write(f"steady{i}", EVENTS, identities, 1, first_day=40, news=0.01, seed=100 + i)
+        script += f"\\timing on\n\\copy bare FROM '{part}'\n\\copy watched FROM '{part}'\n\\timing off\nTRUNCATE bare, watched;\n"
+    ratio, detail = pairs(timed(script))
+    report(f"COPY, steady state, 1 % news, {identities} identities", f"{ratio:.3f}", "1.05", detail)
+
+
+def first_load():
+    path = write("first", EVENTS, 2000, 2)
+    values = []
+    for _ in range(ROUNDS):
+        fresh()
+        values += timed(f"\\timing on\n\\copy bare FROM '{path}'\n\\copy watched FROM '{path}'\n")
+    ratio, detail = pairs(values)
+    report("COPY, first load into empty baselines", f"{ratio:.3f}", "1.25", detail)
+
+
+def against_plpgsql():
+    """30 days of history, then a day with things never seen; the same alerts."""
+    count = max(10000, EVENTS // 4)
+    history = write("history", count, 300, 30)
+    day = write("day", count, 300, 1, first_day=30, seed=7)
+    rng = random.Random(9)
+    with open(day, "a") as out:
+        for i in range(50):
+            out.write(event(rng, f"user{i}", 30, 86000 + i, 8 * 10**9 + i, operation="CreateLoginProfile"))
+    values = []
+    for _ in range(max(3, ROUNDS // 2)):
+        fresh("CREATE TABLE pl (event jsonb); \\i bench/plpgsql.sql\n"
+              "CREATE TRIGGER observe AFTER INSERT ON pl FOR EACH ROW EXECUTE FUNCTION pl_observe();")
+        psql(f"\\copy watched FROM '{history}'\n\\copy pl FROM '{history}'\nVACUUM ANALYZE;")
+        values += timed(f"\\timing on\n\\copy watched FROM '{day}'\n\\copy pl FROM '{day}'\n")
+        same = psql("SELECT count(*) FROM (SELECT identity, operation, first_event_time, event_count, round(probability::numeric, 12)"
+                    " FROM iamwatch.alerts EXCEPT ALL SELECT identity, operation, first_event_time, event_count,"
+                    " round(probability::numeric, 12) FROM pl_alerts) x; SELECT count(*) FROM iamwatch.alerts; SELECT count(*) FROM pl_alerts;")
+    differ, ours, theirs = same.split()
+    ratio, detail = pairs(values)
+    report("the same detection in PL/pgSQL (row trigger) over ours", f"{ratio:.2f}", "above 3",
+           f"{detail}; {ours} and {theirs} alerts, {differ} differ")
+
+
+def history():
+    fresh()
+    million = 10 * EVENTS
+    path = write("million", EVENTS, 2000, 40)
+    psql("".join(f"\\copy bare FROM '{path}'\n" for _ in range(million // EVENTS)) + "VACUUM ANALYZE bare;")
+    scan, fill, ours, plain = [], [], [], []
+    aggregate = ("SELECT count(*) FROM (SELECT (m).key, iamwatch.dayset_agg((m).at) FROM (SELECT iamwatch.mark(event) AS m"
+                 " FROM bare) AS x GROUP BY 1) AS y;")
+    group_by = ("SELECT count(*) FROM (SELECT event->>'recipientAccountId', event->'userIdentity'->>'arn', event->>'eventSource',"
+                " event->>'eventName', event ? 'errorCode', (event->>'eventTime')::timestamptz::date FROM bare"
+                " GROUP BY 1, 2, 3, 4, 5, 6) AS y;")
+    for _ in range(ROUNDS):
+        t = timed("SET client_min_messages = error; SET jit = off; SET max_parallel_workers_per_gather = 0;\n\\timing on\n"
+                  "SELECT count(event->>'eventName') FROM bare;\n\\timing off\nRESET max_parallel_workers_per_gather;\n\\timing on\n"
+                  f"SELECT count(event->>'eventName') FROM bare;\nCALL iamwatch.backfill('bare');\n{aggregate}\n{group_by}\n")
+        scan.append(t[0])
+        fill.append((t[2] / t[0], t[2] / t[1]))
+        plain.append(t[4] / t[3])
+    both = [statistics.median(x) for x in zip(*fill)]
+    report(f"backfill of {million} events over a sequential scan with one ->>", f"{both[0]:.2f}", "2",
+           f"{both[1]:.2f} over the same scan with parallel workers")
+    report("plain SQL GROUP BY of the same baselines over ours", f"{statistics.median(plain):.2f}", "above 3",
+           f"{min(plain):.2f} to {max(plain):.2f}, both free to use parallel workers")
+    new_terms = ("SELECT count(*) FROM (SELECT event->'userIdentity'->>'arn' AS who, event->>'eventName' AS what,"
+                 " min((event->>'eventTime')::timestamptz) AS first FROM bare WHERE (event->>'eventTime')::timestamptz >= '2026-01-27'"
+                 " GROUP BY 1, 2 HAVING min((event->>'eventTime')::timestamptz) >= '2026-02-09') AS x;")
+    t = timed(f"SET jit = off;\n\\timing on\nSELECT count(event->>'eventName') FROM bare;\n{new_terms}\n")
+    report("one run of a new-terms rule as scheduled SQL over the same scan", f"{t[1] / t[0]:.2f}", "",
+           "each run of it; triggers do their work once an event")
+
+
+def scoring():
+    fresh()
+    psql("INSERT INTO iamwatch.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '1', '2026-01-01', '2026-02-10');"
+         "INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)"
+         " SELECT 1, 2, '2026-01-01', '{2026-01-01..2026-02-10}', 'user' || n FROM generate_series(1, 20000) n;"
+         "INSERT INTO iamwatch.behaviours (account_id, failed, service, operation) VALUES (1, false, 'iam', 'CreateUser');"
+         "INSERT INTO iamwatch.behaviour_days SELECT 1, 1, n, '2026-01-20', '{2026-01-20}' FROM generate_series(1, 100) n;"
+         "SELECT iamwatch.retally(1); VACUUM ANALYZE;"
+         "CREATE FUNCTION score() RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN 1..1000 LOOP"
+         " PERFORM iamwatch.class_days('aws', '1', true, 'iam', 'CreateUser', false, '2026-01-11', '2026-02-09'); END LOOP; END$$;"
+         "CREATE FUNCTION alert() RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN 1..200 LOOP"
+         " INSERT INTO watched VALUES (jsonb_build_object('eventTime', '2026-02-10T10:00:00Z', 'eventSource', 'iam.amazonaws.com',"
+         " 'eventName', 'CreateUser', 'eventID', i::text, 'recipientAccountId', '1', 'userIdentity',"
+         " jsonb_build_object('type', 'IAMUser', 'arn', 'user' || 10000 + i))); END LOOP; END$$;")
+    path = "SET search_path = pg_catalog, iamwatch, public;"
+    t = [timed(f"{path}\nSELECT score();\n\\timing on\nSELECT score();\n")[0] / 1000 for _ in range(ROUNDS)]
+    report("peers of one unusual event, 20,000 identities, ms", f"{statistics.median(t):.3f}", "1", f"{min(t):.3f} to {max(t):.3f}")
+    t = timed("\\timing on\nSELECT alert();\n")[0] / 200
+    opened = psql("SELECT count(*) FROM iamwatch.alerts;").strip()
+    report("one INSERT that opens an alert, in all, ms", f"{t:.3f}", "", f"mean of 200; {opened} alerts opened")
+    size = psql("SELECT (pg_total_relation_size('iamwatch.identity_days') + pg_total_relation_size('iamwatch.behaviour_days')"
+                " - pg_total_relation_size('iamwatch.behaviour_days'))::float8 / 20000;").strip()
+    report("size per identity, table and indexes, bytes", f"{float(size):.0f}", "150", "20,000 identities")
+    psql("INSERT INTO iamwatch.behaviours (account_id, failed, service, operation) SELECT 1, false, 'iam', 'o' || n FROM generate_series(1, 5) n;"
+         "INSERT INTO iamwatch.behaviour_days SELECT 1, 1 + b, n, '2026-01-20', '{2026-01-20..2026-01-30,2026-02-01,2026-02-03}'"
+         " FROM generate_series(1, 20000) n, generate_series(1, 5) b; VACUUM FULL iamwatch.behaviour_days;")
+    size = psql("SELECT pg_total_relation_size('iamwatch.behaviour_days')::float8 / count(*) FROM iamwatch.behaviour_days;").strip()
+    report("size per identity and behaviour, table and index, bytes", f"{float(size):.0f}", "150", "100,100 behaviours")
+
+
+def single_rows():
+    fresh("CREATE TABLE pool (id int PRIMARY KEY, event jsonb); CREATE SEQUENCE s;")
+    path = write("pool", 20000, 2000, 1, first_day=40)
+    psql(f"CREATE TEMP TABLE p (event jsonb);\n\\copy p FROM '{path}'\n"
+         "INSERT INTO pool SELECT row_number() OVER (), event FROM p; INSERT INTO watched SELECT event FROM pool; VACUUM ANALYZE;")
+    seconds = os.environ.get("BENCH_SECONDS", "5")
+    values = []
+    for table in ("bare", "watched") * (ROUNDS + 1):
+        script = os.path.join(folder, f"{table}.pgbench")
+        with open(script, "w") as out:
+            out.write(f"\\set id random(1, 20000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n")
+        out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", "4", "-j", "2", "-T", seconds, "-f", script, "bench"],
+                             capture_output=True, text=True, check=True).stdout
+        values.append(1 / float(re.search(r"tps = ([\d.]+)", out).group(1)))
+    ratio, detail = pairs(values[2:])
+    report("single-row INSERT transactions, four clients", f"{ratio:.3f}", "1.05", detail + f" of {seconds} s")
+
+
+def no_work():
+    """Steady state writes nothing: by the server's own counters."""
+    fresh()
+    path = write("quiet", 20000, 500, 1, first_day=40)
+    query = ("SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables WHERE schemaname = 'iamwatch';")
+    out = psql(f"\\copy watched FROM '{path}'\nSELECT pg_stat_force_next_flush();\n{query}\n"
+               f"\\copy watched FROM '{path}'\nSELECT pg_stat_force_next_flush();\n{query}\n").split()
+    report("rows written by 20,000 events that teach nothing", str(int(out[1]) - int(out[0])), "0", f"{out[0]} by the first load")
+
+
+print(f"{'what':<58} {'measured':>9} {'target':>12}")
+steady(2000)
+steady(20000)
+first_load()
+single_rows()
+against_plpgsql()
+history()
+scoring()
+no_work()
+
+version = psql("SHOW server_version;", "postgres").split()[0]
+with open("/proc/cpuinfo") as f:
+    cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown processor")
+name = f"bench/results/{datetime.date.today()}-pg{version.split('.')[0]}.md"
+with open(name, "w") as out:
+    out.write(f"# make bench, {datetime.date.today()}\n\nPostgreSQL {version}, {os.cpu_count()} x {cpu}, fsync off;"
+              f" {EVENTS} events a COPY, {ROUNDS} rounds.\n\n| what | measured | target | |\n|---|---|---|---|\n")
+    for row in rows:
+        out.write("| " + " | ".join(row) + " |\n")
+print(f"kept in {name}")
