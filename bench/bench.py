@@ -37,36 +37,47 @@ def timed(script):
     return [float(t) for t in re.findall(r"^Time: ([\d.]+) ms", psql(script), re.M)]
 
 
-def event(rng, who, day, second, serial, iam=0.1, operation=None):
+def event(rng, who, day, second, serial, operation=None):
     r = dict(rng.choice(RECORDS))
     r["userIdentity"] = dict(r["userIdentity"], arn=f"arn:aws:iam::123837392027:user/{who}", userName=who)
     r["eventTime"] = f"{START + datetime.timedelta(days=day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
     r["eventID"] = f"{serial:032x}"
     r.pop("errorCode", None)
-    if operation or rng.random() < iam:
-        r["eventSource"], r["eventName"] = "iam.amazonaws.com", operation or IAM[hash(who) % 2]
+    if operation:
+        r["eventSource"], r["eventName"] = "iam.amazonaws.com", operation
     else:
         r["eventSource"], r["eventName"] = "s3.amazonaws.com", "GetObject"
     return json.dumps(r, separators=(",", ":")).replace("\\", "\\\\") + "\n"
 
 
-def write(name, count, identities, days, first_day=0, news=0.0, seed=1):
-    """In order of time; a share of news is first events of identities on their day."""
+def write(name, count, identities, days, first_day=0, news=0.0, seed=1, cover=False):
+    """In order of time.  One event in ten is an IAM operation, done by the one
+    identity in ten whose habit it is.  A share of news is first events of
+    identities; cover has every identity do on the first day what it ever does."""
     rng = random.Random(seed)
     path = os.path.join(folder, name)
     with open(path, "w") as out:
+        if cover:
+            for n in range(identities):
+                out.write(event(rng, f"user{n}", first_day, 0, 10**12 + n))
+                if n % 10 == 0:
+                    out.write(event(rng, f"user{n}", first_day, 0, 2 * 10**12 + n, IAM[n // 10 % 4]))
         for i in range(count):
-            who = f"new{seed}-{i}" if rng.random() < news else f"user{rng.randrange(identities)}"
             at = i * days * 86400 // count
-            out.write(event(rng, who, first_day + at // 86400, at % 86400, seed * 10**9 + i,
-                            iam=0 if who.startswith("new") else 0.1))
+            who, operation = rng.randrange(identities), None
+            if rng.random() < 0.1:
+                who = who // 10 * 10
+                operation = IAM[who // 10 % 4]
+            new = rng.random() < news
+            out.write(event(rng, f"new{seed}-{i}" if new else f"user{who}", first_day + at // 86400, at % 86400,
+                            seed * 10**9 + i, None if new else operation))
     return path
 
 
 def fresh(more=""):
     subprocess.run(["dropdb", "--if-exists", "-f", "bench"], check=True, capture_output=True)
     subprocess.run(["createdb", "bench"], check=True)
-    psql("CREATE EXTENSION iamwatch; CREATE TABLE bare (event jsonb); CREATE TABLE watched (event jsonb);"
+    psql("CREATE EXTENSION iamwatch; CREATE UNLOGGED TABLE bare (event jsonb); CREATE UNLOGGED TABLE watched (event jsonb);"
          "SELECT iamwatch.watch('watched');" + more)
 
 
@@ -75,30 +86,41 @@ def report(what, figure, target, detail=""):
     print(f"{what:<58} {figure:>9} {target:>12}  {detail}", flush=True)
 
 
-def pairs(values):
+def pair(i, path):
+    """One COPY into each table; which comes first takes turns."""
+    order = ("bare", "watched") if i % 2 == 0 else ("watched", "bare")
+    return ("\\timing on\n" + "".join(f"\\copy {table} FROM '{path}'\n" for table in order)
+            + "\\timing off\nTRUNCATE bare, watched;\n")
+
+
+def pairs(values, turns=False):
     """Median ratio of second to first, and its range."""
     ratios = [b / a for a, b in zip(values[0::2], values[1::2])]
+    if turns:
+        ratios = [1 / r if i % 2 else r for i, r in enumerate(ratios)]
     return statistics.median(ratios), f"{min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs"
 
 
 def steady(identities):
     fresh()
-    known = write("known", EVENTS, identities, 1, first_day=40)
-    script = f"\\copy watched FROM '{known}'\n\\copy watched FROM '{known}'\nTRUNCATE watched;\n"
-    for i in range(ROUNDS):
-        part = write(f"steady{i}", EVENTS, identities, 1, first_day=40, news=0.01, seed=100 + i)
-        script += f"\\timing on\n\\copy bare FROM '{part}'\n\\copy watched FROM '{part}'\n\\timing off\nTRUNCATE bare, watched;\n"
-    ratio, detail = pairs(timed(script))
+    known = write("known", EVENTS // 10, identities, 1, first_day=40, cover=True)
+    script = "".join(f"\\copy {table} FROM '{known}'\n" for table in ("watched", "watched", "bare")) + "TRUNCATE bare, watched;\n"
+    rounds = 2 * ROUNDS
+    for i in range(rounds):
+        script += pair(i, write(f"steady{i}", EVENTS, identities, 1, first_day=40, news=0.01, seed=100 + i))
+    ratio, detail = pairs(timed(script), turns=True)
+    for i in range(rounds):
+        os.unlink(os.path.join(folder, f"steady{i}"))
     report(f"COPY, steady state, 1 % news, {identities} identities", f"{ratio:.3f}", "1.05", detail)
 
 
 def first_load():
     path = write("first", EVENTS, 2000, 2)
     values = []
-    for _ in range(ROUNDS):
+    for i in range(ROUNDS + 1):
         fresh()
-        values += timed(f"\\timing on\n\\copy bare FROM '{path}'\n\\copy watched FROM '{path}'\n")
-    ratio, detail = pairs(values)
+        values += timed(pair(i, path))
+    ratio, detail = pairs(values, turns=True)
     report("COPY, first load into empty baselines", f"{ratio:.3f}", "1.25", detail)
 
 
@@ -110,7 +132,7 @@ def against_plpgsql():
     rng = random.Random(9)
     with open(day, "a") as out:
         for i in range(50):
-            out.write(event(rng, f"user{i}", 30, 86000 + i, 8 * 10**9 + i, operation="CreateLoginProfile"))
+            out.write(event(rng, f"user{i}", 30, 86000 + i, 8 * 10**9 + i, "CreateLoginProfile"))
     values = []
     for _ in range(max(3, ROUNDS // 2)):
         fresh("CREATE TABLE pl (event jsonb); \\i bench/plpgsql.sql\n"
@@ -177,8 +199,7 @@ def scoring():
     t = timed("\\timing on\nSELECT alert();\n")[0] / 200
     opened = psql("SELECT count(*) FROM iamwatch.alerts;").strip()
     report("one INSERT that opens an alert, in all, ms", f"{t:.3f}", "", f"mean of 200; {opened} alerts opened")
-    size = psql("SELECT (pg_total_relation_size('iamwatch.identity_days') + pg_total_relation_size('iamwatch.behaviour_days')"
-                " - pg_total_relation_size('iamwatch.behaviour_days'))::float8 / 20000;").strip()
+    size = psql("SELECT pg_total_relation_size('iamwatch.identity_days')::float8 / 20000;").strip()
     report("size per identity, table and indexes, bytes", f"{float(size):.0f}", "150", "20,000 identities")
     psql("INSERT INTO iamwatch.behaviours (account_id, failed, service, operation) SELECT 1, false, 'iam', 'o' || n FROM generate_series(1, 5) n;"
          "INSERT INTO iamwatch.behaviour_days SELECT 1, 1 + b, n, '2026-01-20', '{2026-01-20..2026-01-30,2026-02-01,2026-02-03}'"
@@ -189,7 +210,7 @@ def scoring():
 
 def single_rows():
     fresh("CREATE TABLE pool (id int PRIMARY KEY, event jsonb); CREATE SEQUENCE s;")
-    path = write("pool", 20000, 2000, 1, first_day=40)
+    path = write("pool", 20000, 2000, 1, first_day=40, cover=True)
     psql(f"CREATE TEMP TABLE p (event jsonb);\n\\copy p FROM '{path}'\n"
          "INSERT INTO pool SELECT row_number() OVER (), event FROM p; INSERT INTO watched SELECT event FROM pool; VACUUM ANALYZE;")
     seconds = os.environ.get("BENCH_SECONDS", "5")
@@ -197,7 +218,7 @@ def single_rows():
     for table in ("bare", "watched") * (ROUNDS + 1):
         script = os.path.join(folder, f"{table}.pgbench")
         with open(script, "w") as out:
-            out.write(f"\\set id random(1, 20000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n")
+            out.write(f"\\set id random(1, 22000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n")
         out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", "4", "-j", "2", "-T", seconds, "-f", script, "bench"],
                              capture_output=True, text=True, check=True).stdout
         values.append(1 / float(re.search(r"tps = ([\d.]+)", out).group(1)))
@@ -215,6 +236,39 @@ def no_work():
     report("rows written by 20,000 events that teach nothing", str(int(out[1]) - int(out[0])), "0", f"{out[0]} by the first load")
 
 
+def growth():
+    """What an event costs that is news, and one that is not, in an account of many identities."""
+    base = None
+    for n in (1000, 10000, 50000, 200000):
+        fresh()
+        psql("INSERT INTO iamwatch.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '123837392027', '2026-01-01', '2026-02-09');"
+             "INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)"
+             " SELECT 1, 2, '2026-01-01', '{2026-01-01..2026-02-09}', 'arn:aws:iam::123837392027:user/user' || n"
+             f" FROM generate_series(0, {n}) n; SELECT iamwatch.retally(1); VACUUM ANALYZE;")
+        path = write("growth", 5000, min(n, 5000), 1, first_day=40, cover=True)
+        t = timed(f"\\timing on\n\\copy watched FROM '{path}'\n\\copy watched FROM '{path}'\n")
+        events = 5000 + min(n, 5000) * 1.1
+        base = base or t[1]
+        report(f"an event, {n} identities in the account: news, us", f"{t[0] * 1000 / events:.0f}", "no growth",
+               f"{t[1] * 1000 / events:.1f} when it is none")
+
+
+def bloat():
+    """30 days of steady ingest, ten statements a day, against the packed size."""
+    fresh()
+    psql("CREATE TABLE days (day int, event jsonb);")
+    path = write("month", 60000, 1000, 30)
+    psql(f"CREATE TEMP TABLE p (event jsonb);\n\\copy p FROM '{path}'\n"
+         "CREATE TABLE pool AS SELECT row_number() OVER () / 200 AS part, event FROM p; CREATE INDEX ON pool (part);"
+         "DO $$BEGIN FOR i IN 0..300 LOOP INSERT INTO watched SELECT event FROM pool WHERE part = i; COMMIT; END LOOP; END$$;")
+    size = ("SELECT sum(pg_total_relation_size('iamwatch.' || t)) FROM unnest('{identity_days,behaviour_days,behaviours,tallies,"
+            "accounts,journal}'::text[]) t;")
+    before = float(psql(size))
+    psql("VACUUM FULL;")
+    report("size of the baselines after 30 days over their packed size", f"{before / float(psql(size)):.2f}", "1.5",
+           f"{before / 1024:.0f} kB, before autovacuum had a chance")
+
+
 print(f"{'what':<58} {'measured':>9} {'target':>12}")
 steady(2000)
 steady(20000)
@@ -223,6 +277,8 @@ single_rows()
 against_plpgsql()
 history()
 scoring()
+growth()
+bloat()
 no_work()
 
 version = psql("SHOW server_version;", "postgres").split()[0]

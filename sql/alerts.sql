@@ -20,133 +20,178 @@ COMMENT ON FUNCTION iamwatch.behaviour_bucket(text, text, text, boolean) IS
 'key of the lock under which alerts of the behaviour are written, class 2';
 
 CREATE FUNCTION iamwatch.faces_internet(event iamwatch.event) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE AS $$
-	SELECT CASE event.provider
-	WHEN 'aws' THEN event.identity_kind = 'instance'
-		AND EXISTS (SELECT FROM iamwatch.instances AS i
-			WHERE i.instance_id = event.instance_id AND i.provider = 'aws' AND i.internet_facing)
-	ELSE NOT event.is_user
-		AND EXISTS (SELECT FROM iamwatch.instances AS i
-			WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = 'gcp' AND i.internet_facing)
-	END
-$$;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	IF event.provider = 'aws' AND event.identity_kind = 'instance' THEN
+		RETURN EXISTS (SELECT FROM iamwatch.instances AS i
+			WHERE i.instance_id = event.instance_id AND i.provider = 'aws' AND i.internet_facing);
+	ELSIF event.provider = 'gcp' AND NOT event.is_user THEN
+		RETURN EXISTS (SELECT FROM iamwatch.instances AS i
+			WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = 'gcp' AND i.internet_facing);
+	END IF;
+	RETURN false;
+END $$;
 COMMENT ON FUNCTION iamwatch.faces_internet(iamwatch.event) IS
 'whether the identity acts as an instance which the inventory says faces the Internet';
 
 -- "The most severe that applies wins", the first of them if they are alike.
 CREATE FUNCTION iamwatch.variation(settings iamwatch.detectors, event iamwatch.event,
 	OUT variation text, OUT severity text)
-	LANGUAGE sql STABLE PARALLEL SAFE AS $$
-	SELECT v.variation, v.severity
-	FROM (VALUES
-		(1, 'executed from a cloud Internet-facing instance', settings.severity_internet_facing,
-			iamwatch.faces_internet(event)),
-		(2, 'cloud non-user identity', settings.severity_non_user, NOT event.is_user),
-		(3, 'base', settings.severity_base, true)) AS v (n, variation, severity, applies)
-	WHERE v.applies
-	ORDER BY v.n = 3, iamwatch.severity_rank(v.severity) DESC, v.n
-	LIMIT 1
-$$;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	variation := 'base';
+	severity := settings.severity_base;
+	IF NOT event.is_user THEN
+		variation := 'cloud non-user identity';
+		severity := settings.severity_non_user;
+	END IF;
+	IF iamwatch.faces_internet(event) AND (event.is_user
+		OR iamwatch.severity_rank(settings.severity_internet_facing) >= iamwatch.severity_rank(severity)) THEN
+		variation := 'executed from a cloud Internet-facing instance';
+		severity := settings.severity_internet_facing;
+	END IF;
+END $$;
 COMMENT ON FUNCTION iamwatch.variation(iamwatch.detectors, iamwatch.event) IS
 'the variation of the detector that an event falls under, and its severity';
 
 CREATE FUNCTION iamwatch.merge_texts(texts jsonb, more text[], most integer) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT coalesce(jsonb_agg(t ORDER BY t COLLATE "C"), '[]')
-	FROM (SELECT t COLLATE "C" AS t FROM (
-			SELECT jsonb_array_elements_text(coalesce(texts, '[]')) AS t
-			UNION SELECT left(m, 500) FROM unnest(more) AS m WHERE m IS NOT NULL) AS u
-		ORDER BY 1 LIMIT most) AS sorted
-$$;
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+	more := array_remove(more, NULL);
+	IF cardinality(more) = 0 THEN
+		RETURN coalesce(texts, '[]');
+	ELSIF cardinality(more) = 1 AND (texts IS NULL OR texts = '[]') THEN
+		RETURN jsonb_build_array(left(more[1], 500));
+	ELSIF cardinality(more) = 1 AND texts ? left(more[1], 500) THEN
+		RETURN texts;
+	END IF;
+	RETURN (SELECT jsonb_agg(t ORDER BY t COLLATE "C")
+		FROM (SELECT t COLLATE "C" AS t FROM (
+				SELECT jsonb_array_elements_text(coalesce(texts, '[]')) AS t
+				UNION SELECT left(m, 500) FROM unnest(more) AS m) AS u
+			ORDER BY 1 LIMIT most) AS sorted);
+END $$;
 COMMENT ON FUNCTION iamwatch.merge_texts(jsonb, text[], integer) IS
 'a sorted array of distinct texts, cut to 500 characters each and to the first so many, whatever order they came in';
 
 CREATE FUNCTION iamwatch.merge_evidence(evidence jsonb, events iamwatch.event[]) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT evidence || jsonb_build_object(
-		'source_addresses', iamwatch.merge_texts(evidence->'source_addresses', array_agg(host(e.source_ip)), 20),
-		'user_agents', iamwatch.merge_texts(evidence->'user_agents', array_agg(e.user_agent), 20),
-		'targets', iamwatch.merge_texts(evidence->'targets', array_agg(e.target), 20),
-		'instances', iamwatch.merge_texts(evidence->'instances', array_agg(e.instance_id), 20),
-		'event_ids', iamwatch.merge_texts(evidence->'event_ids', array_agg(e.event_id), 1000))
-	FROM unnest(events) AS e
-$$;
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	e iamwatch.event;
+	source_addresses text[];
+	user_agents text[];
+	targets text[];
+	instances text[];
+	event_ids text[];
+BEGIN
+	FOREACH e IN ARRAY events LOOP
+		source_addresses := array_append(source_addresses, host(e.source_ip));
+		user_agents := array_append(user_agents, e.user_agent);
+		targets := array_append(targets, e.target);
+		instances := array_append(instances, e.instance_id);
+		event_ids := array_append(event_ids, e.event_id);
+	END LOOP;
+	RETURN evidence || jsonb_build_object(
+		'source_addresses', iamwatch.merge_texts(evidence->'source_addresses', source_addresses, 20),
+		'user_agents', iamwatch.merge_texts(evidence->'user_agents', user_agents, 20),
+		'targets', iamwatch.merge_texts(evidence->'targets', targets, 20),
+		'instances', iamwatch.merge_texts(evidence->'instances', instances, 20),
+		'event_ids', iamwatch.merge_texts(evidence->'event_ids', event_ids, 1000));
+END $$;
 COMMENT ON FUNCTION iamwatch.merge_evidence(jsonb, iamwatch.event[]) IS
 'evidence with what further events show';
 
 -- Peers are named to be recognised; the numbers of all of them are K and N.
 CREATE FUNCTION iamwatch.peers(event iamwatch.event, training_days integer) RETURNS jsonb
-	LANGUAGE sql STABLE AS $$
-	SELECT coalesce(jsonb_agg(jsonb_build_object('identity', p.identity, 'days', p.days)
-		ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
-	FROM (
-		SELECT i.identity, iamwatch.count_days(d.days, w.until - training_days + 1, w.until) AS days
-		FROM (SELECT (event.event_time AT TIME ZONE 'UTC')::date - 1 AS until) AS w
-		JOIN iamwatch.accounts AS a
-			ON hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
-			AND a.account = event.account AND a.provider = event.provider
-		JOIN iamwatch.behaviours AS b ON b.account_id = a.account_id
-			AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
-			AND b.operation = event.operation AND b.service = event.service
-			AND b.failed = event.failed
-		JOIN iamwatch.behaviour_days AS d
-			ON d.account_id = a.account_id AND d.behaviour_id = b.behaviour_id
-			AND iamwatch.count_days(d.days, w.until - training_days + 1, w.until) > 0
-		JOIN iamwatch.identity_days AS i
-			ON i.account_id = a.account_id AND i.identity_id = d.identity_id
-		WHERE i.identity <> event.identity
-		AND iamwatch.is_person(i.kinds) = event.is_user
-		ORDER BY 2 DESC, i.identity COLLATE "C"
-		LIMIT 10) AS p
-$$;
+	LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	until date := (event.event_time AT TIME ZONE 'UTC')::date - 1;
+	since date := until - training_days + 1;
+	in_account integer;
+	in_behaviour integer;
+BEGIN
+	SELECT a.account_id INTO in_account FROM iamwatch.accounts AS a
+	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
+	AND a.account = event.account AND a.provider = event.provider;
+	SELECT b.behaviour_id INTO in_behaviour FROM iamwatch.behaviours AS b
+	WHERE b.account_id = in_account
+	AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+	AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed;
+	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', p.identity, 'days', p.days)
+			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
+		FROM (
+			SELECT i.identity, count_days(d.days, since, until) AS days
+			FROM iamwatch.behaviour_days AS d
+			JOIN iamwatch.identity_days AS i
+				ON i.account_id = d.account_id AND i.identity_id = d.identity_id
+			WHERE d.account_id = in_account AND d.behaviour_id = in_behaviour
+			AND count_days(d.days, since, until) > 0
+			AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
+			ORDER BY 2 DESC, i.identity COLLATE "C"
+			LIMIT 10) AS p);
+END $$;
 COMMENT ON FUNCTION iamwatch.peers(iamwatch.event, integer) IS
 'up to ten peers that did the same in the training period, with the number of days';
 
 CREATE FUNCTION iamwatch.open_alert(settings iamwatch.detectors, c iamwatch.pending_events) RETURNS bigint
-	LANGUAGE sql VOLATILE AS $$
-	WITH opened AS (
-		INSERT INTO iamwatch.alerts (detector, variation, severity, first_event_time, last_event_time,
-			provider, account, identity, identity_kind, service, operation, failed,
-			category, sensitivity, tactic, technique, probability, surprise, evidence)
-		SELECT c.detector, v.variation, v.severity, e.event_time, e.event_time,
-			e.provider, e.account, e.identity, e.identity_kind, e.service, e.operation, e.failed,
-			o.category, o.sensitivity, 'TA0003', coalesce(nullif(o.attack_technique, ''), 'T1098'),
-			c.probability, iamwatch.surprise(c.probability),
-			iamwatch.merge_evidence(jsonb_build_object('k', c.k, 'A', c.active,
-				'K', c.peer_days, 'N', c.peer_active,
-				'training_days', settings.training_days,
-				'peers', iamwatch.peers(c.event, settings.training_days)), ARRAY[c.event])
-		FROM (SELECT (c.event).*) AS e
-		CROSS JOIN LATERAL iamwatch.variation(settings, c.event) AS v
-		CROSS JOIN LATERAL iamwatch.find_operation(e.provider, e.service, e.operation) AS o
-		RETURNING alert_id, first_event_time
-	)
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	e iamwatch.event := c.event;
+	o iamwatch.operations := iamwatch.find_operation(e.provider, e.service, e.operation);
+	v record;
+	opened bigint;
+BEGIN
+	IF o.category IS NULL THEN
+		RETURN NULL;
+	END IF;
+	v := iamwatch.variation(settings, e);
+	INSERT INTO iamwatch.alerts (detector, variation, severity, first_event_time, last_event_time,
+		provider, account, identity, identity_kind, service, operation, failed,
+		category, sensitivity, tactic, technique, probability, surprise, evidence)
+	VALUES (c.detector, v.variation, v.severity, e.event_time, e.event_time,
+		e.provider, e.account, e.identity, e.identity_kind, e.service, e.operation, e.failed,
+		o.category, o.sensitivity, 'TA0003', coalesce(nullif(o.attack_technique, ''), 'T1098'),
+		c.probability, iamwatch.surprise(c.probability),
+		iamwatch.merge_evidence(jsonb_build_object('k', c.k, 'A', c.active,
+			'K', c.peer_days, 'N', c.peer_active,
+			'training_days', settings.training_days,
+			'peers', iamwatch.peers(e, settings.training_days)), ARRAY[e]))
+	RETURNING alert_id INTO opened;
 	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
-	SELECT alert_id, first_event_time, (c.event).event_id FROM opened
-	RETURNING alert_id
-$$;
+	VALUES (opened, e.event_time, e.event_id);
+	RETURN opened;
+END $$;
 COMMENT ON FUNCTION iamwatch.open_alert(iamwatch.detectors, iamwatch.pending_events) IS
 'a new alert with its evidence; null if the operation has left the catalogue';
 
 CREATE FUNCTION iamwatch.join_alert(settings iamwatch.detectors, into_alert bigint,
 	events iamwatch.event[]) RETURNS void
-	LANGUAGE sql VOLATILE AS $$
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	e iamwatch.event;
+	v record;
+	worst text := 'base';
+	worst_severity text;
+	latest timestamptz := '-infinity';
+BEGIN
+	FOREACH e IN ARRAY events LOOP
+		v := iamwatch.variation(settings, e);
+		IF worst_severity IS NULL OR iamwatch.severity_rank(v.severity) > iamwatch.severity_rank(worst_severity) THEN
+			worst := v.variation;
+			worst_severity := v.severity;
+		END IF;
+		latest := GREATEST(latest, e.event_time);
+	END LOOP;
 	UPDATE iamwatch.alerts AS a SET
 		event_count = a.event_count + cardinality(events),
-		last_event_time = GREATEST(a.last_event_time, j.last_event_time),
-		variation = CASE WHEN iamwatch.severity_rank(j.severity) > iamwatch.severity_rank(a.severity)
-			THEN j.variation ELSE a.variation END,
-		severity = CASE WHEN iamwatch.severity_rank(j.severity) > iamwatch.severity_rank(a.severity)
-			THEN j.severity ELSE a.severity END,
+		last_event_time = GREATEST(a.last_event_time, latest),
+		variation = CASE WHEN iamwatch.severity_rank(worst_severity) > iamwatch.severity_rank(a.severity)
+			THEN worst ELSE a.variation END,
+		severity = CASE WHEN iamwatch.severity_rank(worst_severity) > iamwatch.severity_rank(a.severity)
+			THEN worst_severity ELSE a.severity END,
 		evidence = iamwatch.merge_evidence(a.evidence, events)
-	FROM (
-		SELECT max(e.event_time) OVER () AS last_event_time, v.variation, v.severity
-		FROM unnest(events) AS e
-		CROSS JOIN LATERAL iamwatch.variation(settings, e) AS v
-		ORDER BY iamwatch.severity_rank(v.severity) DESC, v.variation = 'cloud non-user identity'
-		LIMIT 1) AS j
-	WHERE a.alert_id = into_alert
-$$;
+	WHERE a.alert_id = into_alert;
+END $$;
 COMMENT ON FUNCTION iamwatch.join_alert(iamwatch.detectors, bigint, iamwatch.event[]) IS
 'let events join an alert that is locked by this transaction';
 

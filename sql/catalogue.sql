@@ -106,15 +106,22 @@ CREATE TRIGGER replace_detector BEFORE INSERT ON iamwatch.detectors
 
 CREATE FUNCTION iamwatch.find_operation(provider text, service text, operation text)
 	RETURNS iamwatch.operations
-	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT o FROM iamwatch.operations AS o
-	WHERE o.provider = $1 AND o.service IN ($2, '*')
-	AND (o.match = 'exact' AND o.operation = $3
-		OR o.match = 'suffix' AND right($3, length(o.operation)) = o.operation)
-	ORDER BY o.match = 'exact' DESC,
-		CASE WHEN o.match = 'suffix' THEN length(o.operation) END DESC,
-		o.service = '*', o.origin <> 'user'
-	LIMIT 1
-$$;
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found_row iamwatch.operations;
+BEGIN
+	SELECT * INTO found_row FROM iamwatch.operations AS o
+	WHERE o.provider = $1 AND o.service IN ($2, '*') AND o.operation = $3 AND o.match = 'exact'
+	ORDER BY o.service = '*', o.origin <> 'user'
+	LIMIT 1;
+	IF NOT FOUND THEN
+		SELECT * INTO found_row FROM iamwatch.operations AS o
+		WHERE o.provider = $1 AND o.service IN ($2, '*') AND o.match = 'suffix'
+		AND right($3, length(o.operation)) = o.operation
+		ORDER BY length(o.operation) DESC, o.service = '*', o.origin <> 'user'
+		LIMIT 1;
+	END IF;
+	RETURN found_row;
+END $$;
 COMMENT ON FUNCTION iamwatch.find_operation(text, text, text) IS
 'the row of the catalogue that an operation falls under, or null: an exact row before a suffix row, the longest suffix, a named service before any, a user''s row before a shipped one';

@@ -33,7 +33,8 @@ $$;
 COMMENT ON FUNCTION iamwatch.retally(integer) IS 'count the tallies of an account anew; under the lock of its bucket';
 
 CREATE FUNCTION iamwatch.add_to_tallies(in_account integer, increments iamwatch.tallies[]) RETURNS void
-	LANGUAGE sql VOLATILE AS $$
+	LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
 	WITH increment AS MATERIALIZED (
 		SELECT * FROM unnest(increments)
 	), counted AS (
@@ -45,8 +46,8 @@ CREATE FUNCTION iamwatch.add_to_tallies(in_account integer, increments iamwatch.
 	)
 	INSERT INTO iamwatch.tallies (account_id, behaviour_id, is_user, day, identities)
 	SELECT in_account, behaviour_id, is_user, day, identities FROM increment
-	WHERE (behaviour_id, is_user, day) NOT IN (SELECT behaviour_id, is_user, day FROM counted)
-$$;
+	WHERE (behaviour_id, is_user, day) NOT IN (SELECT behaviour_id, is_user, day FROM counted);
+END $$;
 COMMENT ON FUNCTION iamwatch.add_to_tallies(integer, iamwatch.tallies[]) IS
 'count further identities; under the lock of the account''s bucket';
 

@@ -171,6 +171,40 @@ ok(alerts() == want, "backfill: stopped five times and resumed, it doubles nothi
 ok(psql("SELECT phase, interrupted, rows_done FROM iamwatch.backfill_progress;").strip() == f"done|f|{len(events)}",
    "backfill: its progress can be read")
 
+# beside ingest: nothing lost, nothing doubled, whoever came first
+half = len(events) // 2
+fresh()
+psql("ALTER TABLE log DISABLE TRIGGER USER;" + copy(events[:half]) + "ALTER TABLE log ENABLE TRIGGER USER;")
+others = [subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], stdin=subprocess.PIPE, text=True,
+                           stderr=subprocess.DEVNULL) for _ in range(3)]
+for n, other in enumerate(others):
+    other.stdin.write("".join(copy([e]) for e in events[half:][n::3]) if n < 2 else
+                      "CALL iamwatch.backfill('log'); CALL iamwatch.maintain(); CALL iamwatch.backfill('log');")
+    other.stdin.close()
+for e in (copy([x]) for x in events[half:][2::3]):
+    psql(e)
+ok(all(other.wait() == 0 for other in others), "backfill beside ingest: nobody fails")
+psql("CALL iamwatch.backfill('log'); CALL iamwatch.maintain();")
+ok(baselines() == days, "backfill beside ingest: the baselines of all events", difference(baselines(), days))
+ok(psql("SELECT count(*) FROM iamwatch.alerts a JOIN iamwatch.alerts b ON a.alert_id < b.alert_id AND (a.provider, a.account, a.identity,"
+        " a.service, a.operation, a.failed) = (b.provider, b.account, b.identity, b.service, b.operation, b.failed)"
+        " AND abs(extract(epoch FROM a.first_event_time - b.first_event_time)) < 5 * 86400;").strip() == "0",
+   "backfill beside ingest: no two alerts of a behaviour within the deduplication period")
+ok(psql("SELECT count(*) FROM (SELECT alert_id FROM iamwatch.alerts a LEFT JOIN iamwatch.alert_events e USING (alert_id)"
+        " GROUP BY alert_id, a.event_count HAVING count(*) <> a.event_count) x;").strip() == "0",
+   "backfill beside ingest: every alert counts its events")
+
+# memory of a backend that meets very many identities
+fresh()
+used = psql("SET iamwatch.known_memory = '256kB'; SET iamwatch.batch_memory = '1MB';"
+            "INSERT INTO log SELECT jsonb_build_object('eventTime', '2026-03-01T00:00:00Z', 'eventSource', 's3.amazonaws.com',"
+            " 'eventName', 'GetObject', 'recipientAccountId', (n / 1000)::text, 'userIdentity', jsonb_build_object('type',"
+            " 'IAMUser', 'arn', 'user' || n)) FROM generate_series(1, 30000) n;"
+            "SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'iamwatch%' AND name NOT IN"
+            " ('iamwatch catalogue', 'iamwatch settings', 'iamwatch operations');").strip()
+ok(int(used) <= 2 * 1024 * 1024, "a backend's memory stays within its settings whatever the number of identities", used)
+ok(psql("SELECT count(*) FROM iamwatch.identities;").strip() == "30000", "and all of them are learned")
+
 # in parallel
 plan = psql("SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; EXPLAIN SELECT (m).key,"
             " iamwatch.dayset_agg((m).at), min((m).at), count(*) FROM (SELECT iamwatch.mark(event) AS m FROM log) AS marks"
