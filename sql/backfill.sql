@@ -144,7 +144,7 @@ BEGIN
 	PERFORM iamwatch.learn(array_agg(ROW(m.provider, m.account, m.first, 0, m.identity, m.kinds,
 		m.service, m.operation, m.failed, m.days)::iamwatch.journal))
 	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
-	SELECT sum(iamwatch.count_days(m.days)) INTO days
+	SELECT coalesce(sum(iamwatch.count_days(m.days)), 0) INTO days
 	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
 	RETURN days;
 END $$;
