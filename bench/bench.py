@@ -209,20 +209,21 @@ def scoring():
 
 
 def single_rows():
-    fresh("CREATE TABLE pool (id int PRIMARY KEY, event jsonb); CREATE SEQUENCE s;")
+    fresh("ALTER TABLE bare SET LOGGED; ALTER TABLE watched SET LOGGED; CREATE TABLE pool (id int PRIMARY KEY, event jsonb); CREATE SEQUENCE s;")
     path = write("pool", 20000, 2000, 1, first_day=40, cover=True)
     psql(f"CREATE TEMP TABLE p (event jsonb);\n\\copy p FROM '{path}'\n"
          "INSERT INTO pool SELECT row_number() OVER (), event FROM p; INSERT INTO watched SELECT event FROM pool; VACUUM ANALYZE;")
     seconds = os.environ.get("BENCH_SECONDS", "5")
     values = []
-    for table in ("bare", "watched") * (ROUNDS + 1):
+    for table in (("bare", "watched") + ("watched", "bare")) * ((ROUNDS + 2) // 2):
         script = os.path.join(folder, f"{table}.pgbench")
         with open(script, "w") as out:
             out.write(f"\\set id random(1, 22000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n")
         out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", "4", "-j", "2", "-T", seconds, "-f", script, "bench"],
                              capture_output=True, text=True, check=True).stdout
         values.append(1 / float(re.search(r"tps = ([\d.]+)", out).group(1)))
-    ratio, detail = pairs(values[2:])
+        psql("TRUNCATE bare, watched;")
+    ratio, detail = pairs(values, turns=True)
     report("single-row INSERT transactions, four clients", f"{ratio:.3f}", "1.05", detail + f" of {seconds} s")
 
 
@@ -269,24 +270,26 @@ def bloat():
            f"{before / 1024:.0f} kB, before autovacuum had a chance")
 
 
+def only(*parts):
+    """BENCH_ONLY names the parts to run."""
+    chosen = os.environ.get("BENCH_ONLY", "").split()
+    for part, *arguments in parts:
+        if not chosen or part.__name__ in chosen:
+            part(*arguments)
+
+
 print(f"{'what':<58} {'measured':>9} {'target':>12}")
-steady(2000)
-steady(20000)
-first_load()
-single_rows()
-against_plpgsql()
-history()
-scoring()
-growth()
-bloat()
-no_work()
+only((steady, 2000), (steady, 20000), (first_load,), (single_rows,), (against_plpgsql,), (history,), (scoring,),
+     (growth,), (bloat,), (no_work,))
 
 version = psql("SHOW server_version;", "postgres").split()[0]
 with open("/proc/cpuinfo") as f:
     cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown processor")
+if "BENCH_ONLY" in os.environ:
+    sys.exit()
 name = f"bench/results/{datetime.date.today()}-pg{version.split('.')[0]}.md"
 with open(name, "w") as out:
-    out.write(f"# make bench, {datetime.date.today()}\n\nPostgreSQL {version}, {os.cpu_count()} x {cpu}, fsync off;"
+    out.write(f"# make bench, {datetime.date.today()}\n\nPostgreSQL {version}, {os.cpu_count()} x {cpu}, fsync on;"
               f" {EVENTS} events a COPY, {ROUNDS} rounds.\n\n| what | measured | target | |\n|---|---|---|---|\n")
     for row in rows:
         out.write("| " + " | ".join(row) + " |\n")

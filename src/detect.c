@@ -703,6 +703,7 @@ judge(Work *work, Behaviour *behaviour, const Detector *detector)
 	if (events.count == 0)
 		return;
 
+	known_forget_behaviour(behaviour->key);
 	plans_run(PLAN_RAISE, (Datum[])
 			  {
 				  CStringGetTextDatum(detector->name), column_array(&events),

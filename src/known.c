@@ -341,6 +341,15 @@ known_to_teach_nothing(const Event *event)
 }
 
 void
+known_forget_behaviour(Fingerprint behaviour)
+{
+	if (young != NULL)
+		days_delete(young, behaviour);
+	if (old != NULL)
+		days_delete(old, behaviour);
+}
+
+void
 known_forget(void)
 {
 	forget_pending = true;

@@ -43,6 +43,9 @@ extern void known_remember_account(Fingerprint account, TimestampTz first, int32
 extern void known_remember_identity(Fingerprint identity, IdentityKind kind, int32 day);
 extern void known_remember_behaviour(Fingerprint behaviour, int32 day);
 
+/* An alert may have been opened that concerns events of any near day. */
+extern void known_forget_behaviour(Fingerprint behaviour);
+
 /* Forget all, at the latest before the next look-up.  Safe in a callback. */
 extern void known_forget(void);
 

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(43);
+SELECT plan(44);
 
 -- Activation
 SELECT lives('ann', '2026-01-01', '2026-02-20');
@@ -73,6 +73,16 @@ SELECT is(event_count || ' ' || first_event_time, '3 2026-03-20 10:00:00+00', 'D
 FROM alerts WHERE identity LIKE '%dan';
 SELECT put(aws('2026-03-20T10:00:00Z', 'dan', 'CreateRole', more => '{"errorCode": "AccessDenied"}'));
 SELECT is(count(*), 2::bigint, 'Failed: a failed operation is a behaviour of its own') FROM alerts WHERE identity LIKE '%dan';
+
+SELECT lives('kim', '2026-03-01', '2026-03-30');
+SELECT put(aws('2026-03-22T10:00:00Z', 'kim', 'CreateRole', id => 'k1', more => '{"errorCode": "x"}'));
+SELECT put(aws('2026-03-28T10:00:00Z', 'kim', 'CreateRole', id => 'k3', more => '{"errorCode": "x"}'));
+SELECT put(aws('2026-03-24T10:00:00Z', 'kim', 'CreateRole', id => 'k2', more => '{"errorCode": "x"}'));
+SELECT put(aws('2026-03-24T10:00:00Z', 'kim', 'PutRolePolicy', id => 'p2'));
+SELECT put(aws('2026-03-18T10:00:00Z', 'kim', 'PutRolePolicy', id => 'p1'));
+SELECT put(aws('2026-03-22T10:00:00Z', 'kim', 'PutRolePolicy', id => 'p3'));
+SELECT is(string_agg(event_count || ' ' || first_event_time::date, ', ' ORDER BY alert_id), '2 2026-03-22, 1 2026-03-24, 2 2026-03-18',
+	'Deduplication: late events open and join as their own times say') FROM alerts WHERE identity LIKE '%kim';
 
 -- Variations
 INSERT INTO instances VALUES ('aws', '111122223333', 'i-0123456789abcdef0', '{}', true), ('aws', '111122223333', 'i-00000001', '{}', false),
