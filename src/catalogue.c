@@ -50,16 +50,31 @@ static int	suffix_count = 0;
 static Oid	catalogue_relid = InvalidOid;
 static bool catalogue_ready = false;
 
+/*
+ * Names of operations that exact rows have, by bits of their hash: nearly all
+ * events are of other operations, and then one hash tells.
+ */
+#define NAME_BITS 65536
+static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
+
+static ExactKey
+hash_slice(Slice slice, ExactKey key)
+{
+	key.a = hash_bytes_extended((const unsigned char *) slice.s, slice.len, key.a);
+	key.b = hash_bytes_extended((const unsigned char *) slice.s, slice.len, key.b);
+	return key;
+}
+
+static uint64
+hash_name(Provider provider, Slice operation)
+{
+	return hash_bytes_extended((const unsigned char *) operation.s, operation.len, provider + 1);
+}
+
 static ExactKey
 exact_key(Provider provider, Slice service, Slice operation)
 {
-	ExactKey	key;
-
-	key.a = hash_bytes_extended((const unsigned char *) service.s, service.len, provider + 1);
-	key.b = hash_bytes_extended((const unsigned char *) service.s, service.len, provider + 11);
-	key.a = hash_bytes_extended((const unsigned char *) operation.s, operation.len, key.a);
-	key.b = hash_bytes_extended((const unsigned char *) operation.s, operation.len, key.b);
-	return key;
+	return hash_slice(operation, hash_slice(service, (ExactKey) {provider + 1, provider + 11}));
 }
 
 bool
@@ -107,7 +122,9 @@ load_row(int row)
 		ExactKey	key = exact_key(provider, service, name);
 		bool		found;
 		ExactRow   *exact = hash_search(exact_rows, &key, HASH_ENTER, &found);
+		uint64		name_hash = hash_name(provider, name) % NAME_BITS;
 
+		exact_names[name_hash / BITS_PER_BYTE] |= 1 << (name_hash % BITS_PER_BYTE);
 		/* rows come in order of preference */
 		if (!found)
 			exact->operation = operation;
@@ -140,6 +157,7 @@ catalogue_load(void)
 	MemoryContextReset(catalogue_context);
 	exact_rows = NULL;
 	suffix_count = 0;
+	memset(exact_names, 0, sizeof(exact_names));
 
 	PG_TRY();
 	{
@@ -175,13 +193,19 @@ catalogue_load(void)
 const Operation *
 catalogue_find(Provider provider, Slice service, Slice operation)
 {
-	ExactKey	key = exact_key(provider, service, operation);
-	ExactRow   *exact = hash_search(exact_rows, &key, HASH_FIND, NULL);
+	uint64		name_hash = hash_name(provider, operation) % NAME_BITS;
+	ExactRow   *exact = NULL;
 
-	if (exact == NULL)
+	if (exact_names[name_hash / BITS_PER_BYTE] & (1 << (name_hash % BITS_PER_BYTE)))
 	{
-		key = exact_key(provider, SLICE_LITERAL("*"), operation);
+		ExactKey	key = exact_key(provider, service, operation);
+
 		exact = hash_search(exact_rows, &key, HASH_FIND, NULL);
+		if (exact == NULL)
+		{
+			key = exact_key(provider, SLICE_LITERAL("*"), operation);
+			exact = hash_search(exact_rows, &key, HASH_FIND, NULL);
+		}
 	}
 	if (exact != NULL)
 		return exact->operation.watched ? &exact->operation : NULL;
