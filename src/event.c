@@ -37,19 +37,31 @@ const char *const kind_names[KIND_COUNT] = {
 	"service", "service_account", "workload", "account"
 };
 
+static const Slice root_fields[ROOT_FIELD_COUNT] = {
+	[ROOT_LOG_NAME] = SLICE_LITERAL("logName"),
+	[ROOT_RESOURCE] = SLICE_LITERAL("resource"),
+	[ROOT_ERROR_CODE] = SLICE_LITERAL("errorCode"),
+	[ROOT_EVENT_NAME] = SLICE_LITERAL("eventName"),
+	[ROOT_EVENT_TIME] = SLICE_LITERAL("eventTime"),
+	[ROOT_TIMESTAMP] = SLICE_LITERAL("timestamp"),
+	[ROOT_EVENT_SOURCE] = SLICE_LITERAL("eventSource"),
+	[ROOT_PROTO_PAYLOAD] = SLICE_LITERAL("protoPayload"),
+	[ROOT_USER_IDENTITY] = SLICE_LITERAL("userIdentity"),
+	[ROOT_RECIPIENT_ACCOUNT_ID] = SLICE_LITERAL("recipientAccountId")
+};
+
 const char *
 event_read(Jsonb *document, EventDepth depth, Event *event)
 {
-	JsonbContainer *root = &document->root;
-	JsonbContainer *payload;
+	Field		root[ROOT_FIELD_COUNT];
 
 	memset(event, 0, sizeof(*event));
 	if (!JB_ROOT_IS_OBJECT(document))
 		return "the document is not a JSON object";
-	payload = FIELD_OBJECT(root, "protoPayload");
-	if (payload != NULL)
-		return event_read_gcp(root, payload, depth, event);
-	return event_read_aws(root, depth, event);
+	fields_read(&document->root, root_fields, ROOT_FIELD_COUNT, root);
+	if (root[ROOT_PROTO_PAYLOAD].object != NULL)
+		return event_read_gcp(&document->root, root, depth, event);
+	return event_read_aws(&document->root, root, depth, event);
 }
 
 /* A null result for what is no plain address: hosts, services, "private". */

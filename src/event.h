@@ -84,13 +84,35 @@ typedef struct Event
 } Event;
 
 /*
+ * What is looked up at the top of every document, of whichever provider, in
+ * the order of jsonb.
+ */
+typedef enum RootField
+{
+	ROOT_LOG_NAME,
+	ROOT_RESOURCE,
+	ROOT_ERROR_CODE,
+	ROOT_EVENT_NAME,
+	ROOT_EVENT_TIME,
+	ROOT_TIMESTAMP,
+	ROOT_EVENT_SOURCE,
+	ROOT_PROTO_PAYLOAD,
+	ROOT_USER_IDENTITY,
+	ROOT_RECIPIENT_ACCOUNT_ID,
+	ROOT_FIELD_COUNT
+} RootField;
+
+struct Field;
+
+/*
  * Read a document.  Returns NULL when it was understood, else the reason why
  * not, a constant string; *event is then undefined.  Never raises an error
  * for what a document contains.
  */
 extern const char *event_read(Jsonb *document, EventDepth depth, Event *event);
-extern const char *event_read_aws(JsonbContainer *doc, EventDepth depth, Event *event);
-extern const char *event_read_gcp(JsonbContainer *doc, JsonbContainer *payload,
+extern const char *event_read_aws(JsonbContainer *doc, const struct Field *root,
+								  EventDepth depth, Event *event);
+extern const char *event_read_gcp(JsonbContainer *doc, const struct Field *root,
 								  EventDepth depth, Event *event);
 
 extern const char *const provider_names[];

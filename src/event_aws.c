@@ -23,6 +23,31 @@ static const char *const target_fields[] = {
 	"secretId", "topicArn", "queueUrl", "accountId", "targetId", "name"
 };
 
+/* Of userIdentity. */
+typedef enum UserField
+{
+	USER_ARN,
+	USER_TYPE,
+	USER_NAME,
+	USER_ACCOUNT_ID,
+	USER_INVOKED_BY,
+	USER_ON_BEHALF_OF,
+	USER_PRINCIPAL_ID,
+	USER_SESSION_CONTEXT,
+	USER_FIELD_COUNT
+} UserField;
+
+static const Slice user_fields[USER_FIELD_COUNT] = {
+	[USER_ARN] = SLICE_LITERAL("arn"),
+	[USER_TYPE] = SLICE_LITERAL("type"),
+	[USER_NAME] = SLICE_LITERAL("userName"),
+	[USER_ACCOUNT_ID] = SLICE_LITERAL("accountId"),
+	[USER_INVOKED_BY] = SLICE_LITERAL("invokedBy"),
+	[USER_ON_BEHALF_OF] = SLICE_LITERAL("onBehalfOf"),
+	[USER_PRINCIPAL_ID] = SLICE_LITERAL("principalId"),
+	[USER_SESSION_CONTEXT] = SLICE_LITERAL("sessionContext")
+};
+
 typedef struct AssumedRole
 {
 	Slice		role;			/* ARN, or principalId */
@@ -82,14 +107,14 @@ split_assumed_role_arn(Slice arn, Slice *role, Slice *session)
 }
 
 static void
-read_assumed_role(JsonbContainer *user, AssumedRole *assumed)
+read_assumed_role(const Field *user, AssumedRole *assumed)
 {
-	JsonbContainer *issuer = FIELD_OBJECT(FIELD_OBJECT(user, "sessionContext"), "sessionIssuer");
-	Slice		principal_id = FIELD_STRING(user, "principalId");
+	JsonbContainer *issuer = FIELD_OBJECT(user[USER_SESSION_CONTEXT].object, "sessionIssuer");
+	Slice		principal_id = user[USER_PRINCIPAL_ID].string;
 	Slice		built;
 	int			name = 0;
 
-	split_assumed_role_arn(FIELD_STRING(user, "arn"), &built, &assumed->session);
+	split_assumed_role_arn(user[USER_ARN].string, &built, &assumed->session);
 	assumed->role = slice_or(FIELD_STRING(issuer, "arn"), slice_or(built, principal_id));
 
 	if (assumed->session.s == NULL)
@@ -118,7 +143,7 @@ is_instance_id(Slice slice)
 }
 
 static void
-identify_assumed_role(JsonbContainer *user, Event *event)
+identify_assumed_role(const Field *user, Event *event)
 {
 	AssumedRole assumed;
 
@@ -165,33 +190,32 @@ iam_arn(Slice account, const char *resource, Slice name)
 
 /* The table of detection.md, Identity, row by row. */
 static void
-identify(JsonbContainer *user, Event *event)
+identify(const Field *user, Event *event)
 {
-	Slice		type = FIELD_STRING(user, "type");
-	Slice		arn = FIELD_STRING(user, "arn");
+	Slice		type = user[USER_TYPE].string;
+	Slice		arn = user[USER_ARN].string;
+	Slice		name = user[USER_NAME].string;
+	Slice		account = user[USER_ACCOUNT_ID].string;
+	Slice		principal_id = user[USER_PRINCIPAL_ID].string;
+	Slice		invoked_by = user[USER_INVOKED_BY].string;
 
 #define TYPE_IS(name) \
 	(type.len == sizeof(name) - 1 && memcmp(type.s, name, sizeof(name) - 1) == 0)
-#define PRINCIPAL_ID FIELD_STRING(user, "principalId")
 
 	if (TYPE_IS("IAMUser"))
 	{
-		Slice		account = FIELD_STRING(user, "accountId");
-		Slice		name;
-
 		event->kind = KIND_USER;
 		event->identity = arn;
-		if (arn.s == NULL && account.s != NULL &&
-			(name = FIELD_STRING(user, "userName")).s != NULL)
+		if (arn.s == NULL && account.s != NULL && name.s != NULL)
 			event->identity = iam_arn(account, "user/", name);
 	}
 	else if (TYPE_IS("AssumedRole"))
 		identify_assumed_role(user, event);
 	else if (TYPE_IS("AWSService") ||
-			 (type.s == NULL && FIELD_STRING(user, "invokedBy").s != NULL))
+			 (type.s == NULL && invoked_by.s != NULL))
 	{
 		event->kind = KIND_SERVICE;
-		event->identity = FIELD_STRING(user, "invokedBy");
+		event->identity = invoked_by;
 	}
 	else if (TYPE_IS("Root"))
 	{
@@ -201,30 +225,30 @@ identify(JsonbContainer *user, Event *event)
 	else if (TYPE_IS("FederatedUser"))
 	{
 		event->kind = KIND_FEDERATED_USER;
-		event->identity = slice_or(arn, PRINCIPAL_ID);
+		event->identity = slice_or(arn, principal_id);
 	}
 	else if (TYPE_IS("SAMLUser") || TYPE_IS("WebIdentityUser"))
 	{
 		event->kind = KIND_FEDERATED_USER;
-		event->identity = slice_or(PRINCIPAL_ID, FIELD_STRING(user, "userName"));
+		event->identity = slice_or(principal_id, name);
 	}
 	else if (TYPE_IS("IdentityCenterUser"))
 	{
 		event->kind = KIND_FEDERATED_USER;
-		event->identity = slice_or(FIELD_STRING(FIELD_OBJECT(user, "onBehalfOf"), "userId"),
-								   PRINCIPAL_ID);
+		event->identity = slice_or(FIELD_STRING(user[USER_ON_BEHALF_OF].object, "userId"),
+								   principal_id);
 	}
 	else if (TYPE_IS("AWSAccount"))
 	{
 		event->kind = KIND_ACCOUNT;
-		event->identity = slice_or(arn, slice_or(PRINCIPAL_ID, FIELD_STRING(user, "accountId")));
+		event->identity = slice_or(arn, slice_or(principal_id, account));
 	}
 	else
 	{
 		event->kind = KIND_UNKNOWN;
-		event->identity = slice_or(slice_or(arn, PRINCIPAL_ID),
-								   slice_or(FIELD_STRING(user, "userName"),
-											FIELD_STRING(user, "accountId")));
+		event->identity = slice_or(slice_or(arn, principal_id),
+								   slice_or(name,
+											account));
 	}
 }
 
@@ -242,27 +266,28 @@ read_details(JsonbContainer *doc, Event *event)
 }
 
 const char *
-event_read_aws(JsonbContainer *doc, EventDepth depth, Event *event)
+event_read_aws(JsonbContainer *doc, const Field *root, EventDepth depth, Event *event)
 {
 	static const char suffix[] = ".amazonaws.com";
-	JsonbContainer *user = FIELD_OBJECT(doc, "userIdentity");
-	Slice		time = FIELD_STRING(doc, "eventTime");
+	Field		user[USER_FIELD_COUNT];
+	Slice		time = root[ROOT_EVENT_TIME].string;
 
 	event->provider = PROVIDER_AWS;
-	event->service = FIELD_STRING(doc, "eventSource");
+	event->service = root[ROOT_EVENT_SOURCE].string;
 	if (event->service.s == NULL)
 		return "eventSource is missing";
-	event->operation = FIELD_STRING(doc, "eventName");
+	event->operation = root[ROOT_EVENT_NAME].string;
 	if (event->operation.s == NULL)
 		return "eventName is missing";
 	if (time.s == NULL)
 		return "eventTime is missing";
-	if (user == NULL)
+	if (root[ROOT_USER_IDENTITY].object == NULL)
 		return "userIdentity is missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return "eventTime is not a time in RFC 3339";
-	event->account = slice_or(FIELD_STRING(doc, "recipientAccountId"),
-							  FIELD_STRING(user, "accountId"));
+	fields_read(root[ROOT_USER_IDENTITY].object, user_fields, USER_FIELD_COUNT, user);
+	event->account = slice_or(root[ROOT_RECIPIENT_ACCOUNT_ID].string,
+							  user[USER_ACCOUNT_ID].string);
 	if (event->account.s == NULL)
 		return "no account: recipientAccountId and userIdentity.accountId are missing";
 	identify(user, event);
@@ -271,7 +296,7 @@ event_read_aws(JsonbContainer *doc, EventDepth depth, Event *event)
 
 	if (slice_ends(event->service, suffix) && event->service.len > sizeof(suffix) - 1)
 		event->service.len -= sizeof(suffix) - 1;
-	event->error_code = FIELD_STRING(doc, "errorCode");
+	event->error_code = root[ROOT_ERROR_CODE].string;
 	event->failed = event->error_code.s != NULL;
 
 	if (depth == EVENT_FULL)

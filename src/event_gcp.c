@@ -13,6 +13,35 @@
 #include "field.h"
 #include "rfc3339.h"
 
+typedef enum PayloadField
+{
+	PAYLOAD_STATUS,
+	PAYLOAD_METHOD_NAME,
+	PAYLOAD_SERVICE_NAME,
+	PAYLOAD_AUTHENTICATION_INFO,
+	PAYLOAD_FIELD_COUNT
+} PayloadField;
+
+static const Slice payload_fields[PAYLOAD_FIELD_COUNT] = {
+	[PAYLOAD_STATUS] = SLICE_LITERAL("status"),
+	[PAYLOAD_METHOD_NAME] = SLICE_LITERAL("methodName"),
+	[PAYLOAD_SERVICE_NAME] = SLICE_LITERAL("serviceName"),
+	[PAYLOAD_AUTHENTICATION_INFO] = SLICE_LITERAL("authenticationInfo")
+};
+
+/* Of authenticationInfo. */
+typedef enum WhoField
+{
+	WHO_EMAIL,
+	WHO_SUBJECT,
+	WHO_FIELD_COUNT
+} WhoField;
+
+static const Slice who_fields[WHO_FIELD_COUNT] = {
+	[WHO_EMAIL] = SLICE_LITERAL("principalEmail"),
+	[WHO_SUBJECT] = SLICE_LITERAL("principalSubject")
+};
+
 /* service-NUMBER@... */
 static bool
 is_numbered_agent(Slice email)
@@ -90,35 +119,34 @@ read_details(JsonbContainer *doc, JsonbContainer *payload, JsonbContainer *label
 }
 
 const char *
-event_read_gcp(JsonbContainer *doc, JsonbContainer *payload, EventDepth depth,
-			   Event *event)
+event_read_gcp(JsonbContainer *doc, const Field *root, EventDepth depth, Event *event)
 {
+	Field		payload[PAYLOAD_FIELD_COUNT];
+	Field		who[WHO_FIELD_COUNT];
 	JsonbContainer *labels;
-	JsonbContainer *who;
-	Slice		time;
+	Slice		time = root[ROOT_TIMESTAMP].string;
 
 	event->provider = PROVIDER_GCP;
-	event->service = FIELD_STRING(payload, "serviceName");
+	fields_read(root[ROOT_PROTO_PAYLOAD].object, payload_fields, PAYLOAD_FIELD_COUNT, payload);
+	event->service = payload[PAYLOAD_SERVICE_NAME].string;
 	if (event->service.s == NULL)
 		return "protoPayload.serviceName is missing";
-	event->operation = FIELD_STRING(payload, "methodName");
+	event->operation = payload[PAYLOAD_METHOD_NAME].string;
 	if (event->operation.s == NULL)
 		return "protoPayload.methodName is missing";
-	time = FIELD_STRING(doc, "timestamp");
 	if (time.s == NULL)
 		return "timestamp is missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return "timestamp is not a time in RFC 3339";
-	labels = FIELD_OBJECT(FIELD_OBJECT(doc, "resource"), "labels");
+	labels = FIELD_OBJECT(root[ROOT_RESOURCE].object, "labels");
 	event->account = FIELD_STRING(labels, "project_id");
 	if (event->account.s == NULL)
-		event->account = second_part(FIELD_STRING(doc, "logName"));
+		event->account = second_part(root[ROOT_LOG_NAME].string);
 	if (event->account.s == NULL)
 		return "no account: resource.labels.project_id is missing and logName names none";
 
-	who = FIELD_OBJECT(payload, "authenticationInfo");
-	event->identity = slice_or(FIELD_STRING(who, "principalEmail"),
-							   FIELD_STRING(who, "principalSubject"));
+	fields_read(payload[PAYLOAD_AUTHENTICATION_INFO].object, who_fields, WHO_FIELD_COUNT, who);
+	event->identity = slice_or(who[WHO_EMAIL].string, who[WHO_SUBJECT].string);
 	if (event->identity.s == NULL)
 	{
 		event->identity = SLICE_LITERAL("anonymous");
@@ -128,10 +156,10 @@ event_read_gcp(JsonbContainer *doc, JsonbContainer *payload, EventDepth depth,
 		event->kind = kind_of(event->identity);
 	if (event->identity.len == 9 && memcmp(event->identity.s, "anonymous", 9) == 0)
 		event->kind = KIND_ANONYMOUS;
-	event->failed = FIELD_NONZERO(FIELD_OBJECT(payload, "status"), "code",
+	event->failed = FIELD_NONZERO(payload[PAYLOAD_STATUS].object, "code",
 								  &event->error_code);
 
 	if (depth == EVENT_FULL)
-		read_details(doc, payload, labels, event);
+		read_details(doc, root[ROOT_PROTO_PAYLOAD].object, labels, event);
 	return NULL;
 }

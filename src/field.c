@@ -13,48 +13,120 @@
 
 #include "field.h"
 #include "utils/builtins.h"
-#include "utils/numeric.h"
 
-static bool
-get_field(JsonbContainer *object, const char *key, int keylen, JsonbValue *value)
+/* Order of keys in jsonb. */
+static int
+compare_key(const char *s, int len, Slice key)
 {
+	return len != key.len ? len - key.len : memcmp(s, key.s, len);
+}
+
+static Field
+field_value(JEntry entry, char *base, uint32 start, uint32 end)
+{
+	Field		field = {SLICE_NONE, NULL, NULL};
+
+	if (JBE_ISSTRING(entry))
+	{
+		if (end > start)
+			field.string = (Slice) {base + start, (int) (end - start)};
+	}
+	else if (JBE_ISCONTAINER(entry))
+	{
+		JsonbContainer *container = (JsonbContainer *) (base + INTALIGN(start));
+
+		if (JsonContainerIsObject(container))
+			field.object = container;
+	}
+	else if (JBE_ISNUMERIC(entry))
+		field.number = (Numeric) (base + INTALIGN(start));
+	return field;
+}
+
+/*
+ * Walks once over the keys and then over the values, adding up lengths.  The
+ * server's own look-up is a binary search that adds up lengths anew at every
+ * step, for every key: five times the work for the fields of an event.
+ */
+void
+fields_read(JsonbContainer *object, const Slice *keys, int count, Field *fields)
+{
+	int			positions[MAX_FIELDS];	/* in the object; -1 if it is not there */
+	int			size;
+	const JEntry *entries;
+	char	   *base;
+	uint32		offset = 0;
+	int			next = 0;
+
+	memset(fields, 0, count * sizeof(Field));
 	if (object == NULL || !JsonContainerIsObject(object))
-		return false;
-	return getKeyJsonValueFromContainer(object, key, keylen, value) != NULL;
+		return;
+	size = JsonContainerSize(object);
+	entries = object->children;
+	base = (char *) (entries + 2 * size);
+
+	for (int i = 0; i < size; i++)
+	{
+		uint32		start = offset;
+
+		JBE_ADVANCE_OFFSET(offset, entries[i]);
+		while (next < count && (int) (offset - start) >= keys[next].len)
+		{
+			int			order = compare_key(base + start, offset - start, keys[next]);
+
+			if (order < 0)
+				break;
+			positions[next++] = order == 0 ? i : -1;
+			if (order == 0)
+				break;
+		}
+	}
+
+	for (int i = 0, value = 0; i < next; i++)
+	{
+		uint32		start;
+
+		if (positions[i] < 0)
+			continue;
+		for (; value < positions[i]; value++)
+			JBE_ADVANCE_OFFSET(offset, entries[size + value]);
+		start = offset;
+		JBE_ADVANCE_OFFSET(offset, entries[size + value]);
+		fields[i] = field_value(entries[size + value], base, start, offset);
+		value++;
+	}
+}
+
+static Field
+get_field(JsonbContainer *object, const char *key, int keylen)
+{
+	Field		field;
+
+	fields_read(object, &(Slice) {key, keylen}, 1, &field);
+	return field;
 }
 
 Slice
 field_string(JsonbContainer *object, const char *key, int keylen)
 {
-	JsonbValue	value;
-
-	if (!get_field(object, key, keylen, &value) ||
-		value.type != jbvString || value.val.string.len == 0)
-		return SLICE_NONE;
-	return (Slice) {value.val.string.val, value.val.string.len};
+	return get_field(object, key, keylen).string;
 }
 
 JsonbContainer *
 field_object(JsonbContainer *object, const char *key, int keylen)
 {
-	JsonbValue	value;
-
-	if (!get_field(object, key, keylen, &value) || value.type != jbvBinary ||
-		!JsonContainerIsObject(value.val.binary.data))
-		return NULL;
-	return value.val.binary.data;
+	return get_field(object, key, keylen).object;
 }
 
 bool
 field_nonzero(JsonbContainer *object, const char *key, int keylen, Slice *text)
 {
-	JsonbValue	value;
+	Numeric		number = get_field(object, key, keylen).number;
 	char	   *digits;
 
-	if (!get_field(object, key, keylen, &value) || value.type != jbvNumeric)
+	if (number == NULL)
 		return false;
-	digits = DatumGetCString(DirectFunctionCall1(numeric_out,
-												 NumericGetDatum(value.val.numeric)));
+	digits = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number)));
 	if (digits[strspn(digits, "-0.")] == '\0')
 		return false;
 	*text = (Slice) {digits, strlen(digits)};

@@ -12,8 +12,26 @@
 #define IAMWATCH_FIELD_H
 
 #include "event.h"
+#include "utils/numeric.h"
 
-/* Both take a NULL object, so that paths can be chained. */
+/* What a key of an object holds: at most one of the three is there. */
+typedef struct Field
+{
+	Slice		string;			/* never empty */
+	JsonbContainer *object;
+	Numeric		number;
+} Field;
+
+#define MAX_FIELDS 16
+
+/*
+ * Look up several keys of an object at once.  The keys, at most MAX_FIELDS,
+ * must be in the order of jsonb: by length, then by bytes.  A NULL object has
+ * no fields, so that paths can be chained.
+ */
+extern void fields_read(JsonbContainer *object, const Slice *keys, int count, Field *fields);
+
+/* One key alone. */
 extern Slice field_string(JsonbContainer *object, const char *key, int keylen);
 extern JsonbContainer *field_object(JsonbContainer *object, const char *key, int keylen);
 
