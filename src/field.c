@@ -14,33 +14,32 @@
 #include "field.h"
 #include "utils/builtins.h"
 
-/* Order of keys in jsonb. */
-static int
-compare_key(const char *s, int len, Slice key)
+/* Order of keys in jsonb, of two that are of one length. */
+static inline int
+compare_key(const char *s, Slice key)
 {
-	return len != key.len ? len - key.len : memcmp(s, key.s, len);
+	int			order = (unsigned char) s[0] - (unsigned char) key.s[0];
+
+	return order != 0 ? order : memcmp(s, key.s, key.len);
 }
 
-static Field
-field_value(JEntry entry, char *base, uint32 start, uint32 end)
+static inline void
+field_value(JEntry entry, char *base, uint32 start, uint32 end, Field *field)
 {
-	Field		field = {SLICE_NONE, NULL, NULL};
-
 	if (JBE_ISSTRING(entry))
 	{
 		if (end > start)
-			field.string = (Slice) {base + start, (int) (end - start)};
+			field->string = (Slice) {base + start, (int) (end - start)};
 	}
 	else if (JBE_ISCONTAINER(entry))
 	{
 		JsonbContainer *container = (JsonbContainer *) (base + INTALIGN(start));
 
 		if (JsonContainerIsObject(container))
-			field.object = container;
+			field->object = container;
 	}
 	else if (JBE_ISNUMERIC(entry))
-		field.number = (Numeric) (base + INTALIGN(start));
-	return field;
+		field->number = (Numeric) (base + INTALIGN(start));
 }
 
 /*
@@ -57,6 +56,7 @@ fields_read(JsonbContainer *object, const Slice *keys, int count, Field *fields)
 	char	   *base;
 	uint32		offset = 0;
 	int			next = 0;
+	int			value;
 
 	memset(fields, 0, count * sizeof(Field));
 	if (object == NULL || !JsonContainerIsObject(object))
@@ -68,21 +68,23 @@ fields_read(JsonbContainer *object, const Slice *keys, int count, Field *fields)
 	for (int i = 0; i < size; i++)
 	{
 		uint32		start = offset;
+		int			length;
 
 		JBE_ADVANCE_OFFSET(offset, entries[i]);
-		while (next < count && (int) (offset - start) >= keys[next].len)
+		length = offset - start;
+		for (; next < count && length >= keys[next].len; next++)
 		{
-			int			order = compare_key(base + start, offset - start, keys[next]);
+			int			order = length > keys[next].len ? 1 :
+				compare_key(base + start, keys[next]);
 
 			if (order < 0)
 				break;
-			positions[next++] = order == 0 ? i : -1;
-			if (order == 0)
-				break;
+			positions[next] = order == 0 ? i : -1;
 		}
 	}
 
-	for (int i = 0, value = 0; i < next; i++)
+	value = 0;
+	for (int i = 0; i < next; i++)
 	{
 		uint32		start;
 
@@ -92,8 +94,7 @@ fields_read(JsonbContainer *object, const Slice *keys, int count, Field *fields)
 			JBE_ADVANCE_OFFSET(offset, entries[size + value]);
 		start = offset;
 		JBE_ADVANCE_OFFSET(offset, entries[size + value]);
-		fields[i] = field_value(entries[size + value], base, start, offset);
-		value++;
+		field_value(entries[size + value++], base, start, offset, &fields[i]);
 	}
 }
 
