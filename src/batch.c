@@ -76,11 +76,12 @@ forget_seen(void)
 }
 
 /*
- * Does the batch have all that the event says?  The earliest event of its
- * account always counts: the activation period begins with it.
+ * Does the batch have all that the event, which is no IAM operation, says?  The
+ * earliest event of its account always counts: the activation period begins
+ * with it.
  */
 static bool
-only_repeats(const Event *event, int index)
+only_repeats(const Event *event, bool is_operation, int index)
 {
 	SeenAccount *account;
 	SeenDay    *day;
@@ -107,8 +108,7 @@ only_repeats(const Event *event, int index)
 	day = hash_search(seen_days, &key, HASH_ENTER, &found);
 	if (!found)
 		day->index = index;
-	else if (!is_earliest && catalogue_is_ready() &&
-			 catalogue_find(event->provider, event->service, event->operation) == NULL)
+	else if (!is_earliest && !is_operation)
 	{
 		news[day->index].repeats++;
 		return true;
@@ -116,45 +116,40 @@ only_repeats(const Event *event, int index)
 	return false;
 }
 
-bool
-batch_add(Oid source, Datum document, bool isnull)
+static char *
+keep_slice(char *at, Slice *slice)
 {
-	MemoryContext outer;
-	News		item;
+	memcpy(at, slice->s, slice->len);
+	slice->s = at;
+	return at + slice->len;
+}
 
-	if (batch_context == NULL)
-		batch_context = AllocSetContextCreate(TopMemoryContext,
-											  "iamwatch news of a statement",
-											  ALLOCSET_DEFAULT_SIZES);
-	outer = MemoryContextSwitchTo(batch_context);
+/* Of what is no IAM operation, nothing but the names is ever asked for. */
+static void
+keep_names(Event *event)
+{
+	char	   *at = palloc(event->account.len + event->identity.len +
+							event->service.len + event->operation.len);
 
-	memset(&item, 0, sizeof(item));
-	item.source = source;
-	item.subid = GetCurrentSubTransactionId();
-	if (isnull)
-		item.reason = "the document is null";
-	else
-	{
-		Jsonb	   *stored = DatumGetJsonbP(document);
+	at = keep_slice(at, &event->account);
+	at = keep_slice(at, &event->identity);
+	at = keep_slice(at, &event->service);
+	keep_slice(at, &event->operation);
+	event->error_code = SLICE_NONE;
+}
 
-		item.reason = event_read(stored, EVENT_KEY, &item.event);
-		if (item.reason == NULL && known_in_future(item.event.time))
-			item.reason = "the event time is more than one day ahead of the clock";
-		/* it may have been learned since the row was stored */
-		if (item.reason == NULL && (known_to_teach_nothing(&item.event) ||
-									only_repeats(&item.event, news_count)))
-		{
-			if ((Pointer) stored != DatumGetPointer(document))
-				pfree(stored);
-			MemoryContextSwitchTo(outer);
-			return false;
-		}
-		item.document = palloc(VARSIZE(stored));
-		memcpy(item.document, stored, VARSIZE(stored));
-		if (item.reason == NULL)
-			(void) event_read(item.document, EVENT_FULL, &item.event);
-	}
+static void
+keep_document(News *item, const Jsonb *document)
+{
+	item->document = palloc(VARSIZE(document));
+	memcpy(item->document, document, VARSIZE(document));
+	if (item->reason == NULL)
+		(void) event_read(item->document, EVENT_FULL, &item->event);
+}
 
+static void
+append(const News *item)
+{
 	if (news_count == news_capacity)
 	{
 		int			capacity = Max(64, news_capacity * 2);
@@ -163,7 +158,49 @@ batch_add(Oid source, Datum document, bool isnull)
 			repalloc_huge(news, capacity * sizeof(News));
 		news_capacity = capacity;
 	}
-	news[news_count++] = item;
+	news[news_count++] = *item;
+}
+
+bool
+batch_add(Oid source, Datum document, bool isnull)
+{
+	MemoryContext outer;
+	Jsonb	   *stored = NULL;
+	bool		is_operation = true;
+	News		item;
+
+	if (batch_context == NULL)
+		batch_context = AllocSetContextCreate(TopMemoryContext,
+											  "iamwatch news of a statement",
+											  ALLOCSET_DEFAULT_SIZES);
+	memset(&item, 0, sizeof(item));
+	item.source = source;
+	item.subid = GetCurrentSubTransactionId();
+	if (isnull)
+		item.reason = "the document is null";
+	else
+	{
+		stored = DatumGetJsonbP(document);
+		item.reason = event_read(stored, EVENT_KEY, &item.event);
+	}
+	if (item.reason == NULL && known_in_future(item.event.time))
+		item.reason = "the event time is more than one day ahead of the clock";
+	if (item.reason == NULL)
+	{
+		is_operation = !catalogue_is_ready() ||
+			catalogue_find(item.event.provider, item.event.service, item.event.operation) != NULL;
+		/* it may have been learned since the row was stored */
+		if (known_to_teach_nothing(&item.event) ||
+			only_repeats(&item.event, is_operation, news_count))
+			return false;
+	}
+
+	outer = MemoryContextSwitchTo(batch_context);
+	if (!is_operation)
+		keep_names(&item.event);
+	else if (stored != NULL)
+		keep_document(&item, stored);
+	append(&item);
 	MemoryContextSwitchTo(outer);
 	return true;
 }

@@ -13,8 +13,8 @@
 
 typedef struct News
 {
-	Event		event;			/* points into the document */
-	Jsonb	   *document;		/* NULL if the column was null */
+	Event		event;			/* points into the document, if there is one */
+	Jsonb	   *document;		/* NULL if it was, or is no IAM operation */
 	const char *reason;			/* why it is rejected; NULL if it is not */
 	Oid			source;			/* the table it was stored in */
 	SubTransactionId subid;
@@ -22,8 +22,9 @@ typedef struct News
 } News;
 
 /*
- * Add a document; a copy is kept.  Returns false when it turned out to teach
- * nothing after all.
+ * Add a document; what matters of it is copied.  Returns false when it turned
+ * out to teach nothing after all.  Leaves garbage in the current memory
+ * context, which should be that of a row.
  */
 extern bool batch_add(Oid source, Datum document, bool isnull);
 

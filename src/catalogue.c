@@ -40,6 +40,7 @@ typedef struct SuffixRow
 	Provider	provider;
 	Slice		service;		/* missing means any */
 	Slice		suffix;
+	bool		own;			/* a user's row */
 	Operation	operation;
 } SuffixRow;
 
@@ -90,34 +91,46 @@ catalogue_forget(Oid relid)
 		catalogue_ready = false;
 }
 
-static char *
-row_text(int row, int column)
+/* A text of the row being read: in the tuple itself, as nearly all are short. */
+static Slice
+row_slice(HeapTuple row, int column)
 {
-	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+	bool		isnull;
+	Datum		value = SPI_getbinval(row, SPI_tuptable->tupdesc, column, &isnull);
+	struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
+
+	return (Slice) {VARDATA_ANY(text), (int) VARSIZE_ANY_EXHDR(text)};
+}
+
+static bool
+row_flag(HeapTuple row, int column)
+{
+	bool		isnull;
+
+	return DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, column, &isnull));
 }
 
 static Slice
-row_slice(int row, int column)
+keep_slice(Slice slice)
 {
-	char	   *value = row_text(row, column);
-
-	return value ? (Slice) {value, strlen(value)} : SLICE_NONE;
+	return (Slice) {pnstrdup(slice.s, slice.len), slice.len};
 }
 
 static void
-load_row(int row)
+load_row(HeapTuple row)
 {
-	Provider	provider = strcmp(row_text(row, 1), "gcp") == 0 ? PROVIDER_GCP : PROVIDER_AWS;
+	Slice		provider_name = row_slice(row, 1);
+	Provider	provider = slice_starts(provider_name, "gcp") ? PROVIDER_GCP : PROVIDER_AWS;
 	Slice		service = row_slice(row, 2);
 	Slice		name = row_slice(row, 3);
+	bool		own = row_flag(row, 8);
 	Operation	operation;
+	bool		isnull;
 
-	operation.category = row_text(row, 5);
-	operation.technique = row_text(row, 6);
-	operation.sensitivity = atoi(row_text(row, 7));
-	operation.watched = row_text(row, 8)[0] == 't';
+	operation.sensitivity = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 6, &isnull));
+	operation.watched = row_flag(row, 7);
 
-	if (row_text(row, 4)[0] == 't')
+	if (row_flag(row, 4))
 	{
 		ExactKey	key = exact_key(provider, service, name);
 		bool		found;
@@ -125,16 +138,34 @@ load_row(int row)
 		uint64		name_hash = hash_name(provider, name) % NAME_BITS;
 
 		exact_names[name_hash / BITS_PER_BYTE] |= 1 << (name_hash % BITS_PER_BYTE);
-		/* rows come in order of preference */
-		if (!found)
-			exact->operation = operation;
+		if (found && !own)
+			return;
+		operation.category = keep_slice(row_slice(row, 5)).s;
+		exact->operation = operation;
 	}
 	else
 	{
+		operation.category = keep_slice(row_slice(row, 5)).s;
 		if (service.len == 1 && service.s[0] == '*')
 			service = SLICE_NONE;
-		suffix_rows[suffix_count++] = (SuffixRow) {provider, service, name, operation};
+		else
+			service = keep_slice(service);
+		suffix_rows[suffix_count++] = (SuffixRow) {provider, service, keep_slice(name), own, operation};
 	}
+}
+
+/* The longest suffix first, then a named service, then a user's row. */
+static int
+compare_suffix_rows(const void *a, const void *b)
+{
+	const SuffixRow *x = a;
+	const SuffixRow *y = b;
+
+	if (x->suffix.len != y->suffix.len)
+		return y->suffix.len - x->suffix.len;
+	if ((x->service.s == NULL) != (y->service.s == NULL))
+		return x->service.s == NULL ? 1 : -1;
+	return y->own - x->own;
 }
 
 void
@@ -162,12 +193,9 @@ catalogue_load(void)
 	PG_TRY();
 	{
 		SPI_connect();
-		if (SPI_execute("SELECT provider, service, operation, match = 'exact', category,"
-						" attack_technique, sensitivity,"
-						" effect <> 'read' AND category NOT IN ('session', 'sign_in')"
-						" FROM iamwatch.operations"
-						" ORDER BY pg_catalog.length(operation) DESC, service = '*',"
-						" origin <> 'user'", true, 0) != SPI_OK_SELECT)
+		if (SPI_execute("SELECT provider, service, operation, match = 'exact', category, sensitivity,"
+						" effect <> 'read' AND category NOT IN ('session', 'sign_in'), origin = 'user'"
+						" FROM iamwatch.operations", true, 0) != SPI_OK_SELECT)
 			ereport(ERROR,
 					(errcode(ERRCODE_INTERNAL_ERROR),
 					 errmsg("could not read \"iamwatch.operations\"")));
@@ -178,7 +206,8 @@ catalogue_load(void)
 								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		suffix_rows = palloc(Max(1, SPI_processed) * sizeof(SuffixRow));
 		for (uint64 row = 0; row < SPI_processed; row++)
-			load_row(row);
+			load_row(SPI_tuptable->vals[row]);
+		qsort(suffix_rows, suffix_count, sizeof(SuffixRow), compare_suffix_rows);
 		MemoryContextSwitchTo(outer);
 		SPI_finish();
 	}

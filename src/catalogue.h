@@ -10,11 +10,10 @@
 
 #include "event.h"
 
-/* What is to be watched of an operation; strings end with a null byte. */
+/* What is to be watched of an operation; the category ends with a null byte. */
 typedef struct Operation
 {
 	const char *category;
-	const char *technique;
 	int			sensitivity;
 	bool		watched;		/* effect and category make it an IAM operation */
 } Operation;

@@ -774,7 +774,8 @@ sort_out(Work *work, const News *news)
 		item->identity = find_identity(work, fingerprint_identity(account->key, event),
 									   account, event);
 		item->identity->kinds |= 1 << event->kind;
-		operation = catalogue_find(event->provider, event->service, event->operation);
+		operation = news[i].document == NULL ? NULL :
+			catalogue_find(event->provider, event->service, event->operation);
 		if (operation != NULL)
 		{
 			item->behaviour = find_behaviour(work,

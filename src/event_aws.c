@@ -23,6 +23,25 @@ static const char *const target_fields[] = {
 	"secretId", "topicArn", "queueUrl", "accountId", "targetId", "name"
 };
 
+/* Of the record, beyond what event_read() has looked up. */
+typedef enum DetailField
+{
+	DETAIL_EVENT_ID,
+	DETAIL_REGION,
+	DETAIL_USER_AGENT,
+	DETAIL_SOURCE_IP,
+	DETAIL_REQUEST,
+	DETAIL_FIELD_COUNT
+} DetailField;
+
+static const Slice detail_fields[DETAIL_FIELD_COUNT] = {
+	[DETAIL_EVENT_ID] = SLICE_LITERAL("eventID"),
+	[DETAIL_REGION] = SLICE_LITERAL("awsRegion"),
+	[DETAIL_USER_AGENT] = SLICE_LITERAL("userAgent"),
+	[DETAIL_SOURCE_IP] = SLICE_LITERAL("sourceIPAddress"),
+	[DETAIL_REQUEST] = SLICE_LITERAL("requestParameters")
+};
+
 /* Of userIdentity. */
 typedef enum UserField
 {
@@ -255,14 +274,16 @@ identify(const Field *user, Event *event)
 static void
 read_details(JsonbContainer *doc, Event *event)
 {
-	JsonbContainer *request = FIELD_OBJECT(doc, "requestParameters");
+	Field		details[DETAIL_FIELD_COUNT];
 
-	event->event_id = FIELD_STRING(doc, "eventID");
-	event->source_ip = FIELD_STRING(doc, "sourceIPAddress");
-	event->user_agent = FIELD_STRING(doc, "userAgent");
-	event->region = FIELD_STRING(doc, "awsRegion");
+	fields_read(doc, detail_fields, DETAIL_FIELD_COUNT, details);
+	event->event_id = details[DETAIL_EVENT_ID].string;
+	event->source_ip = details[DETAIL_SOURCE_IP].string;
+	event->user_agent = details[DETAIL_USER_AGENT].string;
+	event->region = details[DETAIL_REGION].string;
 	for (int i = 0; i < lengthof(target_fields) && event->target.s == NULL; i++)
-		event->target = field_string(request, target_fields[i], strlen(target_fields[i]));
+		event->target = field_string(details[DETAIL_REQUEST].object,
+									 target_fields[i], strlen(target_fields[i]));
 }
 
 const char *

@@ -113,6 +113,19 @@ settle_now(void)
 	owner_end(&scope);
 }
 
+/* For functions that need the catalogue outside of a batch. */
+void
+load_as_owner(void)
+{
+	OwnerScope	scope;
+
+	owner_begin(&scope);
+	SPI_connect();
+	catalogue_load();
+	SPI_finish();
+	owner_end(&scope);
+}
+
 /* observe(COLUMN): AFTER INSERT FOR EACH ROW on a watched table */
 Datum
 iamwatch_observe(PG_FUNCTION_ARGS)
@@ -139,6 +152,8 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 						RelationGetRelationName(data->tg_relation)),
 				 errhint("Run iamwatch.watch() again with the name of the jsonb column.")));
 
+	if (!catalogue_is_ready())
+		load_as_owner();
 	document = SPI_getbinval(data->tg_trigtuple, desc, column, &isnull);
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{
@@ -171,6 +186,8 @@ iamwatch_take(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			count;
 
+	if (!catalogue_is_ready())
+		load_as_owner();
 	deconstruct_array(array, JSONBOID, -1, false, TYPALIGN_INT, &documents, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
@@ -180,19 +197,6 @@ iamwatch_take(PG_FUNCTION_ARGS)
 	}
 	settle_now();
 	PG_RETURN_VOID();
-}
-
-/* For functions that need the catalogue outside of a batch. */
-void
-load_as_owner(void)
-{
-	OwnerScope	scope;
-
-	owner_begin(&scope);
-	SPI_connect();
-	catalogue_load();
-	SPI_finish();
-	owner_end(&scope);
 }
 
 /* settings_changed(): on the tables of which backends keep copies */
