@@ -1,10 +1,5 @@
-"""make bench: ratios within one run, medians of interleaved pairs.
-
-Events are made from a real CloudTrail record, about 1.2 kB each.  A workload
-is written to a file once, so that what is timed is COPY and nothing else.
-"""
+"""make bench: ratios within one run, medians of interleaved pairs."""
 import datetime
-import json
 import os
 import random
 import re
@@ -13,15 +8,15 @@ import subprocess
 import sys
 import tempfile
 
+import instructions
+import workload
+from workload import IAM, event
+
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 EVENTS = int(os.environ.get("BENCH_EVENTS", "100000"))
-IAM = ["CreateUser", "AttachUserPolicy", "CreateAccessKey", "PutRolePolicy"]
-START = datetime.date(2026, 1, 1)
 rows = []
+profile = []
 folder = tempfile.mkdtemp(dir=os.environ["IAMWATCH_BASE"])
-with open("data/events/aws_attack_simulation.ndjson") as f:
-    RECORDS = [r for r in map(json.loads, f) if r["userIdentity"].get("type") == "IAMUser"
-               and 900 < len(json.dumps(r)) < 1500][:50]
 
 
 def psql(script, database="bench", quiet=True):
@@ -37,41 +32,8 @@ def timed(script):
     return [float(t) for t in re.findall(r"^Time: ([\d.]+) ms", psql(script), re.M)]
 
 
-def event(rng, who, day, second, serial, operation=None):
-    r = dict(rng.choice(RECORDS))
-    r["userIdentity"] = dict(r["userIdentity"], arn=f"arn:aws:iam::123837392027:user/{who}", userName=who)
-    r["eventTime"] = f"{START + datetime.timedelta(days=day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
-    r["eventID"] = f"{serial:032x}"
-    r.pop("errorCode", None)
-    if operation:
-        r["eventSource"], r["eventName"] = "iam.amazonaws.com", operation
-    else:
-        r["eventSource"], r["eventName"] = "s3.amazonaws.com", "GetObject"
-    return json.dumps(r, separators=(",", ":")).replace("\\", "\\\\") + "\n"
-
-
-def write(name, count, identities, days, first_day=0, news=0.0, seed=1, cover=False):
-    """In order of time.  One event in ten is an IAM operation, done by the one
-    identity in ten whose habit it is.  A share of news is first events of
-    identities; cover has every identity do on the first day what it ever does."""
-    rng = random.Random(seed)
-    path = os.path.join(folder, name)
-    with open(path, "w") as out:
-        if cover:
-            for n in range(identities):
-                out.write(event(rng, f"user{n}", first_day, 0, 10**12 + n))
-                if n % 10 == 0:
-                    out.write(event(rng, f"user{n}", first_day, 0, 2 * 10**12 + n, IAM[n // 10 % 4]))
-        for i in range(count):
-            at = i * days * 86400 // count
-            who, operation = rng.randrange(identities), None
-            if rng.random() < 0.1:
-                who = who // 10 * 10
-                operation = IAM[who // 10 % 4]
-            new = rng.random() < news
-            out.write(event(rng, f"new{seed}-{i}" if new else f"user{who}", first_day + at // 86400, at % 86400,
-                            seed * 10**9 + i, None if new else operation))
-    return path
+def write(name, *arguments, **options):
+    return workload.write(os.path.join(folder, name), *arguments, **options)
 
 
 def fresh(more=""):
@@ -128,24 +90,31 @@ def against_plpgsql():
     """30 days of history, then a day with things never seen; the same alerts."""
     count = max(10000, EVENTS // 4)
     history = write("history", count, 300, 30)
+    quiet = write("quiet-day", count // 10, 300, 1, first_day=30, seed=6, cover=True)
     day = write("day", count, 300, 1, first_day=30, seed=7)
     rng = random.Random(9)
     with open(day, "a") as out:
         for i in range(50):
             out.write(event(rng, f"user{i}", 30, 86000 + i, 8 * 10**9 + i, "CreateLoginProfile"))
-    values = []
-    for _ in range(max(3, ROUNDS // 2)):
-        fresh("CREATE TABLE pl (event jsonb); \\i bench/plpgsql.sql\n"
-              "CREATE TRIGGER observe AFTER INSERT ON pl FOR EACH ROW EXECUTE FUNCTION pl_observe();")
-        psql(f"\\copy watched FROM '{history}'\n\\copy pl FROM '{history}'\nVACUUM ANALYZE;")
-        values += timed(f"\\timing on\n\\copy watched FROM '{day}'\n\\copy pl FROM '{day}'\n")
-        same = psql("SELECT count(*) FROM (SELECT identity, operation, first_event_time, event_count, round(probability::numeric, 12)"
-                    " FROM iamwatch.alerts EXCEPT ALL SELECT identity, operation, first_event_time, event_count,"
-                    " round(probability::numeric, 12) FROM pl_alerts) x; SELECT count(*) FROM iamwatch.alerts; SELECT count(*) FROM pl_alerts;")
-    differ, ours, theirs = same.split()
-    ratio, detail = pairs(values)
-    report("the same detection in PL/pgSQL (row trigger) over ours", f"{ratio:.2f}", "above 3",
-           f"{detail}; {ours} and {theirs} alerts, {differ} differ")
+    for level, trigger in (("row", "FOR EACH ROW EXECUTE FUNCTION pl_observe()"),
+                           ("statement", "REFERENCING NEW TABLE AS stored FOR EACH STATEMENT"
+                            " EXECUTE FUNCTION pl_observe_statement()")):
+        over, bare = [], []
+        for _ in range(max(3, ROUNDS // 2)):
+            fresh(f"CREATE UNLOGGED TABLE pl (event jsonb); \\i bench/plpgsql.sql\nCREATE TRIGGER observe AFTER INSERT ON pl {trigger};")
+            first = "".join(f"\\copy {table} FROM '{path}'\n" for path in (history, quiet) for table in ("bare", "watched", "pl"))
+            t = timed(f"{first}VACUUM ANALYZE;\n\\timing on\n" + "".join(
+                f"\\copy {table} FROM '{day}'\n" for table in ("bare", "watched", "pl")))
+            over.append(t[2] / t[1])
+            bare.append((t[1] / t[0], t[2] / t[0]))
+            same = psql("SELECT count(*) FROM (SELECT identity, operation, first_event_time, event_count, round(probability::numeric, 12)"
+                        " FROM iamwatch.alerts EXCEPT ALL SELECT identity, operation, first_event_time, event_count,"
+                        " round(probability::numeric, 12) FROM pl_alerts) x; SELECT count(*) FROM iamwatch.alerts; SELECT count(*) FROM pl_alerts;")
+            differ, ours, theirs = same.split()
+        ours_bare, pl_bare = (statistics.median(x) for x in zip(*bare))
+        report(f"the same detection in PL/pgSQL ({level} trigger) over ours", f"{statistics.median(over):.2f}", "above 3",
+               f"{min(over):.2f} to {max(over):.2f}; {pl_bare:.2f} and {ours_bare:.2f} over bare COPY;"
+               f" {ours} and {theirs} alerts, {differ} differ")
 
 
 def history():
@@ -208,29 +177,65 @@ def scoring():
     report("size per identity and behaviour, table and index, bytes", f"{float(size):.0f}", "150", "100,100 behaviours")
 
 
+def pgbench(scripts, *options):
+    """Mean latency of each script, run in turns by the same clients at random."""
+    arguments = []
+    for name, script in scripts.items():
+        path = os.path.join(folder, f"{name}.pgbench")
+        with open(path, "w") as out:
+            out.write(script)
+        arguments += ["-f", path]
+    out = subprocess.run(["pgbench", "-n", "-r", "-M", "prepared", *options, *arguments, "bench"],
+                         capture_output=True, text=True, check=True).stdout
+    each = re.findall(r"^SQL script \d+:.*?latency average = ([\d.]+) ms", out, re.M | re.S)
+    return dict(zip(scripts, map(float, each)))
+
+
 def single_rows():
-    fresh("ALTER TABLE bare SET LOGGED; ALTER TABLE watched SET LOGGED; CREATE TABLE pool (id int PRIMARY KEY, event jsonb); CREATE SEQUENCE s;")
+    fresh("ALTER TABLE bare SET LOGGED; ALTER TABLE watched SET LOGGED; CREATE TABLE pool (id int PRIMARY KEY, event jsonb);")
     path = write("pool", 20000, 2000, 1, first_day=40, cover=True)
     psql(f"CREATE TEMP TABLE p (event jsonb);\n\\copy p FROM '{path}'\n"
          "INSERT INTO pool SELECT row_number() OVER (), event FROM p; INSERT INTO watched SELECT event FROM pool; VACUUM ANALYZE;")
     psql("CREATE TABLE empty (event jsonb); CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
          "CREATE TRIGGER nothing AFTER INSERT ON empty FOR EACH ROW WHEN (NEW.event IS NULL) EXECUTE FUNCTION nothing();")
-    seconds = os.environ.get("BENCH_SECONDS", "15")  # the first are those of cold backends
-    tables = ["bare", "empty", "watched"]
-    times = {table: [] for table in tables}
-    for i in range(ROUNDS + 1):
-        for table in tables if i % 2 == 0 else reversed(tables):
-            script = os.path.join(folder, f"{table}.pgbench")
-            with open(script, "w") as out:
-                out.write(f"\\set id random(1, 22000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n")
-            out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", "4", "-j", "2", "-T", seconds, "-f", script, "bench"],
-                                 capture_output=True, text=True, check=True).stdout
-            times[table].append(1 / float(re.search(r"tps = ([\d.]+)", out).group(1)))
+    seconds = os.environ.get("BENCH_SECONDS", "30")  # the first are those of cold backends
+    scripts = {table: f"\\set id random(1, 22000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n"
+               for table in ("bare", "empty", "watched")}
+    for what, target, options in (
+            ("single-row INSERT transactions, four clients", "1.05", ("-c", "4", "-j", "2", "-T", seconds)),
+            ("single-row INSERT, each over a connection of its own", "", ("-C", "-c", "1", "-T", str(int(seconds) // 3 + 1)))):
+        watched, empty = [], []
+        for _ in range(ROUNDS):
+            t = pgbench(scripts, *options)
+            watched.append(t["watched"] / t["bare"])
+            empty.append(t["empty"] / t["bare"])
             psql("TRUNCATE bare, empty, watched;")
-    for what, over, under, target in (("single-row INSERT transactions, four clients", "watched", "bare", "1.05"),
-                                      ("the same with a trigger whose WHEN is always false", "empty", "bare", "")):
-        ratio, detail = pairs([x for two in zip(times[under], times[over]) for x in two])
-        report(what, f"{ratio:.3f}", target, detail + f" of {seconds} s")
+        report(what, f"{statistics.median(watched):.3f}", target,
+               f"{min(watched):.3f} to {max(watched):.3f}, {len(watched)} runs, the tables by turns in each;"
+               f" {statistics.median(empty):.3f} with a trigger whose WHEN is always false")
+
+
+def beside_readers():
+    """The steady state while an analyst asks one question after the other."""
+    fresh()
+    known = write("known", EVENTS // 10, 2000, 1, first_day=40, cover=True)
+    psql(f"\\copy watched FROM '{write('month', EVENTS // 2, 2000, 30)}'\n\\copy watched FROM '{known}'\nVACUUM ANALYZE;")
+    path = os.path.join(folder, "reader.pgbench")
+    with open(path, "w") as out:
+        out.write("\\set n random(0, 199)\n"
+                  "SELECT * FROM iamwatch.alerts ORDER BY detected_at DESC LIMIT 50;\n"
+                  "SELECT service, operation, failed, days FROM iamwatch.baselines"
+                  " WHERE identity = 'arn:aws:iam::123837392027:user/user' || :n * 10;\n"
+                  "SELECT days FROM iamwatch.identities WHERE identity = 'arn:aws:iam::123837392027:user/user' || :n * 10;\n")
+    reader = subprocess.Popen(["pgbench", "-n", "-c", "1", "-T", "600", "-f", path, "bench"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    script = "".join(f"\\copy {table} FROM '{known}'\n" for table in ("watched", "watched", "bare")) + "TRUNCATE bare, watched;\n"
+    for i in range(ROUNDS):
+        script += pair(i, write(f"read{i}", EVENTS, 2000, 1, first_day=40, news=0.01, seed=300 + i))
+    ratio, detail = pairs(timed(script), turns=True)
+    reader.terminate()
+    reader.wait()
+    report("COPY, steady state, beside a reader of alerts and baselines", f"{ratio:.3f}", "1.05", detail)
 
 
 def no_work():
@@ -276,6 +281,17 @@ def bloat():
            f"{before / 1024:.0f} kB, before autovacuum had a chance")
 
 
+def count_instructions():
+    """What the backend executes, without the noise of a clock."""
+    global profile
+    if not instructions.available():
+        report("instructions", "", "", "valgrind is not installed")
+        return
+    for what, target, bare, watched, functions in instructions.measure(folder):
+        report(f"instructions: {what}", f"{watched / bare:.3f}", target, f"{watched:.0f} over {bare:.0f} an event")
+        profile += [(what, *f) for f in functions]
+
+
 def only(*parts):
     """BENCH_ONLY names the parts to run."""
     chosen = os.environ.get("BENCH_ONLY", "").split()
@@ -285,8 +301,8 @@ def only(*parts):
 
 
 print(f"{'what':<58} {'measured':>9} {'target':>12}")
-only((steady, 2000), (steady, 20000), (first_load,), (single_rows,), (against_plpgsql,), (history,), (scoring,),
-     (growth,), (bloat,), (no_work,))
+only((steady, 2000), (steady, 20000), (beside_readers,), (first_load,), (single_rows,), (against_plpgsql,), (history,), (scoring,),
+     (growth,), (bloat,), (no_work,), (count_instructions,))
 
 version = psql("SHOW server_version;", "postgres").split()[0]
 with open("/proc/cpuinfo") as f:
@@ -299,4 +315,9 @@ with open(name, "w") as out:
               f" {EVENTS} events a COPY, {ROUNDS} rounds.\n\n| what | measured | target | |\n|---|---|---|---|\n")
     for row in rows:
         out.write("| " + " | ".join(row) + " |\n")
+    if profile:
+        out.write("\nWhere the instructions of detection go, an event (callgrind; server functions without symbols left out):\n\n"
+                  "| workload | function | instructions |\n|---|---|---|\n")
+        for row in profile:
+            out.write("| {} | {} | {:.0f} |\n".format(*row))
 print(f"kept in {name}")
