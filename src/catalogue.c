@@ -15,9 +15,9 @@
 
 #include "catalogue.h"
 #include "common/hashfn.h"
-#include "executor/spi.h"
 #include "field.h"
 #include "objects.h"
+#include "table.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -48,6 +48,7 @@ static MemoryContext catalogue_context = NULL;
 static HTAB *exact_rows = NULL;
 static SuffixRow *suffix_rows = NULL;
 static int	suffix_count = 0;
+static int	suffix_capacity = 0;
 static Oid	catalogue_relid = InvalidOid;
 static bool catalogue_ready = false;
 
@@ -91,24 +92,20 @@ catalogue_forget(Oid relid)
 		catalogue_ready = false;
 }
 
-/* A text of the row being read: in the tuple itself, as nearly all are short. */
-static Slice
-row_slice(HeapTuple row, int column)
+/* Columns of iamwatch.operations; new ones come after these. */
+enum
 {
-	bool		isnull;
-	Datum		value = SPI_getbinval(row, SPI_tuptable->tupdesc, column, &isnull);
-	struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
-
-	return (Slice) {VARDATA_ANY(text), (int) VARSIZE_ANY_EXHDR(text)};
-}
-
-static bool
-row_flag(HeapTuple row, int column)
-{
-	bool		isnull;
-
-	return DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, column, &isnull));
-}
+	OPERATIONS_PROVIDER,
+	OPERATIONS_SERVICE,
+	OPERATIONS_OPERATION,
+	OPERATIONS_MATCH,
+	OPERATIONS_CATEGORY,
+	OPERATIONS_EFFECT,
+	OPERATIONS_TECHNIQUE,
+	OPERATIONS_SENSITIVITY,
+	OPERATIONS_NOTE,
+	OPERATIONS_ORIGIN
+};
 
 static Slice
 keep_slice(Slice slice)
@@ -117,20 +114,22 @@ keep_slice(Slice slice)
 }
 
 static void
-load_row(HeapTuple row)
+load_row(const TableRow *row)
 {
-	Slice		provider_name = row_slice(row, 1);
-	Provider	provider = slice_starts(provider_name, "gcp") ? PROVIDER_GCP : PROVIDER_AWS;
-	Slice		service = row_slice(row, 2);
-	Slice		name = row_slice(row, 3);
-	bool		own = row_flag(row, 8);
+	Slice		category = table_slice(row, OPERATIONS_CATEGORY);
+	Slice		service = table_slice(row, OPERATIONS_SERVICE);
+	Slice		name = table_slice(row, OPERATIONS_OPERATION);
+	Provider	provider = slice_is(table_slice(row, OPERATIONS_PROVIDER), "gcp") ?
+		PROVIDER_GCP : PROVIDER_AWS;
+	bool		own = slice_is(table_slice(row, OPERATIONS_ORIGIN), "user");
 	Operation	operation;
-	bool		isnull;
 
-	operation.sensitivity = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 6, &isnull));
-	operation.watched = row_flag(row, 7);
+	operation.sensitivity = DatumGetInt32(row->values[OPERATIONS_SENSITIVITY]);
+	operation.watched = !slice_is(table_slice(row, OPERATIONS_EFFECT), "read") &&
+		!slice_is(category, "session") && !slice_is(category, "sign_in");
+	operation.category = NULL;
 
-	if (row_flag(row, 4))
+	if (slice_is(table_slice(row, OPERATIONS_MATCH), "exact"))
 	{
 		ExactKey	key = exact_key(provider, service, name);
 		bool		found;
@@ -140,17 +139,23 @@ load_row(HeapTuple row)
 		exact_names[name_hash / BITS_PER_BYTE] |= 1 << (name_hash % BITS_PER_BYTE);
 		if (found && !own)
 			return;
-		operation.category = keep_slice(row_slice(row, 5)).s;
+		operation.category = keep_slice(category).s;
 		exact->operation = operation;
 	}
 	else
 	{
-		operation.category = keep_slice(row_slice(row, 5)).s;
-		if (service.len == 1 && service.s[0] == '*')
-			service = SLICE_NONE;
-		else
-			service = keep_slice(service);
-		suffix_rows[suffix_count++] = (SuffixRow) {provider, service, keep_slice(name), own, operation};
+		if (suffix_count == suffix_capacity)
+		{
+			suffix_capacity = Max(16, suffix_capacity * 2);
+			suffix_rows = suffix_rows == NULL ? palloc(suffix_capacity * sizeof(SuffixRow)) :
+				repalloc(suffix_rows, suffix_capacity * sizeof(SuffixRow));
+		}
+		operation.category = keep_slice(category).s;
+		suffix_rows[suffix_count++] = (SuffixRow)
+		{
+			provider, slice_is(service, "*") ? SLICE_NONE : keep_slice(service),
+			keep_slice(name), own, operation
+		};
 	}
 }
 
@@ -172,7 +177,6 @@ void
 catalogue_load(void)
 {
 	HASHCTL		control = {.keysize = sizeof(ExactKey), .entrysize = sizeof(ExactRow)};
-	MemoryContext outer;
 
 	if (catalogue_ready)
 		return;
@@ -186,30 +190,18 @@ catalogue_load(void)
 												  "iamwatch catalogue",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContextReset(catalogue_context);
-	exact_rows = NULL;
-	suffix_count = 0;
+	suffix_rows = NULL;
+	suffix_count = suffix_capacity = 0;
 	memset(exact_names, 0, sizeof(exact_names));
+	control.hcxt = catalogue_context;
+	exact_rows = hash_create("iamwatch operations", 1024, &control,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	PG_TRY();
 	{
-		SPI_connect();
-		if (SPI_execute("SELECT provider, service, operation, match = 'exact', category, sensitivity,"
-						" effect <> 'read' AND category NOT IN ('session', 'sign_in'), origin = 'user'"
-						" FROM iamwatch.operations", true, 0) != SPI_OK_SELECT)
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("could not read \"iamwatch.operations\"")));
-
-		outer = MemoryContextSwitchTo(catalogue_context);
-		control.hcxt = catalogue_context;
-		exact_rows = hash_create("iamwatch operations", Max(64, SPI_processed), &control,
-								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		suffix_rows = palloc(Max(1, SPI_processed) * sizeof(SuffixRow));
-		for (uint64 row = 0; row < SPI_processed; row++)
-			load_row(SPI_tuptable->vals[row]);
-		qsort(suffix_rows, suffix_count, sizeof(SuffixRow), compare_suffix_rows);
-		MemoryContextSwitchTo(outer);
-		SPI_finish();
+		table_read(catalogue_relid, catalogue_context, load_row);
+		if (suffix_count > 0)
+			qsort(suffix_rows, suffix_count, sizeof(SuffixRow), compare_suffix_rows);
 	}
 	PG_CATCH();
 	{

@@ -21,7 +21,7 @@ typedef struct Operation
 /* Loaded, and unchanged since?  If not, look-ups are not allowed. */
 extern bool catalogue_is_ready(void);
 
-/* Load it from iamwatch.operations if need be; uses SPI, as the owner. */
+/* Load it from iamwatch.operations if need be; needs an active snapshot. */
 extern void catalogue_load(void);
 
 /*

@@ -49,6 +49,12 @@ extern bool slice_contains(Slice slice, const char *part);
 extern Slice slice_after(Slice slice, int offset);
 extern Slice slice_join(int n, const Slice *parts);
 
+static inline bool
+slice_is(Slice slice, const char *text)
+{
+	return slice.len == strlen(text) && memcmp(slice.s, text, slice.len) == 0;
+}
+
 static inline Slice
 slice_or(Slice a, Slice b)
 {

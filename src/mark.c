@@ -22,8 +22,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "known.h"
-#include "observe.h"
-#include "owner.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -108,8 +106,7 @@ iamwatch_mark(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {true, true};
 	Event		event;
 
-	if (!catalogue_is_ready())
-		load_as_owner();
+	catalogue_load();
 	if (!PG_ARGISNULL(0) &&
 		event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) == NULL &&
 		!known_in_future(event.time))

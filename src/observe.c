@@ -113,19 +113,6 @@ settle_now(void)
 	owner_end(&scope);
 }
 
-/* For functions that need the catalogue outside of a batch. */
-void
-load_as_owner(void)
-{
-	OwnerScope	scope;
-
-	owner_begin(&scope);
-	SPI_connect();
-	catalogue_load();
-	SPI_finish();
-	owner_end(&scope);
-}
-
 /* observe(COLUMN): AFTER INSERT FOR EACH ROW on a watched table */
 Datum
 iamwatch_observe(PG_FUNCTION_ARGS)
@@ -152,8 +139,7 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 						RelationGetRelationName(data->tg_relation)),
 				 errhint("Run iamwatch.watch() again with the name of the jsonb column.")));
 
-	if (!catalogue_is_ready())
-		load_as_owner();
+	catalogue_load();
 	document = SPI_getbinval(data->tg_trigtuple, desc, column, &isnull);
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{
@@ -186,8 +172,7 @@ iamwatch_take(PG_FUNCTION_ARGS)
 	bool	   *nulls;
 	int			count;
 
-	if (!catalogue_is_ready())
-		load_as_owner();
+	catalogue_load();
 	deconstruct_array(array, JSONBOID, -1, false, TYPALIGN_INT, &documents, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{

@@ -13,10 +13,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "known.h"
 #include "objects.h"
 #include "settings.h"
+#include "table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -45,34 +45,68 @@ settings_forget(Oid relid)
 	}
 }
 
-static Datum
-row_datum(int row, int column, bool *isnull)
+/* Columns of iamwatch.detectors; new ones come after these. */
+enum
 {
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
-}
-
-static int
-row_int(int row, int column)
-{
-	bool		isnull;
-
-	return DatumGetInt32(row_datum(row, column, &isnull));
-}
+	DETECTORS_DETECTOR,
+	DETECTORS_TITLE,
+	DETECTORS_ENABLED,
+	DETECTORS_ACTIVATION_DAYS,
+	DETECTORS_TRAINING_DAYS,
+	DETECTORS_DEDUPLICATION_DAYS,
+	DETECTORS_LATENESS_DAYS,
+	DETECTORS_PROBABILITY_LIMIT,
+	DETECTORS_SEVERITY_BASE,
+	DETECTORS_SEVERITY_NON_USER,
+	DETECTORS_SEVERITY_INTERNET_FACING,
+	DETECTORS_CATEGORIES,
+	DETECTORS_LEAST_SENSITIVITY
+};
 
 static void
-load_categories(int row, Detector *detector)
+load_categories(Datum array, Detector *detector)
 {
-	bool		isnull;
-	Datum		array = row_datum(row, 7, &isnull);
 	Datum	   *elements;
 
-	if (isnull)
-		return;
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, NULL, &detector->ncategories);
 	detector->categories = palloc(Max(1, detector->ncategories) * sizeof(char *));
 	for (int i = 0; i < detector->ncategories; i++)
 		detector->categories[i] = TextDatumGetCString(elements[i]);
+}
+
+/* What is kept follows from all detectors, also those that are disabled. */
+static void
+load_row(const TableRow *row)
+{
+	Detector   *detector;
+	int			days = DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]);
+	int			training = DatumGetInt32(row->values[DETECTORS_TRAINING_DAYS]);
+	int			lateness = DatumGetInt32(row->values[DETECTORS_LATENESS_DAYS]);
+
+	kept_days = Max(kept_days, training + lateness);
+	deduplication_days = Max(deduplication_days, days);
+	if (!DatumGetBool(row->values[DETECTORS_ENABLED]))
+		return;
+
+	detectors = detectors == NULL ? palloc(sizeof(Detector)) :
+		repalloc(detectors, (detector_count + 1) * sizeof(Detector));
+	detector = &detectors[detector_count++];
+	memset(detector, 0, sizeof(Detector));
+	detector->name = TextDatumGetCString(row->values[DETECTORS_DETECTOR]);
+	detector->activation_days = DatumGetInt32(row->values[DETECTORS_ACTIVATION_DAYS]);
+	detector->training_days = training;
+	detector->deduplication_days = days;
+	detector->probability_limit = DatumGetFloat8(row->values[DETECTORS_PROBABILITY_LIMIT]);
+	detector->least_sensitivity = DatumGetInt32(row->values[DETECTORS_LEAST_SENSITIVITY]);
+	if (!row->nulls[DETECTORS_CATEGORIES])
+		load_categories(row->values[DETECTORS_CATEGORIES], detector);
+}
+
+static int
+compare_detectors(const void *a, const void *b)
+{
+	return strcmp(((const Detector *) a)->name, ((const Detector *) b)->name);
 }
 
 void
@@ -89,46 +123,20 @@ settings_load(void)
 												 "iamwatch settings",
 												 ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(settings_context);
-	detector_count = 0;
+	detectors = NULL;
+	detector_count = kept_days = deduplication_days = 0;
 	known_forget();
 
 	PG_TRY();
 	{
-		MemoryContext outer;
-		bool		isnull;
-
-		SPI_connect();
-		if (SPI_execute("SELECT detector, activation_days, training_days, deduplication_days,"
-						" probability_limit, least_sensitivity, categories,"
-						" (SELECT coalesce(max(training_days + lateness_days), 45) FROM iamwatch.detectors),"
-						" (SELECT coalesce(max(deduplication_days), 5) FROM iamwatch.detectors)"
-						" FROM iamwatch.detectors WHERE enabled ORDER BY detector",
-						true, 0) != SPI_OK_SELECT)
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("could not read \"iamwatch.detectors\"")));
-
-		outer = MemoryContextSwitchTo(settings_context);
-		detectors = palloc0(Max(1, SPI_processed) * sizeof(Detector));
-		kept_days = 45;
-		deduplication_days = 5;
-		for (uint64 row = 0; row < SPI_processed; row++)
+		table_read(settings_relid, settings_context, load_row);
+		if (detector_count > 0)
+			qsort(detectors, detector_count, sizeof(Detector), compare_detectors);
+		else if (kept_days == 0)
 		{
-			Detector   *detector = &detectors[row];
-
-			detector->name = TextDatumGetCString(row_datum(row, 1, &isnull));
-			detector->activation_days = row_int(row, 2);
-			detector->training_days = row_int(row, 3);
-			detector->deduplication_days = row_int(row, 4);
-			detector->probability_limit = DatumGetFloat8(row_datum(row, 5, &isnull));
-			detector->least_sensitivity = row_int(row, 6);
-			load_categories(row, detector);
-			kept_days = row_int(row, 8);
-			deduplication_days = row_int(row, 9);
+			kept_days = 45;
+			deduplication_days = 5;
 		}
-		detector_count = SPI_processed;
-		MemoryContextSwitchTo(outer);
-		SPI_finish();
 	}
 	PG_CATCH();
 	{

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * table.h
+ *		All rows of a small table of ours.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_TABLE_H
+#define IAMWATCH_TABLE_H
+
+#include "event.h"
+
+/* A row while it is being read; columns count from 0, dropped ones too. */
+typedef struct TableRow
+{
+	Datum	   *values;
+	bool	   *nulls;
+} TableRow;
+
+/*
+ * Call load for each row that the active snapshot sees, in the given memory
+ * context.  What the row points to is gone after the call.
+ */
+extern void table_read(Oid relid, MemoryContext context, void (*load) (const TableRow *row));
+
+/* A text of the row; missing when it is null. */
+extern Slice table_slice(const TableRow *row, int column);
+
+#endif							/* IAMWATCH_TABLE_H */
