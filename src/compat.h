@@ -16,6 +16,14 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#define begin_index_scan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, NULL, nkeys, 0)
+#else
+#define begin_index_scan(table, index, snapshot, nkeys) \
+	index_beginscan(table, index, snapshot, nkeys, 0)
+#endif
+
 /* Neither waits nor raises an error when shared memory is full. */
 #if PG_VERSION_NUM >= 180000
 #define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL, false)

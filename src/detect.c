@@ -31,6 +31,7 @@
 #include "plans.h"
 #include "score.h"
 #include "settings.h"
+#include "stored.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -45,7 +46,7 @@ typedef struct Account
 	Fingerprint key;
 	const Event *sample;		/* for the names */
 	int			n;
-	bool		stored;			/* anything at all known of it before */
+	bool		stored;			/* an event was seen of it before */
 	int32		account_id;		/* 0 if it has none yet */
 	bool		journaled;		/* the journal has something of it */
 	TimestampTz first;			/* first event, the batch included */
@@ -211,39 +212,6 @@ result(uint64 row, int column, bool *isnull)
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
 }
 
-/* The number of the key that the row answers, from 0. */
-static int
-result_key(uint64 row)
-{
-	bool		isnull;
-
-	return (int) DatumGetInt64(result(row, 1, &isnull)) - 1;
-}
-
-static void
-result_days(uint64 row, int column, DayRuns *days)
-{
-	bool		isnull;
-	Datum		value = result(row, column, &isnull);
-
-	if (!isnull)
-		dayruns_from_dayset(DatumGetDaysetP(value), days);
-}
-
-static void
-result_times(uint64 row, int column, Behaviour *behaviour)
-{
-	bool		isnull;
-	Datum		array = result(row, column, &isnull);
-	Datum	   *times;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TIMESTAMPTZOID, sizeof(TimestampTz),
-					  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, NULL, &behaviour->nalerts);
-	behaviour->alerts = palloc(Max(1, behaviour->nalerts) * sizeof(TimestampTz));
-	for (int i = 0; i < behaviour->nalerts; i++)
-		behaviour->alerts[i] = DatumGetTimestampTz(times[i]);
-}
-
 /* ---- the parties of the batch ---- */
 
 static HTAB *
@@ -333,133 +301,111 @@ behaviour_add_event(Behaviour *behaviour, Happening *item)
 /* ---- what is stored ---- */
 
 static void
+take_account_delta(const StoredDelta *delta, void *arg)
+{
+	Account    *account = arg;
+
+	account->journaled = true;
+	account->first = Min(account->first, delta->first);
+	if (delta->days.n > 0)
+		account->newest = Max(account->newest, delta->days.runs[delta->days.n - 1].hi);
+}
+
+static void
 look_up_accounts(Work *work)
 {
-	Column		provider = column_make(TEXTOID, work->naccounts);
-	Column		name = column_make(TEXTOID, work->naccounts);
-
 	for (int i = 0; i < work->naccounts; i++)
 	{
-		const Event *sample = work->accounts[i]->sample;
+		Account    *account = work->accounts[i];
+		StoredAccount stored = {0, PG_INT64_MAX, PG_INT32_MIN};
 
-		column_add(&provider, CStringGetTextDatum(provider_names[sample->provider]));
-		column_add(&name, slice_text(sample->account));
-	}
-	plans_run(PLAN_ACCOUNTS, (Datum[])
-			  {
-				  column_array(&provider), column_array(&name)
-			  }, NULL);
-
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		Account    *account = work->accounts[result_key(row)];
-		bool		isnull;
-		Datum		value;
-
-		value = result(row, 2, &isnull);
-		account->account_id = isnull ? 0 : DatumGetInt32(value);
-		value = result(row, 3, &isnull);
-		account->first = isnull ? PG_INT64_MAX : DatumGetTimestampTz(value);
-		value = result(row, 4, &isnull);
-		account->stored = !isnull;
-		account->stored_newest = account->newest = isnull ? PG_INT32_MIN : DatumGetDateADT(value);
-		account->journaled = DatumGetBool(result(row, 5, &isnull));
+		stored_account(account->sample, &stored);
+		account->account_id = stored.account_id;
+		account->first = stored.first;
+		account->newest = stored.newest;
+		stored_journal(account->sample, take_account_delta, account);
+		account->stored_newest = account->newest;
+		account->stored = account->newest > PG_INT32_MIN;
 	}
 }
 
 static void
 look_up_identities(Work *work)
 {
-	int			n = work->nidentities;
-	Column		account_id = column_make(INT4OID, n);
-	Column		journaled = column_make(BOOLOID, n);
-	Column		provider = column_make(TEXTOID, n);
-	Column		account_name = column_make(TEXTOID, n);
-	Column		name = column_make(TEXTOID, n);
-
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < work->nidentities; i++)
 	{
 		Identity   *identity = work->identities[i];
-		const Event *sample = identity->sample;
+		StoredIdentity stored;
 
-		column_add(&account_id, Int32GetDatum(identity->account->account_id));
-		column_add(&journaled, BoolGetDatum(identity->account->journaled));
-		column_add(&provider, CStringGetTextDatum(provider_names[sample->provider]));
-		column_add(&account_name, slice_text(sample->account));
-		column_add(&name, slice_text(sample->identity));
-	}
-	plans_run(PLAN_IDENTITIES, (Datum[])
-			  {
-				  column_array(&account_id), column_array(&journaled),
-				  column_array(&provider), column_array(&account_name), column_array(&name)
-			  }, NULL);
-
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		Identity   *identity = work->identities[result_key(row)];
-		bool		isnull;
-		Datum		value;
-
-		value = result(row, 2, &isnull);
-		identity->identity_id = isnull ? 0 : DatumGetInt64(value);
-		identity->stored_kinds = DatumGetInt32(result(row, 3, &isnull));
-		identity->kinds |= identity->stored_kinds;
-		result_days(row, 4, &identity->days);
+		if (!stored_identity(identity->account->account_id, identity->sample, &stored))
+			continue;
+		identity->identity_id = stored.identity_id;
+		identity->stored_kinds = stored.kinds;
+		identity->kinds |= stored.kinds;
+		identity->days = stored.days;
 	}
 }
 
 static void
 look_up_behaviours(Work *work)
 {
-	int			n = work->nbehaviours;
 	int64		reach = (settings_deduplication_days() + 1) * USECS_PER_DAY;
-	Column		account_id = column_make(INT4OID, n);
-	Column		identity_id = column_make(INT8OID, n);
-	Column		journaled = column_make(BOOLOID, n);
-	Column		provider = column_make(TEXTOID, n);
-	Column		account_name = column_make(TEXTOID, n);
-	Column		identity_name = column_make(TEXTOID, n);
-	Column		service = column_make(TEXTOID, n);
-	Column		operation = column_make(TEXTOID, n);
-	Column		failed = column_make(BOOLOID, n);
-	Column		since = column_make(TIMESTAMPTZOID, n);
-	Column		until = column_make(TIMESTAMPTZOID, n);
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < work->nbehaviours; i++)
 	{
 		Behaviour  *behaviour = work->behaviours[i];
-		const Event *sample = behaviour->sample;
+		Identity   *identity = behaviour->identity;
 
-		column_add(&account_id, Int32GetDatum(behaviour->identity->account->account_id));
-		column_add(&identity_id, Int64GetDatum(behaviour->identity->identity_id));
-		column_add(&journaled, BoolGetDatum(behaviour->identity->account->journaled));
-		column_add(&provider, CStringGetTextDatum(provider_names[sample->provider]));
-		column_add(&account_name, slice_text(sample->account));
-		column_add(&identity_name, slice_text(sample->identity));
-		column_add(&service, slice_text(sample->service));
-		column_add(&operation, slice_text(sample->operation));
-		column_add(&failed, BoolGetDatum(sample->failed));
-		column_add(&since, TimestampTzGetDatum(behaviour->since - reach));
-		column_add(&until, TimestampTzGetDatum(behaviour->until + reach));
+		if (identity->identity_id != 0)
+			stored_behaviour_days(identity->account->account_id, identity->identity_id,
+								  behaviour->sample, &behaviour->days);
+		behaviour->nalerts = stored_alerts(behaviour->sample, behaviour->since - reach,
+										   behaviour->until + reach, &behaviour->alerts);
+		behaviour->pending = stored_pending(behaviour->sample);
 	}
-	plans_run(PLAN_BEHAVIOURS, (Datum[])
-			  {
-				  column_array(&account_id), column_array(&identity_id),
-				  column_array(&journaled), column_array(&provider),
-				  column_array(&account_name), column_array(&identity_name),
-				  column_array(&service), column_array(&operation), column_array(&failed),
-				  column_array(&since), column_array(&until)
-			  }, NULL);
+}
 
-	for (uint64 row = 0; row < SPI_processed; row++)
+static void
+add_days(DayRuns *days, const DayRuns *more)
+{
+	for (int i = 0; i < more->n; i++)
+		dayruns_add(days, more->runs[i].lo, more->runs[i].hi);
+}
+
+/* What others appended to the journal, and nobody has folded, counts as stored. */
+static void
+take_delta(const StoredDelta *delta, void *arg)
+{
+	Work	   *work = arg;
+	Fingerprint key;
+	Identity   *identity;
+	Behaviour  *behaviour;
+
+	if (delta->event.identity.s == NULL)
+		return;
+	key = fingerprint_identity(fingerprint_account(&delta->event), &delta->event);
+	identity = hash_search(work->identity_table, &key, HASH_FIND, NULL);
+	if (identity == NULL)
+		return;
+	if (delta->event.operation.s == NULL)
 	{
-		Behaviour  *behaviour = work->behaviours[result_key(row)];
-		bool		isnull;
-
-		result_days(row, 3, &behaviour->days);
-		result_times(row, 4, behaviour);
-		behaviour->pending = DatumGetBool(result(row, 5, &isnull));
+		identity->stored_kinds |= delta->kinds;
+		identity->kinds |= delta->kinds;
+		add_days(&identity->days, &delta->days);
+		return;
 	}
+	key = fingerprint_behaviour(key, &delta->event);
+	behaviour = hash_search(work->behaviour_table, &key, HASH_FIND, NULL);
+	if (behaviour != NULL)
+		add_days(&behaviour->days, &delta->days);
+}
+
+static void
+look_up_journal(Work *work)
+{
+	for (int i = 0; i < work->naccounts; i++)
+		if (work->accounts[i]->journaled)
+			stored_journal(work->accounts[i]->sample, take_delta, work);
 }
 
 /* ---- learning ---- */
@@ -790,8 +736,9 @@ static void
 compare(Work *work)
 {
 	look_up_identities(work);
-	if (work->nbehaviours > 0)
-		look_up_behaviours(work);
+	look_up_behaviours(work);
+	look_up_journal(work);
+	stored_end();
 
 	for (int i = 0; i < work->nitems; i++)
 	{
@@ -871,6 +818,7 @@ detect(const News *news, int count)
 	work.identities = palloc(readable * sizeof(Identity *));
 	work.behaviours = palloc(readable * sizeof(Behaviour *));
 
+	stored_begin();
 	sort_out(&work, news);
 	compare(&work);
 	remember(&work);
