@@ -1,0 +1,34 @@
+\ir settings.psql
+SELECT plan(5);
+
+-- The memory that a backend keeps is bounded by two settings, whatever the
+-- number of identities it meets.
+SET LOCAL iamwatch.known_memory = '256kB';
+SET LOCAL iamwatch.batch_memory = '1MB';
+CREATE FUNCTION memory() RETURNS bigint LANGUAGE sql AS $$
+	SELECT sum(total_bytes) FROM pg_backend_memory_contexts
+	WHERE name IN ('iamwatch known baselines', 'iamwatch news of a statement')
+	OR parent IN ('iamwatch known baselines', 'iamwatch news of a statement')
+$$;
+CREATE TEMP TABLE most (bytes bigint);
+CREATE FUNCTION measure() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO most VALUES (memory());
+	RETURN NULL;
+END $$;
+CREATE TRIGGER zz_measure AFTER INSERT ON log FOR EACH ROW
+	WHEN (NEW.event->>'eventID' LIKE '%00000') EXECUTE FUNCTION measure();
+
+INSERT INTO log SELECT jsonb_build_object('eventTime', '2026-03-01T00:00:00Z', 'eventSource', 's3.amazonaws.com',
+	'eventName', 'GetObject', 'recipientAccountId', (n / 50000)::text, 'eventID', n::text,
+	'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', 'user' || n))
+FROM generate_series(1, 1000000) AS n;
+SELECT is(count(*), 1000000::bigint, 'Memory: of a million identities, none is left out') FROM identity_days;
+SELECT is(count(*), 10::bigint, 'Memory: it was looked at ten times while the statement ran') FROM most;
+SELECT cmp_ok(max(bytes), '<=', (2 * 1024 * 1024)::bigint, 'Memory: within its settings while the statement ran') FROM most;
+SELECT cmp_ok(memory(), '<=', 512 * 1024::bigint, 'Memory: what is remembered stays within its setting');
+SELECT put(aws('2026-03-02T00:00:00Z', 'ann', 'GetObject', 's3'));
+SELECT is(count(*), 1::bigint, 'Memory: and detection goes on') FROM identities WHERE identity LIKE '%user/ann';
+
+SELECT * FROM finish();
+ROLLBACK;
