@@ -13,7 +13,7 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
 TREE_HEADERS = $(wildcard src/*.h)
 
 # The install script is put together from these, in this order.
-PARTS = header dayset types tables catalogue shipped parse score learn alerts \
+PARTS = header dayset types tables catalogue providers shipped parse score learn alerts \
 	watch maintain backfill process backtest views privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
@@ -57,8 +57,10 @@ $(SCRIPT): $(PARTS:%=sql/%.sql) Makefile
 	for part in $(PARTS); do cat sql/$$part.sql; echo; done > $@.new
 	mv $@.new $@
 
-sql/shipped.sql: data/catalogue/aws.csv data/catalogue/gcp.csv data/catalogue.awk
-	awk -f data/catalogue.awk data/catalogue/aws.csv data/catalogue/gcp.csv > $@.new
+CATALOGUE = $(sort $(wildcard data/catalogue/*.csv))
+
+sql/shipped.sql: $(CATALOGUE) data/catalogue.awk
+	awk -f data/catalogue.awk $(CATALOGUE) > $@.new
 	mv $@.new $@
 
 endif

@@ -22,14 +22,12 @@ COMMENT ON FUNCTION iamwatch.behaviour_bucket(text, text, text, boolean) IS
 CREATE FUNCTION iamwatch.faces_internet(event iamwatch.event) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-	IF event.provider = 'aws' AND event.identity_kind = 'instance' THEN
-		RETURN EXISTS (SELECT FROM iamwatch.instances AS i
-			WHERE i.instance_id = event.instance_id AND i.provider = 'aws' AND i.internet_facing);
-	ELSIF event.provider = 'gcp' AND NOT event.is_user THEN
-		RETURN EXISTS (SELECT FROM iamwatch.instances AS i
-			WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = 'gcp' AND i.internet_facing);
+	IF event.identity_kind = 'instance' AND EXISTS (SELECT FROM iamwatch.instances AS i
+		WHERE i.instance_id = event.instance_id AND i.provider = event.provider AND i.internet_facing) THEN
+		RETURN true;
 	END IF;
-	RETURN false;
+	RETURN event.provider <> 'aws' AND NOT event.is_user AND EXISTS (SELECT FROM iamwatch.instances AS i
+		WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = event.provider AND i.internet_facing);
 END $$;
 COMMENT ON FUNCTION iamwatch.faces_internet(iamwatch.event) IS
 'whether the identity acts as an instance which the inventory says faces the Internet';

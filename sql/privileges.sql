@@ -14,7 +14,7 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
 		iamwatch.identities, iamwatch.baselines, iamwatch.operations, iamwatch.instances,
-		iamwatch.detectors, iamwatch.sources, iamwatch.backfill_progress';
+		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.backfill_progress';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union'];

@@ -35,7 +35,7 @@ INSERT INTO iamwatch.detectors (detector, title)
 VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity');
 
 CREATE TABLE iamwatch.operations (
-	provider text NOT NULL CHECK (provider IN ('aws', 'gcp')),
+	provider text NOT NULL CHECK (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
 	service text NOT NULL CHECK (service <> ''),
 	operation text NOT NULL CHECK (operation <> ''),
 	match text NOT NULL DEFAULT 'exact' CHECK (match IN ('exact', 'suffix')),
@@ -49,13 +49,14 @@ CREATE TABLE iamwatch.operations (
 );
 COMMENT ON TABLE iamwatch.operations IS
 'the catalogue: which operations are IAM operations. Your own rows have origin user, win over the shipped ones, and survive dumps and upgrades';
+COMMENT ON COLUMN iamwatch.operations.provider IS 'aws, gcp, azure, or one of iamwatch.providers';
 COMMENT ON COLUMN iamwatch.operations.service IS 'as in the event; * for any service';
 COMMENT ON COLUMN iamwatch.operations.operation IS 'the whole name, or with match suffix how it ends';
 COMMENT ON COLUMN iamwatch.operations.effect IS 'read is not watched; neither are the categories session and sign_in';
 COMMENT ON COLUMN iamwatch.operations.sensitivity IS '1 low to 4 direct foothold or privilege escalation';
 
 CREATE TABLE iamwatch.instances (
-	provider text NOT NULL CHECK (provider IN ('aws', 'gcp')),
+	provider text NOT NULL CHECK (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
 	account text NOT NULL,
 	instance_id text NOT NULL,
 	public_ips inet[] NOT NULL DEFAULT '{}',
@@ -63,6 +64,7 @@ CREATE TABLE iamwatch.instances (
 	PRIMARY KEY (provider, account, instance_id)
 );
 COMMENT ON TABLE iamwatch.instances IS 'the inventory of instances, kept by the user';
+COMMENT ON COLUMN iamwatch.instances.instance_id IS 'as in the event: AWS instance id; Azure resource id of the virtual machine in lower case';
 COMMENT ON COLUMN iamwatch.instances.internet_facing IS 'alerts of what acts as this instance are more severe';
 CREATE INDEX instances_instance_id ON iamwatch.instances (instance_id);
 CREATE INDEX instances_public_ips ON iamwatch.instances USING gin (public_ips);
@@ -116,7 +118,7 @@ CREATE TABLE iamwatch.accounts (
 	newest_day date,
 	late_events bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
-COMMENT ON TABLE iamwatch.accounts IS 'AWS accounts and GCP projects that events were seen of';
+COMMENT ON TABLE iamwatch.accounts IS 'AWS accounts, GCP projects, Azure subscriptions and tenants, and accounts of other providers, that events were seen of';
 COMMENT ON COLUMN iamwatch.accounts.first_event_time IS 'the activation period counts from here';
 COMMENT ON COLUMN iamwatch.accounts.newest_day IS 'UTC day of the newest event; the kept history counts back from here';
 COMMENT ON COLUMN iamwatch.accounts.late_events IS 'events that came too late to be learned or scored';

@@ -19,18 +19,18 @@ CREATE TYPE iamwatch.event AS (
 	target text
 );
 COMMENT ON TYPE iamwatch.event IS 'a normalised audit event of any provider';
-COMMENT ON COLUMN iamwatch.event.provider IS 'aws or gcp';
-COMMENT ON COLUMN iamwatch.event.account IS 'AWS account id, GCP project id';
-COMMENT ON COLUMN iamwatch.event.event_id IS 'AWS eventID, GCP insertId; null if missing';
+COMMENT ON COLUMN iamwatch.event.provider IS 'aws, gcp, azure, or one of iamwatch.providers';
+COMMENT ON COLUMN iamwatch.event.account IS 'AWS account id, GCP project id; Azure subscription id of Activity events, tenant id of Entra ones';
+COMMENT ON COLUMN iamwatch.event.event_id IS 'AWS eventID, GCP insertId, Entra id, Azure eventDataId; null if missing';
 COMMENT ON COLUMN iamwatch.event.event_time IS 'when it happened, to the microsecond';
 COMMENT ON COLUMN iamwatch.event.identity IS 'the principal that persists, not its session';
 COMMENT ON COLUMN iamwatch.event.identity_kind IS
 'root, user, federated_user, anonymous, unknown (people); role, instance, service, service_account, workload, account (not)';
 COMMENT ON COLUMN iamwatch.event.is_user IS 'whether the identity is a person';
-COMMENT ON COLUMN iamwatch.event.service IS 'AWS eventSource without .amazonaws.com, GCP serviceName';
-COMMENT ON COLUMN iamwatch.event.operation IS 'AWS eventName, GCP methodName';
+COMMENT ON COLUMN iamwatch.event.service IS 'AWS eventSource without .amazonaws.com, GCP serviceName, Entra loggedByService, Azure resource provider';
+COMMENT ON COLUMN iamwatch.event.operation IS 'AWS eventName, GCP methodName, Entra activityDisplayName, Azure operationName in lower case';
 COMMENT ON COLUMN iamwatch.event.failed IS 'whether the provider refused it';
-COMMENT ON COLUMN iamwatch.event.error_code IS 'AWS errorCode, GCP status.code';
+COMMENT ON COLUMN iamwatch.event.error_code IS 'AWS errorCode, GCP status.code, Entra resultReason, Azure resultSignature';
 COMMENT ON COLUMN iamwatch.event.source_ip IS 'null when the log names no plain address';
-COMMENT ON COLUMN iamwatch.event.instance_id IS 'the AWS instance that the identity acts as';
+COMMENT ON COLUMN iamwatch.event.instance_id IS 'the AWS instance, or the Azure virtual machine, that the identity acts as';
 COMMENT ON COLUMN iamwatch.event.target IS 'what it was done to, as far as the log says';

@@ -144,7 +144,7 @@ keep_document(News *item, const Jsonb *document)
 	item->document = palloc(VARSIZE(document));
 	memcpy(item->document, document, VARSIZE(document));
 	if (item->reason == NULL)
-		(void) event_read(item->document, EVENT_FULL, &item->event);
+		item->reason = event_read_loading(item->document, EVENT_FULL, &item->event);
 }
 
 static void
@@ -181,7 +181,7 @@ batch_add(Oid source, Datum document, bool isnull)
 	else
 	{
 		stored = DatumGetJsonbP(document);
-		item.reason = event_read(stored, EVENT_KEY, &item.event);
+		item.reason = event_read_loading(stored, EVENT_KEY, &item.event);
 	}
 	if (item.reason == NULL && known_in_future(item.event.time))
 		item.reason = "the event time is more than one day ahead of the clock";

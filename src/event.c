@@ -4,8 +4,8 @@
  *		From a document to a normalised event, and the SQL functions on it.
  *
  * The flow of one event: observe.c takes it from the trigger, event.c has it
- * read by event_aws.c or event_gcp.c, known.c says whether it teaches
- * anything, batch.c keeps it to the end of the statement, detect.c compares
+ * read by event_aws.c, event_gcp.c, event_azure.c or, for providers that users
+ * describe, event_own.c, known.c says whether it teaches anything, batch.c keeps it to the end of the statement, detect.c compares
  * it with the baselines that learn.sql keeps and hands what is unusual to
  * alerts.sql.
  *
@@ -22,6 +22,7 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "objects.h"
+#include "providers.h"
 #include "utils/builtins.h"
 #include "utils/inet.h"
 #include "utils/timestamp.h"
@@ -29,8 +30,6 @@
 
 PG_FUNCTION_INFO_V1(iamwatch_parse);
 PG_FUNCTION_INFO_V1(iamwatch_unreadable);
-
-const char *const provider_names[] = {"aws", "gcp"};
 
 const char *const kind_names[KIND_COUNT] = {
 	"root", "user", "federated_user", "anonymous", "unknown", "role", "instance",
@@ -54,6 +53,7 @@ const char *
 event_read(Jsonb *document, EventDepth depth, Event *event)
 {
 	Field		root[ROOT_FIELD_COUNT];
+	const char *reason;
 
 	memset(event, 0, sizeof(*event));
 	if (!JB_ROOT_IS_OBJECT(document))
@@ -61,7 +61,26 @@ event_read(Jsonb *document, EventDepth depth, Event *event)
 	fields_read(&document->root, root_fields, ROOT_FIELD_COUNT, root);
 	if (root[ROOT_PROTO_PAYLOAD].object != NULL)
 		return event_read_gcp(&document->root, root, depth, event);
-	return event_read_aws(&document->root, root, depth, event);
+	reason = event_read_aws(&document->root, root, depth, event);
+	if (reason == NULL || root[ROOT_EVENT_SOURCE].string.s != NULL)
+		return reason;
+
+	/* without eventSource it is not from AWS */
+	memset(event, 0, sizeof(*event));
+	if (!event_read_azure(&document->root, depth, event, &reason))
+		(void) event_read_own(&document->root, depth, event, &reason);
+	return reason;
+}
+
+const char *
+event_read_loading(Jsonb *document, EventDepth depth, Event *event)
+{
+	const char *reason = event_read(document, depth, event);
+
+	if (likely(reason == NULL) || providers_are_ready())
+		return reason;
+	providers_load();
+	return event_read(document, depth, event);
 }
 
 /* A null result for what is no plain address: hosts, services, "private". */
@@ -147,7 +166,7 @@ iamwatch_parse(PG_FUNCTION_ARGS)
 {
 	Event		event;
 
-	if (event_read(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
+	if (event_read_loading(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(event_to_datum(&event));
 }
@@ -157,7 +176,7 @@ Datum
 iamwatch_unreadable(PG_FUNCTION_ARGS)
 {
 	Event		event;
-	const char *reason = event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event);
+	const char *reason = event_read_loading(PG_GETARG_JSONB_P(0), EVENT_KEY, &event);
 
 	if (reason == NULL)
 		PG_RETURN_NULL();

@@ -24,10 +24,16 @@ typedef struct Slice
 #define SLICE_LITERAL(str) ((Slice) {(str), (int) sizeof(str) - 1})
 #define SLICE_NONE ((Slice) {NULL, 0})
 
+/*
+ * The built-in ones; from PROVIDER_OWN on, users' own, numbered by each
+ * backend as it meets them.
+ */
 typedef enum Provider
 {
 	PROVIDER_AWS,
-	PROVIDER_GCP
+	PROVIDER_GCP,
+	PROVIDER_AZURE,
+	PROVIDER_OWN
 } Provider;
 
 /* Kinds of identity; each is one bit in a stored set of kinds. */
@@ -84,8 +90,8 @@ typedef struct Event
 } Event;
 
 /*
- * What is looked up at the top of every document, of whichever provider, in
- * the order of jsonb.
+ * What is looked up at the top of every document, for AWS and GCP, in the
+ * order of jsonb.
  */
 typedef enum RootField
 {
@@ -110,12 +116,28 @@ struct Field;
  * for what a document contains.
  */
 extern const char *event_read(Jsonb *document, EventDepth depth, Event *event);
+
+/*
+ * The same where tables may be read: users' own providers are loaded if the
+ * document is of no other.
+ */
+extern const char *event_read_loading(Jsonb *document, EventDepth depth, Event *event);
+
 extern const char *event_read_aws(JsonbContainer *doc, const struct Field *root,
 								  EventDepth depth, Event *event);
 extern const char *event_read_gcp(JsonbContainer *doc, const struct Field *root,
 								  EventDepth depth, Event *event);
 
-extern const char *const provider_names[];
+/*
+ * False if the document is none of theirs; else as event_read(), the result
+ * in *reason.
+ */
+extern bool event_read_azure(JsonbContainer *doc, EventDepth depth, Event *event,
+							 const char **reason);
+extern bool event_read_own(JsonbContainer *doc, EventDepth depth, Event *event,
+						   const char **reason);
+
+extern const char **provider_names;
 extern const char *const kind_names[];
 
 /* An event as a row of iamwatch.event, in the current memory context. */

@@ -8,9 +8,10 @@
  * one short key a row than with seven columns of text.  The key of an event
  * that is no IAM operation has no operation, so there are few of them.
  *
- * Key: a byte each for provider, kind and flags, then account, identity and,
- * for an IAM operation, service and operation, each after its length in four
- * bytes.  A key lives no longer than a statement or a temporary table.
+ * Key: a byte each for provider, kind and flags, then the provider's name if
+ * it is a user's own (each worker of a parallel query numbers those for
+ * itself), account, identity and, for an IAM operation, service and operation,
+ * each after its length in four bytes.  A key lives no longer than a statement or a temporary table.
  *
  *-------------------------------------------------------------------------
  */
@@ -72,17 +73,22 @@ put_slice(char *at, Slice slice)
 static bytea *
 make_key(const Event *event)
 {
+	bool		own = event->provider >= PROVIDER_OWN;
+	Slice		name = own ? (Slice) {provider_names[event->provider],
+									  strlen(provider_names[event->provider])} : SLICE_NONE;
 	bool		operation = catalogue_find(event->provider, event->service,
 										   event->operation) != NULL;
-	Size		size = VARHDRSZ + MARK_HEADER + 4 * sizeof(int32) +
+	Size		size = VARHDRSZ + MARK_HEADER + 5 * sizeof(int32) + name.len +
 		event->account.len + event->identity.len +
 		(operation ? event->service.len + event->operation.len : 0);
 	bytea	   *key = palloc(size);
 	char	   *at = VARDATA(key);
 
-	*at++ = event->provider;
+	*at++ = own ? PROVIDER_OWN : event->provider;
 	*at++ = event->kind;
 	*at++ = operation ? MARK_OPERATION | (event->failed ? MARK_FAILED : 0) : 0;
+	if (own)
+		at = put_slice(at, name);
 	at = put_slice(at, event->account);
 	at = put_slice(at, event->identity);
 	if (operation)
@@ -108,7 +114,7 @@ iamwatch_mark(PG_FUNCTION_ARGS)
 
 	catalogue_load();
 	if (!PG_ARGISNULL(0) &&
-		event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) == NULL &&
+		event_read_loading(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) == NULL &&
 		!known_in_future(event.time))
 	{
 		values[0] = PointerGetDatum(make_key(&event));
@@ -158,17 +164,20 @@ iamwatch_mark_fields(PG_FUNCTION_ARGS)
 	const char *end = at + VARSIZE_ANY_EXHDR(key);
 	Datum		values[7] = {0};
 	bool		nulls[7] = {false};
+	int			provider;
 	int			flags;
 
-	if (end - at < MARK_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_GCP ||
+	if (end - at < MARK_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
 		at[1] < 0 || at[1] >= KIND_COUNT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid key of a mark")));
-	values[0] = CStringGetTextDatum(provider_names[(int) at[0]]);
+	provider = at[0];
 	values[3] = Int32GetDatum(1 << at[1]);
 	flags = at[2];
 	at += MARK_HEADER;
+	values[0] = provider == PROVIDER_OWN ? text_datum(get_slice(&at, end)) :
+		CStringGetTextDatum(provider_names[provider]);
 	values[1] = text_datum(get_slice(&at, end));
 	values[2] = text_datum(get_slice(&at, end));
 	if (flags & MARK_OPERATION)

@@ -33,6 +33,7 @@
 #include "observe.h"
 #include "owner.h"
 #include "plans.h"
+#include "providers.h"
 #include "settings.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -214,6 +215,7 @@ static void
 at_relation_change(Datum arg, Oid relid)
 {
 	catalogue_forget(relid);
+	providers_forget(relid);
 	settings_forget(relid);
 }
 
