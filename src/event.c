@@ -4,10 +4,10 @@
  *		From a document to a normalised event, and the SQL functions on it.
  *
  * The flow of one event: observe.c takes it from the trigger, event.c has it
- * read by event_aws.c, event_gcp.c, event_azure.c or, for providers that users
- * describe, event_own.c, known.c says whether it teaches anything, batch.c keeps it to the end of the statement, detect.c compares
- * it with the baselines that learn.sql keeps and hands what is unusual to
- * alerts.sql.
+ * read by event_aws.c, event_gcp.c, event_azure.c or, for a provider that a
+ * user described, event_own.c, known.c says whether it teaches anything,
+ * batch.c keeps it to the end of the statement, detect.c compares it with the
+ * baselines that learn.sql keeps and hands what is unusual to alerts.sql.
  *
  *-------------------------------------------------------------------------
  */
