@@ -21,6 +21,14 @@
 #define CLAIM_PROVIDER "http://schemas.microsoft.com/identity/claims/identityprovider"
 #define CLAIM_TENANT "http://schemas.microsoft.com/identity/claims/tenantid"
 
+static Slice
+resource_of(JsonbContainer *doc)
+{
+	Slice		found = AZURE_STRING(doc, "resourceId", "_ResourceId");
+
+	return found.s != NULL ? found : FIELD_STRING(doc, "ResourceId");
+}
+
 static JsonbContainer *
 find_claims(JsonbContainer *doc)
 {
@@ -29,21 +37,27 @@ find_claims(JsonbContainer *doc)
 	return claims != NULL ? claims : AZURE_OBJECT(doc, "claims", "Claims_d");
 }
 
-/* The first that has an @ names a person. */
+static bool
+is_person(Slice *name)
+{
+	/* Azure's own examples have a blank in front of some */
+	while (name->len > 0 && *name->s == ' ')
+		*name = slice_after(*name, 1);
+	return name->s != NULL && slice_contains(*name, "@");
+}
+
 static Slice
 find_person(Slice caller, JsonbContainer *claims)
 {
-	Slice		names[] = {caller, FIELD_STRING(claims, CLAIM_UPN), FIELD_STRING(claims, CLAIM_NAME)};
+	Slice		name = caller;
 
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		/* Azure's own examples have a blank in front of some */
-		while (names[i].len > 0 && *names[i].s == ' ')
-			names[i] = slice_after(names[i], 1);
-		if (names[i].s != NULL && slice_contains(names[i], "@"))
-			return names[i];
-	}
-	return SLICE_NONE;
+	if (is_person(&name))
+		return name;
+	name = FIELD_STRING(claims, CLAIM_UPN);
+	if (is_person(&name))
+		return name;
+	name = FIELD_STRING(claims, CLAIM_NAME);
+	return is_person(&name) ? name : SLICE_NONE;
 }
 
 /* 8-4-4-4-12 hexadecimal digits */
@@ -134,21 +148,20 @@ read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice ti
 								slice_or(FIELD_STRING(FIELD_OBJECT(doc, "httpRequest"), "clientIpAddress"),
 										 FIELD_STRING(claims, "ipaddr")));
 	event->region = FIELD_STRING(doc, "location");
-	event->target = slice_or(AZURE_STRING(doc, "resourceId", "_ResourceId"),
-							 FIELD_STRING(doc, "ResourceId"));
+	event->target = resource_of(doc);
 }
 
 const char *
 event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Event *event)
 {
 	JsonbContainer *claims = find_claims(doc);
-	Slice		resource_id = slice_or(AZURE_STRING(doc, "resourceId", "_ResourceId"),
-									   FIELD_STRING(doc, "ResourceId"));
-	Slice		status = slice_or(AZURE_STRING(doc, "resultType", "ActivityStatusValue"),
-								  azure_plain_or_localized(doc, "status"));
-	Slice		time = slice_or(AZURE_STRING(doc, "eventTimestamp", "time"),
-								FIELD_STRING(doc, "TimeGenerated"));
+	Slice		status = AZURE_STRING(doc, "resultType", "ActivityStatusValue");
+	Slice		time = AZURE_STRING(doc, "time", "eventTimestamp");
 
+	if (status.s == NULL)
+		status = azure_plain_or_localized(doc, "status");
+	if (time.s == NULL)
+		time = FIELD_STRING(doc, "TimeGenerated");
 	event->operation = azure_folded(operation);
 	event->service = (Slice) {event->operation.s,
 							  (const char *) memchr(event->operation.s, '/', event->operation.len) -
@@ -159,9 +172,11 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 		return "time is not a time in RFC 3339";
 
 	/* above subscriptions, the tenant */
-	event->account = slice_or(slice_or(azure_id_part(resource_id, "/subscriptions/"),
-									   AZURE_STRING(doc, "subscriptionId", "SubscriptionId")),
-							  slice_or(FIELD_STRING(doc, "tenantId"), FIELD_STRING(claims, CLAIM_TENANT)));
+	event->account = azure_id_part(resource_of(doc), "/subscriptions/");
+	if (event->account.s == NULL)
+		event->account = slice_or(AZURE_STRING(doc, "subscriptionId", "SubscriptionId"),
+								  slice_or(FIELD_STRING(doc, "tenantId"),
+										   FIELD_STRING(claims, CLAIM_TENANT)));
 	if (event->account.s == NULL)
 		return "no account: resourceId names no subscription, and subscriptionId and tenantId are missing";
 	event->account = azure_folded(event->account);

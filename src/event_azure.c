@@ -22,8 +22,9 @@ static const char *const categories[] = {
 Slice
 azure_string(JsonbContainer *object, const char *name, const char *column)
 {
-	return slice_or(field_string(object, name, strlen(name)),
-					field_string(object, column, strlen(column)));
+	Slice		found = field_string(object, name, strlen(name));
+
+	return found.s != NULL ? found : field_string(object, column, strlen(column));
 }
 
 JsonbContainer *
@@ -39,9 +40,9 @@ Slice
 azure_plain_or_localized(JsonbContainer *doc, const char *name)
 {
 	int			len = strlen(name);
+	Slice		found = field_string(doc, name, len);
 
-	return slice_or(field_string(doc, name, len),
-					FIELD_STRING(field_object(doc, name, len), "value"));
+	return found.s != NULL ? found : FIELD_STRING(field_object(doc, name, len), "value");
 }
 
 Slice
@@ -123,6 +124,7 @@ bool
 event_read_azure(JsonbContainer *doc, EventDepth depth, Event *event, const char **reason)
 {
 	Slice		operation;
+	Slice		category;
 	const char *slash;
 
 	event->provider = PROVIDER_AZURE;
@@ -131,14 +133,16 @@ event_read_azure(JsonbContainer *doc, EventDepth depth, Event *event, const char
 		*reason = event_read_entra(doc, depth, event);
 		return true;
 	}
-	operation = slice_or(azure_plain_or_localized(doc, "operationName"),
-						 FIELD_STRING(doc, "OperationNameValue"));
+	operation = azure_plain_or_localized(doc, "operationName");
+	if (operation.s == NULL)
+		operation = FIELD_STRING(doc, "OperationNameValue");
 	if (operation.s == NULL)
 		return false;
+	category = azure_plain_or_localized(doc, "category");
+	if (category.s == NULL)
+		category = FIELD_STRING(doc, "CategoryValue");
 	slash = memchr(operation.s, '/', operation.len);
-	if (slash != NULL && slash > operation.s &&
-		is_activity_category(slice_or(azure_plain_or_localized(doc, "category"),
-									  FIELD_STRING(doc, "CategoryValue"))))
+	if (slash != NULL && slash > operation.s && is_activity_category(category))
 	{
 		*reason = event_read_activity(doc, operation, depth, event);
 		return true;

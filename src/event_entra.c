@@ -66,16 +66,19 @@ identify(JsonbContainer *doc, JsonbContainer *record, Event *event)
 {
 	JsonbContainer *initiator = AZURE_OBJECT(record, "initiatedBy", "InitiatedBy");
 	JsonbContainer *user = FIELD_OBJECT(initiator, "user");
-	JsonbContainer *app = FIELD_OBJECT(initiator, "app");
+	JsonbContainer *app;
 	Slice		name;
 
-	name = slice_or(FIELD_STRING(user, "userPrincipalName"), FIELD_STRING(user, "id"));
+	name = FIELD_STRING(user, "userPrincipalName");
+	if (name.s == NULL)
+		name = FIELD_STRING(user, "id");
 	if (name.s != NULL)
 	{
 		event->identity = azure_folded(name);
 		event->kind = kind_of_user(event->identity);
 		return;
 	}
+	app = FIELD_OBJECT(initiator, "app");
 	name = slice_or(FIELD_STRING(app, "servicePrincipalId"), FIELD_STRING(app, "appId"));
 	if (name.s != NULL)
 	{
@@ -124,22 +127,25 @@ event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 
 	if (record == NULL)
 		record = doc;
-	event->operation = trimmed(slice_or(AZURE_STRING(record, "activityDisplayName", "ActivityDisplayName"),
-										AZURE_STRING(doc, "operationName", "OperationName")));
+	event->operation = trimmed(AZURE_STRING(record, "activityDisplayName", "ActivityDisplayName"));
+	if (event->operation.s == NULL)
+		event->operation = trimmed(AZURE_STRING(doc, "operationName", "OperationName"));
 	if (event->operation.s == NULL)
 		return "activityDisplayName and operationName are missing";
 	event->service = slice_or(AZURE_STRING(record, "loggedByService", "LoggedByService"),
 							  SLICE_LITERAL("Microsoft Entra ID"));
-	time = slice_or(AZURE_STRING(record, "activityDateTime", "ActivityDateTime"),
-					AZURE_STRING(doc, "time", "TimeGenerated"));
+	time = AZURE_STRING(record, "activityDateTime", "ActivityDateTime");
+	if (time.s == NULL)
+		time = AZURE_STRING(doc, "time", "TimeGenerated");
 	if (time.s == NULL)
 		return "activityDateTime and time are missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return "activityDateTime is not a time in RFC 3339";
 
 	/* a TenantId is the Log Analytics workspace; Graph names no tenant */
-	event->account = slice_or(AZURE_STRING(doc, "tenantId", "AADTenantId"),
-							  azure_id_part(AZURE_STRING(doc, "resourceId", "ResourceId"), "/tenants/"));
+	event->account = AZURE_STRING(doc, "tenantId", "AADTenantId");
+	if (event->account.s == NULL)
+		event->account = azure_id_part(AZURE_STRING(doc, "resourceId", "ResourceId"), "/tenants/");
 	event->account = event->account.s ? azure_folded(event->account) : SLICE_LITERAL("unknown");
 
 	identify(doc, record, event);
