@@ -17,11 +17,8 @@
 #include "common/hashfn.h"
 #include "field.h"
 #include "objects.h"
-	Slice		category = table_slice(row, OPERATIONS_CATEGORY);
-	Slice		service = table_slice(row, OPERATIONS_SERVICE);
-	Slice		name = table_slice(row, OPERATIONS_OPERATION);
-	Provider	provider = provider_number(table_slice(row, OPERATIONS_PROVIDER));
-	bool		own = slice_is(table_slice(row, OPERATIONS_ORIGIN), "user");
+#include "providers.h"
+#include "table.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -120,19 +117,11 @@ keep_slice(Slice slice)
 static void
 load_row(const TableRow *row)
 {
-<<<<<<< HEAD
 	Slice		category = table_slice(row, OPERATIONS_CATEGORY);
 	Slice		service = table_slice(row, OPERATIONS_SERVICE);
 	Slice		name = table_slice(row, OPERATIONS_OPERATION);
-	Provider	provider = slice_is(table_slice(row, OPERATIONS_PROVIDER), "gcp") ?
-		PROVIDER_GCP : PROVIDER_AWS;
+	Provider	provider = provider_number(table_slice(row, OPERATIONS_PROVIDER));
 	bool		own = slice_is(table_slice(row, OPERATIONS_ORIGIN), "user");
-=======
-	Provider	provider = provider_number(row_slice(row, 1));
-	Slice		service = row_slice(row, 2);
-	Slice		name = row_slice(row, 3);
-	bool		own = row_flag(row, 8);
->>>>>>> e42c997 (Read Azure's logs, and documents of providers that users describe)
 	Operation	operation;
 
 	operation.sensitivity = DatumGetInt32(row->values[OPERATIONS_SENSITIVITY]);

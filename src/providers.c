@@ -6,53 +6,50 @@
  * Owns this backend's copy, which goes stale like the catalogue's does, and
  * the numbers that this backend has given to names of providers.
  *
- * The table is small and rarely read, so it is scanned as the system catalogs
- * are: without a plan, without rights, and as it is now, whatever the
- * transaction's snapshot.  It is not there before ALTER EXTENSION UPDATE has
- * made it.
+ * The table is not there before ALTER EXTENSION UPDATE has made it.  To read it
+ * takes no rights and runs no SQL, so that may be done by whoever reads a
+ * document.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "field.h"
 #include "providers.h"
+#include "table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
-/* The columns of iamwatch.providers, in order. */
+/* Columns of iamwatch.providers; new ones come after these. */
 enum
 {
-	COLUMN_PROVIDER = 1,
-	COLUMN_RECOGNISED_BY,
-	COLUMN_RECOGNISED_VALUE,
-	COLUMN_ACCOUNT_PATH,
-	COLUMN_ACCOUNT_DEFAULT,
-	COLUMN_IDENTITY_PATH,
-	COLUMN_KIND_PATH,
-	COLUMN_KINDS,
-	COLUMN_KIND_DEFAULT,
-	COLUMN_SERVICE_PATH,
-	COLUMN_SERVICE_DEFAULT,
-	COLUMN_OPERATION_PATH,
-	COLUMN_EVENT_TIME_PATH,
-	COLUMN_EVENT_TIME_FORMAT,
-	COLUMN_RESULT_PATH,
-	COLUMN_SUCCESS_VALUES,
-	COLUMN_ERROR_CODE_PATH,
-	COLUMN_EVENT_ID_PATH,
-	COLUMN_SOURCE_IP_PATH,
-	COLUMN_USER_AGENT_PATH,
-	COLUMN_REGION_PATH,
-	COLUMN_INSTANCE_ID_PATH,
-	COLUMN_TARGET_PATH
+	PROVIDERS_PROVIDER,
+	PROVIDERS_RECOGNISED_BY,
+	PROVIDERS_RECOGNISED_VALUE,
+	PROVIDERS_ACCOUNT_PATH,
+	PROVIDERS_ACCOUNT_DEFAULT,
+	PROVIDERS_IDENTITY_PATH,
+	PROVIDERS_KIND_PATH,
+	PROVIDERS_KINDS,
+	PROVIDERS_KIND_DEFAULT,
+	PROVIDERS_SERVICE_PATH,
+	PROVIDERS_SERVICE_DEFAULT,
+	PROVIDERS_OPERATION_PATH,
+	PROVIDERS_EVENT_TIME_PATH,
+	PROVIDERS_EVENT_TIME_FORMAT,
+	PROVIDERS_RESULT_PATH,
+	PROVIDERS_SUCCESS_VALUES,
+	PROVIDERS_ERROR_CODE_PATH,
+	PROVIDERS_EVENT_ID_PATH,
+	PROVIDERS_SOURCE_IP_PATH,
+	PROVIDERS_USER_AGENT_PATH,
+	PROVIDERS_REGION_PATH,
+	PROVIDERS_INSTANCE_ID_PATH,
+	PROVIDERS_TARGET_PATH
 };
 
 static const char *built_in_names[] = {"aws", "gcp", "azure"};
@@ -115,33 +112,27 @@ providers_mapping(int i)
 	return &mappings[i];
 }
 
+/* A copy that ends with a null byte. */
 static Slice
-load_text(HeapTuple tuple, TupleDesc desc, int column)
+load_text(const TableRow *row, int column)
 {
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column, desc, &isnull);
-	char	   *string;
+	Slice		text = table_slice(row, column);
 
-	if (isnull)
-		return SLICE_NONE;
-	string = TextDatumGetCString(value);
-	return (Slice) {string, strlen(string)};
+	return text.s != NULL ? slice_join(1, &text) : text;
 }
 
 static Slice *
-load_texts(HeapTuple tuple, TupleDesc desc, int column, int *count)
+load_texts(const TableRow *row, int column, int *count)
 {
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column, desc, &isnull);
 	Datum	   *elements;
 	bool	   *nulls;
 	Slice	   *texts;
 	int			n;
 
 	*count = 0;
-	if (isnull)
+	if (row->nulls[column])
 		return NULL;
-	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
+	deconstruct_array(DatumGetArrayTypeP(row->values[column]), TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, &nulls, &n);
 	texts = palloc(Max(1, n) * sizeof(Slice));
 	for (int i = 0; i < n; i++)
@@ -155,11 +146,11 @@ load_texts(HeapTuple tuple, TupleDesc desc, int column, int *count)
 }
 
 static Path
-load_path(HeapTuple tuple, TupleDesc desc, int column)
+load_path(const TableRow *row, int column)
 {
 	Path		path;
 
-	path.steps = load_texts(tuple, desc, column, &path.nsteps);
+	path.steps = load_texts(row, column, &path.nsteps);
 	return path;
 }
 
@@ -167,22 +158,20 @@ static IdentityKind
 kind_named(Slice name)
 {
 	for (int i = 0; i < KIND_COUNT; i++)
-		if (name.len == strlen(kind_names[i]) && memcmp(name.s, kind_names[i], name.len) == 0)
+		if (slice_is(name, kind_names[i]))
 			return i;
 	return KIND_UNKNOWN;
 }
 
 static void
-load_kinds(HeapTuple tuple, TupleDesc desc, Mapping *mapping)
+load_kinds(Datum value, Mapping *mapping)
 {
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, COLUMN_KINDS, desc, &isnull);
-	Jsonb	   *kinds = isnull ? NULL : DatumGetJsonbPCopy(value);
+	Jsonb	   *kinds = DatumGetJsonbPCopy(value);
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	item;
 
-	if (kinds == NULL || !JB_ROOT_IS_OBJECT(kinds))
+	if (!JB_ROOT_IS_OBJECT(kinds))
 		return;
 	mapping->kinds = palloc(Max(1, JB_ROOT_COUNT(kinds)) * sizeof(KindOf));
 	iterator = JsonbIteratorInit(&kinds->root);
@@ -202,18 +191,24 @@ load_kinds(HeapTuple tuple, TupleDesc desc, Mapping *mapping)
 static TimeFormat
 time_format_named(Slice name)
 {
-	if (name.s != NULL && strcmp(name.s, "seconds") == 0)
+	if (slice_is(name, "seconds"))
 		return TIME_SECONDS;
-	if (name.s != NULL && strcmp(name.s, "milliseconds") == 0)
+	if (slice_is(name, "milliseconds"))
 		return TIME_MILLISECONDS;
 	return TIME_RFC3339;
 }
 
 static void
-load_mapping(HeapTuple tuple, TupleDesc desc, Mapping *mapping)
+load_row(const TableRow *row)
 {
-#define PATH(column) load_path(tuple, desc, COLUMN_##column)
-#define TEXT(column) load_text(tuple, desc, COLUMN_##column)
+	Mapping    *mapping;
+
+	mappings = mappings == NULL ? palloc(sizeof(Mapping)) :
+		repalloc(mappings, (mapping_count + 1) * sizeof(Mapping));
+	mapping = &mappings[mapping_count++];
+
+#define PATH(column) load_path(row, PROVIDERS_##column)
+#define TEXT(column) load_text(row, PROVIDERS_##column)
 	memset(mapping, 0, sizeof(*mapping));
 	mapping->provider = provider_number(TEXT(PROVIDER));
 	mapping->recognised = PATH(RECOGNISED_BY);
@@ -222,7 +217,7 @@ load_mapping(HeapTuple tuple, TupleDesc desc, Mapping *mapping)
 	mapping->account_default = TEXT(ACCOUNT_DEFAULT);
 	mapping->identity = PATH(IDENTITY_PATH);
 	mapping->kind = PATH(KIND_PATH);
-	load_kinds(tuple, desc, mapping);
+	load_kinds(row->values[PROVIDERS_KINDS], mapping);
 	mapping->kind_default = kind_named(TEXT(KIND_DEFAULT));
 	mapping->service = PATH(SERVICE_PATH);
 	mapping->service_default = TEXT(SERVICE_DEFAULT);
@@ -230,7 +225,7 @@ load_mapping(HeapTuple tuple, TupleDesc desc, Mapping *mapping)
 	mapping->time = PATH(EVENT_TIME_PATH);
 	mapping->time_format = time_format_named(TEXT(EVENT_TIME_FORMAT));
 	mapping->result = PATH(RESULT_PATH);
-	mapping->successes = load_texts(tuple, desc, COLUMN_SUCCESS_VALUES, &mapping->nsuccesses);
+	mapping->successes = load_texts(row, PROVIDERS_SUCCESS_VALUES, &mapping->nsuccesses);
 	mapping->error_code = PATH(ERROR_CODE_PATH);
 	mapping->event_id = PATH(EVENT_ID_PATH);
 	mapping->source_ip = PATH(SOURCE_IP_PATH);
@@ -249,35 +244,9 @@ compare_mappings(const void *a, const void *b)
 				  provider_names[((const Mapping *) b)->provider]);
 }
 
-static void
-load_table(void)
-{
-	Relation	relation = table_open(providers_relid, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
-	int			capacity = 0;
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		if (mapping_count == capacity)
-		{
-			capacity = Max(8, capacity * 2);
-			mappings = mappings == NULL ? palloc(capacity * sizeof(Mapping)) :
-				repalloc(mappings, capacity * sizeof(Mapping));
-		}
-		load_mapping(tuple, RelationGetDescr(relation), &mappings[mapping_count]);
-		mapping_count++;
-	}
-	systable_endscan(scan);
-	table_close(relation, AccessShareLock);
-	if (mapping_count > 1)
-		qsort(mappings, mapping_count, sizeof(Mapping), compare_mappings);
-}
-
 void
 providers_load(void)
 {
-	MemoryContext outer;
 	Oid			namespace;
 
 	if (providers_ready)
@@ -300,9 +269,9 @@ providers_load(void)
 
 	PG_TRY();
 	{
-		outer = MemoryContextSwitchTo(providers_context);
-		load_table();
-		MemoryContextSwitchTo(outer);
+		table_read(providers_relid, providers_context, load_row);
+		if (mapping_count > 1)
+			qsort(mappings, mapping_count, sizeof(Mapping), compare_mappings);
 	}
 	PG_CATCH();
 	{

@@ -18,15 +18,13 @@
 #include "table.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 void
 table_read(Oid relid, MemoryContext context, void (*load) (const TableRow *row))
 {
 	Relation	relation = table_open(relid, AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(relation);
-	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false,
-										  GetActiveSnapshot(), 0, NULL);
+	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
 	TableRow	row;
 	HeapTuple	tuple;
 

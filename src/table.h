@@ -18,8 +18,9 @@ typedef struct TableRow
 } TableRow;
 
 /*
- * Call load for each row that the active snapshot sees, in the given memory
- * context.  What the row points to is gone after the call.
+ * Call load for each row, in the given memory context.  What the row points
+ * to is gone after the call.  Rows are those committed by now, not those of
+ * the transaction's snapshot: whoever changes one says so once only.
  */
 extern void table_read(Oid relid, MemoryContext context, void (*load) (const TableRow *row));
 
