@@ -3,7 +3,7 @@
 -- logs schema", directoryAudit of Microsoft Graph, and the tables AuditLogs
 -- and AzureActivity of Azure Monitor; ids and people are made up.
 \ir settings.psql
-SELECT plan(68);
+SELECT plan(71);
 
 -- As a diagnostic setting exports the audit log of Entra.
 CREATE FUNCTION entra(at text, initiator jsonb, operation text = 'Add member to role', more jsonb = '{}', top jsonb = '{}')
@@ -144,6 +144,28 @@ INSERT INTO unread VALUES
 SELECT is(unreadable(document), reason, 'unreadable: ' || document::text) FROM unread;
 SELECT is((SELECT (parse(e || '{"operationName": "A/b", "category": "AuditLogs", "initiatedBy": {}, "activityDisplayName": "x"}')) IS NOT DISTINCT FROM parse(e)
 	FROM aws('2026-01-01T00:00:00Z', 'a', 'CreateUser') AS e), true, 'a document with eventSource is of AWS, whatever else it has');
+
+-- Every field, at any depth, missing or of every other type.
+CREATE FUNCTION paths(value jsonb) RETURNS SETOF text[] LANGUAGE sql AS $$
+	WITH RECURSIVE p (path, value) AS (
+		SELECT '{}'::text[], value
+		UNION ALL
+		SELECT p.path || f.key, f.value FROM p CROSS JOIN LATERAL (
+			SELECT e.key, e.value FROM jsonb_each(CASE jsonb_typeof(p.value) WHEN 'object' THEN p.value ELSE '{}' END) AS e
+			UNION ALL SELECT (a.n - 1)::text, a.value
+			FROM jsonb_array_elements(CASE jsonb_typeof(p.value) WHEN 'array' THEN p.value ELSE '[]' END) WITH ORDINALITY AS a (value, n)) AS f)
+	SELECT path FROM p WHERE path <> '{}'
+$$;
+CREATE TABLE whole (document jsonb);
+INSERT INTO whole SELECT document FROM forms UNION ALL VALUES (entra('2026-01-22T18:15:02Z', person('a@b'))), (activity('2026-01-22T18:15:02Z', upn('a@b')));
+CREATE TABLE damaged AS SELECT document #- path AS event FROM whole CROSS JOIN LATERAL paths(document) AS path
+UNION ALL SELECT jsonb_set(document, path, value) FROM whole CROSS JOIN LATERAL paths(document) AS path
+	CROSS JOIN unnest(ARRAY['null', '""', '"x"', '"/"', '"@"', '7', 'true', '{}', '[]', '[[]]', '{"value": {}}']::jsonb[]) AS value;
+SELECT cmp_ok((SELECT count(*) FROM damaged), '>', 1900::bigint, 'nearly two thousand damaged documents');
+SELECT is((SELECT count(*) FROM damaged WHERE (parse(event) IS NULL) <> (unreadable(event) IS NOT NULL)), 0::bigint, 'are read, or there is a reason why not');
+SELECT is((SELECT count(*) FROM (SELECT parse(event) AS e FROM damaged) AS d WHERE (e).provider IS NOT NULL
+	AND ((e).account IS NULL OR (e).identity IS NULL OR (e).service IS NULL OR (e).operation IS NULL OR (e).event_time IS NULL)), 0::bigint,
+	'what is read has an account, an identity, a service, an operation and a time');
 
 -- The catalogue.
 SELECT is((SELECT attack_technique || ' ' || sensitivity FROM find_operation('azure', 'Core Directory', U&'Update application \2013 Certificates and secrets management')),

@@ -77,3 +77,8 @@ SELECT count(iamwatch.parse(event)) FROM history;
 DROP VIEW batches;
 DROP TABLE history;
 DROP FUNCTION forge;
+
+-- the extension goes and comes back in the session, without them
+DROP EXTENSION iamwatch;
+CREATE EXTENSION iamwatch;
+SELECT iamwatch.unreadable('{"forge": 1}'), (SELECT count(*) FROM iamwatch.providers) AS providers;
