@@ -11,7 +11,8 @@
  * Key: a byte each for provider, kind and flags, then the provider's name if
  * it is a user's own (each worker of a parallel query numbers those for
  * itself), account, identity and, for an IAM operation, service and operation,
- * each after its length in four bytes.  A key lives no longer than a statement or a temporary table.
+ * each after its length in four bytes.  A key lives no longer than a statement
+ * or a temporary table.
  *
  *-------------------------------------------------------------------------
  */
