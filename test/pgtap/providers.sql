@@ -1,6 +1,6 @@
 -- Users' own providers.  Documents have the fields of Okta's System Log.
 \ir settings.psql
-SELECT plan(69);
+SELECT plan(71);
 
 CREATE FUNCTION okta(at text, who text, event_type text, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('uuid', md5(at || event_type), 'published', at, 'eventType', event_type, 'version', '0', 'severity', 'INFO',
@@ -80,6 +80,12 @@ VALUES ('all', '{source}', 'x', '{who,0}', 's', '{what}', '{at}', 'milliseconds'
 SELECT is((parse(forge('{}'))).provider, 'all', 'the first in order of name reads what several recognise');
 DELETE FROM providers WHERE provider = 'all';
 SELECT is((parse(forge('{"at": 1}'))).provider, 'forge', 'without it the next one does');
+
+SAVEPOINT before;
+UPDATE providers SET service_default = 'other', service_path = NULL WHERE provider = 'forge';
+SELECT is((parse(forge('{"at": 1}'))).service, 'other', 'a change that is not committed holds for its own transaction');
+ROLLBACK TO before;
+SELECT is((parse(forge('{"at": 1}'))).service, 'repo', 'and no longer once it is rolled back');
 
 -- Detection, end to end.
 INSERT INTO operations (provider, service, operation, category, effect, attack_technique, sensitivity)
