@@ -1,6 +1,6 @@
 -- Users' own providers.  Documents have the fields of Okta's System Log.
 \ir settings.psql
-SELECT plan(71);
+SELECT plan(72);
 
 CREATE FUNCTION okta(at text, who text, event_type text, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('uuid', md5(at || event_type), 'published', at, 'eventType', event_type, 'version', '0', 'severity', 'INFO',
@@ -53,6 +53,9 @@ SELECT is(unreadable(okta('2026-01-01T00:00:00Z', 'ann', 'x', more)), reason, 'u
 SELECT put(okta('2026-01-01T00:00:00Z', 'ann', 'x', '{"actor": 7}'));
 SELECT is((SELECT reason FROM rejected_events), 'no identity where iamwatch.providers says it is', 'what cannot be read is kept with its reason');
 DELETE FROM rejected_events;
+
+CREATE INDEX ON log (((parse(event)).event_id));
+SELECT lives_ok($$INSERT INTO log VALUES (okta('2026-01-02T00:00:00Z', 'ann@example.com', 'x'))$$, 'what is read may be indexed');
 
 -- Built-in providers come first.
 SELECT is((parse(okta('2026-01-01T00:00:00Z', 'ann', 'x', aws('2026-01-01T00:00:00Z', 'a', 'CreateUser')))).provider, 'aws', 'a document of AWS is of AWS');
