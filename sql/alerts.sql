@@ -118,12 +118,14 @@ BEGIN
 	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', p.identity, 'days', p.days)
 			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
 		FROM (
-			SELECT i.identity, count_days(d.days, since, until) AS days
+			SELECT i.identity, count_days(d.days - coalesce(x.days, '{}'), since, until) AS days
 			FROM iamwatch.behaviour_days AS d
 			JOIN iamwatch.identity_days AS i
 				ON i.account_id = d.account_id AND i.identity_id = d.identity_id
+			LEFT JOIN iamwatch.excluded_of_account(in_account, event.provider, event.account) AS x
+				ON x.behaviour_id = d.behaviour_id AND x.identity_id = d.identity_id
 			WHERE d.account_id = in_account AND d.behaviour_id = in_behaviour
-			AND count_days(d.days, since, until) > 0
+			AND count_days(d.days - coalesce(x.days, '{}'), since, until) > 0
 			AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
 			ORDER BY 2 DESC, i.identity COLLATE "C"
 			LIMIT 10) AS p);
@@ -171,6 +173,7 @@ DECLARE
 	worst text := 'base';
 	worst_severity text;
 	latest timestamptz := '-infinity';
+	rises boolean;
 BEGIN
 	FOREACH e IN ARRAY events LOOP
 		v := iamwatch.variation(settings, e);
@@ -180,15 +183,21 @@ BEGIN
 		END IF;
 		latest := GREATEST(latest, e.event_time);
 	END LOOP;
+	SELECT iamwatch.severity_rank(worst_severity) > iamwatch.severity_rank(a.severity) INTO rises
+	FROM iamwatch.alerts AS a WHERE a.alert_id = into_alert;
 	UPDATE iamwatch.alerts AS a SET
 		event_count = a.event_count + cardinality(events),
 		last_event_time = GREATEST(a.last_event_time, latest),
-		variation = CASE WHEN iamwatch.severity_rank(worst_severity) > iamwatch.severity_rank(a.severity)
-			THEN worst ELSE a.variation END,
-		severity = CASE WHEN iamwatch.severity_rank(worst_severity) > iamwatch.severity_rank(a.severity)
-			THEN worst_severity ELSE a.severity END,
-		evidence = iamwatch.merge_evidence(a.evidence, events)
+		variation = CASE WHEN rises THEN worst ELSE a.variation END,
+		severity = CASE WHEN rises THEN worst_severity ELSE a.severity END,
+		evidence = iamwatch.merge_evidence(a.evidence, events),
+		-- more of what is known to be an attack
+		excluded_days = CASE WHEN a.excluded_days IS NOT NULL THEN a.excluded_days
+			| (SELECT dayset_agg((x).event_time) FROM unnest(events) AS x) END
 	WHERE a.alert_id = into_alert;
+	IF rises THEN
+		PERFORM iamwatch.notify_alert(into_alert);
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.join_alert(iamwatch.detectors, bigint, iamwatch.event[]) IS
 'let events join an alert that is locked by this transaction';
@@ -206,10 +215,14 @@ DECLARE
 	opened_at timestamptz;
 	writable boolean;
 	joining iamwatch.event[] := '{}';
-	is_new boolean;
+	shadowed boolean := iamwatch.has_suppressed((candidates[1]).identity);
+	suppression bigint;
+	hidden iamwatch.pending_events[] := '{}';
+	suppressions bigint[] := '{}';
 BEGIN
 	FOREACH c IN ARRAY candidates LOOP
 		e := c.event;
+		CONTINUE WHEN shadowed AND iamwatch.in_suppressed(c, period);
 
 		-- the earliest alert near enough; the next event may still be near it
 		IF alert_id IS NULL OR e.event_time >= opened_at + period THEN
@@ -235,17 +248,33 @@ BEGIN
 		END IF;
 
 		IF alert_id IS NULL THEN
-			IF c.unusual AND (NOT c.again OR EXISTS (
-				SELECT FROM iamwatch.alerts AS a
+			c.unusual := c.unusual AND (NOT c.again OR EXISTS (
+				SELECT FROM iamwatch.raised AS a
 				WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
 				AND a.first_event_time <= e.event_time - period
 				AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
 				AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
 				AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
-				AND a.detector = c.detector)) THEN
+				AND a.detector = c.detector));
+			IF c.unusual OR shadowed THEN
+				suppression := iamwatch.find_suppression(c.detector, e);
+				IF suppression IS NOT NULL THEN
+					hidden := array_append(hidden, c);
+					suppressions := array_append(suppressions, suppression);
+					shadowed := true;
+					CONTINUE;
+				ELSIF shadowed THEN
+					PERFORM iamwatch.settle_suppressed(settings, hidden, suppressions);
+					hidden := '{}';
+					suppressions := '{}';
+					c := iamwatch.uncovered(c, period);
+				END IF;
+			END IF;
+			IF c.unusual THEN
 				alert_id := iamwatch.open_alert(settings, c);
 				opened_at := e.event_time;
 				writable := true;
+				PERFORM iamwatch.notify_alert(alert_id);
 			END IF;
 			CONTINUE;
 		END IF;
@@ -268,6 +297,7 @@ BEGIN
 	IF joining <> '{}' THEN
 		PERFORM iamwatch.join_alert(settings, alert_id, joining);
 	END IF;
+	PERFORM iamwatch.settle_suppressed(settings, hidden, suppressions);
 END $$;
 COMMENT ON FUNCTION iamwatch.settle_behaviour(iamwatch.detectors, iamwatch.pending_events[]) IS
 'let events of a behaviour join an alert, or open one; under the lock of its bucket';

@@ -45,9 +45,14 @@ CREATE FUNCTION iamwatch.unusual_days(settings iamwatch.detectors, in_account in
 	marks iamwatch.journal[]) RETURNS TABLE (n bigint, is_user boolean, day date,
 	k integer, active integer, peer_days bigint, peer_active bigint, probability double precision)
 	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, pg_temp AS $$
-	WITH own AS MATERIALIZED (
+	WITH taken AS MATERIALIZED (
+		SELECT t.* FROM iamwatch.accounts AS a
+		CROSS JOIN LATERAL iamwatch.excluded_of_account(a.account_id, a.provider, a.account) AS t
+		WHERE a.account_id = in_account
+	), own AS MATERIALIZED (
 		SELECT m.n, b.behaviour_id, is_person(m.kinds) AS is_user, is_person(i.kinds) AS class, day,
-			count_days(d.days, day - settings.training_days, day - 1) AS k,
+			count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
+				day - settings.training_days, day - 1) AS k,
 			count_days(i.days, day - settings.training_days, day - 1) AS active
 		FROM unnest(marks) WITH ORDINALITY AS m (provider, account, first_event_time, late_events,
 			identity, kinds, service, operation, failed, days, n)
@@ -59,6 +64,7 @@ CREATE FUNCTION iamwatch.unusual_days(settings iamwatch.detectors, in_account in
 			AND b.operation = m.operation AND b.service = m.service AND b.failed = m.failed
 		JOIN iamwatch.behaviour_days AS d ON d.account_id = in_account
 			AND d.behaviour_id = b.behaviour_id AND d.identity_id = i.identity_id
+		LEFT JOIN taken AS x ON x.behaviour_id = b.behaviour_id AND x.identity_id = i.identity_id
 		CROSS JOIN LATERAL days(m.days) AS day
 	), rare AS MATERIALIZED (
 		-- whatever the peers do, it only adds to the probability
@@ -67,7 +73,9 @@ CREATE FUNCTION iamwatch.unusual_days(settings iamwatch.detectors, in_account in
 		SELECT c.behaviour_id, c.is_user, c.day,
 			(SELECT coalesce(sum(t.identities), 0) FROM iamwatch.tallies AS t
 			 WHERE t.account_id = in_account AND t.behaviour_id = c.behaviour_id AND t.is_user = c.is_user
-			 AND t.day BETWEEN c.day - settings.training_days AND c.day - 1) AS days,
+			 AND t.day BETWEEN c.day - settings.training_days AND c.day - 1)
+			- (SELECT coalesce(sum(count_days(x.days, c.day - settings.training_days, c.day - 1)), 0)
+			 FROM taken AS x WHERE x.behaviour_id = c.behaviour_id AND x.is_user = c.is_user) AS days,
 			(SELECT coalesce(sum(t.identities), 0) FROM iamwatch.tallies AS t
 			 WHERE t.account_id = in_account AND t.behaviour_id = 0 AND t.is_user = c.is_user
 			 AND t.day BETWEEN c.day - settings.training_days AND c.day - 1) AS active
@@ -212,7 +220,7 @@ BEGIN
 		AND u.day = ((e.event).event_time AT TIME ZONE 'UTC')::date
 	WHERE e.behaviour = backfill_raise.behaviour
 	AND NOT ((e.event).event_id IS NULL AND EXISTS (
-		SELECT FROM iamwatch.alerts AS a JOIN iamwatch.alert_events AS x USING (alert_id)
+		SELECT FROM iamwatch.raised AS a JOIN iamwatch.alert_events AS x USING (alert_id)
 		WHERE hashtextextended(a.identity, 0) = hashtextextended((e.event).identity, 0)
 		AND a.first_event_time > (e.event).event_time - period
 		AND a.first_event_time < (e.event).event_time + period

@@ -95,7 +95,7 @@ BEGIN
 	WHERE d.detector = NEW.detector AND d.detector = 'unusual_iam_activity'
 	AND (d.enabled, d.activation_days, d.training_days, d.deduplication_days, d.lateness_days,
 		d.probability_limit, d.severity_base, d.severity_non_user, d.severity_internet_facing,
-		d.least_sensitivity) = (true, 14, 30, 5, 15, 0.02, 'informational', 'low', 'medium', 1)
+		d.least_sensitivity, d.notify) = (true, 14, 30, 5, 15, 0.02, 'informational', 'low', 'medium', 1, true)
 	AND d.categories IS NULL;
 	RETURN NEW;
 END $$;

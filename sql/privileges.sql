@@ -14,10 +14,14 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
 		iamwatch.identities, iamwatch.baselines, iamwatch.operations, iamwatch.instances,
-		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.backfill_progress';
+		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.backfill_progress,
+		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
+		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
-		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union'];
+		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
+		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
+		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_matches', 'suppression_preview'];
 	functions text;
 BEGIN
 	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer') THEN
@@ -29,6 +33,8 @@ BEGIN
 		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA iamwatch TO %s', role);
 		EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA iamwatch TO %s', role);
 		EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA iamwatch TO %s', role);
+		-- the history is written by its trigger alone
+		EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON iamwatch.alert_history FROM %s', role);
 		RETURN;
 	END IF;
 	EXECUTE format('GRANT SELECT ON %s TO %s', reading, role);
@@ -38,9 +44,14 @@ BEGIN
 	AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%');
 	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
 	IF access = 'triage' THEN
-		EXECUTE format('GRANT UPDATE (status) ON iamwatch.alerts TO %s', role);
+		EXECUTE format('GRANT UPDATE (status, resolution, assignee, note, attack_until) ON iamwatch.alerts TO %s', role);
+		EXECUTE format('GRANT EXECUTE ON FUNCTION iamwatch.triage TO %s', role);
+		-- author, created_at and alert_id are not theirs to say
+		EXECUTE format('GRANT INSERT (reason, detector, provider, account, identity, identity_pattern, service,
+			operation, failed, category, source_network, starts_at, expires_at) ON iamwatch.suppressions TO %s', role);
+		EXECUTE format('GRANT UPDATE (reason, expires_at, withdrawn_at) ON iamwatch.suppressions TO %s', role);
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
-'give a role what it needs to read alerts and baselines (read), to set the status of alerts as well (triage), or to run iamwatch (administer). Rejected documents are for administrators: they can hold anything. 22023 for any other access';
+'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), or to run iamwatch (administer). Rejected documents are for administrators: they can hold anything. 22023 for any other access';
 REVOKE ALL ON FUNCTION iamwatch.grant_access(regrole, text) FROM PUBLIC;

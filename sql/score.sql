@@ -43,7 +43,8 @@ CREATE FUNCTION iamwatch.journal_class_days(provider text, account text, is_user
 		FROM j WHERE j.operation IS NULL AND is_person(j.all_kinds) = is_user
 		GROUP BY j.identity, j.stored
 	), behaviour AS (
-		SELECT coalesce(count_days(dayset_union(j.days) - coalesce(d.days, '{}'), since, until), 0) AS n
+		SELECT coalesce(count_days(dayset_union(j.days) - coalesce(d.days, '{}')
+			- excluded($1, $2, j.identity, $4, $5, $6), since, until), 0) AS n
 		FROM j
 		LEFT JOIN iamwatch.behaviours AS b ON b.account_id = j.account_id
 			AND b.service = $4 AND b.operation = $5 AND b.failed = $6
@@ -84,6 +85,7 @@ BEGIN
 	SELECT coalesce(sum(t.identities), 0) INTO days FROM iamwatch.tallies AS t
 	WHERE t.account_id = in_account AND t.behaviour_id = in_behaviour
 	AND t.is_user = $3 AND t.day BETWEEN since AND until;
+	days := days - iamwatch.excluded_class_days(in_account, in_behaviour, $1, $2, $3, $4, $5, $6, since, until);
 
 	IF EXISTS (SELECT FROM iamwatch.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended($2, 0)

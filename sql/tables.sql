@@ -18,7 +18,8 @@ CREATE TABLE iamwatch.detectors (
 	severity_internet_facing text NOT NULL DEFAULT 'medium'
 		CHECK (severity_internet_facing IN ('informational', 'low', 'medium', 'high', 'critical')),
 	categories text[],
-	least_sensitivity integer NOT NULL DEFAULT 1 CHECK (least_sensitivity BETWEEN 1 AND 4)
+	least_sensitivity integer NOT NULL DEFAULT 1 CHECK (least_sensitivity BETWEEN 1 AND 4),
+	notify boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
 COMMENT ON COLUMN iamwatch.detectors.activation_days IS 'no alert until the account has that much log time before the event';
@@ -31,6 +32,8 @@ COMMENT ON COLUMN iamwatch.detectors.severity_non_user IS 'severity when the ide
 COMMENT ON COLUMN iamwatch.detectors.severity_internet_facing IS 'severity when the identity acts as an instance that faces the Internet';
 COMMENT ON COLUMN iamwatch.detectors.categories IS 'categories of operations to watch; null for all';
 COMMENT ON COLUMN iamwatch.detectors.least_sensitivity IS 'least sensitivity of operations to watch, 1 to 4';
+COMMENT ON COLUMN iamwatch.detectors.notify IS
+'whether an alert that opens or rises in severity is sent on channel iamwatch_alert; a transaction that did so cannot be prepared for two-phase commit';
 INSERT INTO iamwatch.detectors (detector, title)
 VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity');
 
@@ -210,7 +213,13 @@ CREATE TABLE iamwatch.alerts (
 	technique text NOT NULL,
 	probability double precision NOT NULL,
 	surprise double precision NOT NULL,
-	evidence jsonb NOT NULL
+	evidence jsonb NOT NULL,
+	resolution text CHECK (resolution IN ('true_positive', 'benign', 'expected_change')),
+	assignee text,
+	note text,
+	attack_until date,
+	excluded_days iamwatch.dayset,
+	CONSTRAINT alerts_resolved CHECK ((status = 'closed') = (resolution IS NOT NULL))
 );
 COMMENT ON TABLE iamwatch.alerts IS 'unusual IAM activity, one row a behaviour of an identity and deduplication period';
 COMMENT ON COLUMN iamwatch.alerts.variation IS 'which of the detector''s variations gave the severity';
@@ -222,6 +231,15 @@ COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, 
 COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
 COMMENT ON COLUMN iamwatch.alerts.evidence IS
 'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, user_agents, targets, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events';
+COMMENT ON COLUMN iamwatch.alerts.resolution IS
+'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one';
+COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';
+COMMENT ON COLUMN iamwatch.alerts.attack_until IS
+'with true_positive: the last day on which the identity''s doing it was the attacker''s; null if only the days of the alert''s events were';
+COMMENT ON COLUMN iamwatch.alerts.excluded_days IS
+'with true_positive: the days that no longer count as days on which the identity did it; follows from the events and attack_until';
+CREATE INDEX alerts_excluded ON iamwatch.alerts (hashtextextended(account, 0), hashtextextended(operation, 0))
+	WHERE excluded_days IS NOT NULL;
 CREATE INDEX alerts_identity ON iamwatch.alerts (hashtextextended(identity, 0), first_event_time);
 CREATE INDEX alerts_detected_at ON iamwatch.alerts (detected_at);
 

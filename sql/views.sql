@@ -49,20 +49,25 @@ SELECT p.provider, p.account, p.identity, p.service, p.operation, p.failed,
 	p.first_seen, iamwatch.last_day(p.days) AS last_seen
 FROM (
 	SELECT provider, account, identity, service, operation, failed,
-		iamwatch.dayset_union(days) AS days, min(first_seen) AS first_seen
+		iamwatch.dayset_union(days) OPERATOR(iamwatch.-) coalesce(iamwatch.dayset_union(excluded), '{}') AS days,
+		min(first_seen) AS first_seen
 	FROM (
-		SELECT a.provider, a.account, i.identity, b.service, b.operation, b.failed, d.days, d.first_seen
+		SELECT a.provider, a.account, i.identity, b.service, b.operation, b.failed, d.days,
+			NULL::iamwatch.dayset AS excluded, d.first_seen
 		FROM iamwatch.behaviour_days AS d
 		JOIN iamwatch.accounts AS a USING (account_id)
 		JOIN iamwatch.behaviours AS b USING (account_id, behaviour_id)
 		JOIN iamwatch.identity_days AS i USING (account_id, identity_id)
 		UNION ALL
-		SELECT provider, account, identity, service, operation, failed, days, iamwatch.first_day(days)
-		FROM iamwatch.journal WHERE operation IS NOT NULL) AS parts
+		SELECT provider, account, identity, service, operation, failed, days, NULL, iamwatch.first_day(days)
+		FROM iamwatch.journal WHERE operation IS NOT NULL
+		UNION ALL
+		SELECT provider, account, identity, service, operation, failed, '{}', excluded_days, NULL
+		FROM iamwatch.alerts WHERE excluded_days IS NOT NULL) AS parts
 	GROUP BY provider, account, identity, service, operation, failed) AS p
 JOIN iamwatch.account_history AS a USING (provider, account)
 WHERE iamwatch.last_day(p.days) >= a.newest_day - iamwatch.kept_days();
 COMMENT ON VIEW iamwatch.baselines IS
-'per identity and IAM operation, succeeded and failed apart, the days on which it did so';
+'per identity and IAM operation, succeeded and failed apart, the days on which it did so, but for those that a true positive took out: iamwatch.excluded_days';
 COMMENT ON COLUMN iamwatch.baselines.days IS 'within the kept history';
 COMMENT ON COLUMN iamwatch.baselines.first_seen IS 'ever';

@@ -78,11 +78,13 @@ typedef struct Behaviour
 	int			n;
 	DayRuns		days;
 	DayRuns		fresh;
+	DayRuns		excluded;		/* days that do not count, by triage */
 	TimestampTz since;
 	TimestampTz until;
 	bool		pending;		/* others left events of it */
 	int			nalerts;
-	TimestampTz *alerts;		/* first events of alerts not far away */
+	TimestampTz *alerts;		/* first events of alerts not far away,
+								 * suppressed ones too */
 	int			nevents;
 	int			capacity;
 	struct Happening **events;
@@ -278,6 +280,7 @@ find_behaviour(Work *work, Fingerprint key, Identity *identity, const Event *eve
 		behaviour->until = PG_INT64_MIN;
 		dayruns_init(&behaviour->days);
 		dayruns_init(&behaviour->fresh);
+		dayruns_init(&behaviour->excluded);
 		work->behaviours[work->nbehaviours++] = behaviour;
 	}
 	return behaviour;
@@ -362,6 +365,7 @@ look_up_behaviours(Work *work)
 		behaviour->nalerts = stored_alerts(behaviour->sample, behaviour->since - reach,
 										   behaviour->until + reach, &behaviour->alerts);
 		behaviour->pending = stored_pending(behaviour->sample);
+		stored_excluded_days(behaviour->sample, &behaviour->excluded);
 	}
 }
 
@@ -527,6 +531,22 @@ class_days(Work *work, const Behaviour *behaviour, int32 day, int training_days,
 	return class;
 }
 
+/* On how many days from one to another the behaviour counts. */
+static int32
+days_that_count(const Behaviour *behaviour, int32 from, int32 to)
+{
+	int64		n = dayruns_count(&behaviour->days, from, to);
+
+	for (int i = 0; i < behaviour->excluded.n; i++)
+	{
+		DayRun		run = behaviour->excluded.runs[i];
+
+		if (run.lo <= to && run.hi >= from)
+			n -= dayruns_count(&behaviour->days, Max(run.lo, from), Min(run.hi, to));
+	}
+	return (int32) n;
+}
+
 static Score
 score_item(Work *work, const Happening *item, const Detector *detector)
 {
@@ -539,7 +559,7 @@ score_item(Work *work, const Happening *item, const Detector *detector)
 	Score		score;
 
 	memset(&score, 0, sizeof(score));
-	score.k = (int32) dayruns_count(&behaviour->days, since, day - 1);
+	score.k = days_that_count(behaviour, since, day - 1);
 	score.active = (int32) dayruns_count(&identity->days, since, day - 1);
 
 	/* Whatever the peers do, it only adds to the probability. */

@@ -37,6 +37,12 @@ iamwatch_relation(const char *name)
 	return relid;
 }
 
+bool
+iamwatch_has_relation(const char *name)
+{
+	return OidIsValid(get_relname_relid(name, get_namespace_oid("iamwatch", false)));
+}
+
 Oid
 iamwatch_type(const char *name)
 {

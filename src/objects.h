@@ -14,4 +14,7 @@ extern Oid	iamwatch_type(const char *name);
 extern Oid	iamwatch_event_type(void);
 extern Oid	iamwatch_owner(void);
 
+/* For what the SQL objects of an older release do not have yet. */
+extern bool iamwatch_has_relation(const char *name);
+
 #endif							/* IAMWATCH_OBJECTS_H */

@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -38,6 +39,8 @@ typedef enum Door
 	DOOR_BEHAVIOURS,
 	DOOR_BEHAVIOUR_DAYS,
 	DOOR_ALERTS,
+	DOOR_SUPPRESSED,
+	DOOR_EXCLUDED,
 	DOOR_PENDING,
 	DOOR_JOURNAL,
 	DOOR_COUNT
@@ -53,6 +56,8 @@ static const struct
 	[DOOR_BEHAVIOURS] = {"behaviours", "behaviours_operation"},
 	[DOOR_BEHAVIOUR_DAYS] = {"behaviour_days", "behaviour_days_pkey"},
 	[DOOR_ALERTS] = {"alerts", "alerts_identity"},
+	[DOOR_SUPPRESSED] = {"suppressed_alerts", "suppressed_alerts_identity"},
+	[DOOR_EXCLUDED] = {"alerts", "alerts_excluded"},
 	[DOOR_PENDING] = {"pending_events", "pending_events_identity"},
 	[DOOR_JOURNAL] = {"journal", "journal_account"}
 };
@@ -98,6 +103,8 @@ typedef struct BehaviourColumns
 
 #define ALERTS_FIRST_EVENT_TIME 7
 static const BehaviourColumns alerts_columns = {10, 11, 12, 14, 15, 16};
+#define SUPPRESSED_FIRST_EVENT_TIME 8
+static const BehaviourColumns suppressed_columns = {11, 12, 13, 15, 16, 17};
 static const BehaviourColumns pending_columns = {3, 4, 5, 6, 7, 8};
 
 static struct
@@ -343,25 +350,25 @@ stored_pending(const Event *event)
 	return found;
 }
 
-int
-stored_alerts(const Event *event, TimestampTz since, TimestampTz until, TimestampTz **times)
+/* Add the alerts that a table has; returns how many there are now. */
+static int
+add_alerts(Door door, const BehaviourColumns *columns, int first_event_time,
+		   const Event *event, TimestampTz since, TimestampTz until, TimestampTz **times, int count)
 {
 	ScanKeyData keys[3];
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
-	int			count = 0;
-	int			capacity = 0;
+	int			capacity = count;
 
-	*times = NULL;
 	key_hash(&keys[0], 1, event->identity);
 	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
 				TimestampTzGetDatum(since));
 	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
 				TimestampTzGetDatum(until));
-	scan = scan_begin(DOOR_ALERTS, keys, 3);
-	while ((slot = scan_next(DOOR_ALERTS, scan)) != NULL)
+	scan = scan_begin(door, keys, 3);
+	while ((slot = scan_next(door, scan)) != NULL)
 	{
-		if (!is_behaviour(slot, &alerts_columns, event))
+		if (!is_behaviour(slot, columns, event))
 			continue;
 		if (count == capacity)
 		{
@@ -369,10 +376,52 @@ stored_alerts(const Event *event, TimestampTz since, TimestampTz until, Timestam
 			*times = *times == NULL ? palloc(capacity * sizeof(TimestampTz)) :
 				repalloc(*times, capacity * sizeof(TimestampTz));
 		}
-		(*times)[count++] = DatumGetTimestampTz(value(slot, ALERTS_FIRST_EVENT_TIME));
+		(*times)[count++] = DatumGetTimestampTz(value(slot, first_event_time));
 	}
-	scan_end(DOOR_ALERTS, scan);
+	scan_end(door, scan);
 	return count;
+}
+
+int
+stored_alerts(const Event *event, TimestampTz since, TimestampTz until, TimestampTz **times)
+{
+	int			count;
+
+	*times = NULL;
+	count = add_alerts(DOOR_ALERTS, &alerts_columns, ALERTS_FIRST_EVENT_TIME,
+					   event, since, until, times, 0);
+	if (iamwatch_has_relation(names[DOOR_SUPPRESSED].table))
+		count = add_alerts(DOOR_SUPPRESSED, &suppressed_columns, SUPPRESSED_FIRST_EVENT_TIME,
+						   event, since, until, times, count);
+	return count;
+}
+
+void
+stored_excluded_days(const Event *event, DayRuns *days)
+{
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+
+	if (!iamwatch_has_relation(names[DOOR_EXCLUDED].index))
+		return;
+	key_hash(&keys[0], 1, event->account);
+	key_hash(&keys[1], 2, event->operation);
+	scan = scan_begin(DOOR_EXCLUDED, keys, 2);
+	while ((slot = scan_next(DOOR_EXCLUDED, scan)) != NULL)
+	{
+		DayRuns		more;
+		AttrNumber	column;
+
+		if (!is_behaviour(slot, &alerts_columns, event))
+			continue;
+		column = get_attnum(RelationGetRelid(doors[DOOR_EXCLUDED].table), "excluded_days");
+		dayruns_init(&more);
+		dayruns_from_dayset(DatumGetDaysetP(value(slot, column)), &more);
+		for (int i = 0; i < more.n; i++)
+			dayruns_add(days, more.runs[i].lo, more.runs[i].hi);
+	}
+	scan_end(DOOR_EXCLUDED, scan);
 }
 
 static void

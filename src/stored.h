@@ -49,9 +49,12 @@ extern bool stored_behaviour_days(int32 account_id, int64 identity_id, const Eve
 								  DayRuns *days);
 extern bool stored_pending(const Event *event);
 
-/* Times of the first events of the behaviour's alerts, from since to until. */
+/* Times of the first events of the behaviour's alerts, suppressed or not, from since to until. */
 extern int	stored_alerts(const Event *event, TimestampTz since, TimestampTz until,
 						  TimestampTz **times);
+
+/* Add the days that true positives have taken out of the behaviour. */
+extern void stored_excluded_days(const Event *event, DayRuns *days);
 
 /* Calls take for every row that the journal has of the account. */
 extern void stored_journal(const Event *event,
