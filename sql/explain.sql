@@ -61,7 +61,10 @@ BEGIN
 		problem := format('too large to be searched without an index; CREATE INDEX ON %s ((%s))', source, field);
 		RETURN;
 	END IF;
-	EXECUTE format('SELECT array_agg(event) FROM (%s LIMIT %s) AS f', query, most) INTO events;
+	-- what was delivered twice is shown once
+	EXECUTE format('SELECT array_agg(event ORDER BY at, event) FROM (SELECT DISTINCT event,'
+		' (iamwatch.parse(event)).event_time AS at FROM (%s) AS found ORDER BY at, event LIMIT %s) AS f',
+		query, most) INTO events;
 EXCEPTION
 	-- whatever is wrong with somebody's table is no reason to explain nothing
 	WHEN OTHERS THEN
@@ -151,8 +154,7 @@ DECLARE
 	operations jsonb;
 	n bigint;
 BEGIN
-	SELECT i.first_seen, i.last_seen, count_days(i.days) AS days,
-		count_days(i.days, day - training_days, day - 1) AS days_before INTO known
+	SELECT i.first_seen, i.last_seen, count_days(i.days) AS days INTO known
 	FROM iamwatch.identities AS i
 	WHERE i.provider = $1 AND i.account = $2 AND i.identity = $3;
 	SELECT count(*), jsonb_agg(o.o ORDER BY o.days DESC, o.name) FILTER (WHERE o.rank <= 20) INTO n, operations
@@ -165,7 +167,7 @@ BEGIN
 		FROM iamwatch.baselines AS b
 		WHERE b.provider = $1 AND b.account = $2 AND b.identity = $3) AS o;
 	RETURN jsonb_build_object('first_seen', known.first_seen, 'last_seen', known.last_seen,
-		'days', known.days, 'days_before', known.days_before, 'training_days', training_days,
+		'days', known.days, 'training_days', training_days,
 		'operations', coalesce(operations, '[]'), 'operations_in_all', n);
 END $$;
 COMMENT ON FUNCTION iamwatch.explain_identity(text, text, text, date, integer) IS
@@ -224,8 +226,10 @@ BEGIN
 			'instances', a.evidence->'instances'),
 		'from', jsonb_build_object('source_addresses', a.evidence->'source_addresses',
 			'user_agents', a.evidence->'user_agents'),
+		-- the baselines may have dropped some of the days since
 		'normal', iamwatch.explain_identity(a.provider, a.account, a.identity,
-			(a.first_event_time AT TIME ZONE 'UTC')::date, training),
+			(a.first_event_time AT TIME ZONE 'UTC')::date, training)
+			|| jsonb_build_object('days_before', a.evidence->'A'),
 		'peers', jsonb_build_object('days', a.evidence->'K', 'active_days', a.evidence->'N',
 			'identities', a.evidence->'peers'),
 		'score', iamwatch.explain_score(a.evidence, a.probability, a.surprise, settings.probability_limit),
@@ -237,7 +241,8 @@ BEGIN
 		'investigate', jsonb_build_array('Check which role the identity has in the organisation.',
 			'Verify that it did not perform a sensitive IAM operation that it should not.'),
 		'evidence', a.evidence,
-		'triage', jsonb_build_object('status', a.status, 'resolution', a.resolution,
+		'triage', jsonb_build_object(
+			'status', CASE WHEN suppression IS NULL THEN a.status ELSE 'suppressed' END, 'resolution', a.resolution,
 			'assignee', a.assignee, 'note', a.note, 'history', (SELECT coalesce(jsonb_agg(jsonb_build_object(
 				'at', h.changed_at, 'by', h.changed_by, 'as', h.changed_as, 'from', h.old_values, 'to', h.new_values)
 				ORDER BY h.history_id), '[]') FROM iamwatch.alert_history AS h WHERE h.alert_id = a.alert_id)),
@@ -323,5 +328,6 @@ COMMENT ON FUNCTION iamwatch.explain(bigint) IS
 CREATE FUNCTION iamwatch.plain_list(texts jsonb, otherwise text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN coalesce((SELECT string_agg(iamwatch.plain(t), ', ' ORDER BY n)
-		FROM jsonb_array_elements_text(texts) WITH ORDINALITY AS e (t, n)), otherwise);
+		FROM jsonb_array_elements_text(CASE jsonb_typeof(texts) WHEN 'array' THEN texts ELSE '[]' END)
+			WITH ORDINALITY AS e (t, n)), otherwise);
 COMMENT ON FUNCTION iamwatch.plain_list(jsonb, text) IS 'names from a log in one line';

@@ -118,6 +118,7 @@ COMMENT ON FUNCTION iamwatch.suppression_matches(iamwatch.suppressions, text, te
 
 CREATE FUNCTION iamwatch.find_suppression(detector text, event iamwatch.event) RETURNS bigint
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
 DECLARE
 	category text;
 BEGIN

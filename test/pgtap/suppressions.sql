@@ -1,0 +1,117 @@
+\ir settings.psql
+SELECT plan(41);
+
+CREATE FUNCTION from_address(at text, who text, operation text, address text, id text = gen_random_uuid()::text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO log VALUES (aws(at, who, operation, id => id, more => jsonb_build_object('sourceIPAddress', address)))
+$$;
+CREATE FUNCTION shown(who text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(operation || ' ' || event_count, ', ' ORDER BY alert_id), '') FROM alerts WHERE identity LIKE '%' || who
+$$;
+CREATE FUNCTION hidden(who text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(operation || ' ' || event_count, ', ' ORDER BY alert_id), '') FROM suppressed_alerts WHERE identity LIKE '%' || who
+$$;
+-- a suppression that is there for one statement
+CREATE FUNCTION hides(criterion text, value text, who text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint;
+BEGIN
+	EXECUTE format('INSERT INTO suppressions (reason, %I) VALUES (''test'', %L)', criterion, value);
+	PERFORM from_address('2026-02-20T10:00:00Z', who, 'CreateUser', '203.0.113.7');
+	UPDATE suppressions SET withdrawn_at = now();
+	RETURN shown(who) = '' AND hidden(who) = 'CreateUser 1';
+END $$;
+
+SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat', 'dan', 'eve', 'fay', 'i1', 'i2', 'i3',
+	'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8']) AS who;
+
+-- What a suppression can be
+SELECT throws_ok($$INSERT INTO suppressions (reason) VALUES ('all')$$, '23514', NULL, 'Suppression: needs a criterion');
+SELECT throws_ok($$INSERT INTO suppressions (reason, failed, provider) VALUES ('all', true, 'aws')$$, '23514', NULL, 'Suppression: provider and failed alone are none');
+SELECT throws_ok($$INSERT INTO suppressions (identity) VALUES ('x')$$, '23502', NULL, 'Suppression: needs a reason');
+SELECT throws_ok($$INSERT INTO suppressions (reason, identity, starts_at, expires_at) VALUES ('x', 'x', '2026-02-01', '2026-02-01')$$, '23514', NULL,
+	'Suppression: expires after it starts');
+SELECT throws_ok($$INSERT INTO suppressions (reason, identity_pattern) VALUES ('x', repeat('%', 501))$$, '23514', NULL, 'Suppression: a pattern has a bound');
+
+-- Criteria
+SELECT ok(hides('identity', 'arn:aws:iam::111122223333:user/i1', 'i1'), 'Criteria: identity');
+SELECT ok(hides('identity_pattern', '%:user/_2', 'i2'), 'Criteria: pattern of the identity');
+SELECT ok(hides('identity_pattern', '%\', 'i3') IS FALSE, 'Criteria: a pattern that ends in a backslash matches nothing and fails no insert');
+SELECT ok(hides('operation', 'CreateUser', 'n1'), 'Criteria: operation');
+SELECT ok(hides('service', 'iam', 'n2'), 'Criteria: service');
+SELECT ok(hides('account', '111122223333', 'n3'), 'Criteria: account');
+SELECT ok(hides('category', 'account', 'n4'), 'Criteria: category of the operation');
+SELECT ok(hides('source_network', '203.0.113.0/24', 'n5'), 'Criteria: source network');
+SELECT ok(hides('source_network', '203.0.113.7', 'n6'), 'Criteria: source address');
+SELECT ok(NOT hides('source_network', '198.51.100.0/24', 'n7'), 'Criteria: another network hides nothing');
+INSERT INTO suppressions (reason, identity_pattern, operation) VALUES ('both', '%n8', 'DeleteUser');
+SELECT put(aws('2026-02-19T10:00:00Z', 'n8', 'CreateUser'));
+SELECT put(aws('2026-02-19T10:00:00Z', 'n8', 'DeleteUser'));
+SELECT is(shown('n8') || ' / ' || hidden('n8'), 'CreateUser 1 / DeleteUser 1', 'Criteria: every one of them must match');
+
+-- Counted, listed, not lost
+INSERT INTO suppressions (reason, source_network, starts_at, expires_at) VALUES ('scanner', '198.51.100.0/24', '2026-02-01', '2026-03-10');
+SELECT from_address('2026-02-19T10:00:00Z', 'ann', 'CreateUser', '198.51.100.1', 'a1');
+SELECT from_address('2026-02-19T11:00:00Z', 'ann', 'CreateUser', '198.51.100.2', 'a2');
+SELECT from_address('2026-02-20T10:00:00Z', 'ann', 'CreateUser', '198.51.100.3', 'a3');
+SELECT is(shown('ann') || '/' || hidden('ann'), '/CreateUser 3', 'Suppressed: no alert, and every event of the deduplication period is counted');
+SELECT is(evidence->'source_addresses', '["198.51.100.1", "198.51.100.2", "198.51.100.3"]', 'Suppressed: the evidence is kept') FROM suppressed_alerts WHERE identity LIKE '%ann';
+SELECT is(array_agg(event_id ORDER BY event_id), '{a1,a2,a3}', 'Suppressed: its events can be listed')
+FROM alert_events JOIN suppressed_alerts USING (alert_id) WHERE identity LIKE '%ann';
+SELECT is(days::text, '{2026-02-19..2026-02-20}', 'Suppressed: the days are in the baseline') FROM baselines WHERE identity LIKE '%ann';
+SELECT from_address('2026-02-19T11:00:00Z', 'ann', 'CreateUser', '198.51.100.2', 'a2');
+SELECT is(hidden('ann'), 'CreateUser 3', 'Suppressed: an event that is delivered again is not counted twice');
+SELECT is(alerts || ' ' || events || ' ' || identities, '1 3 1', 'Suppressed: what each suppression hid can be counted') FROM suppression_counts WHERE reason = 'scanner';
+
+-- Hides no more than it says
+SELECT from_address('2026-02-20T11:00:00Z', 'ann', 'CreateUser', '203.0.113.9', 'a4');
+SELECT is(shown('ann') || '/' || hidden('ann'), 'CreateUser 1/CreateUser 3', 'Not suppressed: another source on a later day, which the suppressed days would excuse');
+SELECT is(evidence->>'k' || ' ' || (probability < 0.02), '0 true', 'Not suppressed: scored as what was hidden') FROM alerts WHERE identity LIKE '%ann';
+SELECT from_address('2026-02-20T12:00:00Z', 'ann', 'CreateUser', '198.51.100.4', 'a5');
+SELECT is(shown('ann') || '/' || hidden('ann'), 'CreateUser 2/CreateUser 3', 'Alert that is open: every event of the behaviour joins it');
+SELECT from_address('2026-02-20T10:00:00Z', 'ann', 'CreateUser', '198.51.100.3', 'a3');
+SELECT is(shown('ann') || '/' || hidden('ann'), 'CreateUser 2/CreateUser 3', 'Alert that is open: but not what was hidden, delivered again');
+SELECT from_address('2026-02-19T10:00:00Z', 'bob', 'CreateUser', '198.51.100.1', 'b1');
+SELECT from_address('2026-02-19T10:00:01Z', 'bob', 'CreateUser', '203.0.113.9', 'b2');
+SELECT is(shown('bob') || '/' || hidden('bob'), 'CreateUser 1/CreateUser 1', 'Not suppressed: another source on the same day');
+INSERT INTO log SELECT aws('2026-02-19T10:00:0' || n || 'Z', 'cat', 'CreateUser', id => 'c' || n,
+	more => jsonb_build_object('sourceIPAddress', CASE WHEN n IN (1, 2, 5) THEN '198.51.100.1' ELSE '203.0.113.9' END)) FROM generate_series(1, 6) AS n;
+SELECT is(shown('cat') || '/' || hidden('cat'), 'CreateUser 4/CreateUser 2', 'One statement: the same, event by event');
+
+-- Event time, not the clock
+SELECT lives(who, '2026-02-20', '2026-03-20') FROM unnest(ARRAY['dan', 'eve', 'fay']) AS who;
+SELECT from_address('2026-03-09T23:59:59.999999Z', 'dan', 'CreateUser', '198.51.100.1');
+SELECT from_address('2026-03-10T00:00:00Z', 'eve', 'CreateUser', '198.51.100.1');
+SELECT is(shown('dan') || '/' || hidden('dan') || ' ' || shown('eve') || '/' || hidden('eve'), '/CreateUser 1 CreateUser 1/', 'Expiry: by event time, to the microsecond');
+SELECT from_address('2026-03-10T00:00:00Z', 'dan', 'CreateUser', '198.51.100.1');
+SELECT is(shown('dan') || '/' || hidden('dan'), 'CreateUser 1/CreateUser 1', 'Expiry: what goes on after it is alerted');
+
+-- Withdrawn
+SELECT from_address('2026-03-09T12:00:00Z', 'fay', 'CreateUser', '198.51.100.1', 'f1');
+UPDATE suppressions SET withdrawn_at = now() WHERE reason = 'scanner';
+SELECT from_address('2026-03-09T12:00:00Z', 'fay', 'CreateUser', '198.51.100.1', 'f1');
+SELECT is(shown('fay') || '/' || hidden('fay'), '/CreateUser 1', 'Withdrawn: what it hid is not alerted when it is delivered again');
+SELECT from_address('2026-03-09T13:00:00Z', 'fay', 'CreateUser', '198.51.100.1', 'f2');
+SELECT is(shown('fay') || '/' || hidden('fay'), 'CreateUser 1/CreateUser 1', 'Withdrawn: what follows is');
+
+-- A chain of rules
+INSERT INTO suppressions (reason, source_network) VALUES ('one', '192.0.2.16'), ('two', '192.0.2.17');
+SELECT from_address('2026-03-15T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.16', 'f3');
+SELECT from_address('2026-03-16T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.17', 'f4');
+SELECT from_address('2026-03-17T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.16', 'f5');
+SELECT is(string_agg(reason || ' ' || events, ', ' ORDER BY reason), 'one 2, two 1', 'Several: each counts what it hid') FROM suppression_counts WHERE reason IN ('one', 'two');
+SELECT is(count(*), (SELECT count(DISTINCT (alert_id, event_id)) FROM alert_events), 'Nothing is counted twice') FROM alert_events;
+SELECT is_empty('SELECT alert_id FROM raised GROUP BY alert_id HAVING count(*) > 1', 'An alert is suppressed or not, never both');
+SELECT is_empty('SELECT alert_id FROM alert_events EXCEPT SELECT alert_id FROM raised', 'No event is without its alert');
+
+-- Hindsight
+SELECT throws_ok('SELECT * FROM suppression_preview()', '22023', NULL, 'Preview: needs a criterion');
+CREATE TEMP TABLE before AS SELECT * FROM suppressions;
+SELECT results_eq($$SELECT hidden, event_count FROM suppression_preview(source_network => '203.0.113.0/24') WHERE alert_identity SIMILAR TO '%(ann|bob|n8)'$$,
+	$$VALUES ('all', 1::bigint), ('part', 2)$$, 'Preview: alerts that it would have hidden, wholly or in part');
+SELECT results_eq($$SELECT alert_operation, alert_identity FROM suppression_preview(identity_pattern => '%n8', category => 'account', expires_at => '2026-03-01')$$,
+	$$VALUES ('iam:CreateUser', 'arn:aws:iam::111122223333:user/n8')$$, 'Preview: by the same criteria as a suppression');
+SELECT is_empty($$SELECT FROM suppression_preview(identity_pattern => '%n8', expires_at => '2026-02-19')$$, 'Preview: by event time');
+SELECT results_eq('SELECT * FROM suppressions', 'SELECT * FROM before', 'Preview: nothing is saved');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,124 @@
+\ir settings.psql
+SELECT plan(38);
+
+CREATE FUNCTION alert(who text, operation text = 'CreateUser') RETURNS bigint LANGUAGE sql AS $$
+	SELECT max(alert_id) FROM alerts WHERE identity LIKE '%' || who AND alerts.operation = $2
+$$;
+CREATE FUNCTION baseline(who text, operation text = 'CreateUser') RETURNS text LANGUAGE sql AS $$
+	SELECT days::text FROM baselines WHERE identity LIKE '%' || who AND baselines.operation = $2 AND NOT failed
+$$;
+CREATE FUNCTION numbers(who text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(first_event_time::date || ' ' || event_count, ', ' ORDER BY alert_id) FROM alerts WHERE identity LIKE '%' || who
+$$;
+
+-- What an alert can be
+SELECT lives(who, '2026-01-01', '2026-02-20') FROM unnest(ARRAY['ann', 'bob', 'cat', 'dan', 'eve']) AS who;
+SELECT put(aws('2026-02-01T10:00:00Z', 'ann', 'CreateUser', id => 'a1'));
+SELECT put(aws('2026-02-03T10:00:00Z', 'ann', 'CreateUser', id => 'a2'));
+SELECT throws_ok($$UPDATE alerts SET status = 'closed'$$, '23514', NULL, 'Status: closed needs a resolution');
+SELECT throws_ok($$UPDATE alerts SET resolution = 'benign'$$, '23514', NULL, 'Status: an alert that is not closed has no resolution');
+SELECT throws_ok($$SELECT triage(alert('ann'), 'done')$$, '23514', NULL, 'Status: new, investigating or closed');
+SELECT throws_ok($$SELECT triage(alert('ann'), 'closed', 'ignored')$$, '23514', NULL, 'Resolution: true_positive, benign or expected_change');
+SELECT throws_ok($$SELECT triage(alert('ann'), attack_until => '2026-02-09')$$, '23514', NULL, 'attack_until: with true_positive only');
+SELECT throws_ok($$SELECT triage(alert('ann'), resolution => 'true_positive', attack_until => '2026-01-31')$$, '22023', NULL,
+	'attack_until: not before the alert');
+SELECT throws_ok('SELECT triage(-1)', 'P0002', 'alert -1 does not exist', 'triage(): no such alert');
+SELECT triage(alert('ann'), 'investigating', assignee => 'kim', note => 'asked her');
+SELECT is(status || assignee || note, 'investigatingkimasked her', 'triage(): sets what is given') FROM alerts WHERE identity LIKE '%ann';
+SELECT triage(alert('ann'), note => '');
+SELECT is(status || assignee || coalesce(note, '-'), 'investigatingkim-', 'triage(): leaves the rest; empty removes') FROM alerts WHERE identity LIKE '%ann';
+
+-- History
+SELECT results_eq($$SELECT changed_by::text, old_values, new_values FROM alert_history ORDER BY history_id$$,
+	$$VALUES (session_user::text, '{"status": "new", "assignee": null, "note": null}'::jsonb, '{"status": "investigating", "assignee": "kim", "note": "asked her"}'::jsonb),
+	(session_user::text, '{"note": "asked her"}', '{"note": null}')$$, 'History: who changed which columns from what to what');
+SELECT triage(alert('ann'), 'investigating');
+UPDATE alerts SET status = status;
+SELECT is(count(*), 2::bigint, 'History: what changes nothing leaves no trace') FROM alert_history;
+
+-- True positive
+SELECT is(baseline('ann'), '{2026-02-01,2026-02-03}', 'True positive: before, the days are in the baseline');
+SELECT put(aws('2026-02-10T10:00:00Z', 'ann', 'CreateUser', id => 'a3'));
+SELECT is(numbers('ann'), '2026-02-01 2', 'True positive: before, the habit is usual');
+UPDATE alerts SET status = 'closed', resolution = 'true_positive' WHERE identity LIKE '%ann';
+SELECT is(baseline('ann'), '{2026-02-10}', 'True positive: the days of its events are out of the baseline, others are not');
+SELECT is(days, '{2026-02-01,2026-02-03}'::dayset, 'True positive: they can be listed') FROM excluded_days;
+SELECT is(count_days(days), 46, 'True positive: days of activity are as they were') FROM identities WHERE identity LIKE '%ann';
+SELECT put(aws('2026-02-01T10:00:00Z', 'ann', 'CreateUser', id => 'a1'));
+SELECT put(aws('2026-02-03T10:00:00Z', 'ann', 'CreateUser', id => 'a2'));
+SELECT is(baseline('ann'), '{2026-02-10}', 'True positive: events that are delivered again do not bring them back');
+SELECT put(aws('2026-02-03T22:00:00Z', 'ann', 'CreateUser', id => 'a4'));
+SELECT put(aws('2026-02-04T10:00:00Z', 'ann', 'CreateUser', id => 'a5'));
+SELECT is(baseline('ann'), '{2026-02-10}', 'True positive: later events of those days do not, and of days that join it neither');
+SELECT is(numbers('ann'), '2026-02-01 4', 'True positive: they join the alert all the same');
+SELECT triage(alert('ann'), resolution => 'true_positive', attack_until => '2026-02-20');
+SELECT is(baseline('ann'), NULL, 'True positive: attack_until takes out every day up to it');
+SELECT put(aws('2026-02-20T10:00:00Z', 'ann', 'CreateUser', id => 'a6'));
+SELECT is(numbers('ann') || ' k=' || (SELECT evidence->>'k' FROM alerts WHERE alert_id = alert('ann')),
+	'2026-02-01 4, 2026-02-20 1 k=0', 'True positive: the attacker''s habit never becomes normal');
+
+-- within one statement too
+SELECT put(aws('2026-02-01T10:00:00Z', 'bob', 'CreateUser', id => 'b1'));
+SELECT triage(alert('bob'), resolution => 'true_positive');
+INSERT INTO log VALUES (aws('2026-02-01T23:00:00Z', 'bob', 'CreateUser', id => 'b2')), (aws('2026-02-14T10:00:00Z', 'bob', 'CreateUser', id => 'b3'));
+SELECT is(numbers('bob'), '2026-02-01 2, 2026-02-14 1', 'True positive: nor within one statement');
+
+-- peers
+SELECT put(aws('2026-02-01T10:00:00Z', 'cat', 'CreateRole'));
+SELECT put(aws('2026-02-15T10:00:00Z', 'dan', 'CreateRole'));
+SELECT is(evidence->>'K', '1', 'Peers: before, what one does excuses others') FROM alerts WHERE alert_id = alert('dan', 'CreateRole');
+SELECT triage(alert('cat', 'CreateRole'), resolution => 'true_positive');
+SELECT put(aws('2026-02-15T10:00:00Z', 'eve', 'CreateRole'));
+SELECT is(evidence->>'K' || (evidence->'peers')::text, '0[]', 'True positive: an attack does not excuse others') FROM alerts WHERE alert_id = alert('eve', 'CreateRole');
+
+-- opened again
+SELECT triage(alert('cat', 'CreateRole'), 'investigating');
+SELECT is(status || coalesce(resolution, '-'), 'investigating-', 'Opened again: the resolution goes') FROM alerts WHERE alert_id = alert('cat', 'CreateRole');
+SELECT is(baseline('cat', 'CreateRole'), '{2026-02-01}', 'Opened again: the days are back');
+SELECT put(aws('2026-02-20T10:00:00Z', 'cat', 'CreateRole'));
+SELECT is(count(*), 1::bigint, 'Opened again: they count') FROM alerts WHERE identity LIKE '%cat';
+
+-- Benign, expected change
+SELECT triage(alert('eve', 'CreateRole'), resolution => 'benign', note => 'her job');
+SELECT triage(alert('dan', 'CreateRole'), resolution => 'expected_change');
+SELECT is(baseline('eve', 'CreateRole'), '{2026-02-15}', 'Benign: nothing is taken out');
+SELECT lives(who, '2026-02-21', '2026-04-30') FROM unnest(ARRAY['ann', 'bob', 'cat', 'dan', 'eve']) AS who;
+SELECT put(aws('2026-04-10T10:00:00Z', 'eve', 'CreateRole', id => 'e1'));
+SELECT put(aws('2026-04-10T10:00:00Z', 'dan', 'CreateRole', id => 'd1'));
+SELECT is(baseline('eve', 'CreateRole') || baseline('dan', 'CreateRole'), '{2026-04-10}{2026-04-10}', 'Benign, expected change: lets it in');
+SELECT is(numbers('eve') || ', ' || numbers('dan'), '2026-02-15 1, 2026-02-15 1', 'Benign, expected change: does not ask again, however long after');
+SELECT is(string_agg(suppression_counts.events || ' ' || reason, ', ' ORDER BY suppression_id),
+	format('1 alert %s closed as benign: her job, 1 alert %s closed as expected_change', alert('eve', 'CreateRole'), alert('dan', 'CreateRole')),
+	'Benign, expected change: what was not asked is counted') FROM suppression_counts;
+SELECT put(aws('2026-04-10T10:00:00Z', 'eve', 'CreateRole', more => '{"errorCode": "AccessDenied"}'));
+SELECT put(aws('2026-04-10T10:00:00Z', 'eve', 'DeleteRole'));
+SELECT is(count(*), 3::bigint, 'Benign: other behaviours of the identity ask as ever') FROM alerts WHERE identity LIKE '%eve';
+SELECT triage(alert('eve', 'DeleteRole'), 'closed', 'benign');
+SELECT triage(alert('eve', 'DeleteRole'), 'new');
+SELECT is(count(*), 0::bigint, 'Opened again: a decision that is withdrawn does not hold') FROM suppressions
+WHERE alert_id = alert('eve', 'DeleteRole') AND withdrawn_at IS NULL;
+
+UPDATE suppressions SET expires_at = '2026-04-20' WHERE alert_id = alert('dan', 'CreateRole');
+SELECT put(aws('2026-04-20T00:00:00Z', 'dan', 'CreateRole', id => 'd2'));
+SELECT is(numbers('dan'), '2026-02-15 1', 'Expired: what is usual by now is not alerted for that');
+SELECT lives(who, '2026-05-01', '2026-06-10') FROM unnest(ARRAY['ann', 'bob', 'cat', 'dan', 'eve']) AS who;
+SELECT put(aws('2026-06-01T10:00:00Z', 'dan', 'CreateRole', id => 'd3'));
+SELECT is(numbers('dan'), '2026-02-15 1, 2026-06-01 1', 'Expired: a decision ends at a day, if one is set');
+SELECT put(aws('2026-06-01T10:00:00Z', 'eve', 'CreateRole', id => 'e3'));
+SELECT triage((SELECT min(alert_id) FROM alerts WHERE identity LIKE '%eve'), 'investigating');
+SELECT put(aws('2026-06-10T10:00:00Z', 'eve', 'CreateGroup', id => 'e4'));
+SELECT put(aws('2026-06-02T10:00:00Z', 'eve', 'CreateRole', id => 'e5'));
+SELECT is(string_agg(first_event_time::date || ' ' || event_count, ', ' ORDER BY first_event_time), '2026-02-15 1, 2026-06-02 1',
+	'Opened again: asks again, also right after what was not asked') FROM alerts WHERE identity LIKE '%eve' AND operation = 'CreateRole' AND NOT failed;
+SELECT put(aws('2026-06-01T10:00:00Z', 'eve', 'CreateRole', id => 'e3'));
+SELECT is(string_agg(event_count::text, ' ' ORDER BY first_event_time), '1 1', 'Opened again: what was counted is not asked when it is delivered again')
+FROM alerts WHERE identity LIKE '%eve' AND operation = 'CreateRole' AND NOT failed;
+
+-- a true positive overrules
+SELECT triage((SELECT min(alert_id) FROM alerts WHERE identity LIKE '%eve' AND operation = 'CreateRole'), resolution => 'benign');
+SELECT triage(alert('eve', 'CreateRole'), resolution => 'true_positive');
+SELECT is(count(*), 0::bigint, 'True positive: earlier decisions on the behaviour no longer hold') FROM suppressions
+WHERE identity LIKE '%eve' AND operation = 'CreateRole' AND NOT failed AND withdrawn_at IS NULL;
+
+SELECT * FROM finish();
+ROLLBACK;
