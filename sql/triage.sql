@@ -77,6 +77,10 @@ DECLARE
 	old_values jsonb;
 	new_values jsonb;
 BEGIN
+	IF TG_RELID <> 'iamwatch.alerts'::regclass THEN
+		RAISE EXCEPTION 'function "iamwatch.record_triage" is for the alerts of iamwatch only'
+			USING ERRCODE = 'trigger_protocol_violated';
+	END IF;
 	SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value) INTO old_values, new_values
 	FROM jsonb_each(was) AS o JOIN jsonb_each(becomes) AS n ON n.key = o.key AND n.value <> o.value;
 	IF old_values IS NULL THEN

@@ -6,7 +6,8 @@ AND obj_description(p.oid, 'pg_proc') IS NULL AND p.proname <> 'grant_access';
 SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'iamwatch'::regnamespace
 AND relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL;
 
--- Functions with the owner's rights: none.  C code changes the user id in one place.
+-- Functions with the owner's rights: the trigger that writes the history of alerts.
+-- C code changes the user id in one place.
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'iamwatch'::regnamespace AND prosecdef;
 
 -- What PUBLIC may call: news(), for the WHEN of the trigger, and nothing else.

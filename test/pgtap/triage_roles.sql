@@ -1,0 +1,60 @@
+\ir settings.psql
+SELECT plan(30);
+CREATE ROLE iamwatch_tap_reader;
+CREATE ROLE iamwatch_tap_analyst;
+CREATE ROLE iamwatch_tap_admin;
+SELECT grant_access('iamwatch_tap_reader', 'read');
+SELECT grant_access('iamwatch_tap_analyst', 'triage');
+SELECT grant_access('iamwatch_tap_admin', 'administer');
+SELECT lives('ann', '2026-01-01', '2026-02-19');
+SELECT put(aws('2026-02-19T10:00:00Z', 'ann', 'CreateUser', id => 'a1'));
+SELECT put(aws('2026-02-19T10:00:00Z', 'ann', 'CreateRole', id => 'a2'));
+
+SET LOCAL ROLE iamwatch_tap_reader;
+SELECT is(count(*), 1::bigint, 'read: incidents') FROM incidents;
+SELECT matches(explain(min(alert_id)), 'CreateUser succeeded', 'read: explain()') FROM alerts;
+SELECT matches(explain(min(alert_id)), 'public.log: iamwatch_tap_reader may not read it', 'read: no event of a table that the role may not read') FROM alerts;
+SELECT lives_ok('SELECT * FROM alert_history, suppressions, suppressed_alerts, suppression_counts, excluded_days, raised', 'read: decisions and suppressions');
+SELECT is(count(*), 2::bigint, 'read: what a suppression would hide') FROM suppression_preview(identity_pattern => '%ann');
+SELECT throws_ok($$UPDATE alerts SET status = 'investigating'$$, '42501', NULL, 'read: no triage');
+SELECT throws_ok($$SELECT triage(1, 'investigating')$$, '42501', NULL, 'read: no triage by function');
+SELECT throws_ok($$INSERT INTO suppressions (reason, identity) VALUES ('x', 'x')$$, '42501', NULL, 'read: no suppression');
+RESET ROLE;
+GRANT SELECT (event) ON log TO iamwatch_tap_reader;
+SET LOCAL ROLE iamwatch_tap_reader;
+SELECT matches(explain(min(alert_id)), 'public.log: \{"eventID": "a1"', 'read: events of a column that it may read') FROM alerts;
+RESET ROLE;
+ALTER TABLE log ENABLE ROW LEVEL SECURITY;
+SET LOCAL ROLE iamwatch_tap_reader;
+SELECT matches(explain(min(alert_id)), 'Events \(0 of 1\)', 'read: no event that row security hides') FROM alerts;
+
+SET LOCAL ROLE iamwatch_tap_analyst;
+SELECT lives_ok($$SELECT triage(min(alert_id), 'investigating', assignee => 'kim', note => 'x') FROM alerts$$, 'triage: by function');
+SELECT lives_ok($$UPDATE alerts SET status = 'closed', resolution = 'true_positive', attack_until = '2026-02-20' WHERE operation = 'CreateUser'$$, 'triage: by UPDATE');
+SELECT lives_ok($$UPDATE alerts SET status = 'closed', resolution = 'benign' WHERE operation = 'CreateRole'$$, 'triage: a decision leaves a suppression, which the role need not be able to write');
+SELECT is(excluded_days, '{2026-02-19..2026-02-20}'::dayset, 'triage: the days are out') FROM alerts WHERE operation = 'CreateUser';
+SELECT is(changed_by || ' ' || changed_as, session_user || ' iamwatch_tap_analyst', 'History: who had logged in, and as whom') FROM alert_history ORDER BY history_id LIMIT 1;
+SELECT throws_ok($$UPDATE alerts SET excluded_days = '{}'$$, '42501', NULL, 'triage: the days are not for writing');
+SELECT throws_ok($$UPDATE alerts SET severity = 'low'$$, '42501', NULL, 'triage: neither is the finding');
+SELECT throws_ok($$UPDATE alert_history SET changed_by = 'x'$$, '42501', NULL, 'triage: the history cannot be changed');
+SELECT throws_ok($$INSERT INTO alert_history (alert_id, old_values, new_values) VALUES (1, '{}', '{}')$$, '42501', NULL, 'triage: nor forged');
+SELECT throws_ok('DELETE FROM alert_history', '42501', NULL, 'triage: nor deleted');
+SELECT lives_ok($$INSERT INTO suppressions (reason, identity, expires_at) VALUES ('x', 'y', '2026-12-31')$$, 'triage: may suppress');
+SELECT is(author, session_user, 'triage: as its author') FROM suppressions WHERE identity = 'y';
+SELECT throws_ok($$INSERT INTO suppressions (reason, identity, author) VALUES ('x', 'x', 'z')$$, '42501', NULL, 'triage: not in another''s name');
+SELECT throws_ok($$INSERT INTO suppressions (reason, identity, alert_id) VALUES ('x', 'x', 1)$$, '42501', NULL, 'triage: nor as a decision that nobody made');
+SELECT lives_ok($$UPDATE suppressions SET withdrawn_at = now() WHERE identity = 'y'$$, 'triage: may withdraw');
+SELECT throws_ok('DELETE FROM suppressions', '42501', NULL, 'triage: what it hid can always be told');
+SELECT throws_ok('DELETE FROM suppressed_alerts', '42501', NULL, 'triage: what was hidden stays');
+
+SET LOCAL ROLE iamwatch_tap_admin;
+SELECT throws_ok($$INSERT INTO alert_history (alert_id, old_values, new_values) VALUES (1, '{}', '{}')$$, '42501', NULL, 'administer: the history cannot be forged');
+SELECT throws_ok('DELETE FROM alert_history', '42501', NULL, 'administer: nor deleted');
+RESET ROLE;
+CREATE TABLE forged (LIKE alerts);
+INSERT INTO forged SELECT * FROM alerts;
+CREATE TRIGGER forge AFTER UPDATE ON forged FOR EACH ROW EXECUTE FUNCTION record_triage();
+SELECT throws_ok($$UPDATE forged SET note = 'forged'$$, '39P01', NULL, 'History: not by its trigger on another table either');
+
+SELECT * FROM finish();
+ROLLBACK;
