@@ -46,15 +46,16 @@ CREATE FUNCTION iamwatch.raw_events_of(source regclass, event_column name, provi
 	operation text, event_ids text[], most integer, OUT events jsonb[], OUT problem text)
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, pg_temp AS $$
 DECLARE
-	too_much constant float8 := 1000000;
+	too_much constant float8 := 1000000;	-- in pages, some 8 GB
 	field text := CASE provider WHEN 'aws' THEN format('%I->>''eventID''', event_column)
 		WHEN 'gcp' THEN format('%I->>''insertId''', event_column)
 		ELSE format('(iamwatch.parse(%I)).event_id', event_column) END;
 	query text;
 	plan json;
 BEGIN
-	query := format('SELECT %1$I AS event FROM %2$s WHERE %3$s = ANY (%4$L::text[])'
-		' AND (iamwatch.parse(%1$I)).identity = %5$L AND (iamwatch.parse(%1$I)).operation = %6$L',
+	-- only what has the id is parsed, and only that is in the estimate
+	query := format('SELECT event FROM (SELECT %1$I AS event FROM %2$s WHERE %3$s = ANY (%4$L::text[]) OFFSET 0) AS f'
+		' WHERE (iamwatch.parse(event)).identity = %5$L AND (iamwatch.parse(event)).operation = %6$L',
 		event_column, source, field, event_ids, identity, operation);
 	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
 	IF (plan->0->'Plan'->>'Total Cost')::float8 > too_much THEN

@@ -5,10 +5,11 @@
  *		teaches nothing costs two look-ups in memory and no more.
  *
  * A fact, once true in the tables, stays true: days are only ever added, but
- * for maintenance and triage, which tell every backend to forget.  So what is
- * remembered may lag behind the tables, which costs time, but is never ahead
- * of them: what a transaction remembers is forgotten when it, or the savepoint
- * that it was in, rolls back.
+ * for maintenance, which drops what is too old to be asked for, and triage
+ * takes none out but has them not counted.  So what is remembered may lag
+ * behind the tables, which costs time, but is never ahead of them: what a
+ * transaction remembers is forgotten when it, or the savepoint that it was in,
+ * rolls back.
  *
  * Facts of one kind lie in two generations.  When the young one is full the
  * old one is dropped and the young one becomes the old one; a fact that is

@@ -3,10 +3,8 @@
  * settings.c
  *		The enabled detectors, as iamwatch.detectors has them.
  *
- * Owns this backend's copy, which goes stale like the catalogue's does.
- * Triage and maintenance, when they take days out of a baseline, tell every
- * backend by the same way: a stale copy also means to forget what known.c
- * holds.
+ * Owns this backend's copy, which goes stale like the catalogue's does.  A
+ * stale copy also means to forget what known.c holds.
  *
  *-------------------------------------------------------------------------
  */

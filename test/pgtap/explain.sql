@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(27);
+SELECT plan(29);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -47,6 +47,12 @@ SELECT is(jsonb_path_query_array(json, '$.events.found[*].event.eventID'), '["u1
 SELECT is(count(*), 1::bigint, 'Events: no more than asked for') FROM raw_events(one('CreateUser'), 1);
 SELECT put(aws('2026-02-15T10:30:00Z', 'cat', 'ListBuckets', 's3', id => 'u1'));
 SELECT is(count(*), 2::bigint, 'Events: another''s with a forged id is none of them') FROM raw_events(one('CreateUser'));
+SET LOCAL seq_page_cost = 1000000;
+SELECT matches(string_agg(problem, ' ') || count(event), 'too large to be searched without an index; CREATE INDEX ON public.log \(\(event->>''eventID''\)\)0',
+	'Events: a source is left out when to search it is much work, and the index is named') FROM raw_events(one('CreateUser'));
+CREATE INDEX ON public.log ((event->>'eventID'));
+SELECT is(count(event) || coalesce(string_agg(problem, ' '), ''), '2', 'Events: with the index it is searched') FROM raw_events(one('CreateUser'));
+RESET seq_page_cost;
 CREATE TABLE gone (event jsonb);
 SELECT watch('gone');
 DROP TABLE gone;
