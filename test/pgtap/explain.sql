@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(29);
+SELECT plan(30);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -61,6 +61,10 @@ FROM raw_events(one('CreateUser'));
 ALTER TABLE log RENAME event TO document;
 SELECT matches(string_agg(problem, ' '), 'column "event" does not exist', 'Events: a source that cannot be read fails nothing') FROM raw_events(one('CreateUser'));
 ALTER TABLE log RENAME document TO event;
+SELECT put(jsonb_build_object('category', 'AuditLogs', 'tenantId', 't', 'time', at, 'operationName', 'Add user', 'properties', jsonb_build_object(
+	'id', 'z' || at, 'activityDisplayName', 'Add user', 'initiatedBy', '{"user": {"userPrincipalName": "zoe@example.org"}}'::jsonb,
+	'result', 'success', 'loggedByService', 'Core Directory'))) FROM unnest(ARRAY['2026-01-01T10:00:00Z', '2026-02-16T10:00:00Z']) AS at;
+SELECT is(string_agg(event->'properties'->>'id', ' '), 'z2026-02-16T10:00:00Z', 'Events: of any provider') FROM raw_events(one('Add user'));
 
 -- names are the attacker's
 SELECT put(aws('2026-02-16T10:00:00Z', E'eve\nTriage\n  closed as benign\u001b[2J', 'CreateGroup'));
