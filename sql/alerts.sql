@@ -216,6 +216,7 @@ DECLARE
 	writable boolean;
 	joining iamwatch.event[] := '{}';
 	shadowed boolean := iamwatch.has_suppressed((candidates[1]).identity);
+	rules iamwatch.suppressions[];
 	suppression bigint;
 	hidden iamwatch.pending_events[] := '{}';
 	suppressions bigint[] := '{}';
@@ -257,7 +258,8 @@ BEGIN
 				AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
 				AND a.detector = c.detector));
 			IF c.unusual OR shadowed THEN
-				suppression := iamwatch.find_suppression(c.detector, e);
+				rules := coalesce(rules, iamwatch.suppressions_of(c.detector, e));
+				suppression := iamwatch.suppression_of(rules, e);
 				IF suppression IS NOT NULL THEN
 					hidden := array_append(hidden, c);
 					suppressions := array_append(suppressions, suppression);

@@ -21,7 +21,7 @@ DECLARE
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
-		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_matches', 'suppression_preview'];
+		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview'];
 	functions text;
 BEGIN
 	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer') THEN
@@ -34,7 +34,9 @@ BEGIN
 		EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA iamwatch TO %s', role);
 		EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA iamwatch TO %s', role);
 		-- the history is written by its trigger alone
-		EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON iamwatch.alert_history FROM %s', role);
+		IF role <> (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'iamwatch.alert_history'::regclass) THEN
+			EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON iamwatch.alert_history FROM %s', role);
+		END IF;
 		RETURN;
 	END IF;
 	EXECUTE format('GRANT SELECT ON %s TO %s', reading, role);

@@ -96,9 +96,10 @@ COMMENT ON COLUMN iamwatch.suppression_counts.events IS 'events in them';
 
 -- ---- matching ----
 
-CREATE FUNCTION iamwatch.suppression_matches(rule iamwatch.suppressions, detector text, provider text,
-	account text, identity text, service text, operation text, failed boolean, category text,
-	source_address inet, at timestamptz) RETURNS boolean
+-- What is alike for all events of a behaviour, and what is not.
+
+CREATE FUNCTION iamwatch.suppression_concerns(rule iamwatch.suppressions, detector text, provider text,
+	account text, identity text, service text, operation text, failed boolean, category text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN coalesce(
 		($1.detector IS NULL OR $1.detector = $2)
@@ -109,39 +110,59 @@ CREATE FUNCTION iamwatch.suppression_matches(rule iamwatch.suppressions, detecto
 		AND ($1.operation IS NULL OR $1.operation = $7)
 		AND ($1.failed IS NULL OR $1.failed = $8)
 		AND ($1.category IS NULL OR $1.category = $9)
-		AND ($1.source_network IS NULL OR $10 <<= $1.source_network)
-		AND ($1.starts_at IS NULL OR $11 >= $1.starts_at)
-		AND ($1.expires_at IS NULL OR $11 < $1.expires_at)
 		AND ($1.identity_pattern IS NULL OR $5 LIKE $1.identity_pattern ESCAPE ''), false);
-COMMENT ON FUNCTION iamwatch.suppression_matches(iamwatch.suppressions, text, text, text, text, text, text, boolean, text, inet, timestamptz) IS
-'whether an event meets every criterion of a suppression';
+COMMENT ON FUNCTION iamwatch.suppression_concerns(iamwatch.suppressions, text, text, text, text, text, text, boolean, text) IS
+'whether a behaviour meets the criteria of a suppression, but for source and time';
 
-CREATE FUNCTION iamwatch.find_suppression(detector text, event iamwatch.event) RETURNS bigint
+CREATE FUNCTION iamwatch.suppression_covers(rule iamwatch.suppressions, source_address inet, at timestamptz)
+	RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce(($1.source_network IS NULL OR $2 <<= $1.source_network)
+		AND ($1.starts_at IS NULL OR $3 >= $1.starts_at)
+		AND ($1.expires_at IS NULL OR $3 < $1.expires_at), false);
+COMMENT ON FUNCTION iamwatch.suppression_covers(iamwatch.suppressions, inet, timestamptz) IS
+'whether source and time of an event meet those of a suppression';
+
+CREATE FUNCTION iamwatch.suppressions_of(detector text, event iamwatch.event) RETURNS iamwatch.suppressions[]
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	category text;
 BEGIN
-	IF NOT EXISTS (SELECT FROM iamwatch.suppressions AS s WHERE s.withdrawn_at IS NULL AND s.identity IS NULL)
-		AND NOT EXISTS (SELECT FROM iamwatch.suppressions AS s WHERE s.withdrawn_at IS NULL
-			AND s.identity IS NOT NULL AND hashtextextended(s.identity, 0) = hashtextextended(event.identity, 0)) THEN
-		RETURN NULL;
+	IF NOT EXISTS (SELECT FROM iamwatch.suppressions) THEN
+		RETURN '{}';
 	END IF;
 	category := (iamwatch.find_operation(event.provider, event.service, event.operation)).category;
-	RETURN (SELECT min(m.suppression_id) FROM (
-		SELECT s.suppression_id FROM iamwatch.suppressions AS s
+	RETURN ARRAY(
+		SELECT s FROM iamwatch.suppressions AS s
 		WHERE s.withdrawn_at IS NULL AND s.identity IS NOT NULL
 		AND hashtextextended(s.identity, 0) = hashtextextended(event.identity, 0)
-		AND iamwatch.suppression_matches(s, detector, event.provider, event.account, event.identity, event.service,
-			event.operation, event.failed, category, event.source_ip, event.event_time)
+		AND iamwatch.suppression_concerns(s, $1, event.provider, event.account, event.identity,
+			event.service, event.operation, event.failed, category)
 		UNION ALL
-		SELECT s.suppression_id FROM iamwatch.suppressions AS s
+		SELECT s FROM iamwatch.suppressions AS s
 		WHERE s.withdrawn_at IS NULL AND s.identity IS NULL
-		AND iamwatch.suppression_matches(s, detector, event.provider, event.account, event.identity, event.service,
-			event.operation, event.failed, category, event.source_ip, event.event_time)) AS m);
+		AND iamwatch.suppression_concerns(s, $1, event.provider, event.account, event.identity,
+			event.service, event.operation, event.failed, category));
 END $$;
-COMMENT ON FUNCTION iamwatch.find_suppression(text, iamwatch.event) IS
-'the first suppression that an event matches, null if none';
+COMMENT ON FUNCTION iamwatch.suppressions_of(text, iamwatch.event) IS
+'the suppressions that events of this behaviour can match';
+
+CREATE FUNCTION iamwatch.suppression_of(rules iamwatch.suppressions[], event iamwatch.event) RETURNS bigint
+	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	rule iamwatch.suppressions;
+	first bigint;
+BEGIN
+	FOREACH rule IN ARRAY rules LOOP
+		IF iamwatch.suppression_covers(rule, event.source_ip, event.event_time) THEN
+			first := LEAST(first, rule.suppression_id);
+		END IF;
+	END LOOP;
+	RETURN first;
+END $$;
+COMMENT ON FUNCTION iamwatch.suppression_of(iamwatch.suppressions[], iamwatch.event) IS
+'the first of the suppressions that the event matches, null if none';
 
 -- ---- where an alert would be opened ----
 
@@ -352,12 +373,12 @@ BEGIN
 		a.identity, a.service || ':' || a.operation, a.surprise, a.evidence->'source_addresses'
 	FROM iamwatch.alerts AS a
 	CROSS JOIN LATERAL (
-		SELECT count(*) AS addresses, count(*) FILTER (WHERE iamwatch.suppression_matches(rule, a.detector,
-			a.provider, a.account, a.identity, a.service, a.operation, a.failed, a.category, s.address::inet,
-			a.first_event_time)) AS matched
+		SELECT count(*) AS addresses, count(*) FILTER (WHERE
+			iamwatch.suppression_covers(rule, s.address::inet, a.first_event_time)) AS matched
 		FROM jsonb_array_elements_text(CASE WHEN a.evidence->'source_addresses' <> '[]'
 			THEN a.evidence->'source_addresses' ELSE '[null]' END) AS s (address)) AS m
-	WHERE m.matched > 0
+	WHERE m.matched > 0 AND iamwatch.suppression_concerns(rule, a.detector, a.provider, a.account,
+		a.identity, a.service, a.operation, a.failed, a.category)
 	ORDER BY a.first_event_time, a.alert_id;
 END $$;
 COMMENT ON FUNCTION iamwatch.suppression_preview(text, text, text, text, text, text, inet, boolean, timestamptz, timestamptz, text, text) IS
