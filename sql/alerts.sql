@@ -299,7 +299,9 @@ BEGIN
 	IF joining <> '{}' THEN
 		PERFORM iamwatch.join_alert(settings, alert_id, joining);
 	END IF;
-	PERFORM iamwatch.settle_suppressed(settings, hidden, suppressions);
+	IF cardinality(suppressions) > 0 THEN
+		PERFORM iamwatch.settle_suppressed(settings, hidden, suppressions);
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.settle_behaviour(iamwatch.detectors, iamwatch.pending_events[]) IS
 'let events of a behaviour join an alert, or open one; under the lock of its bucket';

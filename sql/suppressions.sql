@@ -51,6 +51,7 @@ CREATE INDEX suppressions_others ON iamwatch.suppressions (suppression_id)
 	WHERE withdrawn_at IS NULL AND identity IS NULL;
 CREATE INDEX suppressions_alert ON iamwatch.suppressions (alert_id) WHERE alert_id IS NOT NULL;
 
+-- The columns of alerts in their order: a new one there must be one here too.
 CREATE TABLE iamwatch.suppressed_alerts (
 	suppression_id bigint NOT NULL,
 	LIKE iamwatch.alerts INCLUDING COMMENTS,

@@ -571,8 +571,8 @@ score_item(Work *work, const Happening *item, const Detector *detector)
 	score.peer_active = class->active;
 	if (((identity->kinds & KINDS_OF_PEOPLE) != 0) == is_user)
 	{
-		/* the class counts the identity too */
-		score.peer_days -= score.k;
+		/* the class counts the identity too, unless triage has just decided */
+		score.peer_days = Max(0, score.peer_days - score.k);
 		score.peer_active -= score.active;
 	}
 	score.probability = score_probability(score.k, score.active,
