@@ -122,10 +122,13 @@ BEGIN
 	SELECT f.*, p.key, p.days, p.first FROM pg_temp.iamwatch_part AS p
 	CROSS JOIN LATERAL iamwatch.mark_fields(p.key) AS f;
 	IF EXISTS (SELECT FROM pg_temp.iamwatch_part AS p WHERE p.key IS NULL) THEN
+		-- one by one: there can be more of them than memory holds
 		EXECUTE format($query$
-			SELECT iamwatch.reject(array_agg($1), array_agg(coalesce(iamwatch.unreadable(%1$I),
+			SELECT count(iamwatch.reject(ARRAY[$1], ARRAY[coalesce(iamwatch.unreadable(%1$I),
 				CASE WHEN %1$I IS NULL THEN 'the document is null'
-				ELSE 'the event time is more than one day ahead of the clock' END)), array_agg(%1$I))
+				WHEN (iamwatch.parse(%1$I)).event_time > clock_timestamp() + interval '1 day'
+				THEN 'the event time is more than one day ahead of the clock'
+				ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[%1$I]))
 			FROM %2$s WHERE (iamwatch.mark(%1$I)).key IS NULL $query$, event_column, leaf)
 		USING leaf::oid;
 	END IF;

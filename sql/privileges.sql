@@ -14,9 +14,10 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
 		iamwatch.identities, iamwatch.baselines, iamwatch.operations, iamwatch.instances,
-		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.backfill_progress';
+		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.backfill_progress,
+		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'probability', 'surprise', 'find_operation',
-		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
+		'session_lock_held', 'cache_status', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union'];
 	functions text;
 BEGIN

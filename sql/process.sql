@@ -28,7 +28,8 @@ BEGIN
 	INTO events, reached, n;
 	IF n > 0 THEN
 		PERFORM iamwatch.take(source, events);
-		UPDATE iamwatch.sources AS s SET watermark = reached WHERE s.source = process_batch.source;
+		UPDATE iamwatch.sources AS s SET watermark = reached, events_taken = s.events_taken + n
+		WHERE s.source = process_batch.source;
 	END IF;
 	RETURN n;
 END $$;

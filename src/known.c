@@ -355,6 +355,19 @@ known_forget(void)
 	forget_pending = true;
 }
 
+KnownSize
+known_size(void)
+{
+	KnownSize	size = {0, 0, 0};
+
+	if (forget_pending || known_context == NULL)
+		return size;
+	size.entries = (young != NULL ? young->members : 0) + (old != NULL ? old->members : 0);
+	size.accounts = accounts != NULL ? accounts->members : 0;
+	size.bytes = MemoryContextMemAllocated(known_context, true);
+	return size;
+}
+
 static void
 at_transaction_end(XactEvent event, void *arg)
 {

@@ -49,6 +49,16 @@ extern void known_forget_behaviour(Fingerprint behaviour);
 /* Forget all, at the latest before the next look-up.  Safe in a callback. */
 extern void known_forget(void);
 
+/* How much is remembered, and the memory it takes, the old generation included. */
+typedef struct KnownSize
+{
+	int64		entries;
+	int64		accounts;
+	int64		bytes;
+} KnownSize;
+
+extern KnownSize known_size(void);
+
 extern void known_init(void);
 
 #endif							/* IAMWATCH_KNOWN_H */

@@ -35,6 +35,7 @@
 #include "plans.h"
 #include "providers.h"
 #include "settings.h"
+#include "status.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -55,12 +56,16 @@ Datum
 iamwatch_news(PG_FUNCTION_ARGS)
 {
 	Event		event;
+	bool		known;
 
+	news_counts.asked++;
 	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(true);
 	if (event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) != NULL)
 		PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(!known_to_teach_nothing(&event));
+	known = known_to_teach_nothing(&event);
+	news_counts.known += known;
+	PG_RETURN_BOOL(!known);
 }
 
 static void

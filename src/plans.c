@@ -42,6 +42,10 @@ static const Statement statements[PLAN_COUNT] = {
 		"SELECT iamwatch.reject($1, $2, $3)",
 		{"oid[]", "text[]", "jsonb[]"}
 	},
+	[PLAN_COUNT_SOURCES] = {
+		"SELECT iamwatch.count_sources($1, $2, $3, $4, $5)",
+		{"oid[]", "timestamptz[]", "bigint[]", "bigint[]", "bigint[]"}
+	},
 	[PLAN_QUEUE_SETTLE] = {
 		"INSERT INTO iamwatch.end_of_statement SELECT WHERE false",
 		{NULL}

@@ -19,6 +19,7 @@ typedef enum PlanId
 	PLAN_LEARN,
 	PLAN_RAISE,
 	PLAN_REJECT,
+	PLAN_COUNT_SOURCES,			/* what became of the news */
 	PLAN_QUEUE_SETTLE,
 	PLAN_COUNT
 } PlanId;
