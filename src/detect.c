@@ -802,7 +802,7 @@ remember(Work *work)
 			continue;
 		known_remember_identity(item->identity->key, item->event->kind, item->event->day);
 		if (item->behaviour != NULL && item->settled)
-			known_remember_behaviour(item->behaviour->key, item->event->day);
+			known_remember_behaviour(item->behaviour->key, item->event->kind, item->event->day);
 	}
 }
 
