@@ -46,6 +46,7 @@ PG_FUNCTION_INFO_V1(iamwatch_observe);
 PG_FUNCTION_INFO_V1(iamwatch_settle);
 PG_FUNCTION_INFO_V1(iamwatch_settings_changed);
 PG_FUNCTION_INFO_V1(iamwatch_take);
+PG_FUNCTION_INFO_V1(iamwatch_collect);
 
 /* Depth of triggers for which settle() is queued; 0 when it is not. */
 static int	settle_depth = 0;
@@ -187,6 +188,17 @@ iamwatch_take(PG_FUNCTION_ARGS)
 			settle_now();
 	}
 	settle_now();
+	PG_RETURN_VOID();
+}
+
+/* collect(regclass, jsonb): one of the documents of take(). */
+Datum
+iamwatch_collect(PG_FUNCTION_ARGS)
+{
+	catalogue_load();
+	batch_add(PG_GETARG_OID(0), PG_GETARG_DATUM(1), false);
+	if (batch_is_full())
+		settle_now();
 	PG_RETURN_VOID();
 }
 
