@@ -86,7 +86,13 @@ BEGIN
 		INSERT INTO iamwatch.accounts (provider, account)
 		VALUES (in_provider, in_account) RETURNING account_id INTO id;
 	END IF;
-	IF iamwatch.is_near_limit(in_scope, cardinality(learned)) THEN
+	-- one look at an index that has nothing of nearly every account
+	IF EXISTS (SELECT FROM iamwatch.limits AS l
+		WHERE l.name IN ('new_identities', 'new_behaviours') AND l.value < cardinality(learned) + 1000)
+		OR EXISTS (SELECT FROM iamwatch.limit_counts AS c JOIN iamwatch.limits AS l ON l.name = c.name
+			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0)
+			AND c.scope = in_scope AND c.taken >= 1000
+			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
 		learned := iamwatch.within_limits(id, in_provider, in_account, learned);
 	END IF;
 	UPDATE iamwatch.accounts AS a SET

@@ -2,6 +2,9 @@
 -- ends here.  Only what is new meets a limit; what is known goes on.  What goes
 -- over one is counted, never an error.
 --
+-- What is called for every statement that learns has no SET search_path, which
+-- would cost more than its work: the callers have set it.
+--
 -- Counters are rows that nobody waits for: who finds one taken by another
 -- transaction takes the next, or adds one, and maintain() puts them together.
 
@@ -74,14 +77,14 @@ COMMENT ON COLUMN iamwatch.limits_hit.refused IS 'of what the limit counts: iden
 COMMENT ON COLUMN iamwatch.limits_hit.first_day IS 'days that the limit was reached on: of events, for rejected documents of rejection';
 
 CREATE FUNCTION iamwatch.limit_value(limit_name text) RETURNS bigint
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	RETURN coalesce((SELECT l.value FROM iamwatch.limits AS l WHERE l.name = limit_name), 9223372036854775807);
 END $$;
 COMMENT ON FUNCTION iamwatch.limit_value(text) IS 'a limit, or the largest bigint if it does not hold';
 
 CREATE FUNCTION iamwatch.limit_room(limit_name text, in_scope text, on_day date) RETURNS bigint
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	RETURN GREATEST(0, iamwatch.limit_value(limit_name) - (SELECT coalesce(sum(c.taken), 0)
 		FROM iamwatch.limit_counts AS c
@@ -92,7 +95,7 @@ COMMENT ON FUNCTION iamwatch.limit_room(text, text, date) IS 'how many more the 
 
 CREATE FUNCTION iamwatch.count_limit(limit_name text, in_scope text, on_day date,
 	more_taken bigint, more_refused bigint) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	-- with a fixed snapshot, to lock a row that others have changed is an error
 	IF iamwatch.may_fold() THEN
@@ -117,7 +120,7 @@ COMMENT ON FUNCTION iamwatch.count_limit(text, text, date, bigint, bigint) IS
 'count what was taken, and what was refused, toward a limit; never waits';
 
 CREATE FUNCTION iamwatch.count_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	PERFORM iamwatch.count_limit(limit_name, in_scope, d.day, d.taken, d.refused)
 	FROM (SELECT u.day, count(*) FILTER (WHERE NOT u.over) AS taken, count(*) FILTER (WHERE u.over) AS refused
@@ -142,20 +145,6 @@ BEGIN
 		AND (SELECT count(*) FROM iamwatch.accounts AS a) >= most;
 END $$;
 COMMENT ON FUNCTION iamwatch.is_account_over() IS 'whether a further account would be one too many';
-
--- One look at an index that is nearly always empty, for nearly every account.
-CREATE FUNCTION iamwatch.is_near_limit(in_scope text, more integer) RETURNS boolean
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	RETURN EXISTS (SELECT FROM iamwatch.limits AS l
-			WHERE l.name IN ('new_identities', 'new_behaviours') AND l.value < more + 1000)
-		OR EXISTS (SELECT FROM iamwatch.limit_counts AS c JOIN iamwatch.limits AS l ON l.name = c.name
-			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0)
-			AND c.scope = in_scope AND c.taken >= 1000
-			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + more > l.value);
-END $$;
-COMMENT ON FUNCTION iamwatch.is_near_limit(text, integer) IS
-'whether to learn that many days of an account could reach a limit';
 
 CREATE FUNCTION iamwatch.within_limits(in_account_id integer, in_provider text, in_account text,
 	learned iamwatch.journal[]) RETURNS iamwatch.journal[]

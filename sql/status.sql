@@ -17,46 +17,6 @@ COMMENT ON COLUMN iamwatch.source_counts.lag IS 'how far behind the clock the ne
 CREATE INDEX source_counts_source ON iamwatch.source_counts (source);
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.source_counts', '');
 
-CREATE FUNCTION iamwatch.watched_source(relation oid) RETURNS oid
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce((SELECT s.source FROM iamwatch.sources AS s WHERE s.source = relation),
-		(SELECT s.source FROM pg_partition_ancestors(relation) AS a
-			JOIN iamwatch.sources AS s ON s.source = a.relid LIMIT 1),
-		relation)
-$$;
-COMMENT ON FUNCTION iamwatch.watched_source(oid) IS
-'the source that a relation is, or is a partition of; the relation itself if there is none';
-
-CREATE FUNCTION iamwatch.count_sources(relations oid[], newest timestamptz[], learned bigint[], late bigint[],
-	rejected bigint[]) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	part record;
-BEGIN
-	FOR part IN
-		SELECT iamwatch.watched_source(u.relation)::regclass AS source, max(u.newest) AS newest,
-			sum(u.learned) AS learned, sum(u.late) AS late, sum(u.rejected) AS rejected
-		FROM unnest(relations, newest, learned, late, rejected) AS u (relation, newest, learned, late, rejected)
-		GROUP BY 1
-	LOOP
-		-- a row that nobody else is writing, or one more; as iamwatch.count_limit()
-		IF iamwatch.may_fold() THEN
-			UPDATE iamwatch.source_counts AS c SET
-				newest_event_time = GREATEST(c.newest_event_time, part.newest),
-				counted_at = clock_timestamp(),
-				lag = coalesce(clock_timestamp() - part.newest, c.lag),
-				learned = c.learned + part.learned, late = c.late + part.late, rejected = c.rejected + part.rejected
-			WHERE c.ctid = (SELECT f.ctid FROM iamwatch.source_counts AS f WHERE f.source = part.source
-				LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED);
-			CONTINUE WHEN FOUND;
-		END IF;
-		INSERT INTO iamwatch.source_counts (source, newest_event_time, lag, learned, late, rejected)
-		VALUES (part.source, part.newest, clock_timestamp() - part.newest, part.learned, part.late, part.rejected);
-	END LOOP;
-END $$;
-COMMENT ON FUNCTION iamwatch.count_sources(oid[], timestamptz[], bigint[], bigint[], bigint[]) IS
-'count what became of the news of a statement, a relation each; never waits';
-
 CREATE FUNCTION iamwatch.fold_source_counts() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -12,14 +12,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "known.h"
 #include "plans.h"
 #include "status.h"
-#include "utils/array.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
@@ -92,46 +91,30 @@ status_count(SourceCounts *counts, const News *news, Outcome outcome)
 void
 status_write(const SourceCounts *counts)
 {
-	Datum	   *columns[5];
-	bool	   *no_time = palloc0(counts->count * sizeof(bool) + 1);
-	int			n = 0;
-	int			lower = 1;
-
 	/* the objects of an earlier version may not have been updated yet */
 	if (!OidIsValid(get_relname_relid("source_counts", get_namespace_oid("iamwatch", false))))
 		return;
-	for (int i = 0; i < lengthof(columns); i++)
-		columns[i] = palloc(counts->count * sizeof(Datum) + 1);
 	for (int i = 0; i < counts->count; i++)
 	{
 		const SourceCount *item = &counts->items[i];
+		Datum		values[] = {
+			ObjectIdGetDatum(item->source), TimestampTzGetDatum(item->newest),
+			Int64GetDatum(item->learned), Int64GetDatum(item->late), Int64GetDatum(item->rejected)
+		};
+		const char *nulls = item->newest == PG_INT64_MIN ? " n   " : "     ";
 
 		if (item->learned == 0 && item->late == 0 && item->rejected == 0)
 			continue;
-		columns[0][n] = ObjectIdGetDatum(item->source);
-		columns[1][n] = TimestampTzGetDatum(item->newest);
-		no_time[n] = item->newest == PG_INT64_MIN;
-		columns[2][n] = Int64GetDatum(item->learned);
-		columns[3][n] = Int64GetDatum(item->late);
-		columns[4][n] = Int64GetDatum(item->rejected);
-		n++;
+
+		/* with a fixed snapshot, to lock a row that others have changed is an error */
+		if (!IsolationUsesXactSnapshot())
+		{
+			plans_run(PLAN_COUNT_NEWS, values, nulls);
+			if (SPI_processed > 0)
+				continue;
+		}
+		plans_run(PLAN_ADD_NEWS_COUNTS, values, nulls);
 	}
-	if (n == 0)
-		return;
-	plans_run(PLAN_COUNT_SOURCES, (Datum[])
-			  {
-				  PointerGetDatum(construct_array(columns[0], n, OIDOID, sizeof(Oid), true,
-												  TYPALIGN_INT)),
-				  PointerGetDatum(construct_md_array(columns[1], no_time, 1, &n, &lower,
-													 TIMESTAMPTZOID, sizeof(TimestampTz),
-													 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-				  PointerGetDatum(construct_array(columns[2], n, INT8OID, sizeof(int64),
-												  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-				  PointerGetDatum(construct_array(columns[3], n, INT8OID, sizeof(int64),
-												  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-				  PointerGetDatum(construct_array(columns[4], n, INT8OID, sizeof(int64),
-												  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE))
-			  }, NULL);
 }
 
 /*
