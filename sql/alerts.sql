@@ -60,7 +60,8 @@ BEGIN
 		RETURN coalesce(texts, '[]');
 	ELSIF cardinality(more) = 1 AND (texts IS NULL OR texts = '[]') THEN
 		RETURN jsonb_build_array(left(more[1], 500));
-	ELSIF cardinality(more) = 1 AND texts ? left(more[1], 500) THEN
+	ELSIF cardinality(more) = 1 AND (texts ? left(more[1], 500)
+		OR jsonb_array_length(texts) >= most AND left(more[1], 500) COLLATE "C" > (texts->>-1) COLLATE "C") THEN
 		RETURN texts;
 	END IF;
 	RETURN (SELECT jsonb_agg(t ORDER BY t COLLATE "C")

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(45);
+SELECT plan(46);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -110,6 +110,10 @@ DROP TRIGGER z_sample ON log;
 SELECT cmp_ok(sum(total_bytes), '<', 65536::numeric, 'Memory: nothing of them stays when the statement ends')
 FROM pg_backend_memory_contexts WHERE name LIKE 'iamwatch news%' OR parent LIKE 'iamwatch news%';
 RESET iamwatch.batch_memory;
+CREATE TABLE ids AS SELECT generate_series(1, 270) AS id;
+CREATE VIEW many AS SELECT id, aws('2026-02-16T09:00:00Z', 'ann', 'ListBuckets', 's3', more => jsonb_build_object('userAgent', repeat('u', 4000000))) AS event FROM ids;
+INSERT INTO sources (source, event_column, order_column) VALUES ('many', 'event', 'id');
+SELECT is(process_batch('many', 5000), 270::bigint, 'Memory: process() takes a batch of documents that is larger than any array');
 SELECT is(count(*), 100::bigint, 'Teaching: invented peers raise an alert each, before they could excuse anybody') FROM alerts WHERE operation = 'CreateSAMLProvider';
 
 -- Teaching the baseline
