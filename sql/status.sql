@@ -99,7 +99,7 @@ CROSS JOIN (SELECT count(*) AS n FROM iamwatch.backfills WHERE finished_at IS NU
 CROSS JOIN iamwatch.cache_status() AS m;
 COMMENT ON VIEW iamwatch.status IS 'one row: is iamwatch at work, and is anything wrong? Per source: iamwatch.source_status';
 COMMENT ON COLUMN iamwatch.status.events_seen IS 'sum of iamwatch.source_status.events_stored';
-COMMENT ON COLUMN iamwatch.status.events_learned IS 'events of triggers and iamwatch.process() that added a day to a baseline; the rest of what was seen is late, rejected, or taught nothing';
+COMMENT ON COLUMN iamwatch.status.events_learned IS 'events of triggers and iamwatch.process() that brought a day that their session did not find in a baseline; the rest of what was seen is late, rejected, or taught nothing';
 COMMENT ON COLUMN iamwatch.status.alerts_opened IS 'alerts that are in iamwatch.alerts';
 COMMENT ON COLUMN iamwatch.status.events_joined IS 'events that joined one of them';
 COMMENT ON COLUMN iamwatch.status.alert_lag IS 'of the last hundred alerts, the median time from the event to the alert';

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(46);
+SELECT plan(48);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -168,6 +168,14 @@ FROM generate_series('2026-02-10'::date, '2026-03-19', interval '1 day') AS d;
 SELECT put(aws('2026-03-20T09:00:00Z', 'hal', 'UpdateUser', more => '{"userIdentity": {"type": "AWSService", "invokedBy": "arn:aws:iam::111122223333:user/hal"}}'));
 SELECT put(aws('2026-03-20T10:00:00Z', 'hal', 'UpdateUser'));
 SELECT is(string_agg(identity_kind, ','), 'user', 'Kinds: that a service does so usually excuses no person of the same name') FROM alerts WHERE identity LIKE '%hal';
+
+-- Last, since it moves the kept history of the account
+SELECT lives('ned', current_date - 20, current_date - 1);
+SELECT late_events FROM account_history \gset
+SELECT put(aws(to_char(now() + interval '23 hours', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'forger', 'ListUsers'));
+SELECT put(aws(to_char(now() - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'ned', 'CreateUser'));
+SELECT is(count(*), 1::bigint, 'Times: an event up to a day ahead of the clock hides no alert') FROM alerts WHERE identity LIKE '%ned';
+SELECT is(late_events, :late_events::bigint, 'Times: and makes no event of now late') FROM account_history;
 
 SELECT * FROM finish();
 ROLLBACK;
