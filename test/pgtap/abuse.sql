@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(48);
+SELECT plan(49);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -68,6 +68,10 @@ FROM alert_events JOIN alerts USING (alert_id) WHERE identity LIKE '%ann' AND op
 SELECT is(refused('alert_events'), 1997::bigint, 'Events of an alert: that is counted');
 SELECT is(jsonb_array_length(evidence->'event_ids'), 1000, 'Events of an alert: evidence stays bounded') FROM alerts WHERE identity LIKE '%ann' AND operation = 'CreateRole';
 SELECT set_limit('alert_events', 1000000);
+
+INSERT INTO limits (name, value, shipped_value, counted, beyond) VALUES ('alerts', 77, 100000, '', '');
+SELECT is(limit_value('alerts'), 77::bigint, 'Limits: a row that is restored takes the place of the shipped one');
+SELECT set_limit('alerts', 100000);
 
 -- A flood of documents that cannot be read
 SELECT set_limit('rejected_events', 3);
@@ -174,7 +178,7 @@ SELECT lives('ned', current_date - 20, current_date - 1);
 SELECT late_events FROM account_history \gset
 SELECT put(aws(to_char(now() + interval '23 hours', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'forger', 'ListUsers'));
 SELECT put(aws(to_char(now() - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'ned', 'CreateUser'));
-SELECT is(count(*), 1::bigint, 'Times: an event up to a day ahead of the clock hides no alert') FROM alerts WHERE identity LIKE '%ned';
+SELECT is(count(*), 1::bigint, 'Times: an event up to a day ahead of the clock hides no alert') FROM alerts WHERE identity LIKE '%/ned';
 SELECT is(late_events, :late_events::bigint, 'Times: and makes no event of now late') FROM account_history;
 
 SELECT * FROM finish();
