@@ -61,7 +61,8 @@ LEFT JOIN (
 CROSS JOIN LATERAL (
 	SELECT CASE WHEN s.order_column IS NOT NULL THEN s.events_taken
 		ELSE (SELECT sum(pg_catalog.pg_stat_get_tuples_inserted(t.relid))::bigint
-			FROM pg_catalog.pg_partition_tree(s.source) AS t WHERE t.isleaf) END AS events) AS stored;
+			FROM (SELECT p.relid FROM pg_catalog.pg_partition_tree(s.source) AS p
+				UNION SELECT s.source) AS t) END AS events) AS stored;
 COMMENT ON VIEW iamwatch.source_status IS 'per source what came in, what became of it, and whether it has gone silent';
 COMMENT ON COLUMN iamwatch.source_status.events_stored IS
 'rows inserted since the statistics of the server were reset, rolled back ones too (pg_stat_all_tables.n_tup_ins); for iamwatch.process() rows taken. 0 on a standby';
@@ -80,7 +81,7 @@ SELECT s.events_stored AS events_seen, c.learned AS events_learned, c.late AS ev
 	j.n AS journal_rows, p.n AS pending_events, r.n AS backfills_running,
 	m.entries AS session_cache_entries, m.bytes AS session_cache_bytes, m.asked AS session_events_asked,
 	m.hits AS session_cache_hits
-FROM (SELECT sum(events_stored)::bigint AS events_stored, count(*) AS sources,
+FROM (SELECT coalesce(sum(events_stored), 0)::bigint AS events_stored, count(*) AS sources,
 		(array_agg(lag ORDER BY last_taught_at DESC NULLS LAST))[1] AS lag,
 		coalesce(jsonb_agg(source::text ORDER BY source::text) FILTER (WHERE silent), '[]') AS silent_sources
 	FROM iamwatch.source_status) AS s
