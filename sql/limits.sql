@@ -58,10 +58,11 @@ CREATE TABLE iamwatch.limit_counts (
 COMMENT ON TABLE iamwatch.limit_counts IS
 'what counts toward a limit, and what went over it; several rows for one when sessions wrote at once. Read iamwatch.limits_hit';
 COMMENT ON COLUMN iamwatch.limit_counts.scope IS 'PROVIDER/ACCOUNT, or the source of rejected documents';
-COMMENT ON COLUMN iamwatch.limit_counts.changed_at IS 'maintain() drops what has not changed for 90 days';
+COMMENT ON COLUMN iamwatch.limit_counts.changed_at IS 'maintain() drops what has not changed for 90 days, and small counts without refusals after 2';
 CREATE INDEX limit_counts_scope ON iamwatch.limit_counts (hashtextextended(scope, 0), name, day);
 -- nearly always empty: accounts that could be near a limit
 CREATE INDEX limit_counts_near ON iamwatch.limit_counts (hashtextextended(scope, 0)) WHERE taken >= 1000;
+CREATE INDEX limit_counts_hit ON iamwatch.limit_counts (name) WHERE refused > 0;
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.limit_counts', '');
 
 CREATE VIEW iamwatch.limits_hit AS
@@ -253,7 +254,8 @@ CREATE FUNCTION iamwatch.fold_counts() RETURNS void
 BEGIN
 	DELETE FROM iamwatch.limit_counts AS c WHERE c.ctid = ANY (ARRAY(
 		SELECT f.ctid FROM iamwatch.limit_counts AS f
-		WHERE f.changed_at < clock_timestamp() - interval '90 days'
+		WHERE f.changed_at < clock_timestamp() - CASE WHEN f.refused > 0 OR f.taken >= 1000
+			THEN interval '90 days' ELSE interval '2 days' END
 		FOR UPDATE SKIP LOCKED));
 	WITH several AS (
 		SELECT f.name, f.scope, f.day FROM iamwatch.limit_counts AS f GROUP BY 1, 2, 3 HAVING count(*) > 1

@@ -5,7 +5,7 @@
 CREATE FUNCTION iamwatch.parse(event jsonb) RETURNS iamwatch.event
 	AS 'MODULE_PATHNAME', 'iamwatch_parse' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch.parse(jsonb) IS
-'the normalised event of a document of AWS, GCP, Azure or a provider of iamwatch.providers; null if the document is not a readable audit event, see iamwatch.unreadable()';
+'the normalised event of a document of AWS, GCP, Azure or a provider of iamwatch.providers, strings that are no names cut to 64 kB; null if the document is not a readable audit event, see iamwatch.unreadable()';
 
 CREATE FUNCTION iamwatch.unreadable(event jsonb) RETURNS text
 	AS 'MODULE_PATHNAME', 'iamwatch_unreadable' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(49);
+SELECT plan(51);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -91,6 +91,13 @@ SELECT put(aws('2026-02-15T08:00:00Z', 'ann', 'CreateGroup', id => repeat('i', 1
 	jsonb_build_object('userAgent', repeat('u', 1000000), 'requestParameters', jsonb_build_object('groupName', repeat('t', 1000000)))));
 SELECT is(octet_length(evidence::text) < 5000, true, 'Details: of a megabyte they raise an alert of a few kilobytes') FROM alerts WHERE operation = 'CreateGroup' AND identity LIKE '%ann';
 SELECT is(octet_length(event_id), 65536, 'Details: an event id is cut') FROM alert_events JOIN alerts USING (alert_id) WHERE operation = 'CreateGroup' AND identity LIKE '%ann';
+
+-- Upkeep
+SELECT sum(refused) AS before FROM limits_hit \gset
+UPDATE limit_counts SET changed_at = now() - interval '3 days';
+SELECT fold_counts();
+SELECT is_empty('SELECT FROM limit_counts WHERE refused = 0', 'Upkeep: small counts go after two days');
+SELECT is(sum(refused), :before::numeric, 'Upkeep: what was refused can be seen for 90 days') FROM limits_hit;
 
 -- Memory, by the largest size of this backend's contexts after each row
 CREATE TEMP SEQUENCE peak MINVALUE 0 START 0;
