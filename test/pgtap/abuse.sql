@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(51);
+SELECT plan(52);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -179,6 +179,12 @@ FROM generate_series('2026-02-10'::date, '2026-03-19', interval '1 day') AS d;
 SELECT put(aws('2026-03-20T09:00:00Z', 'hal', 'UpdateUser', more => '{"userIdentity": {"type": "AWSService", "invokedBy": "arn:aws:iam::111122223333:user/hal"}}'));
 SELECT put(aws('2026-03-20T10:00:00Z', 'hal', 'UpdateUser'));
 SELECT is(string_agg(identity_kind, ','), 'user', 'Kinds: that a service does so usually excuses no person of the same name') FROM alerts WHERE identity LIKE '%hal';
+
+SELECT lives('kim', '2026-02-01', '2026-03-20');
+INSERT INTO log VALUES
+(aws('2026-03-20T09:00:00Z', 'kim', 'UpdateUser', more => '{"userIdentity": {"type": "AWSService", "invokedBy": "arn:aws:iam::111122223333:user/kim"}}')),
+(aws('2026-03-20T10:00:00Z', 'kim', 'UpdateUser'));
+SELECT is(string_agg(identity_kind, ','), 'user', 'Kinds: nor when both come in one statement') FROM alerts WHERE identity LIKE '%kim';
 
 -- Last, since it moves the kept history of the account
 SELECT lives('ned', current_date - 20, current_date - 1);
