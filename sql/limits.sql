@@ -31,7 +31,7 @@ SELECT name, value, value, counted, beyond FROM (VALUES
 	('alerts', 100000, 'alerts of an account, by day of the event', 'no alert for an identity without any activity in its training period'),
 	('alert_events', 1000000, 'events of an alert', 'counted in the alert, their ids are not kept'),
 	('pending_events', 100000, 'events of a behaviour that wait for another session', 'not counted in the alert'),
-	('rejected_events', 10000, 'rejected documents of a source, by day of rejection', 'not kept'),
+	('rejected_events', 100000, 'rejected documents of a source, by day of rejection', 'not kept'),
 	('rejected_bytes', 65536, 'bytes of a rejected document', 'its beginning is kept')
 	) AS shipped (name, value, counted, beyond);
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.limits', 'WHERE value <> shipped_value');
