@@ -13,8 +13,8 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
 TREE_HEADERS = $(wildcard src/*.h)
 
 # The install script is put together from these, in this order.
-PARTS = header dayset types tables exclusion catalogue providers shipped parse score learn alerts \
-	watch maintain backfill process backtest views triage suppressions notify explain incidents privileges
+PARTS = header dayset types tables exclusion catalogue providers shipped limits parse score learn alerts \
+	watch maintain backfill process backtest views triage suppressions notify explain incidents status privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
