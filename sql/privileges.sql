@@ -13,14 +13,14 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
-		iamwatch.identities, iamwatch.baselines, iamwatch.operations, iamwatch.instances,
+		iamwatch.identities, iamwatch.baselines, iamwatch.contexts, iamwatch.operations, iamwatch.instances, iamwatch.instance_history,
 		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised,
 		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
-		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status',
+		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview'];
 	functions text;
