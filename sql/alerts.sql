@@ -129,15 +129,18 @@ BEGIN
 	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', p.identity, 'days', p.days)
 			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
 		FROM (
-			SELECT i.identity, count_days(d.days - coalesce(x.days, '{}'), since, until) AS days
-			FROM iamwatch.behaviour_days AS d
+			SELECT i.identity, d.n AS days
+			FROM (
+				SELECT d.identity_id, count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
+					since, until) AS n
+				FROM iamwatch.behaviour_days AS d
+				LEFT JOIN iamwatch.excluded_of_account(in_account, event.provider, event.account) AS x
+					ON x.behaviour_id = d.behaviour_id AND x.identity_id = d.identity_id
+				WHERE d.account_id = in_account AND d.behaviour_id = in_behaviour
+				OFFSET 0) AS d
 			JOIN iamwatch.identity_days AS i
-				ON i.account_id = d.account_id AND i.identity_id = d.identity_id
-			LEFT JOIN iamwatch.excluded_of_account(in_account, event.provider, event.account) AS x
-				ON x.behaviour_id = d.behaviour_id AND x.identity_id = d.identity_id
-			WHERE d.account_id = in_account AND d.behaviour_id = in_behaviour
-			AND count_days(d.days - coalesce(x.days, '{}'), since, until) > 0
-			AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
+				ON i.account_id = in_account AND i.identity_id = d.identity_id
+			WHERE d.n > 0 AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
 			ORDER BY 2 DESC, i.identity COLLATE "C"
 			LIMIT 10) AS p);
 END $$;

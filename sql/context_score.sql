@@ -9,16 +9,18 @@ COMMENT ON FUNCTION iamwatch.context_kinds() IS 'what iamwatch.context_of() may 
 
 CREATE FUNCTION iamwatch.new_contexts(in_account integer, in_identity bigint, event iamwatch.event,
 	access_key text, since date, until date) RETURNS jsonb
-	LANGUAGE sql STABLE AS $$
-	WITH known AS MATERIALIZED (
+	LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+BEGIN
+	RETURN (WITH known AS MATERIALIZED (
 		SELECT h.kind, h.value FROM iamwatch.habits AS h
 		WHERE h.account_id = in_account AND h.identity_id = in_identity AND count_days(h.days, since, until) > 0
 		UNION ALL
 		SELECT v.kind, v.value
 		FROM iamwatch.context_journal AS j CROSS JOIN LATERAL iamwatch.context_values(j.event, j.access_key) AS v
-		WHERE hashtextextended((j.event).account, 0) = hashtextextended((event).account, 0)
-		AND (j.event).account = (event).account AND (j.event).provider = (event).provider
-		AND (j.event).identity = (event).identity
+		WHERE hashtextextended((j.event).account, 0) = hashtextextended(event.account, 0)
+		AND (j.event).account = event.account AND (j.event).provider = event.provider
+		AND (j.event).identity = event.identity
 		AND ((j.event).event_time AT TIME ZONE 'UTC')::date BETWEEN since AND until
 	)
 	SELECT coalesce(jsonb_object_agg(CASE v.kind WHEN 'n' THEN 'new_network' WHEN 'a' THEN 'new_user_agent'
@@ -27,8 +29,8 @@ CREATE FUNCTION iamwatch.new_contexts(in_account integer, in_identity bigint, ev
 	-- nothing is new to whom nothing is known of; a key only to itself
 	WHERE EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind
 		AND (v.kind <> 'k' OR starts_with(k.value, left(access_key, 200) || ' ')))
-	AND NOT EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind AND k.value = v.value)
-$$;
+	AND NOT EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind AND k.value = v.value));
+END $$;
 COMMENT ON FUNCTION iamwatch.new_contexts(integer, bigint, iamwatch.event, text, date, date) IS
 'the contexts of an event that were not sampled of its identity in a range of days, if others of the kind were';
 
@@ -52,20 +54,21 @@ COMMENT ON FUNCTION iamwatch.novelties_before(integer, bigint, iamwatch.event, t
 
 CREATE FUNCTION iamwatch.failed_days(in_account integer, in_identity bigint, event iamwatch.event)
 	RETURNS iamwatch.dayset
-	LANGUAGE sql STABLE AS $$
-	SELECT coalesce(dayset_union(f.days), '{}')
+	LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN (SELECT coalesce(dayset_union(f.days), '{}')
 	FROM (
 		SELECT d.days FROM iamwatch.behaviour_days AS d
 		WHERE d.account_id = in_account AND d.identity_id = in_identity AND d.behaviour_id = (
 			SELECT b.behaviour_id FROM iamwatch.behaviours AS b WHERE b.account_id = in_account
-			AND hashtextextended(b.operation, 0) = hashtextextended((event).operation, 0)
-			AND b.operation = (event).operation AND b.service = (event).service AND b.failed)
+			AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+			AND b.operation = event.operation AND b.service = event.service AND b.failed)
 		UNION ALL
 		SELECT j.days FROM iamwatch.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended((event).account, 0)
-		AND j.account = (event).account AND j.provider = (event).provider AND j.identity = (event).identity
-		AND j.operation = (event).operation AND j.service = (event).service AND j.failed) AS f
-$$;
+		WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
+		AND j.account = event.account AND j.provider = event.provider AND j.identity = event.identity
+		AND j.operation = event.operation AND j.service = event.service AND j.failed) AS f);
+END $$;
 COMMENT ON FUNCTION iamwatch.failed_days(integer, bigint, iamwatch.event) IS
 'days on which the operation of an event failed for its identity';
 
