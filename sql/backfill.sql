@@ -362,6 +362,7 @@ BEGIN
 	END IF;
 	SELECT pg_catalog.count(*) INTO alerts_before FROM iamwatch.alerts;
 	PERFORM iamwatch.backfill_phase(source, 'raising', iamwatch.backfill_group());
+	COMMIT;
 	n := 0;
 	FOR one IN SELECT DISTINCT e.behaviour, u.detector FROM pg_temp.iamwatch_events AS e
 		JOIN pg_temp.iamwatch_unusual AS u ON u.key OPERATOR(pg_catalog.=) e.key LOOP
