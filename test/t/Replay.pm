@@ -74,6 +74,18 @@ my $inner = q{
 			GROUP BY a.alert_id, a.event_count HAVING count(e) <> a.event_count) AS x)
 };
 
+# All state in one short line, to see that nothing has changed.
+our $state = q{SELECT md5(string_agg(r, ',' ORDER BY r COLLATE "C")) FROM (
+	SELECT a::text FROM (SELECT * FROM iamwatch.alerts) AS a
+	UNION ALL SELECT e::text FROM iamwatch.alert_events AS e
+	UNION ALL SELECT p::text FROM iamwatch.pending_events AS p
+	UNION ALL SELECT j::text FROM iamwatch.journal AS j
+	UNION ALL SELECT a::text FROM iamwatch.accounts AS a
+	UNION ALL SELECT i::text FROM iamwatch.identity_days AS i
+	UNION ALL SELECT b::text FROM iamwatch.behaviour_days AS b
+	UNION ALL SELECT t::text FROM iamwatch.tallies AS t
+	UNION ALL SELECT count(*)::text FROM log) AS x (r);};
+
 sub intact
 {
 	my ($node, $database, $name) = @_;
@@ -126,7 +138,7 @@ sub run
 {
 	my ($s, $commands) = @_;
 	$s->{out} = '';
-	$s->{in} .= "$commands\n\\echo all done\n";
+	$s->{in} .= "$commands\n;\n\\echo all done\n";
 	$s->{harness}->pump until $s->{out} =~ /^all done$/m;
 	return $s->{out} =~ s/\s*^all done\n//mr;
 }
