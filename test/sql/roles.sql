@@ -1,6 +1,8 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;
+DROP EXTENSION iamwatch;
+CREATE EXTENSION iamwatch;
 -- What each kind of role can do, over all objects that there are.
 -- Tables without rows in this file's answers are the rule: nothing is listed.
 CREATE ROLE iamwatch_roles_writer;
