@@ -36,12 +36,11 @@ def main(catalogue):
     for name, got, want in (
             ("alert", reference.extension_rows(given["alerts"]), detector.rows()),
             ("baseline", sorted(given["baselines"], key=str), [r for r in baselines(detector) if r[-1]])):
-        for row in got:
-            if row not in want:
-                print(f"{name} of the extension only: {row}")
-        for row in want:
-            if row not in got:
-                print(f"{name} of the reference only: {row}")
+        known, wanted = {repr(r) for r in got}, {repr(r) for r in want}
+        for row in sorted(known - wanted):
+            print(f"{name} of the extension only: {row}")
+        for row in sorted(wanted - known):
+            print(f"{name} of the reference only: {row}")
         if len(got) != len(want):
             print(f"{name}s: {len(got)} of the extension, {len(want)} of the reference")
 

@@ -153,8 +153,9 @@ SELECT DISTINCT format('CREATE FUNCTION evil.%I(%s) RETURNS %s LANGUAGE plpgsql 
 		FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, n) JOIN pg_type ON pg_type.oid = t),
 	(SELECT 'pg_catalog.' || quote_ident(typname) FROM pg_type WHERE oid = p.prorettype), p.proname)
 FROM pg_proc AS p
-JOIN pg_proc AS ours ON ours.pronamespace = 'iamwatch'::regnamespace AND ours.prosrc ~ ('\m' || p.proname || ' *\(')
-WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND NOT p.proretset AND p.proname ~ '^[a-z0-9_]+$'
+WHERE p.proname IN (SELECT m[1] FROM pg_proc AS ours, regexp_matches(ours.prosrc, '\m([a-z0-9_]+) *\(', 'g') AS m
+	WHERE ours.pronamespace = 'iamwatch'::regnamespace)
+AND p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND NOT p.proretset AND p.proname ~ '^[a-z0-9_]+$'
 AND 'any' <> ALL (SELECT typname FROM pg_type WHERE oid = ANY (p.proargtypes::oid[] || p.prorettype));
 INSERT INTO traps
 SELECT DISTINCT format('CREATE FUNCTION evil.%I(%s) RETURNS pg_catalog.int4 LANGUAGE plpgsql AS $x$BEGIN RAISE EXCEPTION $y$trap %s$y$; END$x$',

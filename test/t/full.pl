@@ -71,8 +71,10 @@ SKIP:
 $node->safe_psql('postgres', 'CREATE DATABASE history');
 prepare($node, 'history', 0);
 my $s = session($node, 'history');
-$s->run("SET work_mem = '64kB';\n" . join('', map { "\\copy log FROM '$_->{name}'\n" } @pieces));
-$s->run(q{INSERT INTO log SELECT jsonb_set(event, '{x}', '1') FROM log; DELETE FROM log WHERE event ? 'x';});
+$s->run("SET work_mem = '64kB'; SET hash_mem_multiplier = 1;\n" . join('', map { "\\copy log FROM '$_->{name}'\n" } @pieces));
+$s->run(q{INSERT INTO log SELECT jsonb_build_object('eventTime', '2026-01-20T00:00:00Z', 'eventSource', 's3.amazonaws.com',
+	'eventName', 'GetObject', 'recipientAccountId', '3', 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', 'many' || n))
+	FROM generate_series(1, 3000) AS n});
 is($s->run("SET temp_file_limit = 0; SET client_min_messages = warning; CALL iamwatch.backfill('log');\n\\echo :SQLSTATE"), '53400',
 	'without temporary files, backfill fails in a small work_mem');
 intact($node, 'history', 'backfill that ran out of temporary files');
