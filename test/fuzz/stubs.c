@@ -201,6 +201,12 @@ AggCheckCallContext(FunctionCallInfo fcinfo, MemoryContext *aggcontext)
 
 /* ---- strings ---- */
 
+#if PG_VERSION_NUM >= 160000
+typedef const void *Bytes;
+#else
+typedef const char *Bytes;
+#endif
+
 void
 initStringInfo(StringInfo str)
 {
@@ -211,7 +217,7 @@ initStringInfo(StringInfo str)
 }
 
 void
-appendBinaryStringInfo(StringInfo str, const char *data, int datalen)
+appendBinaryStringInfo(StringInfo str, Bytes data, int datalen)
 {
 	while (str->len + datalen + 1 > str->maxlen)
 	{
@@ -224,7 +230,7 @@ appendBinaryStringInfo(StringInfo str, const char *data, int datalen)
 }
 
 void
-appendBinaryStringInfoNT(StringInfo str, const char *data, int datalen)
+appendBinaryStringInfoNT(StringInfo str, Bytes data, int datalen)
 {
 	appendBinaryStringInfo(str, data, datalen);
 }
@@ -268,7 +274,7 @@ pq_begintypsend(StringInfo buf)
 }
 
 void
-pq_sendbytes(StringInfo buf, const char *data, int datalen)
+pq_sendbytes(StringInfo buf, Bytes data, int datalen)
 {
 	appendBinaryStringInfo(buf, data, datalen);
 }
