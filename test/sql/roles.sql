@@ -237,6 +237,7 @@ SET row_security = off; SET search_path = ''; SET enable_indexscan = off; SET en
 SET client_encoding = 'LATIN1'; SET xmloption = document; SET check_function_bodies = off; SET default_transaction_deferrable = on;
 INSERT INTO public.log TABLE public.hostile;
 RESET ROLE;
+SELECT iamwatch.watch('public.log');
 RESET ALL;
 SET client_min_messages = warning;
 SELECT identity, days FROM iamwatch.baselines WHERE identity LIKE 'hostile%' ORDER BY 1;
