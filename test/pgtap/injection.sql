@@ -42,7 +42,7 @@ BEGIN
 	EXECUTE format('INSERT INTO %s (%I) VALUES ($1)', source, name) USING hostile('read ' || name, '2026-02-01T00:00:00Z', 'CreateUser');
 	INSERT INTO iamwatch.sources VALUES (source, name, now(), 'id');
 	PERFORM iamwatch.process_batch(source, 100);
-	PERFORM iamwatch.make_temporary();
+	PERFORM iamwatch.backfill_working_tables();
 	PERFORM iamwatch.backfill_read(source, name, NULL, NULL);
 	PERFORM iamwatch.backfill_fetch(source, name, NULL, NULL);
 	PERFORM iamwatch.drop_temporary();
