@@ -3,6 +3,8 @@
 #	make demo	see it work, in a cluster of its own
 #	make check	run every test, in clusters of its own
 #	make bench	measure it, in a cluster of its own
+#	make fuzz	feed it odd input, ten million times (FUZZ_INPUTS)
+#	make check-sanitize	run tests under sanitizers and valgrind
 #	make, make install, make installcheck: as every extension
 
 EXTENSION = iamwatch
@@ -34,12 +36,15 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=iamwatch
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 
-ifneq ($(filter demo check bench,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check bench fuzz check-sanitize,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
-demo check bench:
-	@test/setup
+demo check bench fuzz:
+	@test/setup $@
 	@test/run $@
+check-sanitize:
+	@test/setup $@
+	@test/sanitize
 
 else
 
@@ -70,4 +75,4 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check bench dist
+.PHONY: demo check bench fuzz check-sanitize dist

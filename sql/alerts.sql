@@ -111,6 +111,7 @@ COMMENT ON FUNCTION iamwatch.merge_evidence(jsonb, iamwatch.event[]) IS
 'evidence with what further events show';
 
 -- Peers are named to be recognised; the numbers of all of them are K and N.
+-- Names are cut as other evidence is: ten of them must not exceed what jsonb holds.
 CREATE FUNCTION iamwatch.peers(event iamwatch.event, training_days integer) RETURNS jsonb
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -126,7 +127,7 @@ BEGIN
 	WHERE b.account_id = in_account
 	AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
 	AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed;
-	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', p.identity, 'days', p.days)
+	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', left(p.identity, 500), 'days', p.days)
 			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
 		FROM (
 			SELECT i.identity, d.n AS days

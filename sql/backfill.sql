@@ -103,6 +103,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch.drop_temporary() IS 'drop the working tables of a backfill of this session';
 
+-- Not in the procedure itself, which cannot pin the search path: the session's
+-- could have other types of these names.
 CREATE FUNCTION iamwatch.backfill_working_tables() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -270,7 +272,7 @@ CREATE PROCEDURE iamwatch.backfill(source regclass, event_column name DEFAULT NU
 	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
 	LANGUAGE plpgsql AS $$
 DECLARE
-	leaf regclass;
+	leaf pg_catalog.regclass;
 	part integer;
 	parts integer;
 	one record;
@@ -285,7 +287,7 @@ BEGIN
 		RAISE EXCEPTION 'cannot backfill in a transaction with a fixed snapshot'
 			USING ERRCODE = 'invalid_transaction_state', HINT = 'Use read committed.';
 	END IF;
-	IF NOT iamwatch.try_session_lock(3, source::oid::bigint) THEN
+	IF NOT iamwatch.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
 		RAISE EXCEPTION 'another session is backfilling "%"', source
 			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress.';
 	END IF;
@@ -362,6 +364,7 @@ BEGIN
 	END IF;
 	SELECT pg_catalog.count(*) INTO alerts_before FROM iamwatch.alerts;
 	PERFORM iamwatch.backfill_phase(source, 'raising', iamwatch.backfill_group());
+	COMMIT;
 	n := 0;
 	FOR one IN SELECT DISTINCT e.behaviour, u.detector FROM pg_temp.iamwatch_events AS e
 		JOIN pg_temp.iamwatch_unusual AS u ON u.key OPERATOR(pg_catalog.=) e.key LOOP

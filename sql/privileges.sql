@@ -44,7 +44,8 @@ BEGIN
 	SELECT string_agg(p.oid::regprocedure::text, ', ') INTO functions
 	FROM pg_proc AS p
 	WHERE p.pronamespace = 'iamwatch'::regnamespace
-	AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%');
+	AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%')
+	AND p.prorettype <> 'void'::regtype;	-- one of the same name that writes
 	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
 	IF access = 'triage' THEN
 		EXECUTE format('GRANT UPDATE (status, resolution, assignee, note, attack_until) ON iamwatch.alerts TO %s', role);

@@ -89,7 +89,7 @@ BEGIN
 		RAISE NOTICE 'partition "%" is watched through its parent, skipping', source;
 		RETURN;
 	END IF;
-	IF present.oid IS NOT NULL AND present.tgargs <> convert_to(event_column, getdatabaseencoding()) || '\x00' THEN
+	IF present.oid IS NOT NULL AND present.tgargs <> convert_to(event_column, getdatabaseencoding()) || E'\\x00' THEN
 		EXECUTE format('DROP TRIGGER iamwatch_observe ON %s', source);
 		present := NULL;
 	END IF;

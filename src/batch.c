@@ -13,6 +13,8 @@
  *
  * A batch outlives no statement.  A savepoint can still roll back while one
  * is open, around the work of somebody else's trigger; its news goes with it.
+ * What is settled inside of that savepoint is only what was collected there:
+ * the rest would be forgotten by the batch and then rolled back.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +35,7 @@ static MemoryContext batch_context = NULL;
 static News *news = NULL;
 static int	news_count = 0;
 static int	news_capacity = 0;
+static int	news_held = 0;		/* of transactions around the current one */
 
 /* The first event of the batch of an identity, as one kind, on a day. */
 typedef struct SeenKey
@@ -243,16 +246,33 @@ compare_news(const void *a, const void *b)
 News *
 batch_sorted(int *count)
 {
-	*count = news_count;
-	if (news_count > 1)
-		qsort(news, news_count, sizeof(News), compare_news);
-	return news;
+	SubTransactionId current = GetCurrentSubTransactionId();
+
+	forget_seen();				/* it has the old order */
+	news_held = 0;
+	for (int i = 0; i < news_count; i++)
+		if (news[i].subid < current)
+		{
+			News		held = news[i];
+
+			news[i] = news[news_held];
+			news[news_held++] = held;
+		}
+	*count = news_count - news_held;
+	if (*count > 1)
+		qsort(news + news_held, *count, sizeof(News), compare_news);
+	return news + news_held;
 }
 
+/* What batch_sorted() gave is settled. */
 void
 batch_clear(void)
 {
 	forget_seen();
+	news_count = news_held;
+	news_held = 0;
+	if (news_count > 0)
+		return;
 	news = NULL;
 	news_count = news_capacity = 0;
 	if (batch_context != NULL)
@@ -264,7 +284,10 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PARALLEL_PRE_COMMIT &&
 		event != XACT_EVENT_PRE_PREPARE)
+	{
+		news_held = 0;
 		batch_clear();
+	}
 }
 
 static void
@@ -281,6 +304,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 		if (news[i].subid < subid)
 			news[kept++] = news[i];
 	news_count = kept;
+	news_held = 0;
 }
 
 void

@@ -31,7 +31,10 @@ extern bool batch_add(Oid source, Datum document, bool isnull);
 /* As much collected as the setting iamwatch.batch_memory allows? */
 extern bool batch_is_full(void);
 
-/* What was collected, in order of event time, rejected documents last. */
+/*
+ * What was collected in this transaction or savepoint, in order of event time,
+ * rejected documents last.
+ */
 extern News *batch_sorted(int *count);
 
 extern void batch_clear(void);

@@ -12,6 +12,7 @@
 
 #include "dayset.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 
@@ -19,6 +20,8 @@ PG_FUNCTION_INFO_V1(dayset_in);
 PG_FUNCTION_INFO_V1(dayset_out);
 PG_FUNCTION_INFO_V1(dayset_recv);
 PG_FUNCTION_INFO_V1(dayset_send);
+
+static void bad_text(const char *text, const char *at, const char *expected) pg_attribute_noreturn();
 
 static void
 bad_text(const char *text, const char *at, const char *expected)
@@ -102,6 +105,7 @@ dayset_in(PG_FUNCTION_ARGS)
 		int32		lo = read_date(text, &p);
 		int32		hi = lo;
 
+		CHECK_FOR_INTERRUPTS(); /* days in no order take the square of their number */
 		p = skip_space(p);
 		if (strncmp(p, "..", 2) == 0)
 		{

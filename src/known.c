@@ -87,6 +87,9 @@ static days_hash *old = NULL;
 static accounts_hash *accounts = NULL;
 static bool forget_pending = false;
 
+/* Set while a table may grow: one that ran out of memory then is no table. */
+static bool growing = false;
+
 static uint64 seed_a = 0;
 static uint64 seed_b = 0;
 
@@ -156,7 +159,7 @@ with_class(Fingerprint behaviour, bool is_user)
 static void
 forget(void)
 {
-	forget_pending = false;
+	forget_pending = growing = false;
 	young = old = NULL;
 	accounts = NULL;
 	if (known_context != NULL)
@@ -166,7 +169,7 @@ forget(void)
 static void
 make_ready(void)
 {
-	if (forget_pending)
+	if (forget_pending || growing)
 		forget();
 	if (known_context == NULL)
 		known_context = AllocSetContextCreate(TopMemoryContext,
@@ -192,6 +195,9 @@ entries_within(Size bytes, Size entry_size)
 static KnownDays *
 insert_days(Fingerprint key, bool *found)
 {
+	KnownDays  *entry;
+
+	growing = true;
 	if (young->members >= entries_within(DAYS_SHARE((Size) known_memory * 1024) / 2,
 										 sizeof(KnownDays)))
 	{
@@ -201,7 +207,9 @@ insert_days(Fingerprint key, bool *found)
 		young = NULL;
 		young = days_create(known_context, FIRST_SIZE, NULL);
 	}
-	return days_insert(young, key, found);
+	entry = days_insert(young, key, found);
+	growing = false;
+	return entry;
 }
 
 static bool
@@ -292,6 +300,7 @@ known_remember_account(Fingerprint key, TimestampTz first, int32 newest)
 
 	note_level();
 	make_ready();
+	growing = true;
 	if (accounts->members >= entries_within(ACCOUNTS_SHARE((Size) known_memory * 1024),
 											sizeof(KnownAccount)))
 	{
@@ -300,6 +309,7 @@ known_remember_account(Fingerprint key, TimestampTz first, int32 newest)
 		accounts = accounts_create(known_context, FIRST_SIZE, NULL);
 	}
 	entry = accounts_insert(accounts, key, &found);
+	growing = false;
 	entry->first = first;
 	entry->newest = newest;
 }
@@ -356,12 +366,12 @@ known_to_teach_nothing(const Event *event)
 void
 known_forget_behaviour(Fingerprint behaviour)
 {
+	make_ready();
 	for (int is_user = 0; is_user <= 1; is_user++)
 	{
 		Fingerprint key = with_class(behaviour, is_user);
 
-		if (young != NULL)
-			days_delete(young, key);
+		days_delete(young, key);
 		if (old != NULL)
 			days_delete(old, key);
 	}

@@ -22,6 +22,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "batch.h"
 #include "catalog/pg_type.h"
 #include "catalogue.h"
@@ -30,7 +31,9 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "known.h"
+#include "nodes/bitmapset.h"
 #include "observe.h"
+#include "optimizer/optimizer.h"
 #include "owner.h"
 #include "plans.h"
 #include "providers.h"
@@ -120,13 +123,41 @@ settle_now(void)
 	owner_end(&scope);
 }
 
+/*
+ * The column of documents: the one of that name, if it is jsonb; else, since
+ * it was renamed, the one that the trigger's WHEN looks at.
+ */
+static int
+event_column(TriggerData *data)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	Trigger    *trigger = data->tg_trigger;
+	int			column = SPI_fnumber(desc, trigger->tgargs[0]);
+	Bitmapset  *columns = NULL;
+
+	if (column > 0 && SPI_gettypeid(desc, column) == JSONBOID)
+		return column;
+	if (trigger->tgqual != NULL)
+		pull_varattnos(stringToNode(trigger->tgqual), PRS2_NEW_VARNO, &columns);
+	if (bms_membership(columns) == BMS_SINGLETON)
+	{
+		column = bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
+		if (column > 0 && SPI_gettypeid(desc, column) == JSONBOID)
+			return column;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of type jsonb of relation \"%s\" does not exist",
+					trigger->tgargs[0], RelationGetRelationName(data->tg_relation)),
+			 errhint("Run iamwatch.watch() again with the name of the jsonb column.")));
+	return 0;					/* keep compilers quiet */
+}
+
 /* observe(COLUMN): AFTER INSERT FOR EACH ROW on a watched table */
 Datum
 iamwatch_observe(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
-	TupleDesc	desc;
-	int			column;
 	Datum		document;
 	bool		isnull;
 
@@ -136,18 +167,9 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("function \"iamwatch.observe\" takes the name of one column"),
 				 errhint("Use iamwatch.watch() to create the trigger.")));
-	desc = RelationGetDescr(data->tg_relation);
-	column = SPI_fnumber(desc, data->tg_trigger->tgargs[0]);
-	if (column <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						data->tg_trigger->tgargs[0],
-						RelationGetRelationName(data->tg_relation)),
-				 errhint("Run iamwatch.watch() again with the name of the jsonb column.")));
-
 	catalogue_load();
-	document = SPI_getbinval(data->tg_trigtuple, desc, column, &isnull);
+	document = SPI_getbinval(data->tg_trigtuple, RelationGetDescr(data->tg_relation),
+							 event_column(data), &isnull);
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{
 		queue_settle();

@@ -91,8 +91,8 @@ def assumed_role(user, account):
         return role, "service", None
     if session and re.fullmatch(r"i-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})", session):
         return role, "instance", session
-    if session and (name.startswith("AWSReservedSSO_") or "@" in session):
-        return f"{role}/{session}", "federated_user", None
+    if name.startswith("AWSReservedSSO_") or session and "@" in session:
+        return f"{role}/{session}" if session else role, "federated_user", None
     return role, "role", None
 
 
@@ -125,9 +125,9 @@ def gcp_identity(info):
         kind = "service_account"
     elif who.startswith("system:"):
         kind = "service"
-    elif (re.fullmatch(r"service-\d+@.*\.gserviceaccount\.com", who)
-          or re.search(r"@(cloudservices|system)\.gserviceaccount\.com$", who)
-          or re.search(r"@gcp-sa-.*\.iam\.gserviceaccount\.com$", who)):
+    elif (re.fullmatch(r"(?s)service-[0-9]+@.*\.gserviceaccount\.com", who)
+          or re.search(r"@(cloudservices|system)\.gserviceaccount\.com\Z", who)
+          or re.search(r"(?s)@gcp-sa-.*\.iam\.gserviceaccount\.com\Z", who)):
         kind = "service"
     elif who.endswith(".gserviceaccount.com"):
         kind = "service_account"
@@ -168,7 +168,7 @@ def parse(doc):
         service = text(doc.get("eventSource"))
         identity, kind, instance = aws_identity(user, account)
         event = dict(provider="aws", account=account,
-                     service=re.sub(r"\.amazonaws\.com$", "", service) if service else None,
+                     service=re.sub(r"(?s)(?<=.)\.amazonaws\.com\Z", "", service) if service else None,
                      operation=text(doc.get("eventName")), time=microseconds(doc.get("eventTime")),
                      identity=identity, kind=kind, instance=instance, id=text(doc.get("eventID")),
                      failed=text(doc.get("errorCode")) is not None,

@@ -37,6 +37,10 @@ INSERT INTO "odd table" VALUES (1);
 DROP TRIGGER wrong ON "odd table";
 CREATE TRIGGER wrong AFTER INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch.observe('gone');
 INSERT INTO "odd table" VALUES (1);
+DROP TRIGGER wrong ON "odd table";
+-- a column of another type is not taken for documents
+CREATE TRIGGER wrong AFTER INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch.observe('doc');
+INSERT INTO "odd table" VALUES (1, NULL, 'no jsonb');
 DROP TABLE "odd table" CASCADE;
 
 -- a partitioned table: loads through the parent and into a partition

@@ -73,6 +73,18 @@ command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('bare'
 $node->safe_psql('bare', $history);
 is($node->safe_psql('bare', 'SELECT count(*) FROM iamwatch.identities'), '200', 'restore, schema only: detection works');
 
+# The data alone, into a database that has the extension and the table.  What
+# is restored was learned already, so the table is watched afterwards.
+command_ok([ 'pg_dump', '--data-only', '-f', "$dump.data", $node->connstr('restored1') ], 'pg_dump, data only');
+$node->safe_psql('postgres', 'CREATE DATABASE data_only');
+$node->safe_psql('data_only', "CREATE EXTENSION iamwatch; $events");
+command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('data_only'), '-f', "$dump.data" ], 'restore, data only');
+is($node->safe_psql('data_only', $state), $node->safe_psql('restored1', $state), 'restore, data only: alerts and baselines are the same');
+is($node->safe_psql('data_only', $users), $node->safe_psql('restored1', $users), 'restore, data only: the user\'s rows of the catalogue are there');
+is($node->safe_psql('data_only', 'SELECT count(*), min(probability_limit) FROM iamwatch.detectors'), '1|0.01', 'restore, data only: so are the settings');
+$node->safe_psql('data_only', "SELECT iamwatch.watch('log'); INSERT INTO log VALUES (e('user2', '2026-01-25T12:30:00Z', 'CreateUser'))");
+is($node->safe_psql('data_only', "SELECT event_count FROM iamwatch.alerts WHERE identity = 'user2'"), '2', 'restore, data only: detection goes on');
+
 # a physical standby
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

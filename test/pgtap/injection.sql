@@ -1,0 +1,65 @@
+\ir settings.psql
+SELECT plan(8);
+
+-- Names and contents that would be SQL if anything took them for it.
+CREATE TABLE bad (n int GENERATED ALWAYS AS IDENTITY, name text);
+INSERT INTO bad (name) VALUES
+('"; DROP TABLE log; --'), ('''; DROP TABLE log; --'), ('$$; DROP TABLE log; $$'), (E'new\nline\ttab\\back'), ('%I %L %s %1$s {} ${x}'),
+(E'\u00e4\u20ac\U0001F600 \u202e'), (repeat('n', 63)), (repeat(E'\u00e4', 31)), ('$1'), ('iamwatch.alerts'), ('select'), (' '), ('a.b"c''d');
+
+-- in every field of a document: an alert is raised with exactly that in it
+CREATE FUNCTION hostile(bad text, at text, operation text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('eventTime', at, 'eventSource', 'iam.amazonaws.com', 'eventName', operation, 'eventID', bad || at,
+		'recipientAccountId', bad, 'sourceIPAddress', bad, 'userAgent', bad, 'awsRegion', bad, 'errorCode', bad,
+		'requestParameters', jsonb_build_object('userName', bad),
+		'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', bad)) $$;
+INSERT INTO log SELECT hostile(name, '2026-01-01T00:00:00Z', 'ListUsers') FROM bad;
+INSERT INTO log SELECT hostile(name, '2026-02-01T00:00:00Z', 'CreateUser') FROM bad;
+SELECT set_eq('SELECT account, identity, evidence->''targets'' AS t, evidence->''user_agents'' AS u FROM alerts',
+	'SELECT name AS a, name AS b, jsonb_build_array(name) AS t, jsonb_build_array(name) AS u FROM bad', 'Content: is kept as it is, and never run');
+INSERT INTO operations (provider, service, operation, category, effect, attack_technique)
+	SELECT 'aws', name, name, name, 'modify', name FROM bad;
+INSERT INTO log SELECT hostile('x', '2026-02-01T00:00:00Z', name) || jsonb_build_object('eventSource', name, 'recipientAccountId', '1') FROM bad;
+INSERT INTO log VALUES (hostile('x', '2026-01-01T00:00:00Z', 'ListUsers') || '{"recipientAccountId": "1"}');
+INSERT INTO log SELECT hostile('y', '2026-02-01T00:00:00Z', name) || jsonb_build_object('eventSource', name, 'recipientAccountId', '1') FROM bad;
+SELECT set_eq('SELECT service, operation, category, technique FROM alerts WHERE identity = ''y''',
+	'SELECT name AS a, name AS b, name AS c, name AS d FROM bad', 'Catalogue: names, categories and techniques likewise');
+INSERT INTO log SELECT jsonb_build_object('protoPayload', jsonb_build_object('serviceName', name, 'methodName', name,
+	'authenticationInfo', jsonb_build_object('principalEmail', name)), 'timestamp', name, 'logName', name) FROM bad;
+SELECT is((SELECT count(*) FROM rejected_events WHERE event ? 'protoPayload'), 13::bigint, 'Content: what is rejected is kept, too');
+
+-- as names of tables and columns
+CREATE FUNCTION work_with(name text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	source regclass;
+BEGIN
+	EXECUTE format('CREATE TABLE public.%I (id int GENERATED ALWAYS AS IDENTITY, %1$I jsonb)', name);
+	source := format('public.%I', name)::regclass;
+	PERFORM iamwatch.watch(source, name);
+	PERFORM iamwatch.watch(source, name);
+	EXECUTE format('INSERT INTO %s (%I) VALUES ($1)', source, name) USING hostile('watched ' || name, '2026-02-01T00:00:00Z', 'CreateUser');
+	PERFORM iamwatch.unwatch(source);
+	EXECUTE format('INSERT INTO %s (%I) VALUES ($1)', source, name) USING hostile('read ' || name, '2026-02-01T00:00:00Z', 'CreateUser');
+	INSERT INTO iamwatch.sources VALUES (source, name, now(), 'id');
+	PERFORM iamwatch.process_batch(source, 100);
+	PERFORM iamwatch.backfill_working_tables();
+	PERFORM iamwatch.backfill_read(source, name, NULL, NULL);
+	PERFORM iamwatch.backfill_fetch(source, name, NULL, NULL);
+	PERFORM iamwatch.drop_temporary();
+	PERFORM FROM iamwatch.backtest(source, event_column => name);
+	RETURN (SELECT string_agg(identity, ',' ORDER BY identity DESC) FROM iamwatch.identities WHERE identity IN ('watched ' || name, 'read ' || name));
+END $$;
+SELECT is(count(*), 13::bigint, 'Names of tables and columns: watched, unwatched, processed, read and tested')
+FROM bad WHERE work_with(name) = 'watched ' || name || ',read ' || name;
+SELECT is((SELECT count(*) FROM sources WHERE source::oid IN (SELECT oid FROM pg_class WHERE relname IN (SELECT name FROM bad))), 13::bigint,
+	'Names: all of them are sources');
+
+-- as partition, and as the value that the watermark grows to
+CREATE VIEW pg_temp.shown AS SELECT name AS at, hostile('grown ' || name, '2026-02-02T00:00:00Z', 'CreateUser') AS event FROM bad;
+INSERT INTO sources VALUES ('shown', 'event', now(), 'at');
+SELECT is(process_batch('shown', 5) + process_batch('shown', 5) + process_batch('shown', 5) + process_batch('shown', 5), 13::bigint,
+	'Watermark: of any content is compared, not run');
+SELECT is((SELECT count(*) FROM identities WHERE identity LIKE 'grown %'), 13::bigint, 'Watermark: and no row is skipped or taken twice');
+SELECT has_table('public', 'log', 'Nothing was dropped');
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,39 @@
+\ir settings.psql
+SELECT plan(5);
+
+-- A trigger of somebody else's, beside ours, that inserts into another watched
+-- table in a block of its own, and fails there for some rows.
+CREATE TABLE copies (event jsonb);
+SELECT watch('copies');
+CREATE FUNCTION copy_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	BEGIN
+		INSERT INTO copies VALUES (jsonb_set(NEW.event, '{userIdentity,arn}',
+			to_jsonb('copy of ' || (NEW.event->'userIdentity'->>'arn'))));
+		IF NEW.event->'userIdentity'->>'arn' LIKE '%bad%' THEN
+			RAISE EXCEPTION 'no copy';
+		END IF;
+	EXCEPTION WHEN raise_exception THEN
+		NULL;
+	END;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER zz_copy_row AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION copy_row();
+CREATE FUNCTION names() RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT replace(identity, 'arn:aws:iam::111122223333:user/', '') FROM identities ORDER BY identity COLLATE "C"
+$$;
+
+INSERT INTO log SELECT aws('2026-03-01T08:00:00Z', who, 'CreateUser') FROM unnest(ARRAY['bad1', 'good1', 'bad2', 'good2', 'bad3']) AS who;
+SELECT results_eq('SELECT names()', ARRAY['bad1', 'bad2', 'bad3', 'good1', 'good2', 'copy of good1', 'copy of good2'],
+	'Savepoint: what rolls back around another trigger''s insert takes none of the outer statement''s events with it');
+SELECT is((SELECT count(*) FROM baselines), 7::bigint, 'Savepoint: nor their operations');
+
+-- a batch that is settled in parts, because it is larger than the memory for it
+SET LOCAL iamwatch.batch_memory = '64kB';
+INSERT INTO log SELECT aws('2026-03-02T08:00:00Z', CASE n % 3 WHEN 0 THEN 'bad' ELSE 'fine' END || lpad(n::text, 4, '0'), 'CreateUser',
+	more => jsonb_build_object('x', repeat(md5(n::text), 30))) FROM generate_series(1, 300) AS n;
+SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ '^(bad|fine)\d{4}$'), 300::bigint, 'Savepoint: nor when a batch is settled in parts');
+SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ 'copy of .*bad'), 0::bigint, 'Savepoint: what rolled back is not learned');
+SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ 'copy of .*fine'), 200::bigint, 'Savepoint: what did not is');
+SELECT * FROM finish();
+ROLLBACK;

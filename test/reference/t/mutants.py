@@ -1,0 +1,65 @@
+"""Odd documents are read as the reference reads them."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import reference
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
+DATABASE = "iamwatch_mutants"
+DOCUMENTS = 10000
+PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
+
+
+def psql(script):
+    return subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], cwd=ROOT,
+                          input=script, capture_output=True, text=True, check=True).stdout
+
+
+def as_rows(e):
+    """The fields that decide, of the reference's event; null when it is unreadable."""
+    return e and [e["provider"], e["account"], e["identity"], e["kind"], e["person"], e["service"],
+                  e["operation"], e["failed"], e["id"], e["time"], e["instance"]]
+
+
+with tempfile.TemporaryDirectory() as folder:
+    os.chmod(folder, 0o755)
+    library = os.path.join(folder, "documents.so")
+    headers = subprocess.run([PG_CONFIG, "--includedir-server"], capture_output=True, text=True, check=True).stdout.strip()
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", "-I" + headers, "-o", library,
+                    os.path.join(ROOT, "test", "fuzz", "documents.c")], check=True)
+    subprocess.run(["createdb", DATABASE], check=True)
+    rows = psql(f"""
+        CREATE EXTENSION iamwatch;
+        CREATE FUNCTION documents(seeds jsonb[], seed bigint, inputs bigint) RETURNS SETOF jsonb
+            AS '{library}', 'fuzz_documents' LANGUAGE C VOLATILE STRICT;
+        CREATE TEMP TABLE lines (line text);
+        \\copy lines FROM 'test/fuzz/documents.ndjson' (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')
+        SELECT json_build_object('document', d, 'event', CASE WHEN e.provider IS NOT NULL THEN json_build_array(
+            e.provider, e.account, e.identity, e.identity_kind, e.is_user, e.service, e.operation, e.failed, e.event_id,
+            (extract(epoch FROM e.event_time) * 1000000)::bigint, e.instance_id) END)
+        FROM documents((SELECT array_agg(line::jsonb) FROM lines), 7, {DOCUMENTS}) AS d
+        CROSS JOIN LATERAL iamwatch.parse(d) AS e;
+        """).splitlines()
+    subprocess.run(["dropdb", DATABASE], check=True)
+
+different = []
+readable = 0
+for row in map(json.loads, rows):
+    want = as_rows(reference.parse(row["document"]))
+    readable += want is not None
+    if row["event"] and row["event"][0] == "azure":
+        continue                # the reference does not read it
+    if row["event"] != want:
+        different.append((row["document"], row["event"], want))
+print("ok" if len(rows) == DOCUMENTS and readable > DOCUMENTS / 4 else "not ok", 1,
+      f"- {len(rows)} odd documents, of which the reference can read {readable}")
+print("ok" if not different else "not ok", 2, "- iamwatch.parse() reads each as the reference does")
+for document, got, want in different[:5]:
+    print("#", json.dumps(document)[:1500])
+    print("#   got", got)
+    print("#   want", want)
+print("1..2")
