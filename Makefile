@@ -13,7 +13,7 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
 TREE_HEADERS = $(wildcard src/*.h)
 
 # The install script is put together from these, in this order.
-PARTS = header dayset types tables exclusion catalogue providers shipped parse score learn alerts \
+PARTS = header dayset types tables exclusion catalogue providers shipped parse documents columns score learn alerts \
 	watch maintain backfill process backtest views triage suppressions notify explain incidents privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)

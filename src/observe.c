@@ -27,6 +27,7 @@
 #include "catalogue.h"
 #include "commands/trigger.h"
 #include "detect.h"
+#include "document.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "known.h"
@@ -37,6 +38,7 @@
 #include "settings.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 
@@ -114,34 +116,66 @@ settle_now(void)
 	owner_end(&scope);
 }
 
-/* observe(COLUMN): AFTER INSERT FOR EACH ROW on a watched table */
-Datum
-iamwatch_observe(PG_FUNCTION_ARGS)
+/* The document of a row: what a column holds, or a field for each column. */
+static Datum
+row_document(TriggerData *data, bool *isnull)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	TupleDesc	desc;
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	char	  **args = data->tg_trigger->tgargs;
 	int			column;
-	Datum		document;
-	bool		isnull;
+	Oid			type;
+	Datum		value;
 
-	check_called_by(fcinfo, "iamwatch.observe", true);
+	if (data->tg_trigger->tgnargs == 2)
+	{
+		Datum		fields = OidInputFunctionCall(F_ARRAY_IN, args[1], TEXTOID, -1);
+
+		*isnull = false;
+		return JsonbPGetDatum(document_from_row(data->tg_trigtuple, desc,
+												DatumGetArrayTypeP(fields)));
+	}
 	if (data->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("function \"iamwatch.observe\" takes the name of one column"),
 				 errhint("Use iamwatch.watch() to create the trigger.")));
-	desc = RelationGetDescr(data->tg_relation);
-	column = SPI_fnumber(desc, data->tg_trigger->tgargs[0]);
+	column = SPI_fnumber(desc, args[0]);
 	if (column <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist",
-						data->tg_trigger->tgargs[0],
-						RelationGetRelationName(data->tg_relation)),
-				 errhint("Run iamwatch.watch() again with the name of the jsonb column.")));
+						args[0], RelationGetRelationName(data->tg_relation)),
+				 errhint("Run iamwatch.watch() again with the name of the column.")));
+	type = SPI_gettypeid(desc, column);
+	value = SPI_getbinval(data->tg_trigtuple, desc, column, isnull);
+	if (type == JSONBOID || *isnull)
+		return value;
+	if (document_is_text(type))
+	{
+		text	   *source = DatumGetTextPP(value);
 
+		return JsonbPGetDatum(document_from_text(VARDATA_ANY(source),
+												 VARSIZE_ANY_EXHDR(source)));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of relation \"%s\" is of type %s, not jsonb, json or text",
+					args[0], RelationGetRelationName(data->tg_relation), format_type_be(type)),
+			 errhint("Run iamwatch.watch() again with the name of the column.")));
+	return (Datum) 0;
+}
+
+/* observe(COLUMN) or observe('', FIELDS): AFTER INSERT FOR EACH ROW */
+Datum
+iamwatch_observe(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	Datum		document;
+	bool		isnull;
+
+	check_called_by(fcinfo, "iamwatch.observe", true);
+	document = row_document(data, &isnull);
 	catalogue_load();
-	document = SPI_getbinval(data->tg_trigtuple, desc, column, &isnull);
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{
 		queue_settle();

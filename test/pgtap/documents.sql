@@ -1,0 +1,67 @@
+\ir settings.psql
+SELECT plan(29);
+
+-- Tables with the document as text or json.
+CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY, line text, doc json, short varchar(2000));
+CREATE FUNCTION text_of(day text, who text, operation text, agent text DEFAULT 'cli') RETURNS text LANGUAGE sql AS $$
+	SELECT replace(aws(day || 'T08:00:00Z', who, operation)::text, '"cli"', agent) $$;
+CREATE FUNCTION lives_in(col name, who text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM watch('plain', col);
+	EXECUTE format('INSERT INTO plain (%I) SELECT (text_of(d::date::text, %L, ''ListUsers'', ''"cli"''))::%s
+		FROM generate_series(''2026-03-01''::date, ''2026-03-20'', ''1 day'') AS d', col, who, (SELECT atttypid::regtype FROM pg_attribute
+		WHERE attrelid = 'plain'::regclass AND attname = col));
+END $$;
+SELECT lives_in('line', 'text'), lives_in('doc', 'json'), lives_in('short', 'varchar');
+SELECT results_eq('SELECT identity, count_days(days, ''2026-03-01'', ''2026-03-20'') FROM identities ORDER BY 1',
+	$$VALUES ('arn:aws:iam::111122223333:user/json', 20), ('arn:aws:iam::111122223333:user/text', 20), ('arn:aws:iam::111122223333:user/varchar', 20)$$,
+	'Columns of type text, json and varchar are learned from');
+SELECT watch('plain', 'line');
+SELECT watch('plain', 'line');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'plain'::regclass), 1::bigint, 'Watching a text column again changes nothing');
+INSERT INTO plain (line) VALUES (text_of('2026-03-21', 'text', 'CreateUser', '"cli"'));
+SELECT is((SELECT identity FROM alerts), 'arn:aws:iam::111122223333:user/text', 'An alert is raised from a text column');
+
+-- Whatever the text, the insert succeeds; what is no JSON is kept with its reason.
+CREATE TABLE odd (line text);
+INSERT INTO odd VALUES (''), ('{"cut": "sho'), ('not json'), ('{"a": 1e999999}'), (repeat('[', 100000)), (E'\\u0000'), ('{"a": "\u00zz"}'), ('[1, 2]'), ('null'), ('"{}"');
+SELECT lives_ok('INSERT INTO plain (line) SELECT line FROM odd', 'Text that is no JSON never fails the insert');
+SELECT results_eq('SELECT reason, count(*) FROM rejected_events GROUP BY 1 ORDER BY 1',
+	$$VALUES ('the document is JSON inside of a string', 1::bigint), ('the document is a string that is not valid JSON', 7), ('the document is not a JSON object', 2)$$,
+	'It is rejected with the reason');
+SELECT is((SELECT count(*) FROM odd JOIN rejected_events ON event = to_jsonb(line)), 7::bigint, 'and kept to the letter');
+INSERT INTO plain (line) VALUES (NULL);
+SELECT is((SELECT count(*) FROM rejected_events WHERE reason = 'the document is null'), 1::bigint, 'A null text is rejected as a null document');
+SELECT is(to_document(line), to_jsonb(line), 'Not JSON: ' || left(line, 20)) FROM odd WHERE line NOT IN ('[1, 2]', 'null', '"{}"');
+
+-- What JSON allows and jsonb does not must not hide an event.
+SELECT is(to_document('{"a": "x\u0000y", "b": "\\u0000"}'), E'{"a": "x\uFFFDy", "b": "\\\\u0000"}'::jsonb, 'A zero byte becomes a replacement character, an escaped backslash stays');
+SELECT is(to_document('{"a": "\ud83d\ude00 \ud83d \ude00 \ud83d"}'), E'{"a": "\U0001F600 \uFFFD \uFFFD \uFFFD"}'::jsonb, 'So does half a surrogate pair; a whole one stays');
+SELECT is(to_document('{"a": "\ud83d\u0000\udbff\udbff\ude00"}'), E'{"a": "\uFFFD\uFFFD\uFFFD\U0010FE00"}'::jsonb, 'in any sequence');
+SELECT is(to_document('{"a": "\u0000", "b": "\'), to_jsonb('{"a": "\u0000", "b": "\'::text), 'Text that ends in the middle of an escape is kept as it was');
+INSERT INTO plain (line) VALUES (text_of('2026-03-22', 'text', 'DeleteUser', '"\u0000 evil"'));
+SELECT is((SELECT evidence->'user_agents'->>0 FROM alerts WHERE operation = 'DeleteUser'), E'\uFFFD evil', 'An attacker''s user agent with a zero byte does not hide the event');
+SELECT watch('plain', 'doc');
+INSERT INTO plain (doc) VALUES (text_of('2026-03-22', 'json', 'DeleteUser', '"\u0000 evil"')::json);
+SELECT is((SELECT count(*) FROM alerts WHERE operation = 'DeleteUser'), 2::bigint, 'nor in a json column');
+SELECT is(pg_column_size(to_document(repeat('x', 70000000))) < 2000000, true, 'Of text that is far too long the beginning is kept');
+
+-- The set-based path gives the same.
+CREATE TABLE again AS SELECT id, line FROM plain WHERE line IS NOT NULL;
+SELECT is((SELECT count(*) FROM backtest('again', event_column => 'line')), 2::bigint, 'Backtest reads a text column');
+INSERT INTO sources (source, event_column, order_column) VALUES ('again', 'line', 'id');
+SELECT is(process_batch('again', 1000), (SELECT count(*) FROM again), 'Process reads a text column');
+SELECT is((SELECT sum(event_count) FROM alerts), 3::numeric, 'and knows its events again');
+
+-- Files and messages of many records.
+SELECT is((SELECT array_agg(r) FROM records('{"Records": [{"a": 1}, {"a": 2}]}') AS r), ARRAY['{"a": 1}', '{"a": 2}']::jsonb[], 'Records of a CloudTrail file');
+SELECT is((SELECT array_agg(r) FROM records('[{"a": 1}, {"Records": [{"a": 2}, {"a": 3}]}, [{"a": 4}]]') AS r),
+	ARRAY['{"a": 1}', '{"a": 2}', '{"a": 3}', '{"a": 4}']::jsonb[], 'of an array, of files too');
+SELECT is((SELECT array_agg(r) FROM records('{"insertId": "x", "protoPayload": {}}') AS r), ARRAY['{"insertId": "x", "protoPayload": {}}']::jsonb[], 'A line of a Cloud Logging sink is a record');
+SELECT is((SELECT array_agg(r) FROM records('{"entries": [{"insertId": "x"}]}') AS r), ARRAY['{"insertId": "x"}']::jsonb[], 'of what the Logging API lists');
+SELECT is((SELECT array_agg(r) FROM (SELECT records('{"Events": [{"EventId": "1", "CloudTrailEvent": "{\"eventName\": \"A\"}"}, {"EventId": "2"}]}')
+	UNION ALL SELECT records('{"logEvents": [{"id": "1", "message": "{\"eventName\": \"B\"}"}]}')
+	UNION ALL SELECT records('{"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "C"}}')) AS x (r)),
+	ARRAY['{"eventName": "A"}', '{"EventId": "2"}', '{"eventName": "B"}', '{"eventName": "C"}']::jsonb[], 'of LookupEvents, log subscriptions and EventBridge');
+SELECT * FROM finish();
+ROLLBACK;
