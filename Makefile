@@ -14,7 +14,8 @@ TREE_HEADERS = $(wildcard src/*.h)
 
 # The install script is put together from these, in this order.
 PARTS = header dayset types tables exclusion catalogue providers shipped parse documents columns score learn alerts \
-	watch maintain backfill process backtest views triage suppressions notify explain incidents privileges
+	watch maintain backfill process backtest views triage suppressions notify explain incidents \
+	exports report privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
