@@ -15,12 +15,15 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
 		iamwatch.identities, iamwatch.baselines, iamwatch.operations, iamwatch.instances,
-		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.column_fields, iamwatch.backfill_progress,
+		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.column_fields,
+		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
-		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
+		'first_day', 'last_day', 'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text',
+		'report', 'report_incidents', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
+		'report_style', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview'];
 	functions text;

@@ -209,7 +209,7 @@ CREATE FUNCTION iamwatch.report_style() RETURNS text
 	RETURN $css$
 :root { color-scheme: light dark; --back: #f5f6f8; --card: #fff; --ink: #1b2430; --soft: #586575; --line: #dfe3e9; --weekend: #f0f2f5;
 	--any: #a9b4c2; --usual: #3f7fbf; --sens-1: #e3b23c; --sens-2: #e58a2e; --sens-3: #d9503a; --sens-4: #a4133c;
-	--informational: #4f739b; --low: #1d7d72; --medium: #a86a00; --high: #c4402b; --critical: #a4133c; }
+	--informational: #4f739b; --low: #1d7d72; --medium: #8f5a00; --high: #c4402b; --critical: #a4133c; }
 @media (prefers-color-scheme: dark) { :root { --back: #11161d; --card: #19212b; --ink: #e7ecf2; --soft: #9aa8b8; --line: #2c3744; --weekend: #1e2732;
 	--any: #5b6a7b; --usual: #62a3e0; --sens-1: #f0c75e; --sens-2: #f3a04e; --sens-3: #f2705b; --sens-4: #ff4d78;
 	--informational: #86a9cf; --low: #4fc3b5; --medium: #f0b03a; --high: #f2705b; --critical: #ff4d78; } }
@@ -290,13 +290,16 @@ BEGIN
 			'<div class="legend"><span><i style="--c:var(--any)"></i>active</span><span><i style="--c:var(--usual)"></i>IAM operation</span>'
 			'<span><i class="sens-1"></i>alert, sensitivity 1</span><span><i class="sens-2"></i>2</span><span><i class="sens-3"></i>3</span>'
 			'<span><i class="sens-4"></i>4</span><span>✗ failed</span></div></section>',
-			iamwatch.html(iamwatch.short_name(who.identity)), iamwatch.report_calendar(who.provider, who.account, who.identity))
+			iamwatch.html(iamwatch.short_name(who.identity)), c.picture)
 	INTO calendar
 	FROM (SELECT i.provider, i.account, i.identity FROM iamwatch.identities AS i
 			WHERE of_identity IS NOT NULL AND i.identity = of_identity
 			UNION ALL
 			SELECT i.provider, i.account, i.identity FROM iamwatch.report_incidents(since, until) AS i
-			WHERE of_identity IS NULL AND i.incident = 1) AS who LIMIT 1;
+			WHERE of_identity IS NULL AND i.incident = 1) AS who
+	CROSS JOIN LATERAL iamwatch.report_calendar(who.provider, who.account, who.identity) AS c (picture)
+	WHERE c.picture IS NOT NULL
+	ORDER BY who.provider, who.account LIMIT 1;
 
 	RETURN format('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
 		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''">'
