@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(19);
+SELECT plan(20);
 
 -- A column for each field, named as exports of CloudTrail tables name them.
 CREATE TABLE trail (id bigint GENERATED ALWAYS AS IDENTITY, event_time timestamptz, event_source text, "eventName" text,
@@ -57,6 +57,13 @@ INSERT INTO parts_1 VALUES ('{"type": "IAMUser", "arn": "into a partition"}', '9
 INSERT INTO parts VALUES ('2026-03-02', 'iam.amazonaws.com', 'CreateUser', '9', '{"type": "IAMUser", "arn": "by the parent"}');
 SELECT is((SELECT string_agg(identity, ', ' ORDER BY identity) FROM identities WHERE account = '9'), 'by the parent, into a partition',
 	'Columns: partitions may have them in another order');
+
+CREATE ROLE iamwatch_test_inserter;
+GRANT INSERT ON parts TO iamwatch_test_inserter;
+SET ROLE iamwatch_test_inserter;
+INSERT INTO public.parts VALUES ('2026-03-02', 'iam.amazonaws.com', 'CreateUser', '9', '{"type": "IAMUser", "arn": "a writer"}');
+RESET ROLE;
+SELECT is((SELECT count(*) FROM identities WHERE identity = 'a writer'), 1::bigint, 'Columns: a role that may only insert is enough');
 
 -- The set-based path sees the same documents.
 SELECT is((SELECT count(*) FROM backtest('trail')), 1::bigint, 'Columns: backtest finds the same alert');

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(29);
+SELECT plan(30);
 
 -- Tables with the document as text or json.
 CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY, line text, doc json, short varchar(2000));
@@ -52,6 +52,15 @@ SELECT is((SELECT count(*) FROM backtest('again', event_column => 'line')), 2::b
 INSERT INTO sources (source, event_column, order_column) VALUES ('again', 'line', 'id');
 SELECT is(process_batch('again', 1000), (SELECT count(*) FROM again), 'Process reads a text column');
 SELECT is((SELECT sum(event_count) FROM alerts), 3::numeric, 'and knows its events again');
+
+-- Who may only insert needs nothing else.
+CREATE ROLE iamwatch_test_inserter;
+GRANT INSERT ON plain TO iamwatch_test_inserter;
+SET ROLE iamwatch_test_inserter;
+INSERT INTO public.plain (doc) VALUES ('{"eventTime": "2026-03-22T09:00:00Z", "eventSource": "iam.amazonaws.com", "eventName": "CreateUser",
+	"recipientAccountId": "7", "userIdentity": {"type": "IAMUser", "arn": "by a writer"}}');
+RESET ROLE;
+SELECT is((SELECT count(*) FROM identities WHERE identity = 'by a writer'), 1::bigint, 'A role that may only insert is enough for a json column');
 
 -- Files and messages of many records.
 SELECT is((SELECT array_agg(r) FROM records('{"Records": [{"a": 1}, {"a": 2}]}') AS r), ARRAY['{"a": 1}', '{"a": 2}']::jsonb[], 'Records of a CloudTrail file');
