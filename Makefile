@@ -38,7 +38,7 @@ ifneq ($(filter demo check bench,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
 demo check bench:
-	@test/setup
+	@test/setup $@
 	@test/run $@
 
 else

@@ -67,5 +67,36 @@ for line, fill, expected in ((trail, "trail", aws), (sink, "sink", gcp), (array,
         subprocess.run(["sh", "-ec", line], cwd=folder, env=environment, check=True, capture_output=True)
         ok(psql("SELECT md5(string_agg(i::text, ',' ORDER BY i::text)) FROM iamwatch.identities AS i") == state, f"{fill}: loading it again changes nothing")
 
+# What the records are stored as makes no difference, to triggers, backfill() and process()
+STATE = ("SELECT md5(string_agg(r, ',' ORDER BY r COLLATE \"C\")) || ' ' || count(*) FROM (SELECT concat_ws('|', identity, operation, failed,"
+         " first_event_time, last_event_time, event_count, evidence - 'user_agents') FROM iamwatch.alerts UNION ALL"
+         " SELECT concat_ws('|', identity, kind, days) FROM iamwatch.identities UNION ALL"
+         " SELECT concat_ws('|', identity, operation, failed, days) FROM iamwatch.baselines) AS x (r)")
+FIELDS = ("eventID", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress", "userAgent", "errorCode", "recipientAccountId")
+COLUMNS = ", ".join(f'"{f}" {"timestamptz" if f == "eventTime" else "text"}' for f in FIELDS)
+VALUES = ", ".join(f"(event->>'{f}')::{'timestamptz' if f == 'eventTime' else 'text'}" for f in FIELDS)
+tables = {
+    "jsonb": ("(id bigint, event jsonb)", "SELECT id, event FROM records", ""),
+    "json": ("(id bigint, event json)", "SELECT id, event::text::json FROM records", ""),
+    "text": ("(id bigint, event text)", "SELECT id, event::text FROM records", ""),
+    "columns": (f"(id bigint, {COLUMNS}, user_identity jsonb, requestparameters text)",
+                f"SELECT id, {VALUES}, event->'userIdentity', event->>'requestParameters' FROM records", "SELECT iamwatch.map_columns('stored');"),
+}
+states = {}
+for kind, (table, rows, mapping) in tables.items():
+    for way in ("triggers", "backfill", "process"):
+        subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
+        subprocess.run(["createdb", DATABASE], check=True)
+        copied = "\n".join(f"{n}\t" + line.replace("\\", "\\\\") for n, line in enumerate(aws) if n != 7)
+        script = ("CREATE EXTENSION iamwatch; UPDATE iamwatch.detectors SET activation_days = 0; CREATE TABLE records (id bigint, event jsonb);"
+                  f"COPY records FROM STDIN;\n{copied}\n\\.\nCREATE TABLE stored {table}; {mapping}"
+                  + ("SELECT iamwatch.watch('stored');" if way == "triggers" else "") + f"INSERT INTO stored {rows} ORDER BY event->>'eventTime';"
+                  + ("CALL iamwatch.backfill('stored');" if way == "backfill" else "CALL iamwatch.process('stored', order_column => 'id');" if way == "process" else ""))
+        done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], input=script, capture_output=True, text=True)
+        states[kind, way] = psql(STATE) if done.returncode == 0 else done.stderr
+ok(int(states["jsonb", "triggers"].split()[-1]) > 50 if " " in states["jsonb", "triggers"] else False, "stored as jsonb: alerts and baselines", states["jsonb", "triggers"])
+for (kind, way), state in states.items():
+    ok(state == states["jsonb", "triggers"], f"stored as {kind}, {way}: the same alerts and baselines", state)
+
 subprocess.run(["dropdb", DATABASE], check=True)
 print(f"1..{count}")
