@@ -3,6 +3,7 @@
 #	make demo	see it work, in a cluster of its own
 #	make check	run every test, in clusters of its own
 #	make bench	measure it, in a cluster of its own
+#	make reference	write docs/reference.md from the comments of all objects
 #	make, make install, make installcheck: as every extension
 
 EXTENSION = iamwatch
@@ -34,10 +35,10 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=iamwatch
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 
-ifneq ($(filter demo check bench,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check bench reference,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
-demo check bench:
+demo check bench reference:
 	@test/setup $@
 	@test/run $@
 
@@ -70,4 +71,4 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check bench dist
+.PHONY: demo check bench reference dist
