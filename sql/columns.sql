@@ -12,6 +12,7 @@ COMMENT ON TABLE iamwatch.column_fields IS
 COMMENT ON COLUMN iamwatch.column_fields.field IS
 'path in the record as the provider writes it, steps divided by dots, such as userIdentity.arn';
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.column_fields', '');
+COMMENT ON COLUMN iamwatch.sources.event_column IS 'holds the document; of no account when iamwatch.column_fields has fields of the source';
 
 -- A partition has the columns of the table that it is part of.
 CREATE FUNCTION iamwatch.fields_of(source regclass) RETURNS text[]

@@ -10,7 +10,7 @@ COMMENT ON FUNCTION iamwatch.short_name(text) IS
 
 CREATE FUNCTION iamwatch.summary(alert iamwatch.alerts) RETURNS text
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-	RETURN format('%s %s %s:%s, which happens on about 1 of %s days', iamwatch.short_name(alert.identity),
+	RETURN format('%s %s %s:%s, which it does on about 1 of %s days', iamwatch.short_name(alert.identity),
 		CASE WHEN alert.failed THEN 'tried' ELSE 'did' END, alert.service, alert.operation,
 		coalesce(to_char(1 / nullif(alert.probability, 0), 'FM999,999,999,999'), 'countless'));
 COMMENT ON FUNCTION iamwatch.summary(iamwatch.alerts) IS 'one line that says what an alert is about';

@@ -21,7 +21,7 @@ DECLARE
 		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
-		'first_day', 'last_day', 'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text',
+		'first_day', 'last_day', 'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_incidents', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
 		'report_style', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',

@@ -1,22 +1,26 @@
 -- A report to look at: one HTML page with nothing outside of it, no script,
 -- and every text from data escaped, as attackers choose names and user agents.
 
-CREATE FUNCTION iamwatch.html(data text, most integer DEFAULT 120) RETURNS text
+CREATE FUNCTION iamwatch.html_escape(data text, most integer) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN '<bdi>' || replace(replace(replace(replace(replace(
+	RETURN replace(replace(replace(replace(replace(
 		regexp_replace(CASE WHEN length(data) > most THEN left(data, most - 1) || '…' ELSE data END,
 			'[\x01-\x1f\x7f]', ' ', 'g'),
-		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;') || '</bdi>';
-COMMENT ON FUNCTION iamwatch.html(text, integer) IS
-'a text as HTML shows it, cut to so many characters, without control characters, its direction kept to itself';
+		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+COMMENT ON FUNCTION iamwatch.html_escape(text, integer) IS
+'a text without characters that mean something in HTML, and without control characters; cut to so many characters before';
 
--- Attributes and SVG texts hold no elements.
+CREATE FUNCTION iamwatch.html(data text, most integer DEFAULT 120) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN '<bdi>' || iamwatch.html_escape(data, most) || '</bdi>';
+COMMENT ON FUNCTION iamwatch.html(text, integer) IS
+'a text as HTML shows it, cut to so many characters; what changes the direction of text in it does not reach beyond it';
+
 CREATE FUNCTION iamwatch.html_text(data text, most integer DEFAULT 120) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN substr(iamwatch.html(regexp_replace(data, '[\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'), most), 6,
-		length(iamwatch.html(regexp_replace(data, '[\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'), most)) - 11);
+	RETURN iamwatch.html_escape(regexp_replace(data, '[\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'), most);
 COMMENT ON FUNCTION iamwatch.html_text(text, integer) IS
-'as iamwatch.html(), for attributes and SVG texts: characters that change the direction of text are left out';
+'as iamwatch.html(), for SVG texts, which hold no elements: what changes the direction of text is left out';
 
 -- Alerts of an identity whose gaps are within the deduplication period.
 CREATE FUNCTION iamwatch.report_incidents(since timestamptz, until timestamptz)

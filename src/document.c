@@ -161,9 +161,12 @@ document_is_no_object(Jsonb *document)
 	if (JB_ROOT_IS_SCALAR(document) && JsonbExtractScalar(&document->root, &value) &&
 		value.type == jbvString)
 	{
-		if (try_jsonb(pnstrdup(value.val.string.val, value.val.string.len)) != NULL)
-			return "the document is JSON inside of a string";
-		return "the document is a string that is not valid JSON";
+		char	   *text = pnstrdup(value.val.string.val, value.val.string.len);
+		bool		is_json = try_jsonb(text) != NULL;
+
+		pfree(text);
+		return is_json ? "the document is JSON inside of a string" :
+			"the document is a string that is not valid JSON";
 	}
 	return "the document is not a JSON object";
 }

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(30);
+SELECT plan(31);
 
 -- Tables with the document as text or json.
 CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY, line text, doc json, short varchar(2000));
@@ -45,6 +45,18 @@ SELECT watch('plain', 'doc');
 INSERT INTO plain (doc) VALUES (text_of('2026-03-22', 'json', 'DeleteUser', '"\u0000 evil"')::json);
 SELECT is((SELECT count(*) FROM alerts WHERE operation = 'DeleteUser'), 2::bigint, 'nor in a json column');
 SELECT is(pg_column_size(to_document(repeat('x', 70000000))) < 2000000, true, 'Of text that is far too long the beginning is kept');
+
+-- Real text with a piece cut out, put in or changed: read as JSON is read, or kept to the letter.
+CREATE FUNCTION damaged(line text, n int) RETURNS text LANGUAGE sql AS $$
+	SELECT CASE n % 3 WHEN 0 THEN left(line, at) || substr(line, at + n % 7)
+		WHEN 1 THEN overlay(line PLACING (ARRAY['"', '\', '\u0000', '\ud800', '{', ']', ',', E'\x01', '1e9', '€'])[1 + n % 10] FROM at FOR 1)
+		ELSE left(line, at) END
+	FROM (SELECT 1 + (hashint4(n) & 2147483647) % length(line) AS at) AS x $$;
+CREATE FUNCTION is_json(t text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RETURN t::jsonb IS NOT NULL; EXCEPTION WHEN OTHERS THEN RETURN false; END$$;
+SELECT is(count(*) FILTER (WHERE is_json(t) AND to_document(t) = t::jsonb
+	OR NOT is_json(t) AND (to_document(t) = to_jsonb(t) OR t ~ '\\u[0d]' AND jsonb_typeof(to_document(t)) = 'object')), 1500::bigint,
+	'Damaged records: what is JSON is read as such, what is not is kept to the letter')
+FROM (SELECT damaged(text_of('2026-03-01', 'someone' || n, 'CreateUser', '"\u00e9\ud83d\ude00 \\u0000"'), n) AS t FROM generate_series(1, 1500) AS n OFFSET 0) AS x;
 
 -- The set-based path gives the same.
 CREATE TABLE again AS SELECT id, line FROM plain WHERE line IS NOT NULL;

@@ -98,5 +98,16 @@ ok(int(states["jsonb", "triggers"].split()[-1]) > 50 if " " in states["jsonb", "
 for (kind, way), state in states.items():
     ok(state == states["jsonb", "triggers"], f"stored as {kind}, {way}: the same alerts and baselines", state)
 
+# Which column is which field is dumped and restored
+psql("SELECT iamwatch.unwatch('stored'); SELECT iamwatch.watch('stored');")
+dump = subprocess.run(["pg_dump", DATABASE], check=True, capture_output=True, text=True).stdout
+subprocess.run(["dropdb", DATABASE], check=True)
+subprocess.run(["createdb", DATABASE], check=True)
+done = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], input=dump, capture_output=True, text=True)
+before = psql("SELECT count(*) FROM iamwatch.identities") if done.returncode == 0 else done.stderr
+psql("""INSERT INTO stored ("eventTime", "eventSource", "eventName", "recipientAccountId", user_identity) SELECT "eventTime", "eventSource", "eventName",
+        "recipientAccountId", '{"type": "IAMUser", "arn": "after the restore"}' FROM stored LIMIT 1""")
+ok(psql("SELECT count(*) FROM iamwatch.identities WHERE identity = 'after the restore'") == "1" and int(before) > 0, "columns: after dump and restore they are watched as before", before)
+
 subprocess.run(["dropdb", DATABASE], check=True)
 print(f"1..{count}")
