@@ -86,7 +86,9 @@ CREATE FUNCTION iamwatch.report_timeline(since timestamptz, until timestamptz) R
 		 FROM stacked AS k),
 		(SELECT string_agg(format('<text class="count" x="%s" y="%s" text-anchor="middle">%s</text>',
 			round((44 + (k.bin + 0.5) * s.width)::numeric, 1), round((194 - 170 * k.total / s.most)::numeric, 1), k.total), '')
-		 FROM (SELECT DISTINCT bin, total FROM stacked) AS k),
+		 FROM (SELECT DISTINCT bin, total FROM stacked) AS k
+		 WHERE 7 * length(k.total::text) <= s.width OR k.total = s.most AND NOT EXISTS (
+			SELECT FROM stacked AS o WHERE o.total = s.most AND o.bin < k.bin)),
 		(SELECT string_agg(format('<text class="tick" x="%s" y="220" text-anchor="middle">%s</text>',
 			round((44 + (b + 0.5) * s.width)::numeric, 1), to_char(s.first + b * s.step, 'FMDD Mon')), '')
 		 FROM generate_series(0, s.bins::integer - 1, GREATEST(1, ceil(s.bins / 9)::integer)) AS b))
@@ -114,7 +116,7 @@ CREATE FUNCTION iamwatch.report_strip(alert_ids bigint[], incident bigint) RETUR
 	)
 	SELECT format('<svg viewBox="0 0 1000 %s" role="img" aria-labelledby="strip-%s"><title id="strip-%2$s">'
 			'%s operations in order, by sensitivity</title>%s%s%s%s</svg>',
-		CASE WHEN count(*) <= 50 THEN 290 ELSE 136 END, incident, count(*),
+		CASE WHEN count(*) <= 50 THEN 158 + round(4.9 * LEAST(max(length(p.operation)), 27)) ELSE 136 END, incident, count(*),
 		(SELECT string_agg(format('<line class="grid" x1="104" x2="992" y1="%1$s" y2="%1$s"/><text class="tick" x="96" y="%2$s" text-anchor="end">%3$s</text>',
 			142 - 28 * v, 146 - 28 * v, (ARRAY['1 low', '2', '3', '4 foothold'])[v]), '') FROM generate_series(1, 4) AS v),
 		(SELECT string_agg(format('<line class="grid dashed" x1="%1$s" x2="%1$s" y1="4" y2="130"/><text class="tick" x="%2$s" y="12">%3$s</text>',
@@ -263,7 +265,6 @@ CREATE FUNCTION iamwatch.report(since timestamptz DEFAULT NULL, until timestampt
 DECLARE
 	shown record;
 	totals record;
-	incidents text;
 	calendar text;
 BEGIN
 	SELECT count(*) AS alerts, count(DISTINCT (a.provider, a.account, a.identity)) AS identities,
@@ -285,7 +286,8 @@ BEGIN
 			round(i.surprise::numeric), round(i.risk::numeric), i.sensitivity, iamwatch.html(array_to_string(i.techniques, ' '), 160),
 			to_char(i.first_event_time, 'FMDD Mon HH24:MI'), to_char(i.last_event_time, 'FMDD Mon HH24:MI'),
 			iamwatch.report_operations(i.alert_ids)), '' ORDER BY i.incident) AS articles,
-		max(i.total) AS total
+		max(i.total) AS total, (array_agg(i.provider ORDER BY i.incident))[1] AS provider,
+		(array_agg(i.account ORDER BY i.incident))[1] AS account, (array_agg(i.identity ORDER BY i.incident))[1] AS identity
 	INTO shown
 	FROM (SELECT *, count(*) OVER () AS total FROM iamwatch.report_incidents(since, until) ORDER BY incident LIMIT 25) AS i;
 
@@ -299,8 +301,7 @@ BEGIN
 	FROM (SELECT i.provider, i.account, i.identity FROM iamwatch.identities AS i
 			WHERE of_identity IS NOT NULL AND i.identity = of_identity
 			UNION ALL
-			SELECT i.provider, i.account, i.identity FROM iamwatch.report_incidents(since, until) AS i
-			WHERE of_identity IS NULL AND i.incident = 1) AS who
+			SELECT shown.provider, shown.account, shown.identity WHERE of_identity IS NULL) AS who
 	CROSS JOIN LATERAL iamwatch.report_calendar(who.provider, who.account, who.identity) AS c (picture)
 	WHERE c.picture IS NOT NULL
 	ORDER BY who.provider, who.account LIMIT 1;
@@ -317,7 +318,9 @@ BEGIN
 		'sensitivity, hollow when it failed, larger with more events.</p>%s%s%s<footer>Made by iamwatch %s at %s UTC.</footer></main></body></html>',
 		iamwatch.report_style(), to_char(since, 'FMDD Mon YYYY'), to_char(until - interval '1 microsecond', 'FMDD Mon YYYY'),
 		iamwatch.html(current_database()::text),
-		totals.alerts, coalesce(shown.total, 0), totals.identities, totals.accounts, coalesce(totals.events, 0), totals.unread,
+		to_char(totals.alerts, 'FM999,999,999,990'), to_char(coalesce(shown.total, 0), 'FM999,999,999,990'),
+		to_char(totals.identities, 'FM999,999,999,990'), to_char(totals.accounts, 'FM999,999,999,990'),
+		to_char(coalesce(totals.events, 0), 'FM999,999,999,990'), to_char(totals.unread, 'FM999,999,999,990'),
 		coalesce(totals.worst, 'none'), iamwatch.report_timeline(since, until),
 		(SELECT string_agg(format('<span><i class="sev-%1$s"></i>%1$s</span>', s), '' ORDER BY n)
 		 FROM unnest('{informational,low,medium,high,critical}'::text[]) WITH ORDINALITY AS u (s, n)),
