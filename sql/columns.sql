@@ -46,17 +46,22 @@ CREATE FUNCTION iamwatch.guess_fields(source regclass) RETURNS TABLE (field text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT DISTINCT ON (known.field) known.field, a.attname
 	FROM pg_attribute AS a
-	JOIN unnest(ARRAY['eventVersion', 'userIdentity', 'eventTime', 'eventSource', 'eventName', 'awsRegion',
-		'sourceIPAddress', 'userAgent', 'errorCode', 'errorMessage', 'requestParameters', 'responseElements',
-		'additionalEventData', 'requestID', 'eventID', 'eventType', 'recipientAccountId', 'readOnly',
-		'protoPayload', 'timestamp', 'insertId', 'resource', 'logName', 'severity']) AS known (field)
+	JOIN unnest(CASE WHEN EXISTS (SELECT FROM pg_attribute AS t WHERE t.attrelid = source
+			AND lower(replace(t.attname, '_', '')) = 'activitydatetime' AND NOT t.attisdropped)
+		THEN ARRAY['ActivityDateTime', 'ActivityDisplayName', 'AADTenantId', 'TenantId', 'InitiatedBy', 'TargetResources',
+			'LoggedByService', 'Result', 'ResultReason', 'AdditionalDetails', 'Category', 'OperationName', 'Identity', 'Id',
+			'CorrelationId', 'ResourceId', 'TimeGenerated']
+		ELSE ARRAY['eventVersion', 'userIdentity', 'eventTime', 'eventSource', 'eventName', 'awsRegion',
+			'sourceIPAddress', 'userAgent', 'errorCode', 'errorMessage', 'requestParameters', 'responseElements',
+			'additionalEventData', 'requestID', 'eventID', 'eventType', 'recipientAccountId', 'readOnly',
+			'protoPayload', 'timestamp', 'insertId', 'resource', 'logName', 'severity'] END) AS known (field)
 		ON lower(replace(a.attname, '_', '')) IN (lower(known.field),
 			CASE known.field WHEN 'protoPayload' THEN 'protopayloadauditlog' END)
 	WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
 	ORDER BY known.field, a.attnum
 $$;
 COMMENT ON FUNCTION iamwatch.guess_fields(regclass) IS
-'columns that are named as fields of CloudTrail or Cloud Audit Log records are, whatever the case and underscores';
+'columns that are named as fields of CloudTrail, Cloud Audit Log or Entra audit log records are, whatever the case and underscores';
 
 CREATE FUNCTION iamwatch.map_columns(source regclass, fields jsonb DEFAULT NULL)
 	RETURNS TABLE (field text, column_name name)
@@ -98,7 +103,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'One is a part of the other.';
 	END IF;
 	IF fields IS NULL AND NOT EXISTS (SELECT FROM iamwatch.column_fields AS f
-		WHERE f.source = map_columns.source AND f.field IN ('eventTime', 'timestamp')) THEN
+		WHERE f.source = map_columns.source AND f.field IN ('eventTime', 'timestamp', 'ActivityDateTime')) THEN
 		RAISE EXCEPTION 'no column of relation "%" is named as a field of audit records', source
 			USING ERRCODE = 'undefined_column',
 			HINT = 'Name them, such as {"eventTime": "happened_at", "userIdentity.arn": "who"}.';

@@ -27,6 +27,10 @@ BEGIN
 		END LOOP;
 	ELSIF jsonb_typeof(document->'Records') = 'array' THEN
 		RETURN QUERY SELECT r FROM jsonb_array_elements(document->'Records') AS r;
+	ELSIF jsonb_typeof(document->'records') = 'array' THEN
+		RETURN QUERY SELECT r FROM jsonb_array_elements(document->'records') AS r;
+	ELSIF document ? '@odata.context' AND jsonb_typeof(document->'value') = 'array' THEN
+		RETURN QUERY SELECT r FROM jsonb_array_elements(document->'value') AS r;
 	ELSIF jsonb_typeof(document->'entries') = 'array' THEN
 		RETURN QUERY SELECT r FROM jsonb_array_elements(document->'entries') AS r;
 	ELSIF jsonb_typeof(document->'Events') = 'array' THEN
@@ -42,4 +46,4 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.records(jsonb) IS
-'the audit records of a file or message: CloudTrail files ({"Records": [...]}), arrays of any of these, what gcloud and the Logging API list ({"entries": [...]}), CloudTrail LookupEvents ({"Events": [...]}), CloudWatch Logs subscriptions ({"logEvents": [...]}), EventBridge events. Anything else is a record by itself, so that nothing gets lost';
+'the audit records of a file or message: CloudTrail files ({"Records": [...]}), arrays of any of these, what gcloud and the Logging API list ({"entries": [...]}), what Azure sends to Event Hubs ({"records": [...]}) and Microsoft Graph lists ("value" beside "@odata.context"), CloudTrail LookupEvents ({"Events": [...]}), CloudWatch Logs subscriptions ({"logEvents": [...]}), EventBridge events. Anything else is a record by itself, so that nothing gets lost';

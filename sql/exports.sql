@@ -98,9 +98,9 @@ CROSS JOIN LATERAL (SELECT
 	CASE WHEN a.status = 'closed' THEN 3 WHEN a.event_count > 1 THEN 2 ELSE 1 END AS activity,
 	CASE WHEN a.status = 'closed' THEN 'Close' WHEN a.event_count > 1 THEN 'Update' ELSE 'Create' END AS activity_name,
 	CASE a.provider WHEN 'aws' THEN 'AWS' WHEN 'gcp' THEN 'GCP' WHEN 'azure' THEN 'Azure' ELSE a.provider END AS provider,
-	CASE a.provider WHEN 'aws' THEN 10 WHEN 'gcp' THEN 11 WHEN 'azure' THEN 13 ELSE 99 END AS account_type,
-	CASE a.provider WHEN 'aws' THEN 'AWS Account' WHEN 'gcp' THEN 'GCP Project' WHEN 'azure' THEN 'Azure Subscription'
-		ELSE a.provider END AS account_type_name,
+	CASE a.provider WHEN 'aws' THEN 10 WHEN 'gcp' THEN 11 ELSE 99 END AS account_type,
+	CASE a.provider WHEN 'aws' THEN 'AWS Account' WHEN 'gcp' THEN 'GCP Project'
+		WHEN 'azure' THEN 'Azure tenant or subscription' ELSE a.provider END AS account_type_name,
 	CASE a.provider WHEN 'aws' THEN 'AWS CloudTrail' WHEN 'gcp' THEN 'GCP Cloud Audit Logs' ELSE a.provider END AS log,
 	jsonb_build_object('uid', a.identity, 'name', iamwatch.short_name(a.identity),
 		'type_id', CASE WHEN a.identity_kind = 'root' THEN 2 WHEN a.identity_kind IN ('user', 'federated_user') THEN 1

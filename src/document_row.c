@@ -26,14 +26,16 @@
 PG_FUNCTION_INFO_V1(iamwatch_row_to_document);
 
 /*
- * Fields that are objects.  Only for them is text taken for JSON; the text of
+ * Fields that are objects or arrays.  Only for them is text taken for JSON; the text of
  * a user agent that begins with a brace stays text.
  */
 static const char *const objects[] = {
 	"userIdentity", "sessionContext", "sessionIssuer", "onBehalfOf",
 	"requestParameters", "responseElements", "additionalEventData",
 	"protoPayload", "authenticationInfo", "requestMetadata", "resource",
-	"labels", "status"
+	"labels", "status",
+	"InitiatedBy", "TargetResources", "AdditionalDetails", "initiatedBy",
+	"targetResources", "additionalDetails", "properties", "claims", "httpRequest"
 };
 
 static bool

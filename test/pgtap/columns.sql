@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(20);
+SELECT plan(22);
 
 -- A column for each field, named as exports of CloudTrail tables name them.
 CREATE TABLE trail (id bigint GENERATED ALWAYS AS IDENTITY, event_time timestamptz, event_source text, "eventName" text,
@@ -39,6 +39,16 @@ SELECT is((parse((SELECT to_document(f.*, fields_of('flat')) FROM flat AS f))).i
 SELECT lives_ok($$SELECT watch('flat'); ALTER TABLE flat RENAME COLUMN who TO actor; INSERT INTO flat SELECT * FROM flat$$,
 	'Columns: a column that was renamed never fails an insert');
 SELECT is((SELECT count(*) FROM rejected_events WHERE source = 'flat'::regclass), 1::bigint, 'Columns: its rows are rejected instead');
+
+-- Azure's table AuditLogs, as it is exported.
+CREATE TABLE entra (id text, activity_date_time timestamptz, activitydisplayname text, aadtenantid text, initiatedby text,
+	targetresources text, loggedbyservice text, result text, category text);
+SELECT map_columns('entra'), watch('entra');
+INSERT INTO entra VALUES ('d1', '2026-03-01T10:00Z', 'Add member to role', 'tenant', '{"user": {"id": "u1", "userPrincipalName": "ann@contoso.com"}}',
+	'[{"id": "t", "displayName": "Bob"}]', 'Core Directory', 'success', 'AuditLogs');
+SELECT is((SELECT provider || ' ' || identity FROM identities WHERE account = 'tenant'), 'azure ann@contoso.com', 'Columns: the table of Entra''s audit log is recognised');
+SELECT is((SELECT (e).target || ' ' || (e).failed FROM (SELECT parse(to_document(f.*, fields_of('entra'))) AS e FROM entra AS f) AS x), 'Bob false',
+	'Columns: its text of objects and arrays is read');
 
 -- Data is never SQL.
 SELECT throws_ok($$SELECT map_columns('flat', '{"eventTime": "now()); DROP TABLE flat; --"}')$$, '42703',

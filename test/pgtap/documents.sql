@@ -82,7 +82,10 @@ SELECT is((SELECT array_agg(r) FROM records('{"insertId": "x", "protoPayload": {
 SELECT is((SELECT array_agg(r) FROM records('{"entries": [{"insertId": "x"}]}') AS r), ARRAY['{"insertId": "x"}']::jsonb[], 'of what the Logging API lists');
 SELECT is((SELECT array_agg(r) FROM (SELECT records('{"Events": [{"EventId": "1", "CloudTrailEvent": "{\"eventName\": \"A\"}"}, {"EventId": "2"}]}')
 	UNION ALL SELECT records('{"logEvents": [{"id": "1", "message": "{\"eventName\": \"B\"}"}]}')
+	UNION ALL SELECT records('{"records": [{"operationName": "D"}]}')
+	UNION ALL SELECT records('{"@odata.context": "x", "value": [{"id": "E"}]}')
 	UNION ALL SELECT records('{"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "C"}}')) AS x (r)),
-	ARRAY['{"eventName": "A"}', '{"EventId": "2"}', '{"eventName": "B"}', '{"eventName": "C"}']::jsonb[], 'of LookupEvents, log subscriptions and EventBridge');
+	ARRAY['{"eventName": "A"}', '{"EventId": "2"}', '{"eventName": "B"}', '{"operationName": "D"}', '{"id": "E"}', '{"eventName": "C"}']::jsonb[],
+	'of LookupEvents, log subscriptions, Event Hubs, Graph and EventBridge');
 SELECT * FROM finish();
 ROLLBACK;

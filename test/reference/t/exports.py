@@ -148,9 +148,9 @@ with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["sh", "-ec", command], cwd=folder, env=dict(os.environ, PGDATABASE=DATABASE), check=True)
     written = {name: open(os.path.join(folder, name)).read() for name in os.listdir(folder)}
 ok(written["report.html"].startswith("<!DOCTYPE html>") and written["report.html"].rstrip().endswith("</html>"), "commands: one writes a report")
-ok([json.loads(line) for line in written["findings.ndjson"].splitlines()] == findings, "commands: one writes the findings, a line each")
+ok(sorted(written["findings.ndjson"].splitlines()) == sorted(psql("SELECT finding FROM iamwatch.ocsf_findings").splitlines()), "commands: one writes the findings, a line each")
 bulk = [json.loads(line) for line in written["bulk.ndjson"].splitlines()]
-ok(bulk[1::2] == events and all(list(action) == ["create"] for action in bulk[::2]), "commands: one writes what a bulk request takes")
+ok({action["create"]["_id"]: event for action, event in zip(bulk[::2], bulk[1::2])} == {e["event"]["id"]: e for e in events}, "commands: one writes what a bulk request takes")
 
 # Grafana
 dashboard = json.load(open(os.path.join(ROOT, "docs", "grafana-dashboard.json")))
