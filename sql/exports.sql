@@ -38,8 +38,11 @@ SELECT a.alert_id, a.detected_at, a.last_event_time, jsonb_strip_nulls(jsonb_bui
 	'activity_id', v.activity, 'activity_name', v.activity_name,
 	'type_uid', 200400 + v.activity, 'type_name', 'Detection Finding: ' || v.activity_name,
 	'severity_id', iamwatch.severity_rank(a.severity), 'severity', initcap(a.severity),
-	'status_id', CASE a.status WHEN 'new' THEN 1 WHEN 'investigating' THEN 2 ELSE 4 END,
-	'status', CASE a.status WHEN 'new' THEN 'New' WHEN 'investigating' THEN 'In Progress' ELSE 'Resolved' END,
+	'status_id', CASE WHEN a.status = 'new' THEN 1 WHEN a.status = 'investigating' THEN 2
+		WHEN a.resolution = 'true_positive' THEN 4 ELSE 3 END,
+	'status', CASE WHEN a.status = 'new' THEN 'New' WHEN a.status = 'investigating' THEN 'In Progress'
+		WHEN a.resolution = 'true_positive' THEN 'Resolved' ELSE 'Suppressed' END,
+	'status_detail', a.resolution, 'comment', a.note,
 	'is_alert', a.status <> 'closed',
 	'time', iamwatch.epoch_ms(a.detected_at),
 	'start_time', iamwatch.epoch_ms(a.first_event_time),
@@ -56,9 +59,10 @@ SELECT a.alert_id, a.detected_at, a.last_event_time, jsonb_strip_nulls(jsonb_bui
 		'analytic', jsonb_build_object('uid', a.detector, 'name', coalesce(d.title, a.detector),
 			'type_id', 2, 'type', 'Behavioral', 'category', a.category),
 		'attacks', jsonb_build_array(jsonb_build_object(
-			'tactic', jsonb_build_object('uid', a.tactic, 'name', CASE a.tactic WHEN 'TA0003' THEN 'Persistence' END),
-			'technique', jsonb_build_object('uid', split_part(a.technique, '.', 1)),
-			'sub_technique', CASE WHEN a.technique LIKE '%.%' THEN jsonb_build_object('uid', a.technique) END)),
+			'tactic', jsonb_build_object('uid', a.tactic, 'name', iamwatch.attack_name(a.tactic)),
+			'technique', jsonb_build_object('uid', v.technique, 'name', iamwatch.attack_name(v.technique)),
+			'sub_technique', CASE WHEN a.technique LIKE '%.%'
+				THEN jsonb_build_object('uid', a.technique, 'name', iamwatch.attack_name(a.technique)) END)),
 		'types', jsonb_build_array(a.variation),
 		'created_time', iamwatch.epoch_ms(a.detected_at),
 		'first_seen_time', iamwatch.epoch_ms(a.first_event_time),
@@ -94,7 +98,7 @@ SELECT a.alert_id, a.detected_at, a.last_event_time, jsonb_strip_nulls(jsonb_bui
 FROM iamwatch.alerts AS a
 LEFT JOIN iamwatch.detectors AS d ON d.detector = a.detector
 CROSS JOIN (SELECT extversion AS version FROM pg_extension WHERE extname = 'iamwatch') AS x
-CROSS JOIN LATERAL (SELECT
+CROSS JOIN LATERAL (SELECT split_part(a.technique, '.', 1) AS technique,
 	CASE WHEN a.status = 'closed' THEN 3 WHEN a.event_count > 1 THEN 2 ELSE 1 END AS activity,
 	CASE WHEN a.status = 'closed' THEN 'Close' WHEN a.event_count > 1 THEN 'Update' ELSE 'Create' END AS activity_name,
 	CASE a.provider WHEN 'aws' THEN 'AWS' WHEN 'gcp' THEN 'GCP' WHEN 'azure' THEN 'Azure' ELSE a.provider END AS provider,
@@ -119,7 +123,7 @@ SELECT a.alert_id, a.detected_at, a.last_event_time, jsonb_strip_nulls(jsonb_bui
 	'ecs', '{"version": "9.4.0"}'::jsonb,
 	'message', iamwatch.summary(a),
 	'tags', jsonb_build_array('iamwatch', a.severity, a.variation),
-	'labels', jsonb_build_object('severity', a.severity, 'status', a.status, 'variation', a.variation,
+	'labels', jsonb_build_object('severity', a.severity, 'status', a.status, 'resolution', a.resolution, 'variation', a.variation,
 		'identity_kind', a.identity_kind, 'sensitivity', a.sensitivity::text,
 		'probability', a.probability::text, 'surprise_bits', a.surprise::text,
 		'k', a.evidence->>'k', 'active_days', a.evidence->>'A',
@@ -137,11 +141,13 @@ SELECT a.alert_id, a.detected_at, a.last_event_time, jsonb_strip_nulls(jsonb_bui
 		'category', a.category, 'version', x.version),
 	'threat', jsonb_build_object('framework', 'MITRE ATT&CK',
 		'tactic', jsonb_build_object('id', jsonb_build_array(a.tactic),
-			'name', CASE a.tactic WHEN 'TA0003' THEN '["Persistence"]'::jsonb END,
+			'name', iamwatch.attack_name(a.tactic),
 			'reference', jsonb_build_array('https://attack.mitre.org/tactics/' || a.tactic || '/')),
 		'technique', jsonb_build_object('id', jsonb_build_array(split_part(a.technique, '.', 1)),
+			'name', iamwatch.attack_name(split_part(a.technique, '.', 1)),
 			'reference', jsonb_build_array('https://attack.mitre.org/techniques/' || split_part(a.technique, '.', 1) || '/'),
 			'subtechnique', CASE WHEN a.technique LIKE '%.%' THEN jsonb_build_object('id', jsonb_build_array(a.technique),
+				'name', iamwatch.attack_name(a.technique),
 				'reference', jsonb_build_array('https://attack.mitre.org/techniques/' || replace(a.technique, '.', '/') || '/')) END)),
 	'user', jsonb_build_object('id', a.identity, 'name', iamwatch.short_name(a.identity)),
 	'cloud', jsonb_build_object('provider', a.provider, 'account', jsonb_build_object('id', a.account),

@@ -19,13 +19,15 @@ DECLARE
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised';
-	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'probability', 'surprise', 'find_operation',
+	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'fields_of',
+		'document_expression', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
-		'first_day', 'last_day', 'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
-		'report', 'report_incidents', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
-		'report_style', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
+		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
-		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview'];
+		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
+		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
+		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
+		'report_style'];
 	functions text;
 BEGIN
 	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer') THEN

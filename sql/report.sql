@@ -22,36 +22,6 @@ CREATE FUNCTION iamwatch.html_text(data text, most integer DEFAULT 120) RETURNS 
 COMMENT ON FUNCTION iamwatch.html_text(text, integer) IS
 'as iamwatch.html(), for SVG texts, which hold no elements: what changes the direction of text is left out';
 
--- Alerts of an identity whose gaps are within the deduplication period.
-CREATE FUNCTION iamwatch.report_incidents(since timestamptz, until timestamptz)
-	RETURNS TABLE (incident bigint, provider text, account text, identity text, identity_kind text,
-		severity text, sensitivity integer, alerts bigint, events numeric, first_event_time timestamptz,
-		last_event_time timestamptz, surprise double precision, risk double precision, techniques text[],
-		alert_ids bigint[])
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	WITH gaps AS (
-		SELECT a.*, a.first_event_time > max(a.last_event_time) OVER (
-				PARTITION BY a.provider, a.account, a.identity ORDER BY a.first_event_time, a.alert_id
-				ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-			+ coalesce(d.deduplication_days, 5) * interval '24 hours' AS apart
-		FROM iamwatch.alerts AS a LEFT JOIN iamwatch.detectors AS d USING (detector)
-		WHERE a.first_event_time >= since AND a.first_event_time < until
-	), numbered AS (
-		SELECT g.*, count(*) FILTER (WHERE g.apart) OVER (
-			PARTITION BY g.provider, g.account, g.identity ORDER BY g.first_event_time, g.alert_id) AS part
-		FROM gaps AS g
-	)
-	SELECT row_number() OVER (ORDER BY sum(n.surprise * n.sensitivity * iamwatch.severity_rank(n.severity)) DESC, min(n.alert_id)),
-		n.provider, n.account, n.identity, min(n.identity_kind),
-		(array_agg(n.severity ORDER BY iamwatch.severity_rank(n.severity) DESC))[1], max(n.sensitivity),
-		count(*), sum(n.event_count), min(n.first_event_time), max(n.last_event_time), sum(n.surprise),
-		sum(n.surprise * n.sensitivity * iamwatch.severity_rank(n.severity)), array_agg(DISTINCT n.technique), array_agg(n.alert_id ORDER BY n.first_event_time, n.alert_id)
-	FROM numbered AS n
-	GROUP BY n.provider, n.account, n.identity, n.part
-$$;
-COMMENT ON FUNCTION iamwatch.report_incidents(timestamptz, timestamptz) IS
-'alerts that belong together, for the report: of one identity, no gap longer than the deduplication period; highest risk first';
-
 CREATE FUNCTION iamwatch.report_timeline(since timestamptz, until timestamptz) RETURNS text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	WITH span AS (
@@ -277,19 +247,21 @@ BEGIN
 	until := coalesce(until, totals.last + interval '1 microsecond', since + interval '1 day');
 
 	SELECT string_agg(format('<article><div class="head"><span class="chip sev-%s">%s</span><h3>%s</h3><span class="meta">%s, %s %s</span></div>'
-			'%s<div class="facts"><span><b>%s</b> %s</span><span><b>%s</b> %s</span><span><b>%s</b> bits</span><span>risk <b>%s</b></span>'
+			'%s<div class="facts"><span><b>%s</b> %s</span><span><b>%s</b> open</span><span><b>%s</b> %s</span><span><b>%s</b> bits</span><span>risk <b>%s</b></span>'
 			'<span>highest sensitivity <b>%s</b></span><span>ATT&amp;CK <b>%s</b></span><span><b>%s</b> to <b>%s</b></span></div>%s</article>',
 			i.severity, i.severity, iamwatch.html(iamwatch.short_name(i.identity)), iamwatch.html(i.identity_kind, 30),
 			iamwatch.html(i.provider, 20), iamwatch.html(i.account, 60),
 			CASE WHEN i.alerts > 2 THEN iamwatch.report_strip(i.alert_ids, i.incident) ELSE '' END,
-			i.alerts, CASE i.alerts WHEN 1 THEN 'alert' ELSE 'alerts' END, i.events, CASE i.events WHEN 1 THEN 'event' ELSE 'events' END,
+			i.alerts, CASE i.alerts WHEN 1 THEN 'alert' ELSE 'alerts' END, i.open_alerts, i.events, CASE i.events WHEN 1 THEN 'event' ELSE 'events' END,
 			round(i.surprise::numeric), round(i.risk::numeric), i.sensitivity, iamwatch.html(array_to_string(i.techniques, ' '), 160),
 			to_char(i.first_event_time, 'FMDD Mon HH24:MI'), to_char(i.last_event_time, 'FMDD Mon HH24:MI'),
 			iamwatch.report_operations(i.alert_ids)), '' ORDER BY i.incident) AS articles,
 		max(i.total) AS total, (array_agg(i.provider ORDER BY i.incident))[1] AS provider,
 		(array_agg(i.account ORDER BY i.incident))[1] AS account, (array_agg(i.identity ORDER BY i.incident))[1] AS identity
 	INTO shown
-	FROM (SELECT *, count(*) OVER () AS total FROM iamwatch.report_incidents(since, until) ORDER BY incident LIMIT 25) AS i;
+	FROM (SELECT x.*, row_number() OVER (ORDER BY x.risk DESC, x.incident_id) AS incident, count(*) OVER () AS total
+		FROM iamwatch.incidents AS x WHERE x.first_event_time < until AND x.last_event_time >= since
+		ORDER BY incident LIMIT 25) AS i;
 
 	SELECT format('<h2>What %s does, day by day</h2><section><p>A row for each IAM operation, a column for each day of the last eight weeks, '
 			'in the order in which they were first done. What is usual runs from the left; what is new stands at the right.</p>%s'
@@ -330,4 +302,4 @@ BEGIN
 		to_char(now(), 'YYYY-MM-DD HH24:MI'));
 END $$;
 COMMENT ON FUNCTION iamwatch.report(timestamptz, timestamptz, text) IS
-'an HTML page of the alerts whose first event is in the period (until not included; all if not given), to look at: alerts over time, up to 25 incidents, and the calendar of an identity (that of the first incident if not given). Nothing is loaded from elsewhere, there is no script, and all data is escaped';
+'an HTML page of the alerts whose first event, and the incidents of which any event, is in the period (until not included; all if not given), to look at: alerts over time, up to 25 incidents, and the calendar of an identity (that of the first incident if not given). Nothing is loaded from elsewhere, there is no script, and all data is escaped';

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(22);
+SELECT plan(23);
 
 -- A column for each field, named as exports of CloudTrail tables name them.
 CREATE TABLE trail (id bigint GENERATED ALWAYS AS IDENTITY, event_time timestamptz, event_source text, "eventName" text,
@@ -19,6 +19,7 @@ SELECT row_of('2026-03-21', 'ann', 'CreateUser', '{"not": "parsed"}');
 SELECT is((SELECT count(*) FROM days((SELECT days FROM identities))), 21::bigint, 'Columns: every row is learned');
 SELECT is((SELECT operation || ' ' || (evidence->'source_addresses'->>0) || ' ' || (evidence->'user_agents'->>0) FROM alerts),
 	'CreateUser 192.0.2.9 {"not": "parsed"}', 'Columns: the trigger raises the alert, with evidence; text of a field that is no object stays text');
+SELECT is((SELECT event->>'userAgent' FROM raw_events((SELECT max(alert_id) FROM alerts))), '{"not": "parsed"}', 'Columns: its events are found again');
 INSERT INTO trail (event_source, user_identity) VALUES ('iam.amazonaws.com', '{half');
 SELECT is((SELECT event - 'eventID' FROM rejected_events), '{"eventSource": "iam.amazonaws.com", "userIdentity": "{half"}',
 	'Columns: a row that is no event is stored, and its document kept');

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(31);
+SELECT plan(32);
 
 -- Tables with the document as text or json.
 CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY, line text, doc json, short varchar(2000));
@@ -21,6 +21,8 @@ SELECT watch('plain', 'line');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'plain'::regclass), 1::bigint, 'Watching a text column again changes nothing');
 INSERT INTO plain (line) VALUES (text_of('2026-03-21', 'text', 'CreateUser', '"cli"'));
 SELECT is((SELECT identity FROM alerts), 'arn:aws:iam::111122223333:user/text', 'An alert is raised from a text column');
+
+SELECT is((SELECT event->>'eventName' FROM raw_events((SELECT max(alert_id) FROM alerts))), 'CreateUser', 'and its events are found in it');
 
 -- Whatever the text, the insert succeeds; what is no JSON is kept with its reason.
 CREATE TABLE odd (line text);
