@@ -60,7 +60,8 @@ BEGIN
 		RETURN coalesce(texts, '[]');
 	ELSIF cardinality(more) = 1 AND (texts IS NULL OR texts = '[]') THEN
 		RETURN jsonb_build_array(left(more[1], 500));
-	ELSIF cardinality(more) = 1 AND texts ? left(more[1], 500) THEN
+	ELSIF cardinality(more) = 1 AND (texts ? left(more[1], 500)
+		OR jsonb_array_length(texts) >= most AND left(more[1], 500) COLLATE "C" > (texts->>-1) COLLATE "C") THEN
 		RETURN texts;
 	END IF;
 	RETURN (SELECT jsonb_agg(t ORDER BY t COLLATE "C")
@@ -140,8 +141,14 @@ DECLARE
 	o iamwatch.operations := iamwatch.find_operation(e.provider, e.service, e.operation);
 	v record;
 	opened bigint;
+	in_scope text := iamwatch.limit_scope(e.provider, e.account);
+	day date := (e.event_time AT TIME ZONE 'UTC')::date;
 BEGIN
 	IF o.category IS NULL THEN
+		RETURN NULL;
+	END IF;
+	IF c.active = 0 AND iamwatch.limit_room('alerts', in_scope, day) = 0 THEN
+		PERFORM iamwatch.count_limit('alerts', in_scope, day, 0, 1);
 		RETURN NULL;
 	END IF;
 	v := iamwatch.variation(settings, e);
@@ -159,10 +166,11 @@ BEGIN
 	RETURNING alert_id INTO opened;
 	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
 	VALUES (opened, e.event_time, e.event_id);
+	PERFORM iamwatch.count_limit('alerts', in_scope, day, 1, 0);
 	RETURN opened;
 END $$;
 COMMENT ON FUNCTION iamwatch.open_alert(iamwatch.detectors, iamwatch.pending_events) IS
-'a new alert with its evidence; null if the operation has left the catalogue';
+'a new alert with its evidence; null if the operation has left the catalogue, or the limit alerts is reached and nothing is known of the identity';
 
 CREATE FUNCTION iamwatch.join_alert(settings iamwatch.detectors, into_alert bigint,
 	events iamwatch.event[]) RETURNS void
@@ -190,11 +198,14 @@ BEGIN
 		last_event_time = GREATEST(a.last_event_time, latest),
 		variation = CASE WHEN rises THEN worst ELSE a.variation END,
 		severity = CASE WHEN rises THEN worst_severity ELSE a.severity END,
-		evidence = iamwatch.merge_evidence(a.evidence, events),
+		-- what has not changed is not written again: it can be large
+		evidence = CASE WHEN m.evidence = a.evidence THEN a.evidence ELSE m.evidence END,
 		-- more of what is known to be an attack
 		excluded_days = CASE WHEN a.excluded_days IS NOT NULL THEN a.excluded_days
 			| (SELECT dayset_agg((x).event_time) FROM unnest(events) AS x) END
-	WHERE a.alert_id = into_alert;
+	FROM (SELECT b.alert_id, iamwatch.merge_evidence(b.evidence, events) AS evidence
+		FROM iamwatch.alerts AS b WHERE b.alert_id = into_alert) AS m
+	WHERE m.alert_id = a.alert_id AND a.alert_id = into_alert;
 	IF rises THEN
 		PERFORM iamwatch.notify_alert(into_alert);
 	END IF;
@@ -215,6 +226,10 @@ DECLARE
 	opened_at timestamptz;
 	writable boolean;
 	joining iamwatch.event[] := '{}';
+	leaving iamwatch.pending_events[] := '{}';
+	rows bigint;
+	most_rows bigint;
+	over bigint := 0;
 	shadowed boolean := iamwatch.has_suppressed((candidates[1]).identity);
 	rules iamwatch.suppressions[];
 	suppression bigint;
@@ -231,7 +246,7 @@ BEGIN
 				PERFORM iamwatch.join_alert(settings, alert_id, joining);
 				joining := '{}';
 			END IF;
-			SELECT a.alert_id, a.first_event_time INTO alert_id, opened_at
+			SELECT a.alert_id, a.first_event_time, a.event_count INTO alert_id, opened_at, rows
 			FROM iamwatch.alerts AS a
 			WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
 			AND a.first_event_time > e.event_time - period
@@ -276,6 +291,7 @@ BEGIN
 				alert_id := iamwatch.open_alert(settings, c);
 				opened_at := e.event_time;
 				writable := true;
+				rows := 1;
 				PERFORM iamwatch.notify_alert(alert_id);
 			END IF;
 			CONTINUE;
@@ -289,15 +305,28 @@ BEGIN
 			CONTINUE;
 		END IF;
 		IF writable THEN
-			INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
-			VALUES (alert_id, e.event_time, e.event_id);
+			most_rows := coalesce(most_rows, iamwatch.limit_value('alert_events'));
+			IF rows < most_rows THEN
+				INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
+				VALUES (alert_id, e.event_time, e.event_id);
+			ELSE
+				over := over + 1;
+			END IF;
+			rows := rows + 1;
 			joining := array_append(joining, e);
 		ELSE
-			PERFORM iamwatch.leave_pending(ARRAY[c]);
+			leaving := array_append(leaving, c);
 		END IF;
 	END LOOP;
 	IF joining <> '{}' THEN
 		PERFORM iamwatch.join_alert(settings, alert_id, joining);
+	END IF;
+	IF leaving <> '{}' THEN
+		PERFORM iamwatch.leave_pending(leaving);
+	END IF;
+	IF over > 0 THEN
+		PERFORM iamwatch.count_limit('alert_events', iamwatch.limit_scope(e.provider, e.account),
+			(e.event_time AT TIME ZONE 'UTC')::date, 0, over);
 	END IF;
 	IF cardinality(suppressions) > 0 THEN
 		PERFORM iamwatch.settle_suppressed(settings, hidden, suppressions);
@@ -307,13 +336,30 @@ COMMENT ON FUNCTION iamwatch.settle_behaviour(iamwatch.detectors, iamwatch.pendi
 'let events of a behaviour join an alert, or open one; under the lock of its bucket';
 
 CREATE FUNCTION iamwatch.leave_pending(candidates iamwatch.pending_events[]) RETURNS void
-	LANGUAGE sql VOLATILE AS $$
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	first iamwatch.pending_events := candidates[1];
+	most bigint := iamwatch.limit_value('pending_events');
+	room bigint;
+BEGIN
+	SELECT most - count(*) INTO room FROM (SELECT FROM iamwatch.pending_events AS p
+		WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)
+		AND p.identity = first.identity AND p.operation = first.operation
+		AND p.service = first.service AND p.failed = first.failed
+		AND p.account = first.account AND p.provider = first.provider
+		AND p.detector = first.detector
+		LIMIT most) AS waiting;
+	IF cardinality(candidates) > room THEN
+		PERFORM iamwatch.count_limit('pending_events', iamwatch.limit_scope(first.provider, first.account),
+			((first.event).event_time AT TIME ZONE 'UTC')::date, 0, cardinality(candidates) - room);
+		candidates := candidates[1:room::integer];
+	END IF;
 	INSERT INTO iamwatch.pending_events (detector, provider, account, identity, service, operation,
 		failed, event, unusual, again, k, active, peer_days, peer_active, probability)
 	SELECT detector, provider, account, identity, service, operation,
 		failed, event, unusual, again, k, active, peer_days, peer_active, probability
-	FROM unnest(candidates)
-$$;
+	FROM unnest(candidates);
+END $$;
 COMMENT ON FUNCTION iamwatch.leave_pending(iamwatch.pending_events[]) IS
 'keep events for the next session that touches their behaviour';
 

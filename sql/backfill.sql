@@ -131,10 +131,13 @@ BEGIN
 	SELECT f.*, p.key, p.days, p.first FROM pg_temp.iamwatch_part AS p
 	CROSS JOIN LATERAL iamwatch.mark_fields(p.key) AS f;
 	IF EXISTS (SELECT FROM pg_temp.iamwatch_part AS p WHERE p.key IS NULL) THEN
+		-- one by one: there can be more of them than memory holds
 		EXECUTE format($query$
-			SELECT iamwatch.reject(array_agg($1), array_agg(coalesce(iamwatch.unreadable(d),
+			SELECT count(iamwatch.reject(ARRAY[$1], ARRAY[coalesce(iamwatch.unreadable(d),
 				CASE WHEN d IS NULL THEN 'the document is null'
-				ELSE 'the event time is more than one day ahead of the clock' END)), array_agg(d))
+				WHEN (iamwatch.parse(d)).event_time > clock_timestamp() + interval '1 day'
+				THEN 'the event time is more than one day ahead of the clock'
+				ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[d]))
 			FROM (SELECT %1$s AS d FROM %2$s AS source_row) AS documents
 			WHERE (iamwatch.mark(d)).key IS NULL $query$, document, leaf)
 		USING leaf::oid;
@@ -207,17 +210,17 @@ COMMENT ON FUNCTION iamwatch.backfill_fetch(regclass, name, timestamptz, timesta
 CREATE FUNCTION iamwatch.backfill_raise(behaviour text, detector text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, pg_temp AS $$
 DECLARE
-	candidates iamwatch.pending_events[];
+	candidate iamwatch.pending_events;
+	candidates iamwatch.pending_events[] := '{}';
 	period interval;
 BEGIN
 	SELECT d.deduplication_days * interval '24 hours' INTO period
 	FROM iamwatch.detectors AS d WHERE d.detector = backfill_raise.detector;
-	SELECT array_agg(ROW(0, backfill_raise.detector, (e.event).provider, (e.event).account, (e.event).identity,
+	-- in pieces: there can be more of them than an array holds
+	FOR candidate IN SELECT 0, backfill_raise.detector, (e.event).provider, (e.event).account, (e.event).identity,
 			(e.event).service, (e.event).operation, (e.event).failed, e.event,
 			coalesce((e.event).event_time >= u.active_from, false), false, coalesce(u.k, 0), coalesce(u.active, 0),
-			coalesce(u.peer_days, 0), coalesce(u.peer_active, 0), coalesce(u.probability, 1))::iamwatch.pending_events
-		ORDER BY (e.event).event_time, (e.event).event_id COLLATE "C")
-	INTO candidates
+			coalesce(u.peer_days, 0), coalesce(u.peer_active, 0), coalesce(u.probability, 1)
 	FROM pg_temp.iamwatch_events AS e
 	LEFT JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key AND u.detector = backfill_raise.detector
 		AND u.day = ((e.event).event_time AT TIME ZONE 'UTC')::date
@@ -231,8 +234,16 @@ BEGIN
 		AND a.service = (e.event).service AND a.failed = (e.event).failed
 		AND a.account = (e.event).account AND a.provider = (e.event).provider
 		AND a.detector = backfill_raise.detector
-		AND x.event_id IS NULL AND x.event_time = (e.event).event_time));
-	IF candidates IS NOT NULL THEN
+		AND x.event_id IS NULL AND x.event_time = (e.event).event_time))
+	ORDER BY (e.event).event_time, (e.event).event_id COLLATE "C"
+	LOOP
+		candidates := array_append(candidates, candidate);
+		IF cardinality(candidates) = 10000 THEN
+			PERFORM iamwatch.settle_with_pending(candidates);
+			candidates := '{}';
+		END IF;
+	END LOOP;
+	IF candidates <> '{}' THEN
 		PERFORM iamwatch.settle_with_pending(candidates);
 	END IF;
 END $$;
@@ -356,7 +367,7 @@ CREATE FUNCTION iamwatch.backfill_partition() RETURNS integer
 DECLARE
 	parts integer;
 BEGIN
-	SELECT 1 + count(*) / 5000 INTO parts FROM pg_temp.iamwatch_marks;
+	SELECT 1 + GREATEST(count(*) / 5000, sum(length(m.key)) / 67108864) INTO parts FROM pg_temp.iamwatch_marks AS m;
 	CREATE TEMP TABLE iamwatch_part AS
 	SELECT provider, account, identity, kinds, service, operation, failed, key,
 		iamwatch.dayset_union(days) AS days, min(first) AS first,

@@ -60,6 +60,9 @@ DECLARE
 	increments iamwatch.tallies[];
 	more iamwatch.tallies[];
 	changed_class boolean;
+	in_scope text := iamwatch.limit_scope(in_provider, in_account);
+	new_identities date[];
+	new_behaviours date[];
 BEGIN
 	WITH taken AS (
 		DELETE FROM iamwatch.journal AS j
@@ -76,8 +79,21 @@ BEGIN
 	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
 	AND a.account = in_account AND a.provider = in_provider;
 	IF id IS NULL THEN
+		IF iamwatch.is_account_over() THEN
+			PERFORM iamwatch.count_limit('accounts', in_provider, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 1);
+			RETURN;
+		END IF;
 		INSERT INTO iamwatch.accounts (provider, account)
 		VALUES (in_provider, in_account) RETURNING account_id INTO id;
+	END IF;
+	-- one look at an index that has nothing of nearly every account
+	IF EXISTS (SELECT FROM iamwatch.limits AS l
+		WHERE l.name IN ('new_identities', 'new_behaviours') AND l.value < cardinality(learned) + 1000)
+		OR EXISTS (SELECT FROM iamwatch.limit_counts AS c JOIN iamwatch.limits AS l ON l.name = c.name
+			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0)
+			AND c.scope = in_scope AND c.taken >= 1000
+			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
+		learned := iamwatch.within_limits(id, in_provider, in_account, learned);
 	END IF;
 	UPDATE iamwatch.accounts AS a SET
 		first_event_time = LEAST(a.first_event_time, d.first_event_time),
@@ -116,8 +132,9 @@ BEGIN
 		GROUP BY iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day
 	)
 	SELECT (SELECT array_agg(i) FROM increment),
-		(SELECT bool_or(iamwatch.is_person(old_kinds | kinds) <> iamwatch.is_person(old_kinds)) FROM met)
-	INTO increments, changed_class;
+		(SELECT bool_or(iamwatch.is_person(old_kinds | kinds) <> iamwatch.is_person(old_kinds)) FROM met),
+		(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL)
+	INTO increments, changed_class, new_identities;
 
 	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
 		INSERT INTO iamwatch.behaviours (account_id, failed, service, operation)
@@ -160,7 +177,15 @@ BEGIN
 			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
 			GROUP BY behaviour_id, iamwatch.is_person(kinds), day
 		)
-		SELECT array_agg(i) FROM increment INTO more;
+		SELECT (SELECT array_agg(i) FROM increment),
+			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE NOT known)
+		INTO more, new_behaviours;
+	END IF;
+	IF new_identities IS NOT NULL THEN
+		PERFORM iamwatch.count_days('new_identities', in_scope, new_identities, NULL);
+	END IF;
+	IF new_behaviours IS NOT NULL THEN
+		PERFORM iamwatch.count_days('new_behaviours', in_scope, new_behaviours, NULL);
 	END IF;
 
 	IF changed_class THEN
@@ -186,7 +211,8 @@ BEGIN
 		IF fold AND iamwatch.try_lock(1, iamwatch.account_bucket(part.account)) THEN
 			PERFORM iamwatch.fold_account(part.provider, part.account, part.deltas);
 		ELSE
-			INSERT INTO iamwatch.journal SELECT * FROM unnest(part.deltas);
+			INSERT INTO iamwatch.journal
+			SELECT * FROM unnest(iamwatch.within_journal(part.provider, part.account, part.deltas));
 		END IF;
 	END LOOP;
 END $$;

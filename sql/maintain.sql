@@ -94,6 +94,10 @@ BEGIN
 		PERFORM iamwatch.prune_account(part.account_id);
 		COMMIT;
 	END LOOP;
+	PERFORM iamwatch.fold_counts();
+	COMMIT;
+	PERFORM iamwatch.fold_source_counts();
+	COMMIT;
 	DELETE FROM iamwatch.sources AS s
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) s.source);
 END $$;

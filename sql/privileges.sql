@@ -18,11 +18,12 @@ DECLARE
 		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.column_fields,
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
-		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised';
+		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised,
+		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
-		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union',
+		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',

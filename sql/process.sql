@@ -5,6 +5,11 @@ CREATE FUNCTION iamwatch.take(source regclass, events jsonb[]) RETURNS void
 COMMENT ON FUNCTION iamwatch.take(regclass, jsonb[]) IS
 'learn from and test documents as if one statement had inserted them into a watched table';
 
+CREATE FUNCTION iamwatch.collect(source regclass, event jsonb) RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_collect' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch.collect(regclass, jsonb) IS
+'one of the documents of iamwatch.take(), to be followed by that; so that they need not all be in memory';
+
 -- Rows that are alike in the order column stay in one batch, so none is
 -- skipped when it ends among them.
 CREATE FUNCTION iamwatch.process_batch(source regclass, batch_rows integer) RETURNS bigint
@@ -12,7 +17,6 @@ CREATE FUNCTION iamwatch.process_batch(source regclass, batch_rows integer) RETU
 DECLARE
 	known iamwatch.sources;
 	type text;
-	events jsonb[];
 	reached text;
 	n bigint;
 BEGIN
@@ -20,16 +24,17 @@ BEGIN
 	SELECT format_type(a.atttypid, a.atttypmod) INTO type FROM pg_attribute AS a
 	WHERE a.attrelid = process_batch.source AND a.attname = known.order_column AND NOT a.attisdropped;
 	EXECUTE format($query$
-		SELECT array_agg(event), max(at)::text, count(*)
+		SELECT count(iamwatch.collect(%3$L, event)), max(at)::text
 		FROM (SELECT coalesce(%1$s, 'null') AS event, %2$I AS at FROM %3$s AS source_row
 			WHERE %2$I IS NOT NULL AND (%4$L::%5$s IS NULL OR %2$I > %4$L::%5$s)
 			ORDER BY %2$I FETCH FIRST %6$s ROWS WITH TIES) AS batch $query$,
 		iamwatch.document_expression(source, known.event_column, 'source_row'),
 		known.order_column, source, known.watermark, type, batch_rows)
-	INTO events, reached, n;
+	INTO n, reached;
 	IF n > 0 THEN
-		PERFORM iamwatch.take(source, events);
-		UPDATE iamwatch.sources AS s SET watermark = reached WHERE s.source = process_batch.source;
+		PERFORM iamwatch.take(source, '{}');
+		UPDATE iamwatch.sources AS s SET watermark = reached, events_taken = s.events_taken + n
+		WHERE s.source = process_batch.source;
 	END IF;
 	RETURN n;
 END $$;

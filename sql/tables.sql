@@ -77,11 +77,16 @@ CREATE TABLE iamwatch.sources (
 	event_column name NOT NULL,
 	watched_since timestamptz NOT NULL DEFAULT now(),
 	order_column name,
-	watermark text
+	watermark text,
+	silent_after interval NOT NULL DEFAULT '26 hours' CHECK (silent_after > interval '0'),
+	events_taken bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE iamwatch.sources IS 'where events come from; kept by iamwatch.watch(), iamwatch.unwatch() and iamwatch.process()';
 COMMENT ON COLUMN iamwatch.sources.order_column IS 'for iamwatch.process(): what grows with every row';
 COMMENT ON COLUMN iamwatch.sources.watermark IS 'for iamwatch.process(): its value in the last row taken';
+COMMENT ON COLUMN iamwatch.sources.silent_after IS
+'iamwatch.source_status calls the source silent when it has taught nothing for so long; every source with daily activity teaches at least once a UTC day';
+COMMENT ON COLUMN iamwatch.sources.events_taken IS 'for iamwatch.process(): how many rows it took';
 
 CREATE TABLE iamwatch.backfills (
 	source regclass PRIMARY KEY,
@@ -106,11 +111,14 @@ CREATE TABLE iamwatch.rejected_events (
 	source regclass,
 	reason text NOT NULL,
 	event jsonb,
-	digest uuid NOT NULL
+	digest uuid NOT NULL,
+	event_bytes bigint
 );
 COMMENT ON TABLE iamwatch.rejected_events IS 'documents that could not be read, or lie in the future, with the reason';
-COMMENT ON COLUMN iamwatch.rejected_events.event IS 'the document as it was stored; null if the column was null';
-COMMENT ON COLUMN iamwatch.rejected_events.digest IS 'MD5 of the document: one delivered again is kept once';
+COMMENT ON COLUMN iamwatch.rejected_events.event IS
+'the document as it was stored; null if the column was null; a string with its beginning if it is larger than the limit rejected_bytes';
+COMMENT ON COLUMN iamwatch.rejected_events.digest IS 'of the whole document: one delivered again is kept once';
+COMMENT ON COLUMN iamwatch.rejected_events.event_bytes IS 'size of the whole document as jsonb';
 CREATE INDEX rejected_events_digest ON iamwatch.rejected_events (digest);
 
 CREATE TABLE iamwatch.accounts (

@@ -21,6 +21,7 @@
 #include "batch.h"
 #include "catalogue.h"
 #include "known.h"
+#include "limits.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -145,6 +146,8 @@ keep_document(News *item, const Jsonb *document)
 	memcpy(item->document, document, VARSIZE(document));
 	if (item->reason == NULL)
 		item->reason = event_read_loading(item->document, EVENT_FULL, &item->event);
+	if (item->reason == NULL)
+		limits_cut_details(&item->event);
 }
 
 static void
@@ -183,6 +186,8 @@ batch_add(Oid source, Datum document, bool isnull)
 		stored = DatumGetJsonbP(document);
 		item.reason = event_read_loading(stored, EVENT_KEY, &item.event);
 	}
+	if (item.reason == NULL)
+		item.reason = limits_exceeded(&item.event);
 	if (item.reason == NULL && known_in_future(item.event.time))
 		item.reason = "the event time is more than one day ahead of the clock";
 	if (item.reason == NULL)

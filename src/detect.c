@@ -31,6 +31,7 @@
 #include "plans.h"
 #include "score.h"
 #include "settings.h"
+#include "status.h"
 #include "stored.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -99,6 +100,7 @@ typedef struct Happening
 	Behaviour  *behaviour;		/* NULL unless it is an IAM operation */
 	int64		repeats;
 	bool		late;
+	bool		taught;			/* a day that was not stored */
 	bool		near;			/* an alert or pending event may concern it */
 	bool		settled;		/* nothing more to do on this day */
 } Happening;
@@ -414,14 +416,15 @@ look_up_journal(Work *work)
 
 /* ---- learning ---- */
 
-static void
+/* Returns whether the day is new. */
+static bool
 add_day(DayRuns *days, DayRuns *fresh, int32 day)
 {
-	if (!dayruns_contains(days, day))
-	{
-		dayruns_add(days, day, day);
-		dayruns_add(fresh, day, day);
-	}
+	if (dayruns_contains(days, day))
+		return false;
+	dayruns_add(days, day, day);
+	dayruns_add(fresh, day, day);
+	return true;
 }
 
 /* A row of iamwatch.journal. */
@@ -598,6 +601,13 @@ is_near(const Behaviour *behaviour, TimestampTz time)
 	return false;
 }
 
+static bool
+is_of_both_classes(const Identity *identity)
+{
+	return (identity->kinds & KINDS_OF_PEOPLE) != 0 &&
+		(identity->kinds & ~KINDS_OF_PEOPLE) != 0;
+}
+
 /*
  * Score the events of a behaviour and hand them to alerts.sql if one is
  * unusual or an alert may be near.
@@ -605,8 +615,9 @@ is_near(const Behaviour *behaviour, TimestampTz time)
  * Of a day that was stored before, the events are not scored again: the day
  * was scored when it was stored, and a re-delivered event must not be taken
  * for a new one because late events have since changed what came before.  The
- * exception is the day in which the activation period, or an alert's
- * deduplication period, ends.
+ * exceptions are the day in which the activation period, or an alert's
+ * deduplication period, ends, and an identity that was seen as a person and as
+ * none: the day may have been scored against the peers of the other class.
  */
 static void
 judge(Work *work, Behaviour *behaviour, const Detector *detector)
@@ -625,6 +636,7 @@ judge(Work *work, Behaviour *behaviour, const Detector *detector)
 	bool		opens = false;
 	Score		score = {0};
 	int32		scored_day = 0;
+	bool		scored_user = false;
 	bool		scored = false;
 
 	for (int i = 0; i < n; i++)
@@ -635,7 +647,9 @@ judge(Work *work, Behaviour *behaviour, const Detector *detector)
 		bool		activated = item->event->time >= active_from;
 		bool		day_activates = active_from > day_start &&
 			active_from < day_start + USECS_PER_DAY;
-		bool		again = !dayruns_contains(&behaviour->fresh, day) && !day_activates;
+		bool		is_user = KIND_IS_USER(item->event->kind);
+		bool		again = !dayruns_contains(&behaviour->fresh, day) && !day_activates &&
+			!is_of_both_classes(behaviour->identity);
 
 		/* what cannot open an alert, nor is near one, needs no score */
 		if ((again && !item->near) || (!activated && !day_activates))
@@ -644,10 +658,11 @@ judge(Work *work, Behaviour *behaviour, const Detector *detector)
 				continue;
 			score.unusual = scored = false;
 		}
-		else if (!scored || day != scored_day)
+		else if (!scored || day != scored_day || is_user != scored_user)
 		{
 			score = score_item(work, item, detector);
 			scored_day = day;
+			scored_user = is_user;
 			scored = true;
 		}
 		if (score.unusual && day_activates)
@@ -766,9 +781,9 @@ compare(Work *work)
 
 		if (item->late)
 			continue;
-		add_day(&item->identity->days, &item->identity->fresh, item->event->day);
+		item->taught = add_day(&item->identity->days, &item->identity->fresh, item->event->day);
 		if (item->behaviour != NULL)
-			add_day(&item->behaviour->days, &item->behaviour->fresh, item->event->day);
+			item->taught |= add_day(&item->behaviour->days, &item->behaviour->fresh, item->event->day);
 	}
 	learn(work);
 
@@ -807,8 +822,21 @@ remember(Work *work)
 			continue;
 		known_remember_identity(item->identity->key, item->event->kind, item->event->day);
 		if (item->behaviour != NULL && item->settled)
-			known_remember_behaviour(item->behaviour->key, item->event->day);
+			known_remember_behaviour(item->behaviour->key, item->event->kind, item->event->day);
 	}
+}
+
+static void
+count_outcomes(const Work *work, const News *news, int count)
+{
+	SourceCounts *counts = status_begin();
+
+	for (int i = 0; i < work->nitems; i++)
+		status_count(counts, &news[i], work->items[i].late ? OUTCOME_LATE :
+					 work->items[i].taught ? OUTCOME_LEARNED : OUTCOME_NOTHING);
+	for (int i = work->nitems; i < count; i++)
+		status_count(counts, &news[i], OUTCOME_REJECTED);
+	status_write(counts);
 }
 
 static void
@@ -822,7 +850,10 @@ detect(const News *news, int count)
 	if (readable < count)
 		reject(news + readable, count - readable);
 	if (readable == 0)
+	{
+		count_outcomes(&work, news, count);
 		return;
+	}
 
 	work.nitems = readable;
 	work.items = palloc0(readable * sizeof(Happening));
@@ -842,6 +873,7 @@ detect(const News *news, int count)
 	sort_out(&work, news);
 	compare(&work);
 	remember(&work);
+	count_outcomes(&work, news, count);
 }
 
 void

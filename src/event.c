@@ -21,6 +21,7 @@
 #include "field.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "limits.h"
 #include "mb/pg_wchar.h"
 #include "objects.h"
 #include "providers.h"
@@ -169,6 +170,7 @@ iamwatch_parse(PG_FUNCTION_ARGS)
 
 	if (event_read_loading(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
 		PG_RETURN_NULL();
+	limits_cut_details(&event);
 	PG_RETURN_DATUM(event_to_datum(&event));
 }
 

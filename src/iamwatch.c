@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "known.h"
+#include "limits.h"
 #include "lock.h"
 #include "observe.h"
 #include "utils/guc.h"
@@ -28,5 +29,6 @@ _PG_init(void)
 	batch_init();
 	observe_init();
 	lock_init();
+	limits_init();
 	MarkGUCPrefixReserved("iamwatch");
 }

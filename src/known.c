@@ -142,6 +142,17 @@ with_kind(Fingerprint identity, IdentityKind kind)
 	return identity;
 }
 
+/*
+ * What is known of a behaviour holds for people, or for what is none: the
+ * other would be scored against other peers.
+ */
+static Fingerprint
+with_class(Fingerprint behaviour, bool is_user)
+{
+	behaviour.b += 1 + is_user;
+	return behaviour;
+}
+
 static void
 forget(void)
 {
@@ -301,10 +312,10 @@ known_remember_identity(Fingerprint identity, IdentityKind kind, int32 day)
 }
 
 void
-known_remember_behaviour(Fingerprint behaviour, int32 day)
+known_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day)
 {
 	note_level();
-	remember_day(behaviour, day);
+	remember_day(with_class(behaviour, KIND_IS_USER(kind)), day);
 }
 
 bool
@@ -338,22 +349,41 @@ known_to_teach_nothing(const Event *event)
 		return false;
 	if (catalogue_find(event->provider, event->service, event->operation) == NULL)
 		return true;
-	return is_known_day(fingerprint_behaviour(fingerprint, event), event->day);
+	return is_known_day(with_class(fingerprint_behaviour(fingerprint, event),
+								   KIND_IS_USER(event->kind)), event->day);
 }
 
 void
 known_forget_behaviour(Fingerprint behaviour)
 {
-	if (young != NULL)
-		days_delete(young, behaviour);
-	if (old != NULL)
-		days_delete(old, behaviour);
+	for (int is_user = 0; is_user <= 1; is_user++)
+	{
+		Fingerprint key = with_class(behaviour, is_user);
+
+		if (young != NULL)
+			days_delete(young, key);
+		if (old != NULL)
+			days_delete(old, key);
+	}
 }
 
 void
 known_forget(void)
 {
 	forget_pending = true;
+}
+
+KnownSize
+known_size(void)
+{
+	KnownSize	size = {0, 0, 0};
+
+	if (forget_pending || known_context == NULL)
+		return size;
+	size.entries = (young != NULL ? young->members : 0) + (old != NULL ? old->members : 0);
+	size.accounts = accounts != NULL ? accounts->members : 0;
+	size.bytes = MemoryContextMemAllocated(known_context, true);
+	return size;
 }
 
 static void

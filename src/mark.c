@@ -24,6 +24,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "known.h"
+#include "limits.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -116,6 +117,7 @@ iamwatch_mark(PG_FUNCTION_ARGS)
 	catalogue_load();
 	if (!PG_ARGISNULL(0) &&
 		event_read_loading(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) == NULL &&
+		limits_exceeded(&event) == NULL &&
 		!known_in_future(event.time))
 	{
 		values[0] = PointerGetDatum(make_key(&event));

@@ -36,6 +36,7 @@
 #include "plans.h"
 #include "providers.h"
 #include "settings.h"
+#include "status.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -47,6 +48,7 @@ PG_FUNCTION_INFO_V1(iamwatch_observe);
 PG_FUNCTION_INFO_V1(iamwatch_settle);
 PG_FUNCTION_INFO_V1(iamwatch_settings_changed);
 PG_FUNCTION_INFO_V1(iamwatch_take);
+PG_FUNCTION_INFO_V1(iamwatch_collect);
 
 /* Depth of triggers for which settle() is queued; 0 when it is not. */
 static int	settle_depth = 0;
@@ -57,12 +59,16 @@ Datum
 iamwatch_news(PG_FUNCTION_ARGS)
 {
 	Event		event;
+	bool		known;
 
+	news_counts.asked++;
 	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(true);
 	if (event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) != NULL)
 		PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(!known_to_teach_nothing(&event));
+	known = known_to_teach_nothing(&event);
+	news_counts.known += known;
+	PG_RETURN_BOOL(!known);
 }
 
 static void
@@ -216,6 +222,17 @@ iamwatch_take(PG_FUNCTION_ARGS)
 			settle_now();
 	}
 	settle_now();
+	PG_RETURN_VOID();
+}
+
+/* collect(regclass, jsonb): one of the documents of take(). */
+Datum
+iamwatch_collect(PG_FUNCTION_ARGS)
+{
+	catalogue_load();
+	batch_add(PG_GETARG_OID(0), PG_GETARG_DATUM(1), false);
+	if (batch_is_full())
+		settle_now();
 	PG_RETURN_VOID();
 }
 

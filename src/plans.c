@@ -24,6 +24,12 @@ typedef struct Statement
 	const char *types[MAX_ARGUMENTS];	/* of iamwatch, when not built in */
 } Statement;
 
+/* The source that a relation is, or is a partition of; else the relation. */
+#define WATCHED_SOURCE \
+	"COALESCE((SELECT s.source FROM iamwatch.sources AS s WHERE s.source = $1)," \
+	" (SELECT s.source FROM pg_partition_ancestors($1) AS a" \
+	"  JOIN iamwatch.sources AS s ON s.source = a.relid LIMIT 1), $1)"
+
 static const Statement statements[PLAN_COUNT] = {
 	[PLAN_PEERS] = {
 		"SELECT days, active FROM iamwatch.class_days($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -41,6 +47,23 @@ static const Statement statements[PLAN_COUNT] = {
 	[PLAN_REJECT] = {
 		"SELECT iamwatch.reject($1, $2, $3)",
 		{"oid[]", "text[]", "jsonb[]"}
+	},
+	[PLAN_COUNT_NEWS] = {
+		/* a row that nobody else is writing */
+		"UPDATE iamwatch.source_counts AS c SET counted_at = clock_timestamp(),"
+		" newest_event_time = GREATEST(c.newest_event_time, $2),"
+		" lag = COALESCE(clock_timestamp() - $2, c.lag),"
+		" learned = c.learned + $3, late = c.late + $4, rejected = c.rejected + $5"
+		" WHERE c.ctid = (SELECT f.ctid FROM iamwatch.source_counts AS f"
+		"  WHERE f.source = " WATCHED_SOURCE
+		"  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)",
+		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
+	},
+	[PLAN_ADD_NEWS_COUNTS] = {
+		"INSERT INTO iamwatch.source_counts"
+		" (source, newest_event_time, lag, learned, late, rejected)"
+		" VALUES (" WATCHED_SOURCE ", $2, clock_timestamp() - $2, $3, $4, $5)",
+		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
 	},
 	[PLAN_QUEUE_SETTLE] = {
 		"INSERT INTO iamwatch.end_of_statement SELECT WHERE false",
@@ -62,6 +85,7 @@ type_of(const char *name)
 		{"boolean[]", BOOLARRAYOID}, {"integer[]", INT4ARRAYOID}, {"bigint[]", INT8ARRAYOID},
 		{"timestamptz[]", TIMESTAMPTZARRAYOID}, {"date", DATEOID},
 		{"double precision[]", FLOAT8ARRAYOID}, {"oid[]", OIDARRAYOID},
+		{"oid", OIDOID}, {"bigint", INT8OID}, {"timestamptz", TIMESTAMPTZOID},
 		{"jsonb[]", JSONBARRAYOID}
 	};
 

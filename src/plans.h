@@ -19,6 +19,8 @@ typedef enum PlanId
 	PLAN_LEARN,
 	PLAN_RAISE,
 	PLAN_REJECT,
+	PLAN_COUNT_NEWS,			/* what became of the news of a source */
+	PLAN_ADD_NEWS_COUNTS,		/* the same, in a row of its own */
 	PLAN_QUEUE_SETTLE,
 	PLAN_COUNT
 } PlanId;

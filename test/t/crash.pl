@@ -82,6 +82,8 @@ $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is($standby->safe_psql('postgres', $state), $node->safe_psql('postgres', $state), 'standby: reads the same');
 is($standby->safe_psql('postgres', 'SELECT count(*) > 0 FROM log WHERE (iamwatch.parse(event)).identity IS NOT NULL'), 't', 'standby: functions work in recovery');
 is($standby->safe_psql('postgres', "SELECT count(*) FROM iamwatch.backtest('log')"), '20', 'standby: backtest works in recovery');
+is($standby->safe_psql('postgres', 'SELECT events_learned, alerts_opened, silent_sources FROM iamwatch.status'),
+	$node->safe_psql('postgres', 'SELECT events_learned, alerts_opened, silent_sources FROM iamwatch.status'), 'standby: the status can be read');
 
 # a logical subscriber whose triggers are enabled for what it applies
 my $subscriber = fresh('subscriber');
