@@ -14,9 +14,10 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
 TREE_HEADERS = $(wildcard src/*.h)
 
 # The install script is put together from these, in this order.
-PARTS = header dayset types tables exclusion catalogue providers shipped limits parse documents columns score learn alerts \
-	watch maintain backfill process backtest views triage suppressions notify explain incidents status \
-	exports report privileges
+PARTS = header dayset types tables exclusion catalogue providers shipped limits parse documents columns \
+	score learn context context_score inventory inventory_aws inventory_gcp inventory_learn alerts \
+	watch maintain backfill context_backfill process backtest views triage suppressions notify explain incidents \
+	status exports report privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)

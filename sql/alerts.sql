@@ -22,15 +22,25 @@ COMMENT ON FUNCTION iamwatch.behaviour_bucket(text, text, text, boolean) IS
 CREATE FUNCTION iamwatch.faces_internet(event iamwatch.event) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-	IF event.identity_kind = 'instance' AND EXISTS (SELECT FROM iamwatch.instances AS i
-		WHERE i.instance_id = event.instance_id AND i.provider = event.provider AND i.internet_facing) THEN
+	IF event.identity_kind = 'instance' AND (
+		EXISTS (SELECT FROM iamwatch.instances AS i
+			WHERE i.instance_id = event.instance_id AND i.provider = event.provider AND i.internet_facing
+			AND i.valid_since <= event.event_time)
+		OR EXISTS (SELECT FROM iamwatch.instance_history AS h
+			WHERE h.instance_id = event.instance_id AND h.provider = event.provider AND h.internet_facing
+			AND h.valid @> event.event_time)) THEN
 		RETURN true;
 	END IF;
-	RETURN event.provider <> 'aws' AND NOT event.is_user AND EXISTS (SELECT FROM iamwatch.instances AS i
-		WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = event.provider AND i.internet_facing);
+	RETURN event.provider <> 'aws' AND NOT event.is_user AND (
+		EXISTS (SELECT FROM iamwatch.instances AS i
+			WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = event.provider AND i.internet_facing
+			AND i.valid_since <= event.event_time)
+		OR EXISTS (SELECT FROM iamwatch.instance_history AS h
+			WHERE h.public_ips @> ARRAY[event.source_ip] AND h.provider = event.provider AND h.internet_facing
+			AND h.valid @> event.event_time));
 END $$;
 COMMENT ON FUNCTION iamwatch.faces_internet(iamwatch.event) IS
-'whether the identity acts as an instance which the inventory says faces the Internet';
+'whether the identity acts as an instance which, by the inventory, faced the Internet at the time of the event';
 
 -- "The most severe that applies wins", the first of them if they are alike.
 CREATE FUNCTION iamwatch.variation(settings iamwatch.detectors, event iamwatch.event,
@@ -143,9 +153,17 @@ DECLARE
 	opened bigint;
 	in_scope text := iamwatch.limit_scope(e.provider, e.account);
 	day date := (e.event_time AT TIME ZONE 'UTC')::date;
+	context jsonb;
 BEGIN
 	IF o.category IS NULL THEN
 		RETURN NULL;
+	END IF;
+	context := iamwatch.context_of(e, settings.training_days, c.active);
+	IF settings.context_bits > 0 THEN
+		c.probability := iamwatch.in_context(settings, c.probability, context);
+		IF c.probability >= settings.probability_limit THEN
+			RETURN NULL;
+		END IF;
 	END IF;
 	IF c.active = 0 AND iamwatch.limit_room('alerts', in_scope, day) = 0 THEN
 		PERFORM iamwatch.count_limit('alerts', in_scope, day, 0, 1);
@@ -161,7 +179,7 @@ BEGIN
 		c.probability, iamwatch.surprise(c.probability),
 		iamwatch.merge_evidence(jsonb_build_object('k', c.k, 'A', c.active,
 			'K', c.peer_days, 'N', c.peer_active,
-			'training_days', settings.training_days,
+			'training_days', settings.training_days, 'context', context,
 			'peers', iamwatch.peers(e, settings.training_days)), ARRAY[e]))
 	RETURNING alert_id INTO opened;
 	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
@@ -170,7 +188,7 @@ BEGIN
 	RETURN opened;
 END $$;
 COMMENT ON FUNCTION iamwatch.open_alert(iamwatch.detectors, iamwatch.pending_events) IS
-'a new alert with its evidence; null if the operation has left the catalogue, or the limit alerts is reached and nothing is known of the identity';
+'a new alert with its evidence; null if the operation has left the catalogue, or context counts and does not make it unusual, or the limit alerts is reached and nothing is known of the identity';
 
 CREATE FUNCTION iamwatch.join_alert(settings iamwatch.detectors, into_alert bigint,
 	events iamwatch.event[]) RETURNS void
@@ -235,6 +253,7 @@ DECLARE
 	suppression bigint;
 	hidden iamwatch.pending_events[] := '{}';
 	suppressions bigint[] := '{}';
+	declined timestamptz;
 BEGIN
 	FOREACH c IN ARRAY candidates LOOP
 		e := c.event;
@@ -264,7 +283,9 @@ BEGIN
 		END IF;
 
 		IF alert_id IS NULL THEN
-			c.unusual := c.unusual AND (NOT c.again OR EXISTS (
+			-- a day is scored once, by the first event that may open an alert
+			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined
+				AND (NOT c.again OR EXISTS (
 				SELECT FROM iamwatch.raised AS a
 				WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
 				AND a.first_event_time <= e.event_time - period
@@ -289,6 +310,9 @@ BEGIN
 			END IF;
 			IF c.unusual THEN
 				alert_id := iamwatch.open_alert(settings, c);
+				IF alert_id IS NULL THEN
+					declined := date_trunc('day', e.event_time, 'UTC');
+				END IF;
 				opened_at := e.event_time;
 				writable := true;
 				rows := 1;
@@ -297,6 +321,10 @@ BEGIN
 			CONTINUE;
 		END IF;
 
+		-- a day on which context did not make it unusual stays out of a later alert
+		IF settings.context_bits > 0 AND opened_at >= date_trunc('day', e.event_time, 'UTC') + interval '24 hours' THEN
+			CONTINUE;
+		END IF;
 		IF e.event_id IS NOT NULL AND EXISTS (
 			SELECT FROM iamwatch.alert_events AS x
 			WHERE x.alert_id = alert_id

@@ -98,9 +98,24 @@ COMMENT ON FUNCTION iamwatch.unusual_days(iamwatch.detectors, integer, iamwatch.
 CREATE FUNCTION iamwatch.drop_temporary() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 BEGIN
-	DROP TABLE IF EXISTS pg_temp.iamwatch_marks, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events;
+	DROP TABLE IF EXISTS pg_temp.iamwatch_marks, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events,
+		pg_temp.iamwatch_firsts, pg_temp.iamwatch_samples;
 END $$;
 COMMENT ON FUNCTION iamwatch.drop_temporary() IS 'drop the working tables of a backfill of this session';
+
+CREATE FUNCTION iamwatch.backfill_working_tables() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch.drop_temporary();
+	CREATE TEMP TABLE iamwatch_marks (provider text, account text, identity text, kinds integer,
+		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer);
+	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
+		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
+	CREATE TEMP TABLE iamwatch_events (key bytea, event iamwatch.event, behaviour text);
+	CREATE TEMP TABLE iamwatch_firsts (key bytea, at timestamptz);
+	CREATE TEMP TABLE iamwatch_samples (event iamwatch.event, access_key text, novel boolean, part integer);
+END $$;
+COMMENT ON FUNCTION iamwatch.backfill_working_tables() IS 'make the working tables of a backfill of this session';
 
 CREATE FUNCTION iamwatch.backfill_phase(source regclass, phase text, parts bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -178,7 +193,7 @@ CREATE FUNCTION iamwatch.backfill_score(part integer, detector text) RETURNS voi
 		GROUP BY m.provider, m.account) AS g
 	JOIN iamwatch.accounts AS a ON hashtextextended(a.account, 0) = hashtextextended(g.account, 0)
 		AND a.account = g.account AND a.provider = g.provider
-	CROSS JOIN LATERAL iamwatch.unusual_days(s, a.account_id, g.marks) AS u
+	CROSS JOIN LATERAL iamwatch.unusual_days(iamwatch.widened(s), a.account_id, g.marks) AS u
 	CROSS JOIN LATERAL (SELECT (g.marks[u.n]).*) AS m
 	WHERE s.detector = backfill_score.detector
 	AND u.day >= ((a.first_event_time + s.activation_days * interval '24 hours') AT TIME ZONE 'UTC')::date
@@ -192,18 +207,22 @@ CREATE FUNCTION iamwatch.backfill_fetch(leaf regclass, event_column name,
 BEGIN
 	EXECUTE format($query$
 		CREATE TEMP TABLE iamwatch_part AS
-		SELECT (m).key, iamwatch.parse(event) AS event
+		SELECT (m).key, (m).at, iamwatch.parse(event) AS event, iamwatch.access_key(event) AS access_key
 		FROM (SELECT iamwatch.mark(%1$s) AS m, %1$s AS event FROM %2$s AS source_row) AS marks
-		WHERE (m).key = ANY ($1)
+		WHERE ((m).key = ANY ($1) OR hash_record_extended(ROW((m).key, (m).at), 0) = ANY ($2))
 		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
 		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L) $query$,
 		iamwatch.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
-	USING ARRAY(SELECT DISTINCT u.key FROM pg_temp.iamwatch_unusual AS u);
-	INSERT INTO pg_temp.iamwatch_events SELECT * FROM pg_temp.iamwatch_part;
+	USING ARRAY(SELECT DISTINCT u.key FROM pg_temp.iamwatch_unusual AS u),
+		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f);
+	INSERT INTO pg_temp.iamwatch_events SELECT p.key, p.event FROM pg_temp.iamwatch_part AS p
+	WHERE p.key IN (SELECT u.key FROM pg_temp.iamwatch_unusual AS u);
+	INSERT INTO pg_temp.iamwatch_samples SELECT p.event, p.access_key FROM pg_temp.iamwatch_part AS p
+	WHERE (p.key, p.at) IN (SELECT f.key, f.at FROM pg_temp.iamwatch_firsts AS f);
 	DROP TABLE pg_temp.iamwatch_part;
 END $$;
 COMMENT ON FUNCTION iamwatch.backfill_fetch(regclass, name, timestamptz, timestamptz) IS
-'read the events of what is unusual in a relation into the working table';
+'read the events of what is unusual in a relation, and of the sample of contexts, into the working tables';
 
 -- The alerts of one behaviour.  Events without an id that are in an alert
 -- already are told by their time.
@@ -280,12 +299,7 @@ BEGIN
 		rows_done, rows_expected, days_done, alerts) = ('reading', EXCLUDED.since, EXCLUDED.until,
 		pg_catalog.clock_timestamp(), NULL, 0, EXCLUDED.rows_expected, 0, 0);
 	PERFORM iamwatch.backfill_phase(source, 'reading', (SELECT pg_catalog.count(*) FROM iamwatch.leaves(source)));
-	PERFORM iamwatch.drop_temporary();
-	CREATE TEMP TABLE iamwatch_marks (provider text, account text, identity text, kinds integer,
-		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer);
-	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
-		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
-	CREATE TEMP TABLE iamwatch_events (key bytea, event iamwatch.event, behaviour text);
+	PERFORM iamwatch.backfill_working_tables();
 	COMMIT;
 
 	FOR leaf IN SELECT l FROM iamwatch.leaves(source) AS l LOOP
@@ -336,7 +350,16 @@ BEGIN
 
 	IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
 		FOR leaf IN SELECT l FROM iamwatch.leaves(source) AS l LOOP
+			PERFORM iamwatch.backfill_firsts(leaf, event_column, since, until, iamwatch.backfill_unusual_keys());
+			COMMIT;
+		END LOOP;
+		PERFORM iamwatch.backfill_choose_firsts();
+		FOR leaf IN SELECT l FROM iamwatch.leaves(source) AS l LOOP
 			PERFORM iamwatch.backfill_fetch(leaf, event_column, since, until);
+			COMMIT;
+		END LOOP;
+		FOR part IN SELECT * FROM pg_catalog.generate_series(0, iamwatch.backfill_samples()) LOOP
+			PERFORM iamwatch.backfill_context(part);
 			COMMIT;
 		END LOOP;
 	END IF;

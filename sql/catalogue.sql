@@ -96,7 +96,7 @@ BEGIN
 	AND (d.enabled, d.activation_days, d.training_days, d.deduplication_days, d.lateness_days,
 		d.probability_limit, d.severity_base, d.severity_non_user, d.severity_internet_facing,
 		d.least_sensitivity, d.notify) = (true, 14, 30, 5, 15, 0.02, 'informational', 'low', 'medium', 1, true)
-	AND d.categories IS NULL;
+	AND d.categories IS NULL AND d.context_bits = 0 AND d.context_kinds IS NULL;
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION iamwatch.replace_detector() IS

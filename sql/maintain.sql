@@ -68,6 +68,7 @@ BEGIN
 	UPDATE iamwatch.identity_days AS d
 	SET days = d.days OPERATOR(iamwatch.&) iamwatch.dayset(since, iamwatch.last_day(d.days))
 	WHERE d.account_id = in_account AND iamwatch.first_day(d.days) < since;
+	PERFORM iamwatch.prune_context(in_account, since);
 	DELETE FROM iamwatch.tallies AS t WHERE t.account_id = in_account AND t.day < since;
 	DELETE FROM iamwatch.behaviours AS b
 	WHERE b.account_id = in_account AND NOT EXISTS (SELECT FROM iamwatch.behaviour_days AS d
@@ -84,6 +85,10 @@ DECLARE
 BEGIN
 	FOR part IN SELECT DISTINCT j.provider, j.account FROM iamwatch.journal AS j LOOP
 		PERFORM iamwatch.fold_journal(part.provider, part.account);
+		COMMIT;
+	END LOOP;
+	FOR part IN SELECT DISTINCT (j.event).provider, (j.event).account FROM iamwatch.context_journal AS j LOOP
+		PERFORM iamwatch.fold_context_journal(part.provider, part.account);
 		COMMIT;
 	END LOOP;
 	FOR part IN SELECT DISTINCT pg_catalog.hashtextextended(p.identity, 0) AS hash FROM iamwatch.pending_events AS p LOOP

@@ -14,7 +14,7 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
-		iamwatch.identities, iamwatch.baselines, iamwatch.operations, iamwatch.instances,
+		iamwatch.identities, iamwatch.baselines, iamwatch.contexts, iamwatch.operations, iamwatch.instances, iamwatch.instance_history,
 		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.column_fields,
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
@@ -23,7 +23,7 @@ DECLARE
 	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
-		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status',
+		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',

@@ -19,7 +19,10 @@ CREATE TABLE iamwatch.detectors (
 		CHECK (severity_internet_facing IN ('informational', 'low', 'medium', 'high', 'critical')),
 	categories text[],
 	least_sensitivity integer NOT NULL DEFAULT 1 CHECK (least_sensitivity BETWEEN 1 AND 4),
-	notify boolean NOT NULL DEFAULT true
+	notify boolean NOT NULL DEFAULT true,
+	context_bits double precision NOT NULL DEFAULT 0 CHECK (context_bits >= 0 AND context_bits <= 10),
+	context_kinds text[] CHECK (context_kinds <@ ARRAY['new_network', 'new_user_agent', 'new_region',
+		'new_key_network', 'failed_before', 'burst', 'first_day'])
 );
 COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
 COMMENT ON COLUMN iamwatch.detectors.activation_days IS 'no alert until the account has that much log time before the event';
@@ -34,6 +37,10 @@ COMMENT ON COLUMN iamwatch.detectors.categories IS 'categories of operations to 
 COMMENT ON COLUMN iamwatch.detectors.least_sensitivity IS 'least sensitivity of operations to watch, 1 to 4';
 COMMENT ON COLUMN iamwatch.detectors.notify IS
 'whether an alert that opens or rises in severity is sent on channel iamwatch_alert; a transaction that did so cannot be prepared for two-phase commit';
+COMMENT ON COLUMN iamwatch.detectors.context_bits IS
+'bits of surprise, 0 to 10, that each context of an event adds: the probability is halved so many times; 0 leaves context out of the score';
+COMMENT ON COLUMN iamwatch.detectors.context_kinds IS
+'which contexts count: new_network, new_user_agent, new_region, new_key_network, failed_before, burst, first_day; null for all';
 INSERT INTO iamwatch.detectors (detector, title)
 VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity');
 
@@ -64,11 +71,22 @@ CREATE TABLE iamwatch.instances (
 	instance_id text NOT NULL,
 	public_ips inet[] NOT NULL DEFAULT '{}',
 	internet_facing boolean NOT NULL DEFAULT false,
+	region text,
+	security_groups text[] NOT NULL DEFAULT '{}',
+	valid_since timestamptz NOT NULL DEFAULT '-infinity',
+	confirmed_at timestamptz NOT NULL DEFAULT '-infinity',
 	PRIMARY KEY (provider, account, instance_id)
 );
-COMMENT ON TABLE iamwatch.instances IS 'the inventory of instances, kept by the user';
-COMMENT ON COLUMN iamwatch.instances.instance_id IS 'as in the event: AWS instance id; Azure resource id of the virtual machine in lower case';
+COMMENT ON TABLE iamwatch.instances IS
+'the inventory of instances: rows of the user''s own, and what iamwatch.import_aws_instances(), iamwatch.import_gcp_instances() and iamwatch.learn_instances() keep. What was true before is in iamwatch.instance_history';
+COMMENT ON COLUMN iamwatch.instances.instance_id IS 'as in the event: AWS instance id; Azure resource id of the virtual machine in lower case; GCP: the numeric id, which no event needs';
 COMMENT ON COLUMN iamwatch.instances.internet_facing IS 'alerts of what acts as this instance are more severe';
+COMMENT ON COLUMN iamwatch.instances.region IS 'AWS region or GCP zone; null if not said';
+COMMENT ON COLUMN iamwatch.instances.security_groups IS 'AWS: identifiers of its security groups';
+COMMENT ON COLUMN iamwatch.instances.valid_since IS
+'events from then on are judged by this row; by default all';
+COMMENT ON COLUMN iamwatch.instances.confirmed_at IS
+'when an import or a learned event last said so: what is older than that changes nothing';
 CREATE INDEX instances_instance_id ON iamwatch.instances (instance_id);
 CREATE INDEX instances_public_ips ON iamwatch.instances USING gin (public_ips);
 
@@ -235,10 +253,10 @@ COMMENT ON COLUMN iamwatch.alerts.first_event_time IS 'time of the event that ra
 COMMENT ON COLUMN iamwatch.alerts.event_count IS 'events that raised or joined it, each delivery of one counted once';
 COMMENT ON COLUMN iamwatch.alerts.tactic IS 'ATT&CK tactic: TA0003 Persistence';
 COMMENT ON COLUMN iamwatch.alerts.technique IS 'ATT&CK technique of the operation, T1098 if the catalogue has none';
-COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence';
+COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence; where context counts, iamwatch.in_context() of that';
 COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
 COMMENT ON COLUMN iamwatch.alerts.evidence IS
-'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, user_agents, targets, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events';
+'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, user_agents, targets, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch.context_of() says';
 COMMENT ON COLUMN iamwatch.alerts.resolution IS
 'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one';
 COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';

@@ -22,6 +22,7 @@
 #include "catalogue.h"
 #include "known.h"
 #include "limits.h"
+#include "settings.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -125,7 +126,7 @@ keep_slice(char *at, Slice *slice)
 	return at + slice->len;
 }
 
-/* Of what is no IAM operation, nothing but the names is ever asked for. */
+/* Of what is no IAM operation, only the sample of contexts asks for more than the names. */
 static void
 keep_names(Event *event)
 {
@@ -201,7 +202,7 @@ batch_add(Oid source, Datum document, bool isnull)
 	}
 
 	outer = MemoryContextSwitchTo(batch_context);
-	if (!is_operation)
+	if (!is_operation && !settings_is_context_day(item.event.day))
 		keep_names(&item.event);
 	else if (stored != NULL)
 		keep_document(&item, stored);

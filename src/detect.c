@@ -100,7 +100,8 @@ typedef struct Happening
 	Behaviour  *behaviour;		/* NULL unless it is an IAM operation */
 	int64		repeats;
 	bool		late;
-	bool		taught;			/* a day that was not stored */
+	bool		brings_day;		/* the first that is known of its identity's day */
+	bool		brings_behaviour;	/* ... and of its behaviour's */
 	bool		near;			/* an alert or pending event may concern it */
 	bool		settled;		/* nothing more to do on this day */
 } Happening;
@@ -494,6 +495,53 @@ learn(Work *work)
 		plans_run(PLAN_LEARN, (Datum[]) {column_array(&deltas)}, NULL);
 }
 
+/*
+ * Is the event in the sample of context.sql?  Those that bring a behaviour's
+ * day are, and on every fourth day, so that all days of the week have their
+ * turn, those that bring the day of an identity that is known already.
+ */
+static bool
+is_sampled(const Happening *item)
+{
+	int32		day = item->event->day;
+
+	return item->brings_behaviour ||
+		(item->brings_day && settings_is_context_day(day) &&
+		 dayruns_count(&item->identity->days, day - settings_training_days(), day - 1) > 0);
+}
+
+/* Its rows are those of the sample's journal. */
+static void
+learn_context(Work *work)
+{
+	Oid			type = iamwatch_type("context_journal");
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	Column		samples = column_make(type, work->nitems);
+
+	for (int i = 0; i < work->nitems; i++)
+	{
+		const Happening *item = &work->items[i];
+		const Event *event = item->event;
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		if (!is_sampled(item))
+			continue;
+		values[0] = event_to_datum(event);
+		nulls[1] = event->access_key.s == NULL;
+		values[1] = nulls[1] ? (Datum) 0 : slice_text(event->access_key);
+		values[2] = BoolGetDatum(item->brings_behaviour &&
+								 dayruns_count(&item->behaviour->days,
+											   event->day - settings_training_days(),
+											   event->day - 1) == 0);
+		column_add(&samples, HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+	}
+	ReleaseTupleDesc(desc);
+
+	if (samples.count > 0)
+		plans_run(PLAN_LEARN_CONTEXT, (Datum[]) {column_array(&samples)}, NULL);
+}
+
 /* ---- scoring ---- */
 
 /*
@@ -781,11 +829,15 @@ compare(Work *work)
 
 		if (item->late)
 			continue;
-		item->taught = add_day(&item->identity->days, &item->identity->fresh, item->event->day);
+		item->brings_day = add_day(&item->identity->days, &item->identity->fresh,
+								   item->event->day);
 		if (item->behaviour != NULL)
-			item->taught |= add_day(&item->behaviour->days, &item->behaviour->fresh, item->event->day);
+			item->brings_behaviour = add_day(&item->behaviour->days, &item->behaviour->fresh,
+											 item->event->day);
 	}
 	learn(work);
+	if (settings_has_context())
+		learn_context(work);
 
 	for (int i = 0; i < work->nbehaviours; i++)
 	{
@@ -833,7 +885,7 @@ count_outcomes(const Work *work, const News *news, int count)
 
 	for (int i = 0; i < work->nitems; i++)
 		status_count(counts, &news[i], work->items[i].late ? OUTCOME_LATE :
-					 work->items[i].taught ? OUTCOME_LEARNED : OUTCOME_NOTHING);
+					 work->items[i].brings_day || work->items[i].brings_behaviour ? OUTCOME_LEARNED : OUTCOME_NOTHING);
 	for (int i = work->nitems; i < count; i++)
 		status_count(counts, &news[i], OUTCOME_REJECTED);
 	status_write(counts);

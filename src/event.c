@@ -32,6 +32,7 @@
 
 PG_FUNCTION_INFO_V1(iamwatch_parse);
 PG_FUNCTION_INFO_V1(iamwatch_unreadable);
+PG_FUNCTION_INFO_V1(iamwatch_access_key);
 
 const char *const kind_names[KIND_COUNT] = {
 	"root", "user", "federated_user", "anonymous", "unknown", "role", "instance",
@@ -184,4 +185,16 @@ iamwatch_unreadable(PG_FUNCTION_ARGS)
 	if (reason == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(reason));
+}
+
+/* access_key(jsonb) RETURNS text: null if the event was signed with none that lasts. */
+Datum
+iamwatch_access_key(PG_FUNCTION_ARGS)
+{
+	Event		event;
+
+	if (event_read(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL ||
+		event.access_key.s == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(event.access_key.s, event.access_key.len));
 }

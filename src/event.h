@@ -87,6 +87,7 @@ typedef struct Event
 	Slice		region;
 	Slice		instance_id;
 	Slice		target;
+	Slice		access_key;		/* that lasts, not a session's */
 } Event;
 
 /*

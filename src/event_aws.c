@@ -272,15 +272,19 @@ identify(const Field *user, Event *event)
 }
 
 static void
-read_details(JsonbContainer *doc, Event *event)
+read_details(JsonbContainer *doc, JsonbContainer *user, Event *event)
 {
 	Field		details[DETAIL_FIELD_COUNT];
+	Slice		access_key = FIELD_STRING(user, "accessKeyId");
 
 	fields_read(doc, detail_fields, DETAIL_FIELD_COUNT, details);
 	event->event_id = details[DETAIL_EVENT_ID].string;
 	event->source_ip = details[DETAIL_SOURCE_IP].string;
 	event->user_agent = details[DETAIL_USER_AGENT].string;
 	event->region = details[DETAIL_REGION].string;
+	/* those of sessions begin with ASIA, and are new each time */
+	if (slice_starts(access_key, "AKIA"))
+		event->access_key = access_key;
 	for (int i = 0; i < lengthof(target_fields) && event->target.s == NULL; i++)
 		event->target = field_string(details[DETAIL_REQUEST].object,
 									 target_fields[i], strlen(target_fields[i]));
@@ -321,6 +325,6 @@ event_read_aws(JsonbContainer *doc, const Field *root, EventDepth depth, Event *
 	event->failed = event->error_code.s != NULL;
 
 	if (depth == EVENT_FULL)
-		read_details(doc, event);
+		read_details(doc, root[ROOT_USER_IDENTITY].object, event);
 	return NULL;
 }

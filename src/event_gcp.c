@@ -116,6 +116,8 @@ read_details(JsonbContainer *doc, JsonbContainer *payload, JsonbContainer *label
 							 slice_or(FIELD_STRING(labels, "region"),
 									  FIELD_STRING(labels, "zone")));
 	event->target = FIELD_STRING(payload, "resourceName");
+	event->access_key = FIELD_STRING(FIELD_OBJECT(payload, "authenticationInfo"),
+									 "serviceAccountKeyName");
 }
 
 const char *

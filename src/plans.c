@@ -39,6 +39,10 @@ static const Statement statements[PLAN_COUNT] = {
 		"SELECT iamwatch.learn($1)",
 		{"iamwatch.journal[]"}
 	},
+	[PLAN_LEARN_CONTEXT] = {
+		"SELECT iamwatch.learn_context($1)",
+		{"iamwatch.context_journal[]"}
+	},
 	[PLAN_RAISE] = {
 		"SELECT iamwatch.raise($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 		{"text", "iamwatch.event[]", "boolean[]", "boolean[]", "integer[]", "integer[]",
@@ -94,6 +98,8 @@ type_of(const char *name)
 			return built_in[i].type;
 	if (strcmp(name, "iamwatch.event[]") == 0)
 		return get_array_type(iamwatch_type("event"));
+	if (strcmp(name, "iamwatch.context_journal[]") == 0)
+		return get_array_type(iamwatch_type("context_journal"));
 	return get_array_type(iamwatch_type("journal"));
 }
 

@@ -17,6 +17,7 @@ typedef enum PlanId
 	PLAN_BEHAVIOURS,			/* ... of behaviours, and whether alerts are near */
 	PLAN_PEERS,					/* what all identities of a class did */
 	PLAN_LEARN,
+	PLAN_LEARN_CONTEXT,
 	PLAN_RAISE,
 	PLAN_REJECT,
 	PLAN_COUNT_NEWS,			/* what became of the news of a source */

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "known.h"
 #include "objects.h"
@@ -17,13 +19,21 @@
 #include "table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+
+#define CONTEXT_KINDS 7			/* of iamwatch.context_kinds() */
+#define CONTEXT_DAYS 4			/* as iamwatch.is_context_day() */
 
 static MemoryContext settings_context = NULL;
 static Detector *detectors = NULL;
 static int	detector_count = 0;
 static int	kept_days = 0;
 static int	deduplication_days = 0;
+static int	training_days = 0;
+static bool has_context = true;
+static AttrNumber context_bits = InvalidAttrNumber;
+static AttrNumber context_kinds = InvalidAttrNumber;
 static Oid	settings_relid = InvalidOid;
 static bool settings_ready = false;
 
@@ -73,6 +83,25 @@ load_categories(Datum array, Detector *detector)
 		detector->categories[i] = TextDatumGetCString(elements[i]);
 }
 
+/* The widest limit, as iamwatch.widest_limit(). */
+static double
+row_limit(const TableRow *row)
+{
+	double		limit = DatumGetFloat8(row->values[DETECTORS_PROBABILITY_LIMIT]);
+	double		bits = has_context ? DatumGetFloat8(row->values[context_bits - 1]) : 0;
+	int			kinds = CONTEXT_KINDS;
+
+	if (bits == 0)
+		return limit;
+	if (!row->nulls[context_kinds - 1])
+	{
+		ArrayType  *array = DatumGetArrayTypeP(row->values[context_kinds - 1]);
+
+		kinds = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	}
+	return Min(1, limit * pow(2, bits * kinds));
+}
+
 /* What is kept follows from all detectors, also those that are disabled. */
 static void
 load_row(const TableRow *row)
@@ -84,6 +113,7 @@ load_row(const TableRow *row)
 
 	kept_days = Max(kept_days, training + lateness);
 	deduplication_days = Max(deduplication_days, days);
+	training_days = Max(training_days, training);
 	if (!DatumGetBool(row->values[DETECTORS_ENABLED]))
 		return;
 
@@ -95,7 +125,7 @@ load_row(const TableRow *row)
 	detector->activation_days = DatumGetInt32(row->values[DETECTORS_ACTIVATION_DAYS]);
 	detector->training_days = training;
 	detector->deduplication_days = days;
-	detector->probability_limit = DatumGetFloat8(row->values[DETECTORS_PROBABILITY_LIMIT]);
+	detector->probability_limit = row_limit(row);
 	detector->least_sensitivity = DatumGetInt32(row->values[DETECTORS_LEAST_SENSITIVITY]);
 	if (!row->nulls[DETECTORS_CATEGORIES])
 		load_categories(row->values[DETECTORS_CATEGORIES], detector);
@@ -122,7 +152,10 @@ settings_load(void)
 												 ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(settings_context);
 	detectors = NULL;
-	detector_count = kept_days = deduplication_days = 0;
+	detector_count = kept_days = deduplication_days = training_days = 0;
+	context_bits = get_attnum(settings_relid, "context_bits");
+	context_kinds = get_attnum(settings_relid, "context_kinds");
+	has_context = context_bits != InvalidAttrNumber && context_kinds != InvalidAttrNumber;
 	known_forget();
 
 	PG_TRY();
@@ -134,6 +167,7 @@ settings_load(void)
 		{
 			kept_days = 45;
 			deduplication_days = 5;
+			training_days = 30;
 		}
 	}
 	PG_CATCH();
@@ -154,6 +188,24 @@ int
 settings_deduplication_days(void)
 {
 	return deduplication_days;
+}
+
+int
+settings_training_days(void)
+{
+	return training_days;
+}
+
+bool
+settings_has_context(void)
+{
+	return has_context;
+}
+
+bool
+settings_is_context_day(int32 day)
+{
+	return has_context && day % CONTEXT_DAYS == 0;
 }
 
 int

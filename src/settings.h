@@ -16,7 +16,7 @@ typedef struct Detector
 	int			activation_days;
 	int			training_days;
 	int			deduplication_days;
-	double		probability_limit;
+	double		probability_limit;	/* the widest: context.sql may decide below it */
 	int			least_sensitivity;
 	int			ncategories;	/* 0 means all */
 	char	  **categories;
@@ -32,6 +32,19 @@ extern int	settings_kept_days(void);
 
 /* The longest deduplication period. */
 extern int	settings_deduplication_days(void);
+
+/* The longest training period. */
+extern int	settings_training_days(void);
+
+/*
+ * Are the objects of context.sql there?  Not until ALTER EXTENSION UPDATE has
+ * been run, which adds its columns to the detectors.  True while settings were
+ * not loaded yet.
+ */
+extern bool settings_has_context(void);
+
+/* Are first events of the day taken into its sample? */
+extern bool settings_is_context_day(int32 day);
 
 extern int	settings_detector_count(void);
 extern const Detector *settings_detector(int i);
