@@ -5,6 +5,7 @@
 #	make bench	measure it, in a cluster of its own
 #	make fuzz	feed it odd input, ten million times (FUZZ_INPUTS)
 #	make check-sanitize	run tests under sanitizers and valgrind
+#	make reference	write docs/reference.md from the comments of all objects
 #	make, make install, make installcheck: as every extension
 
 EXTENSION = iamwatch
@@ -15,9 +16,10 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
 TREE_HEADERS = $(wildcard src/*.h)
 
 # The install script is put together from these, in this order.
-PARTS = header dayset types tables exclusion catalogue providers shipped limits parse score learn context context_score \
-	inventory inventory_aws inventory_gcp inventory_learn alerts watch maintain backfill context_backfill \
-	process backtest views triage suppressions notify explain incidents status privileges
+PARTS = header dayset types tables exclusion catalogue providers shipped limits parse documents columns \
+	score learn context context_score inventory inventory_aws inventory_gcp inventory_learn alerts \
+	watch maintain backfill context_backfill process backtest views triage suppressions notify explain incidents \
+	status exports report privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
@@ -36,10 +38,10 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=iamwatch
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 
-ifneq ($(filter demo check bench fuzz check-sanitize,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check bench fuzz reference check-sanitize,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
-demo check bench fuzz:
+demo check bench fuzz reference:
 	@test/setup $@
 	@test/run $@
 check-sanitize:
@@ -75,4 +77,4 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check bench fuzz check-sanitize dist
+.PHONY: demo check bench fuzz reference check-sanitize dist

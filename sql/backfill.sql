@@ -134,27 +134,29 @@ CREATE FUNCTION iamwatch.backfill_read(leaf regclass, event_column name,
 	since timestamptz, until timestamptz) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, pg_temp SET jit = off AS $$
 DECLARE
+	document text := iamwatch.document_expression(leaf, event_column, 'source_row');
 	events bigint;
 BEGIN
 	EXECUTE format($query$
 		CREATE TEMP TABLE iamwatch_part AS
 		SELECT (m).key, iamwatch.dayset_agg((m).at) AS days, min((m).at) AS first, count(*) AS events
-		FROM (SELECT iamwatch.mark(%I) AS m FROM %s) AS marks
+		FROM (SELECT iamwatch.mark(%s) AS m FROM %s AS source_row) AS marks
 		WHERE (%L::timestamptz IS NULL OR (m).key IS NULL OR (m).at >= %L)
 		AND (%L::timestamptz IS NULL OR (m).key IS NULL OR (m).at < %L)
-		GROUP BY (m).key $query$, event_column, leaf, since, since, until, until);
+		GROUP BY (m).key $query$, document, leaf, since, since, until, until);
 	INSERT INTO pg_temp.iamwatch_marks
 	SELECT f.*, p.key, p.days, p.first FROM pg_temp.iamwatch_part AS p
 	CROSS JOIN LATERAL iamwatch.mark_fields(p.key) AS f;
 	IF EXISTS (SELECT FROM pg_temp.iamwatch_part AS p WHERE p.key IS NULL) THEN
 		-- one by one: there can be more of them than memory holds
 		EXECUTE format($query$
-			SELECT count(iamwatch.reject(ARRAY[$1], ARRAY[coalesce(iamwatch.unreadable(%1$I),
-				CASE WHEN %1$I IS NULL THEN 'the document is null'
-				WHEN (iamwatch.parse(%1$I)).event_time > clock_timestamp() + interval '1 day'
+			SELECT count(iamwatch.reject(ARRAY[$1], ARRAY[coalesce(iamwatch.unreadable(d),
+				CASE WHEN d IS NULL THEN 'the document is null'
+				WHEN (iamwatch.parse(d)).event_time > clock_timestamp() + interval '1 day'
 				THEN 'the event time is more than one day ahead of the clock'
-				ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[%1$I]))
-			FROM %2$s WHERE (iamwatch.mark(%1$I)).key IS NULL $query$, event_column, leaf)
+				ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[d]))
+			FROM (SELECT %1$s AS d FROM %2$s AS source_row) AS documents
+			WHERE (iamwatch.mark(d)).key IS NULL $query$, document, leaf)
 		USING leaf::oid;
 	END IF;
 	SELECT sum(p.events) INTO events FROM pg_temp.iamwatch_part AS p;
@@ -208,10 +210,11 @@ BEGIN
 	EXECUTE format($query$
 		CREATE TEMP TABLE iamwatch_part AS
 		SELECT (m).key, (m).at, iamwatch.parse(event) AS event, iamwatch.access_key(event) AS access_key
-		FROM (SELECT iamwatch.mark(%1$I) AS m, %1$I AS event FROM %2$s) AS marks
+		FROM (SELECT iamwatch.mark(%1$s) AS m, %1$s AS event FROM %2$s AS source_row) AS marks
 		WHERE ((m).key = ANY ($1) OR hash_record_extended(ROW((m).key, (m).at), 0) = ANY ($2))
 		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
-		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L) $query$, event_column, leaf, since, until)
+		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L) $query$,
+		iamwatch.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
 	USING ARRAY(SELECT DISTINCT u.key FROM pg_temp.iamwatch_unusual AS u),
 		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f);
 	INSERT INTO pg_temp.iamwatch_events SELECT p.key, p.event FROM pg_temp.iamwatch_part AS p

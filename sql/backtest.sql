@@ -40,7 +40,7 @@ BEGIN
 	WITH marks AS MATERIALIZED (
 		SELECT f.*, m.key, m.days, m.first, is_person(f.kinds) AS is_user
 		FROM (SELECT (r.m).key, dayset_agg((r.m).at) AS days, min((r.m).at) AS first
-			FROM (SELECT mark(%1$I) AS m FROM %2$s) AS r GROUP BY (r.m).key) AS m
+			FROM (SELECT mark(%1$s) AS m FROM %2$s AS source_row) AS r GROUP BY (r.m).key) AS m
 		CROSS JOIN LATERAL mark_fields(m.key) AS f
 	), account AS MATERIALIZED (
 		SELECT provider, account, min(first) + $1.activation_days * interval '24 hours' AS active_from
@@ -98,7 +98,7 @@ BEGIN
 		SELECT * FROM scored WHERE scored.probability < $1.probability_limit
 	), found AS MATERIALIZED (
 		SELECT (e.m).key, parse(e.document) AS event
-		FROM (SELECT mark(%1$I) AS m, %1$I AS document FROM %2$s) AS e
+		FROM (SELECT mark(%1$s) AS m, %1$s AS document FROM %2$s AS source_row) AS e
 		WHERE (e.m).key = ANY (ARRAY(SELECT DISTINCT u.key FROM unusual AS u))
 	)
 	SELECT f.event, coalesce((f.event).event_time >= u.active_from, false), u.k, u.active,
@@ -107,7 +107,7 @@ BEGIN
 	LEFT JOIN unusual AS u ON u.key = f.key AND u.day = ((f.event).event_time AT TIME ZONE 'UTC')::date
 	ORDER BY (f.event).provider, (f.event).account, (f.event).identity, (f.event).service,
 		(f.event).operation, (f.event).failed, (f.event).event_time, (f.event).event_id COLLATE "C"
-	$query$, event_column, source) USING settings;
+	$query$, iamwatch.document_expression(source, event_column, 'source_row'), source) USING settings;
 END $$;
 COMMENT ON FUNCTION iamwatch.backtest_events(iamwatch.detectors, regclass, name) IS
 'the events of every behaviour that is ever unusual, behaviour by behaviour in order of time, and how their days score';

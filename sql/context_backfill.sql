@@ -18,11 +18,12 @@ BEGIN
 	EXECUTE format($query$
 		CREATE TEMP TABLE iamwatch_part AS
 		SELECT (m).key, min((m).at) AS at
-		FROM (SELECT iamwatch.mark(%1$I) AS m FROM %2$s) AS marks
+		FROM (SELECT iamwatch.mark(%1$s) AS m FROM %2$s AS source_row) AS marks
 		WHERE ($1 IS NULL OR (m).key = ANY ($1)) AND (m).key IS NOT NULL
 		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
 		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L)
-		GROUP BY (m).key, date_bin('1 day', (m).at, timestamptz 'epoch') $query$, event_column, leaf, since, until)
+		GROUP BY (m).key, date_bin('1 day', (m).at, timestamptz 'epoch') $query$,
+		iamwatch.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
 	USING keys;
 	INSERT INTO pg_temp.iamwatch_firsts SELECT p.key, p.at FROM pg_temp.iamwatch_part AS p;
 	DROP TABLE pg_temp.iamwatch_part;

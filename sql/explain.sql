@@ -51,19 +51,21 @@ CREATE FUNCTION iamwatch.raw_events_of(source regclass, event_column name, provi
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, pg_temp AS $$
 DECLARE
 	too_much constant float8 := 1000000;	-- in pages, some 8 GB
-	field text := CASE provider WHEN 'aws' THEN format('%I->>''eventID''', event_column)
-		WHEN 'gcp' THEN format('%I->>''insertId''', event_column)
-		ELSE format('(iamwatch.parse(%I)).event_id', event_column) END;
+	document text := iamwatch.document_expression(source, event_column, 'source_row');
+	field text := CASE provider WHEN 'aws' THEN format('%s->>''eventID''', document)
+		WHEN 'gcp' THEN format('%s->>''insertId''', document)
+		ELSE format('(iamwatch.parse(%s)).event_id', document) END;
 	query text;
 	plan json;
 BEGIN
 	-- only what has the id is parsed, and only that is in the estimate
-	query := format('SELECT event FROM (SELECT %1$I AS event FROM %2$s WHERE %3$s = ANY (%4$L::text[]) OFFSET 0) AS f'
+	query := format('SELECT event FROM (SELECT %1$s AS event FROM %2$s AS source_row WHERE %3$s = ANY (%4$L::text[]) OFFSET 0) AS f'
 		' WHERE (iamwatch.parse(event)).identity = %5$L AND (iamwatch.parse(event)).operation = %6$L',
-		event_column, source, field, event_ids, identity, operation);
+		document, source, field, event_ids, identity, operation);
 	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
 	IF (plan->0->'Plan'->>'Total Cost')::float8 > too_much THEN
-		problem := format('too large to be searched without an index; CREATE INDEX ON %s ((%s))', source, field);
+		problem := format('too large to be searched without an index; CREATE INDEX ON %s ((%s))', source,
+			replace(field, 'source_row.', ''));
 		RETURN;
 	END IF;
 	-- what was delivered twice is shown once

@@ -108,14 +108,15 @@ BEGIN
 	LOCK TABLE iamwatch.instances IN SHARE ROW EXCLUSIVE MODE;
 	FOR stored IN EXECUTE format($query$
 		SELECT s.event, s.document FROM (
-			SELECT iamwatch.parse(%1$I) AS event, %1$I AS document FROM %2$s
-			WHERE (%1$I ->> 'eventSource' = 'ec2.amazonaws.com' AND %1$I ->> 'eventName' IN ('RunInstances',
+			SELECT iamwatch.parse(%1$s) AS event, %1$s AS document FROM %2$s AS source_row
+			WHERE (%1$s ->> 'eventSource' = 'ec2.amazonaws.com' AND %1$s ->> 'eventName' IN ('RunInstances',
 				'TerminateInstances', 'AllocateAddress', 'AssociateAddress', 'DisassociateAddress'))
-			OR (%1$I #>> '{protoPayload,serviceName}' = 'compute.googleapis.com'
-				AND %1$I #>> '{protoPayload,methodName}' ~ '(^|\.)compute\.instances\.(insert|delete)$')) AS s
+			OR (%1$s #>> '{protoPayload,serviceName}' = 'compute.googleapis.com'
+				AND %1$s #>> '{protoPayload,methodName}' ~ '(^|\.)compute\.instances\.(insert|delete)$')) AS s
 		WHERE NOT (s.event).failed
 		AND ($1 IS NULL OR (s.event).event_time >= $1) AND ($2 IS NULL OR (s.event).event_time < $2)
-		ORDER BY (s.event).event_time, (s.event).event_id COLLATE "C" $query$, event_column, source)
+		ORDER BY (s.event).event_time, (s.event).event_id COLLATE "C" $query$,
+		iamwatch.document_expression(source, event_column, 'source_row'), source)
 		USING since, until
 	LOOP
 		e := stored.event;

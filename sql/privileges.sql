@@ -7,22 +7,28 @@ REVOKE ALL ON ALL TABLES IN SCHEMA iamwatch FROM PUBLIC;
 -- Whoever inserts into a watched table evaluates the WHEN of its trigger.
 -- Without USAGE of the schema it cannot be called in any other way; and it
 -- only tells whether the caller's own document is news.
-GRANT EXECUTE ON FUNCTION iamwatch.news(jsonb) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION iamwatch.news(jsonb), iamwatch.to_document(text), iamwatch.to_document(json),
+	iamwatch.to_document(record, text[]) TO PUBLIC;
 
 CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.account_history,
 		iamwatch.identities, iamwatch.baselines, iamwatch.contexts, iamwatch.operations, iamwatch.instances, iamwatch.instance_history,
-		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.backfill_progress,
+		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch.column_fields,
+		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch.suppressed_alerts, iamwatch.suppression_counts, iamwatch.raised,
 		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
-	pure constant text[] := ARRAY['parse', 'unreadable', 'probability', 'surprise', 'find_operation',
+	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'fields_of',
+		'document_expression', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
-		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview'];
+		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
+		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
+		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
+		'report_style'];
 	functions text;
 BEGIN
 	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer') THEN

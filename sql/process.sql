@@ -25,10 +25,11 @@ BEGIN
 	WHERE a.attrelid = process_batch.source AND a.attname = known.order_column AND NOT a.attisdropped;
 	EXECUTE format($query$
 		SELECT count(iamwatch.collect(%3$L, event)), max(at)::text
-		FROM (SELECT coalesce(%1$I, 'null') AS event, %2$I AS at FROM %3$s
+		FROM (SELECT coalesce(%1$s, 'null') AS event, %2$I AS at FROM %3$s AS source_row
 			WHERE %2$I IS NOT NULL AND (%4$L::%5$s IS NULL OR %2$I > %4$L::%5$s)
 			ORDER BY %2$I FETCH FIRST %6$s ROWS WITH TIES) AS batch $query$,
-		known.event_column, known.order_column, source, known.watermark, type, batch_rows)
+		iamwatch.document_expression(source, known.event_column, 'source_row'),
+		known.order_column, source, known.watermark, type, batch_rows)
 	INTO n, reached;
 	IF n > 0 THEN
 		PERFORM iamwatch.take(source, '{}');

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION iamwatch.news(jsonb) IS
 CREATE FUNCTION iamwatch.observe() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_observe' LANGUAGE C;
 COMMENT ON FUNCTION iamwatch.observe() IS
-'trigger AFTER INSERT FOR EACH ROW on a watched table; argument: the jsonb column. 39P01 when fired otherwise';
+'trigger AFTER INSERT FOR EACH ROW on a watched table; arguments: the column, or an empty string and the fields of iamwatch.to_document(). 39P01 when fired otherwise';
 
 CREATE FUNCTION iamwatch.settle() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_settle' LANGUAGE C;
@@ -38,28 +38,29 @@ BEGIN
 			DETAIL = 'It belongs to the system or to iamwatch itself.';
 	END IF;
 
+	IF iamwatch.fields_of(source) IS NOT NULL THEN
+		RETURN;
+	END IF;
 	SELECT a.atttypid INTO type FROM pg_attribute AS a
 	WHERE a.attrelid = source AND a.attname = event_column AND a.attnum > 0 AND NOT a.attisdropped;
-	IF type = 'jsonb'::regtype THEN
+	IF type = ANY ('{jsonb,json,text,varchar}'::regtype[]) THEN
 		RETURN;
 	END IF;
 	SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO candidates
 	FROM pg_attribute AS a
-	WHERE a.attrelid = source AND a.atttypid = 'jsonb'::regtype AND a.attnum > 0 AND NOT a.attisdropped;
+	WHERE a.attrelid = source AND a.atttypid IN ('jsonb'::regtype, 'json'::regtype)
+	AND a.attnum > 0 AND NOT a.attisdropped;
+	candidates := coalesce('Columns of type jsonb or json: ' || candidates || '.',
+		'With a column for each field of the record, call iamwatch.map_columns() first.');
 	IF type IS NULL THEN
 		RAISE EXCEPTION 'column "%" of relation "%" does not exist', event_column, source
-			USING ERRCODE = 'undefined_column',
-			HINT = coalesce('Columns of type jsonb: ' || candidates || '.',
-				'The relation has no column of type jsonb.');
+			USING ERRCODE = 'undefined_column', HINT = candidates;
 	END IF;
-	RAISE EXCEPTION 'column "%" of relation "%" is of type %, not jsonb', event_column, source, type
-		USING ERRCODE = 'datatype_mismatch',
-		HINT = coalesce('Columns of type jsonb: ' || candidates || '.',
-			format('Add a column %I jsonb GENERATED ALWAYS AS (%I::jsonb) STORED and name that one.',
-				event_column || '_jsonb', event_column));
+	RAISE EXCEPTION 'column "%" of relation "%" is of type %, not jsonb, json or text', event_column, source, type
+		USING ERRCODE = 'datatype_mismatch', HINT = candidates;
 END $$;
 COMMENT ON FUNCTION iamwatch.check_source(regclass, name) IS
-'22004, 42P01, 42809, 42703 or 42804 unless the column of the relation can hold events';
+'22004, 42P01, 42809, 42703 or 42804 unless the column of the relation can hold events, or its columns are mapped';
 
 CREATE FUNCTION iamwatch.watch(source regclass, event_column name DEFAULT 'event',
 	fires text DEFAULT 'origin') RETURNS void
@@ -67,6 +68,8 @@ CREATE FUNCTION iamwatch.watch(source regclass, event_column name DEFAULT 'event
 DECLARE
 	relation pg_class;
 	present pg_trigger;
+	fields text[];
+	args bytea;
 	mode "char" := CASE fires WHEN 'origin' THEN 'O' WHEN 'always' THEN 'A' WHEN 'replica' THEN 'R' END;
 BEGIN
 	PERFORM iamwatch.check_source(source, event_column);
@@ -89,14 +92,19 @@ BEGIN
 		RAISE NOTICE 'partition "%" is watched through its parent, skipping', source;
 		RETURN;
 	END IF;
-	IF present.oid IS NOT NULL AND present.tgargs <> convert_to(event_column, getdatabaseencoding()) || E'\\x00' THEN
+	fields := iamwatch.fields_of(source);
+	args := CASE WHEN fields IS NULL THEN convert_to(event_column, getdatabaseencoding()) || E'\\x00'
+		ELSE E'\\x00' || convert_to(fields::text, getdatabaseencoding()) || E'\\x00' END;
+	IF present.oid IS NOT NULL AND present.tgargs <> args THEN
 		EXECUTE format('DROP TRIGGER iamwatch_observe ON %s', source);
 		present := NULL;
 	END IF;
 	IF present.oid IS NULL THEN
 		EXECUTE format('CREATE TRIGGER iamwatch_observe AFTER INSERT ON %s FOR EACH ROW'
-			' WHEN (iamwatch.news(NEW.%I)) EXECUTE FUNCTION iamwatch.observe(%L)',
-			source, event_column, event_column);
+			' WHEN (iamwatch.news(%s)) EXECUTE FUNCTION iamwatch.observe(%s)',
+			source, iamwatch.document_expression(source, event_column, 'new'),
+			CASE WHEN fields IS NULL THEN quote_literal(event_column)
+			ELSE format('%L, %L', '', fields) END);
 		present.tgenabled := 'O';
 	END IF;
 	IF present.tgenabled <> mode THEN
@@ -108,7 +116,7 @@ BEGIN
 	WHERE s.event_column <> EXCLUDED.event_column;
 END $$;
 COMMENT ON FUNCTION iamwatch.watch(regclass, name, text) IS
-'watch what is inserted into a table, or into a partitioned table through any of its partitions; harmless when it is watched already. Column: of type jsonb. Fires: origin; always, also for what a subscription applies; replica, only for that. Needs the TRIGGER privilege; 42809, 42703, 42804, 22023 for what cannot be watched';
+'watch what is inserted into a table, or into a partitioned table through any of its partitions; harmless when it is watched already. Column: of type jsonb, json, text or varchar; ignored when its columns are mapped, see iamwatch.map_columns(). Fires: origin; always, also for what a subscription applies; replica, only for that. Needs the TRIGGER privilege; 42809, 42703, 42804, 22023 for what cannot be watched';
 
 CREATE FUNCTION iamwatch.unwatch(source regclass) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "compat.h"
+#include "document.h"
 #include "field.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -59,7 +60,7 @@ event_read(Jsonb *document, EventDepth depth, Event *event)
 
 	memset(event, 0, sizeof(*event));
 	if (!JB_ROOT_IS_OBJECT(document))
-		return "the document is not a JSON object";
+		return document_is_no_object(document);
 	fields_read(&document->root, root_fields, ROOT_FIELD_COUNT, root);
 	if (root[ROOT_PROTO_PAYLOAD].object != NULL)
 		return event_read_gcp(&document->root, root, depth, event);

@@ -28,6 +28,7 @@
 #include "catalogue.h"
 #include "commands/trigger.h"
 #include "detect.h"
+#include "document.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "known.h"
@@ -41,6 +42,7 @@
 #include "status.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 
@@ -123,37 +125,84 @@ settle_now(void)
 	owner_end(&scope);
 }
 
+static bool
+holds_documents(TupleDesc desc, int column)
+{
+	Oid			type = column > 0 ? SPI_gettypeid(desc, column) : InvalidOid;
+
+	return type == JSONBOID || document_is_text(type);
+}
+
 /*
- * The column of documents: the one of that name, if it is jsonb; else, since
- * it was renamed, the one that the trigger's WHEN looks at.
+ * The column of documents: the one of that name; else, since it was renamed,
+ * the one that the trigger's WHEN looks at.
  */
 static int
 event_column(TriggerData *data)
 {
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	Trigger    *trigger = data->tg_trigger;
-	int			column = SPI_fnumber(desc, trigger->tgargs[0]);
+	int			named = SPI_fnumber(desc, trigger->tgargs[0]);
 	Bitmapset  *columns = NULL;
 
-	if (column > 0 && SPI_gettypeid(desc, column) == JSONBOID)
-		return column;
+	if (holds_documents(desc, named))
+		return named;
 	if (trigger->tgqual != NULL)
 		pull_varattnos(stringToNode(trigger->tgqual), PRS2_NEW_VARNO, &columns);
 	if (bms_membership(columns) == BMS_SINGLETON)
 	{
-		column = bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
-		if (column > 0 && SPI_gettypeid(desc, column) == JSONBOID)
+		int			column = bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
+
+		if (holds_documents(desc, column))
 			return column;
 	}
+	if (named > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s, not jsonb, json or text",
+						trigger->tgargs[0], RelationGetRelationName(data->tg_relation),
+						format_type_be(SPI_gettypeid(desc, named))),
+				 errhint("Run iamwatch.watch() again with the name of the column.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of type jsonb of relation \"%s\" does not exist",
+			 errmsg("column \"%s\" of relation \"%s\" does not exist",
 					trigger->tgargs[0], RelationGetRelationName(data->tg_relation)),
-			 errhint("Run iamwatch.watch() again with the name of the jsonb column.")));
+			 errhint("Run iamwatch.watch() again with the name of the column.")));
 	return 0;					/* keep compilers quiet */
 }
 
-/* observe(COLUMN): AFTER INSERT FOR EACH ROW on a watched table */
+/* The document of a row: what a column holds, or a field for each column. */
+static Datum
+row_document(TriggerData *data, bool *isnull)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	char	  **args = data->tg_trigger->tgargs;
+	int			column;
+	Datum		value;
+	text	   *source;
+
+	if (data->tg_trigger->tgnargs == 2)
+	{
+		Datum		fields = OidInputFunctionCall(F_ARRAY_IN, args[1], TEXTOID, -1);
+
+		*isnull = false;
+		return JsonbPGetDatum(document_from_row(data->tg_trigtuple, desc,
+												DatumGetArrayTypeP(fields)));
+	}
+	if (data->tg_trigger->tgnargs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("function \"iamwatch.observe\" takes the name of one column"),
+				 errhint("Use iamwatch.watch() to create the trigger.")));
+	column = event_column(data);
+	value = SPI_getbinval(data->tg_trigtuple, desc, column, isnull);
+	if (*isnull || SPI_gettypeid(desc, column) == JSONBOID)
+		return value;
+	source = DatumGetTextPP(value);
+	return JsonbPGetDatum(document_from_text(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source)));
+}
+
+/* observe(COLUMN) or observe('', FIELDS): AFTER INSERT FOR EACH ROW */
 Datum
 iamwatch_observe(PG_FUNCTION_ARGS)
 {
@@ -162,14 +211,8 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 	bool		isnull;
 
 	check_called_by(fcinfo, "iamwatch.observe", true);
-	if (data->tg_trigger->tgnargs != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("function \"iamwatch.observe\" takes the name of one column"),
-				 errhint("Use iamwatch.watch() to create the trigger.")));
+	document = row_document(data, &isnull);
 	catalogue_load();
-	document = SPI_getbinval(data->tg_trigtuple, RelationGetDescr(data->tg_relation),
-							 event_column(data), &isnull);
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{
 		queue_settle();

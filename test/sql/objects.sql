@@ -10,7 +10,7 @@ AND relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL;
 -- C code changes the user id in one place.
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'iamwatch'::regnamespace AND prosecdef;
 
--- What PUBLIC may call: news(), for the WHEN of the trigger, and nothing else.
+-- What PUBLIC may call: what the WHEN of the trigger calls, and nothing else.
 SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
 WHERE pronamespace = 'iamwatch'::regnamespace AND a.grantee = 0 ORDER BY 1;
 SELECT c.oid::regclass FROM pg_class c, aclexplode(relacl) a

@@ -11,7 +11,7 @@ for page in sorted(glob.glob(os.path.join(ROOT, "README.md")) + glob.glob(os.pat
     blocks = re.findall(r"^ *```sql\n(.*?)^ *```", open(page).read(), re.M | re.S)
     subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
     subprocess.run(["createdb", DATABASE], check=True)
-    before = "" if page.endswith("README.md") else (
+    before = "" if page.endswith(("README.md", "installing.md")) else (
         "CREATE EXTENSION iamwatch; CREATE TABLE audit_log (id bigint GENERATED ALWAYS AS IDENTITY, event jsonb);")
     # pg_cron needs a server of its own: test/t/cron.pl
     before += ("CREATE SCHEMA cron; CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';"

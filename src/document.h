@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * document.h
+ *		Documents from what is not jsonb: text, json, and whole rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_DOCUMENT_H
+#define IAMWATCH_DOCUMENT_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+/* Whether values of the type, jsonb aside, can be made a document. */
+extern bool document_is_text(Oid type);
+
+/*
+ * The document that a text holds, or the text itself as a JSON string if it is
+ * no valid JSON.  Never raises an error for what the text contains.
+ */
+extern Jsonb *document_from_text(const char *text, int len);
+
+/* A document with the fields, pairs of a path and the name of a column. */
+extern Jsonb *document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *fields);
+
+/* Why a document that is no object is none. */
+extern const char *document_is_no_object(Jsonb *document);
+
+#endif							/* IAMWATCH_DOCUMENT_H */
