@@ -2,6 +2,8 @@
 #
 #	make demo	see it work, in a cluster of its own
 #	make check	run every test, in clusters of its own
+#	make check-matrix	the same on each PostgreSQL that can be had here
+#	make check-reproducible	two builds give the same files
 #	make bench	measure it, in a cluster of its own
 #	make, make install, make installcheck: as every extension
 
@@ -34,12 +36,22 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=iamwatch
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 
-ifneq ($(filter demo check bench,$(MAKECMDGOALS)),)
+# No path of the machine that builds, in debugging information or elsewhere.
+PG_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
+
+ifneq ($(filter demo check check-matrix check-reproducible bench,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
 demo check bench:
 	@test/setup
 	@test/run $@
+
+check-matrix:
+	@test/matrix
+
+check-reproducible:
+	@test/setup
+	@test/reproducible
 
 else
 
@@ -70,4 +82,4 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check bench dist
+.PHONY: demo check check-matrix check-reproducible bench dist

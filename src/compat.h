@@ -37,4 +37,11 @@
 #define lock_is_mine(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
+/* A soft error can be asked for, which we do not. */
+#if PG_VERSION_NUM >= 160000
+#define range_of(type, lower, upper) make_range(type, lower, upper, false, NULL)
+#else
+#define range_of(type, lower, upper) make_range(type, lower, upper, false)
+#endif
+
 #endif							/* IAMWATCH_COMPAT_H */
