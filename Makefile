@@ -4,6 +4,7 @@
 #	make check	run every test, in clusters of its own
 #	make check-matrix	the same on each PostgreSQL that can be had here
 #	make check-reproducible	two builds give the same files
+#	make check-packages	build and test the zip for PGXN and the Debian package
 #	make bench	measure it, in a cluster of its own
 #	make, make install, make installcheck: as every extension
 
@@ -39,7 +40,7 @@ PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 # No path of the machine that builds, in debugging information or elsewhere.
 PG_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
-ifneq ($(filter demo check check-matrix check-reproducible bench,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check check-matrix check-reproducible check-packages bench,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
 demo check bench:
@@ -52,6 +53,10 @@ check-matrix:
 check-reproducible:
 	@test/setup
 	@test/reproducible
+
+check-packages:
+	@test/setup
+	@test/packages
 
 else
 
@@ -82,4 +87,4 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check check-matrix check-reproducible bench dist
+.PHONY: demo check check-matrix check-reproducible check-packages bench dist
