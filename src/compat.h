@@ -8,6 +8,10 @@
 #ifndef IAMWATCH_COMPAT_H
 #define IAMWATCH_COMPAT_H
 
+#if PG_VERSION_NUM < 140000
+#error "iamwatch needs PostgreSQL 14 or later"
+#endif
+
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
