@@ -65,6 +65,8 @@ my $alerts = q{SELECT string_agg(concat_ws('|', account, identity, operation, se
 my $expected = $centre->safe_psql('alone', sprintf($alerts, 'iamwatch'));
 like($expected, qr/^1.*^2/ms, 'One server alone has alerts of both accounts');
 is($centre->safe_psql('postgres', sprintf($alerts, 'everywhere')), $expected, 'Several raise the same alerts, read in one table');
+my $baselines = q{SELECT string_agg(concat_ws('|', account, identity, operation, days), E'\n' ORDER BY account, identity, operation) FROM %s.baselines};
+is($centre->safe_psql('postgres', sprintf($baselines, 'everywhere')), $centre->safe_psql('alone', sprintf($baselines, 'iamwatch')), 'and have the same baselines');
 
 # work that is sent to the data
 my $grouped = 'SELECT account, identity, iamwatch.dayset_agg(event_time) AS days FROM everywhere.seen GROUP BY account, identity';
