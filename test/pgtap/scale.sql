@@ -1,7 +1,7 @@
 -- What lets the work be spread over servers: aggregates whose state travels,
 -- and tables that a server holds by account.
 \ir settings.psql
-SELECT plan(5);
+SELECT plan(6);
 
 SELECT is_empty($$
 	SELECT aggfnoid FROM pg_aggregate JOIN pg_proc ON pg_proc.oid = aggfnoid
@@ -25,5 +25,9 @@ SELECT results_eq($$
 	$$, ARRAY[]::text[], 'What is not a baseline but of an account says of which');
 SELECT cmp_ok((SELECT sum(pg_total_relation_size(t)) FROM unnest(ARRAY['operations', 'detectors']::regclass[]) AS t), '<', 1024 * 1024::numeric,
 	'Catalogue and settings are small enough to be on every server: less than a megabyte');
+SELECT set_eq($$
+	SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = 'settings_changed'::regproc AND tgtype & 1 = 1 AND tgenabled = 'R' $$,
+	$$SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = 'settings_changed'::regproc AND tgtype & 1 = 0 $$,
+	'What sessions keep a copy of they read anew, also when a subscription changes it');
 SELECT * FROM finish();
 ROLLBACK;

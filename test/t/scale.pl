@@ -23,7 +23,7 @@ for my $name (qw(east west))
 }
 # What the one in the middle has: the same tables, in parts that are elsewhere.
 my $sql = "CREATE EXTENSION iamwatch; CREATE EXTENSION postgres_fdw; $events" . q{
-	CREATE PUBLICATION settings FOR TABLE iamwatch.detectors, iamwatch.instances, iamwatch.operations WHERE (origin = 'user');
+	CREATE PUBLICATION settings FOR TABLE iamwatch.detectors, iamwatch.instances, iamwatch.providers, iamwatch.operations WHERE (origin = 'user');
 	CREATE SCHEMA everywhere;
 	CREATE TABLE audit_log (at timestamptz, account text, event jsonb) PARTITION BY LIST (account);
 	CREATE TABLE everywhere.seen (account text, identity text, service text, operation text, event_time timestamptz) PARTITION BY LIST (account);
