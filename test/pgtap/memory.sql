@@ -6,12 +6,7 @@ SELECT plan(5);
 SET LOCAL iamwatch.known_memory = '256kB';
 SET LOCAL iamwatch.batch_memory = '1MB';
 CREATE FUNCTION memory() RETURNS bigint LANGUAGE sql AS $$
-	-- a context says what it is in by the parent's name, from PostgreSQL 18 on by numbers
-	WITH contexts AS (SELECT name, total_bytes, to_jsonb(c) AS row,
-		name IN ('iamwatch known baselines', 'iamwatch news of a statement') AS ours FROM pg_backend_memory_contexts AS c)
-	SELECT sum(total_bytes) FROM contexts AS c
-	WHERE ours OR EXISTS (SELECT FROM contexts AS p WHERE p.ours
-		AND (c.row->>'parent' = p.name OR c.row->'path' @> (p.row->'path')))
+	SELECT memory_of('iamwatch known baselines') + coalesce(memory_of('iamwatch news of a statement'), 0)
 $$;
 CREATE TEMP TABLE most (bytes bigint);
 CREATE FUNCTION measure() RETURNS trigger LANGUAGE plpgsql AS $$
