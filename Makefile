@@ -2,6 +2,9 @@
 #
 #	make demo	see it work, in a cluster of its own
 #	make check	run every test, in clusters of its own
+#	make check-matrix	the same on each PostgreSQL that can be had here
+#	make check-reproducible	two builds give the same files
+#	make check-packages	build and test the zip for PGXN and the Debian package
 #	make bench	measure it, in a cluster of its own
 #	make fuzz	feed it odd input, ten million times (FUZZ_INPUTS)
 #	make check-sanitize	run tests under sanitizers and valgrind
@@ -38,7 +41,10 @@ ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=iamwatch
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 
-ifneq ($(filter demo check bench fuzz reference check-sanitize,$(MAKECMDGOALS)),)
+# No path of the machine that builds, in debugging information or elsewhere.
+PG_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
+
+ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize bench fuzz reference,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
 demo check bench fuzz reference:
@@ -47,6 +53,17 @@ demo check bench fuzz reference:
 check-sanitize:
 	@test/setup $@
 	@test/sanitize
+
+check-matrix:
+	@test/matrix
+
+check-reproducible:
+	@test/setup
+	@test/reproducible
+
+check-packages:
+	@test/setup
+	@test/packages
 
 else
 
@@ -77,4 +94,4 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check bench fuzz reference check-sanitize dist
+.PHONY: demo check check-matrix check-reproducible check-packages check-sanitize bench fuzz reference dist

@@ -27,6 +27,13 @@ CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON 
 	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch.settings_changed();
 ALTER TABLE iamwatch.operations ENABLE ALWAYS TRIGGER settings_changed;
 ALTER TABLE iamwatch.detectors ENABLE ALWAYS TRIGGER settings_changed;
+-- What a subscription applies fires no statement triggers.
+CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.operations
+	FOR EACH ROW EXECUTE FUNCTION iamwatch.settings_changed();
+CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch.settings_changed();
+ALTER TABLE iamwatch.operations ENABLE REPLICA TRIGGER settings_applied;
+ALTER TABLE iamwatch.detectors ENABLE REPLICA TRIGGER settings_applied;
 
 CREATE FUNCTION iamwatch.own_operation() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -49,6 +49,9 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch.providers', '');
 CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON iamwatch.providers
 	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch.settings_changed();
 ALTER TABLE iamwatch.providers ENABLE ALWAYS TRIGGER settings_changed;
+CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.providers
+	FOR EACH ROW EXECUTE FUNCTION iamwatch.settings_changed();
+ALTER TABLE iamwatch.providers ENABLE REPLICA TRIGGER settings_applied;
 
 CREATE FUNCTION iamwatch.check_provider() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

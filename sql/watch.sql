@@ -100,6 +100,10 @@ BEGIN
 		present := NULL;
 	END IF;
 	IF present.oid IS NULL THEN
+		-- takes the place of the triggers of partitions that were watched by themselves
+		PERFORM iamwatch.unwatch(p.relid)
+		FROM pg_partition_tree(source) AS p JOIN pg_trigger AS t ON t.tgrelid = p.relid
+		WHERE p.relid <> source AND t.tgname = 'iamwatch_observe' AND t.tgparentid = 0;
 		EXECUTE format('CREATE TRIGGER iamwatch_observe AFTER INSERT ON %s FOR EACH ROW'
 			' WHEN (iamwatch.news(%s)) EXECUTE FUNCTION iamwatch.observe(%s)',
 			source, iamwatch.document_expression(source, event_column, 'new'),

@@ -8,6 +8,10 @@
 #ifndef IAMWATCH_COMPAT_H
 #define IAMWATCH_COMPAT_H
 
+#if PG_VERSION_NUM < 140000
+#error "iamwatch needs PostgreSQL 14 or later"
+#endif
+
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -35,6 +39,13 @@
 #define lock_is_mine(tag, mode) LockHeldByMe(tag, mode, false)
 #else
 #define lock_is_mine(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+/* A soft error can be asked for, which we do not. */
+#if PG_VERSION_NUM >= 160000
+#define range_of(type, lower, upper) make_range(type, lower, upper, false, NULL)
+#else
+#define range_of(type, lower, upper) make_range(type, lower, upper, false)
 #endif
 
 #endif							/* IAMWATCH_COMPAT_H */

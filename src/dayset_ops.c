@@ -264,7 +264,7 @@ dayset_to_multirange(PG_FUNCTION_ARGS)
 		RangeBound	lower = {DateADTGetDatum(set.runs[i].lo), false, true, true};
 		RangeBound	upper = {DateADTGetDatum(set.runs[i].hi + 1), false, false, false};
 
-		ranges[i] = make_range(type, &lower, &upper, false);
+		ranges[i] = range_of(type, &lower, &upper);
 	}
 	PG_RETURN_MULTIRANGE_P(make_multirange(DATEMULTIRANGEOID, type, set.n, ranges));
 }

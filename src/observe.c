@@ -75,14 +75,20 @@ iamwatch_news(PG_FUNCTION_ARGS)
 }
 
 static void
-check_called_by(FunctionCallInfo fcinfo, const char *name, bool for_row)
+check_called_as_trigger(FunctionCallInfo fcinfo, const char *name)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
-
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" was not called by trigger manager", name)));
+}
+
+static void
+check_called_by(FunctionCallInfo fcinfo, const char *name, bool for_row)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	check_called_as_trigger(fcinfo, name);
 	if (!TRIGGER_FIRED_AFTER(data->tg_event) ||
 		(TRIGGER_FIRED_FOR_ROW(data->tg_event) != 0) != for_row ||
 		(for_row && !TRIGGER_FIRED_BY_INSERT(data->tg_event)))
@@ -267,12 +273,21 @@ iamwatch_collect(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* settings_changed(): on the tables of which backends keep copies */
+/*
+ * settings_changed(): on the tables of which backends keep copies.  For each
+ * statement, and for each row where a subscription applies them.
+ */
 Datum
 iamwatch_settings_changed(PG_FUNCTION_ARGS)
 {
-	check_called_by(fcinfo, "iamwatch.settings_changed", false);
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	check_called_as_trigger(fcinfo, "iamwatch.settings_changed");
+	if (!TRIGGER_FIRED_AFTER(data->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired AFTER", "iamwatch.settings_changed")));
+	CacheInvalidateRelcache(data->tg_relation);
 	return PointerGetDatum(NULL);
 }
 

@@ -6,9 +6,7 @@ SELECT plan(5);
 SET LOCAL iamwatch.known_memory = '256kB';
 SET LOCAL iamwatch.batch_memory = '1MB';
 CREATE FUNCTION memory() RETURNS bigint LANGUAGE sql AS $$
-	SELECT sum(total_bytes) FROM pg_backend_memory_contexts
-	WHERE name IN ('iamwatch known baselines', 'iamwatch news of a statement')
-	OR parent IN ('iamwatch known baselines', 'iamwatch news of a statement')
+	SELECT memory_of('iamwatch known baselines') + coalesce(memory_of('iamwatch news of a statement'), 0)
 $$;
 CREATE TEMP TABLE most (bytes bigint);
 CREATE FUNCTION measure() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -47,7 +47,8 @@ SELECT identity, days FROM iamwatch.identities WHERE account = '2';
 SELECT source, reason, event FROM iamwatch.rejected_events;
 
 -- Its temporary objects do not come before ours.
-GRANT TEMPORARY ON DATABASE iamwatch_regress TO iamwatch_test_writer;
+SELECT current_database() AS db \gset
+GRANT TEMPORARY ON DATABASE :"db" TO iamwatch_test_writer;
 SET ROLE iamwatch_test_writer;
 CREATE TEMP TABLE accounts (trap int);
 CREATE FUNCTION pg_temp.hashtextextended(text, int) RETURNS bigint LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'trap'; END$$;

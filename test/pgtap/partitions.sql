@@ -1,0 +1,69 @@
+-- Declaratively partitioned tables: whichever way a row comes in, it is seen once.
+\ir settings.psql
+SELECT plan(15);
+
+CREATE FUNCTION busy() RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(regexp_replace(identity, '.*/', '') || count_days(days), ' ' ORDER BY identity), '')
+	FROM identities $$;
+
+CREATE TABLE parted (id bigint, at date, event jsonb) PARTITION BY RANGE (at);
+CREATE TABLE first_ten PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2026-01-11');
+SELECT watch('parted');
+
+INSERT INTO parted (at, event) VALUES ('2026-01-05', aws('2026-01-05T08:00:00Z', 'ann', 'ListUsers'));
+SELECT is(busy(), 'ann1', 'A load through the parent is seen');
+INSERT INTO first_ten (at, event) VALUES ('2026-01-06', aws('2026-01-06T08:00:00Z', 'ann', 'ListUsers'));
+SELECT is(busy(), 'ann2', 'A load straight into a partition is seen');
+
+CREATE TABLE second_ten PARTITION OF parted FOR VALUES FROM ('2026-01-11') TO ('2026-01-21') PARTITION BY LIST ((event->>'eventSource'));
+CREATE TABLE second_ten_iam PARTITION OF second_ten FOR VALUES IN ('iam.amazonaws.com');
+INSERT INTO parted (at, event) VALUES ('2026-01-15', aws('2026-01-15T08:00:00Z', 'ann', 'ListUsers'));
+INSERT INTO second_ten_iam (at, event) VALUES ('2026-01-16', aws('2026-01-16T08:00:00Z', 'ann', 'ListUsers'));
+SELECT is(busy(), 'ann4', 'So is one into a partition of a partition that was made later');
+
+-- another order of columns, and one that was dropped
+CREATE TABLE third_ten (event jsonb, gone text, at date, id bigint);
+ALTER TABLE third_ten DROP COLUMN gone;
+INSERT INTO third_ten VALUES (aws('2026-01-25T08:00:00Z', 'bob', 'ListUsers'), '2026-01-25', 1);
+ALTER TABLE parted ATTACH PARTITION third_ten FOR VALUES FROM ('2026-01-21') TO ('2026-01-31');
+SELECT is(busy(), 'ann4', 'What a table held before it was attached is history: for backfill()');
+INSERT INTO third_ten VALUES (aws('2026-01-26T08:00:00Z', 'bob', 'ListUsers'), '2026-01-26', 2);
+INSERT INTO parted (at, event) VALUES ('2026-01-27', aws('2026-01-27T08:00:00Z', 'bob', 'ListUsers'));
+SELECT is(busy(), 'ann4 bob2', 'From then on a load into it is seen, whatever the order of its columns');
+SELECT set_eq($$SELECT leaves('parted')::text$$, ARRAY['first_ten', 'second_ten_iam', 'third_ten'],
+	'backfill() reads each leaf partition by itself');
+
+ALTER TABLE parted DETACH PARTITION third_ten;
+INSERT INTO third_ten VALUES (aws('2026-01-28T08:00:00Z', 'bob', 'ListUsers'), '2026-01-28', 3);
+SELECT is(busy(), 'ann4 bob2', 'A detached partition is a table that nobody watches');
+SELECT watch('third_ten');
+INSERT INTO third_ten VALUES (aws('2026-01-29T08:00:00Z', 'bob', 'ListUsers'), '2026-01-29', 4);
+SELECT is(busy(), 'ann4 bob3', 'unless it is watched by itself');
+SELECT throws_ok($$ALTER TABLE parted ATTACH PARTITION third_ten FOR VALUES FROM ('2026-01-21') TO ('2026-01-31')$$,
+	'42710', NULL, 'A table that is watched by itself is not attached to one that is watched');
+SELECT unwatch('third_ten');
+ALTER TABLE parted ATTACH PARTITION third_ten FOR VALUES FROM ('2026-01-21') TO ('2026-01-31');
+INSERT INTO parted (at, event) VALUES ('2026-01-30', aws('2026-01-30T08:00:00Z', 'bob', 'ListUsers'));
+SELECT is(busy(), 'ann4 bob4', 'It is once it is unwatched, and then it is watched through its parent');
+
+-- partitions that were watched before their parent
+SELECT unwatch('parted');
+SELECT watch('first_ten');
+SELECT watch('second_ten_iam');
+SELECT watch('parted');
+SELECT results_eq('SELECT source::text FROM sources WHERE source <> ''log''::regclass', ARRAY['parted'],
+	'To watch a parent takes over from its partitions');
+INSERT INTO parted (at, event) VALUES ('2026-01-07', aws('2026-01-07T08:00:00Z', 'ann', 'ListUsers'));
+SELECT is(busy(), 'ann5 bob4', 'and nothing that comes into them is missed');
+
+-- an UPDATE that moves a row inserts it into another partition
+INSERT INTO parted (at, event) VALUES ('2026-01-30', aws('2026-01-30T08:00:00Z', 'bob', 'CreateUser', id => 'alerting'));
+SELECT is(event_count, 1::bigint, 'An alert is raised of what a partition got') FROM alerts;
+UPDATE parted SET at = '2026-01-16' WHERE event->>'eventID' = 'alerting';
+SELECT is(event_count, 1::bigint, 'and moving its row to another partition counts nothing twice') FROM alerts;
+
+SELECT unwatch('parted');
+SELECT is(count(*), 1::bigint, 'To unwatch the parent unwatches all of its partitions')
+FROM pg_trigger WHERE tgname = 'iamwatch_observe';
+SELECT * FROM finish();
+ROLLBACK;
