@@ -140,34 +140,35 @@ holds_documents(TupleDesc desc, int column)
 }
 
 /*
- * The column of documents: the one of that name; else, since it was renamed,
- * the one that the trigger's WHEN looks at.
+ * The column of documents: the one that the trigger's WHEN looks at, which
+ * stays the same when it is renamed; else, for a trigger made by hand, the one
+ * of that name.
  */
 static int
-event_column(TriggerData *data)
+find_event_column(TriggerData *data)
 {
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	Trigger    *trigger = data->tg_trigger;
-	int			named = SPI_fnumber(desc, trigger->tgargs[0]);
 	Bitmapset  *columns = NULL;
+	int			column;
 
-	if (holds_documents(desc, named))
-		return named;
 	if (trigger->tgqual != NULL)
 		pull_varattnos(stringToNode(trigger->tgqual), PRS2_NEW_VARNO, &columns);
 	if (bms_membership(columns) == BMS_SINGLETON)
 	{
-		int			column = bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
-
+		column = bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
 		if (holds_documents(desc, column))
 			return column;
 	}
-	if (named > 0)
+	column = SPI_fnumber(desc, trigger->tgargs[0]);
+	if (holds_documents(desc, column))
+		return column;
+	if (column > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of relation \"%s\" is of type %s, not jsonb, json or text",
 						trigger->tgargs[0], RelationGetRelationName(data->tg_relation),
-						format_type_be(SPI_gettypeid(desc, named))),
+						format_type_be(SPI_gettypeid(desc, column))),
 				 errhint("Run iamwatch.watch() again with the name of the column.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -177,9 +178,23 @@ event_column(TriggerData *data)
 	return 0;					/* keep compilers quiet */
 }
 
+/* Found once for the rows of a statement. */
+static int
+event_column(FmgrInfo *flinfo, TriggerData *data)
+{
+	if (flinfo->fn_extra == NULL)
+	{
+		int		   *column = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(int));
+
+		*column = find_event_column(data);
+		flinfo->fn_extra = column;
+	}
+	return *(int *) flinfo->fn_extra;
+}
+
 /* The document of a row: what a column holds, or a field for each column. */
 static Datum
-row_document(TriggerData *data, bool *isnull)
+row_document(FmgrInfo *flinfo, TriggerData *data, bool *isnull)
 {
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	char	  **args = data->tg_trigger->tgargs;
@@ -200,7 +215,7 @@ row_document(TriggerData *data, bool *isnull)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("function \"iamwatch.observe\" takes the name of one column"),
 				 errhint("Use iamwatch.watch() to create the trigger.")));
-	column = event_column(data);
+	column = event_column(flinfo, data);
 	value = SPI_getbinval(data->tg_trigtuple, desc, column, isnull);
 	if (*isnull || SPI_gettypeid(desc, column) == JSONBOID)
 		return value;
@@ -217,7 +232,7 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 	bool		isnull;
 
 	check_called_by(fcinfo, "iamwatch.observe", true);
-	document = row_document(data, &isnull);
+	document = row_document(fcinfo->flinfo, data, &isnull);
 	catalogue_load();
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{
