@@ -34,17 +34,15 @@ SELECT severity, regexp_replace(identity, '.*:(user|role)/', '') AS identity,
 	round(surprise::numeric, 1) AS bits
 FROM iamwatch.alerts WHERE alert_id > (SELECT alert_id FROM before)
 ORDER BY sensitivity DESC, surprise DESC, alert_id LIMIT 20;
-\echo '=== Why? One of them, to the last number ==='
-\x on
-SELECT a.identity, service || ':' || operation AS operation,
-	format('did it on %s of its %s active days in the 30 days before', evidence->>'k', evidence->>'A') AS itself,
-	format('its peers did it on %s of their %s active days', evidence->>'K', evidence->>'N') AS peers,
-	format('(%s + 2 * (%s + 0.1) / (%s + 10)) / (%s + 2) = %s', evidence->>'k', evidence->>'K', evidence->>'N',
-		evidence->>'A', round(probability::numeric, 6)) AS probability,
-	round(surprise::numeric, 1) || ' bits' AS surprise, tactic || ' ' || technique AS att_ck,
-	evidence->'source_addresses' AS source_addresses, evidence->'targets' AS targets, evidence->'peers' AS peers_that_do_it,
-	(SELECT string_agg(DISTINCT b.operation, ', ') FROM iamwatch.baselines AS b
-	 WHERE b.identity = a.identity AND b.days OPERATOR(iamwatch.@>) '2023-07-10'::date) AS "IAM operations that day",
-	(SELECT i.days FROM iamwatch.identities AS i WHERE i.identity = a.identity) AS active_days
-FROM iamwatch.alerts AS a WHERE identity LIKE '%developer-7' AND NOT failed
-ORDER BY sensitivity DESC, surprise DESC, alert_id LIMIT 1;
+\echo '=== The same as incidents, an identity a line: SELECT ... FROM iamwatch.incidents ORDER BY risk_rank ==='
+SELECT risk_rank AS rank, round(risk::numeric) AS risk, severity, regexp_replace(identity, '.*:(user|role)/', '') AS identity,
+	alerts, events, cardinality(techniques) AS techniques, to_char(first_event_time, 'YYYY-MM-DD HH24:MI') AS "from",
+	to_char(last_event_time, 'HH24:MI') AS "to"
+FROM iamwatch.incidents ORDER BY risk_rank, incident_id LIMIT 5;
+\echo '=== Why? One of them, to the last number: SELECT iamwatch.explain(alert_id) ==='
+\pset format unaligned
+\pset tuples_only on
+SELECT iamwatch.explain(alert_id) FROM iamwatch.alerts
+WHERE identity LIKE '%developer-7' AND operation = 'AttachUserPolicy' AND NOT failed
+ORDER BY alert_id LIMIT 1;
+\echo '=== To look at: psql -XAtqc "SELECT iamwatch.report()" >report.html ==='
