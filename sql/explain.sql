@@ -164,13 +164,13 @@ BEGIN
 	SELECT i.first_seen, i.last_seen, count_days(i.days) AS days INTO known
 	FROM iamwatch.identities AS i
 	WHERE i.provider = $1 AND i.account = $2 AND i.identity = $3;
-	SELECT count(*), jsonb_agg(o.o ORDER BY o.days DESC, o.name) FILTER (WHERE o.rank <= 20) INTO n, operations
+	SELECT count(*), jsonb_agg(o.o ORDER BY o.rank) FILTER (WHERE o.rank <= 20) INTO n, operations
 	FROM (
-		SELECT b.service || ':' || b.operation AS name, count_days(b.days) AS days,
-			jsonb_build_object('service', b.service, 'operation', b.operation, 'failed', b.failed,
+		SELECT jsonb_build_object('service', b.service, 'operation', b.operation, 'failed', b.failed,
 			'days', count_days(b.days), 'days_before', count_days(b.days, day - training_days, day - 1),
 			'first_seen', b.first_seen, 'last_seen', b.last_seen) AS o,
-			row_number() OVER (ORDER BY count_days(b.days) DESC, b.service, b.operation, b.failed) AS rank
+			row_number() OVER (ORDER BY count_days(b.days, day - training_days, day - 1) DESC,
+				count_days(b.days) DESC, b.service, b.operation, b.failed) AS rank
 		FROM iamwatch.baselines AS b
 		WHERE b.provider = $1 AND b.account = $2 AND b.identity = $3) AS o;
 	RETURN jsonb_build_object('first_seen', known.first_seen, 'last_seen', known.last_seen,
@@ -266,6 +266,8 @@ DECLARE
 	normal constant jsonb := x->'normal';
 	lines text[];
 	one jsonb;
+	name text;
+	fresh text[] := '{}';
 BEGIN
 	lines := ARRAY[
 		format('Alert %s: %s (%s, %s)', x->>'alert_id', coalesce(x->>'title', x->>'detector'), x->>'severity', x->>'variation'),
@@ -286,13 +288,22 @@ BEGIN
 		format('  active on %s of the %s days before, first seen %s', coalesce(normal->>'days_before', '0'),
 			normal->>'training_days', coalesce(normal->>'first_seen', 'not at all'))];
 	FOR one IN SELECT * FROM jsonb_array_elements(normal->'operations') LOOP
-		lines := lines || format('  %s:%s%s on %s days, %s of them before, since %s', plain(one->>'service'),
-			plain(one->>'operation'), CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END,
-			one->>'days', one->>'days_before', one->>'first_seen');
+		name := format('%s:%s%s', plain(one->>'service'), plain(one->>'operation'),
+			CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END);
+		IF (one->>'days_before')::integer > 0 THEN
+			lines := lines || format('  %s on %s days, %s of them before, since %s', name,
+				one->>'days', one->>'days_before', one->>'first_seen');
+		ELSE
+			fresh := array_append(fresh, name);
+		END IF;
 	END LOOP;
-	IF normal->'operations' = '[]' THEN
-		lines := lines || '  no IAM operation is in its baseline'::text;
-	ELSIF (normal->>'operations_in_all')::bigint > jsonb_array_length(normal->'operations') THEN
+	IF cardinality(fresh) = jsonb_array_length(normal->'operations') THEN
+		lines := lines || '  no IAM operation in those days'::text;
+	END IF;
+	IF fresh <> '{}' THEN
+		lines := lines || ('  new to it since then: ' || array_to_string(fresh, ', '));
+	END IF;
+	IF (normal->>'operations_in_all')::bigint > jsonb_array_length(normal->'operations') THEN
 		lines := lines || format('  and %s other operations', (normal->>'operations_in_all')::bigint
 			- jsonb_array_length(normal->'operations'));
 	END IF;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(30);
+SELECT plan(31);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -27,6 +27,7 @@ SELECT is(json->'from', '{"source_addresses": ["192.0.2.1", "203.0.113.5"], "use
 SELECT is(json->'normal'->'operations'->0, '{"service": "iam", "operation": "CreateAccessKey", "failed": false, "days": 10, "days_before": 10,
 	"first_seen": "2026-02-01", "last_seen": "2026-02-10"}', 'What it normally does: the most usual operation first') FROM said;
 SELECT matches(text, 'iam:CreateAccessKey on 10 days, 10 of them before, since 2026-02-01', 'What it normally does: in words') FROM said;
+SELECT matches(text, 'new to it since then: iam:[A-Z]', 'What it normally does: what it did not do before is told apart') FROM said;
 SELECT matches(text, 'active on 30 of the 30 days before, first seen 2026-01-01', 'How well it is known') FROM said;
 SELECT is(json->'peers', '{"days": 1, "active_days": 60, "identities": [{"identity": "arn:aws:iam::111122223333:user/bob", "days": 1}]}', 'Who else does it') FROM said;
 SELECT is((json->'score'->>'probability')::float8, probability((json->'score'->>'k')::int, (json->'score'->>'A')::int, (json->'score'->>'K')::bigint,
