@@ -108,6 +108,13 @@ dayruns_add(DayRuns *set, int32 lo, int32 hi)
 	set->runs[first].hi = hi;
 }
 
+void
+dayruns_add_all(DayRuns *set, const DayRuns *more)
+{
+	for (int i = 0; i < more->n; i++)
+		dayruns_add(set, more->runs[i].lo, more->runs[i].hi);
+}
+
 bool
 dayruns_contains(const DayRuns *set, int32 day)
 {

@@ -55,6 +55,7 @@ typedef struct DayRuns
 
 extern void dayruns_init(DayRuns *set);
 extern void dayruns_add(DayRuns *set, int32 lo, int32 hi);
+extern void dayruns_add_all(DayRuns *set, const DayRuns *more);
 extern bool dayruns_contains(const DayRuns *set, int32 day);
 
 /* Days from one to another, both included. */

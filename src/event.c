@@ -117,12 +117,17 @@ address_datum(Slice slice, bool *isnull)
 	return InetPGetDatum(address);
 }
 
+Datum
+slice_text(Slice slice)
+{
+	return PointerGetDatum(cstring_to_text_with_len(slice.s, slice.len));
+}
+
 static Datum
 slice_datum(Slice slice, bool *isnull)
 {
 	*isnull = slice.s == NULL;
-	return *isnull ? (Datum) 0 :
-		PointerGetDatum(cstring_to_text_with_len(slice.s, slice.len));
+	return *isnull ? (Datum) 0 : slice_text(slice);
 }
 
 Datum
@@ -196,5 +201,5 @@ iamwatch_access_key(PG_FUNCTION_ARGS)
 	if (event_read(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL ||
 		event.access_key.s == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(event.access_key.s, event.access_key.len));
+	PG_RETURN_DATUM(slice_text(event.access_key));
 }

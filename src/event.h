@@ -141,6 +141,9 @@ extern bool event_read_own(JsonbContainer *doc, EventDepth depth, Event *event,
 extern const char **provider_names;
 extern const char *const kind_names[];
 
+/* The slice, which is not missing, as a text; in the current memory context. */
+extern Datum slice_text(Slice slice);
+
 /* An event as a row of iamwatch.event, in the current memory context. */
 extern Datum event_to_datum(const Event *event);
 

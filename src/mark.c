@@ -151,12 +151,6 @@ corrupt:
 			 errdetail("It ends before its last field.")));
 }
 
-static Datum
-text_datum(Slice slice)
-{
-	return PointerGetDatum(cstring_to_text_with_len(slice.s, slice.len));
-}
-
 /* mark_fields(bytea, OUT provider, account, identity, kinds, service, operation, failed) */
 Datum
 iamwatch_mark_fields(PG_FUNCTION_ARGS)
@@ -179,14 +173,14 @@ iamwatch_mark_fields(PG_FUNCTION_ARGS)
 	values[3] = Int32GetDatum(1 << at[1]);
 	flags = at[2];
 	at += MARK_HEADER;
-	values[0] = provider == PROVIDER_OWN ? text_datum(get_slice(&at, end)) :
+	values[0] = provider == PROVIDER_OWN ? slice_text(get_slice(&at, end)) :
 		CStringGetTextDatum(provider_names[provider]);
-	values[1] = text_datum(get_slice(&at, end));
-	values[2] = text_datum(get_slice(&at, end));
+	values[1] = slice_text(get_slice(&at, end));
+	values[2] = slice_text(get_slice(&at, end));
 	if (flags & MARK_OPERATION)
 	{
-		values[4] = text_datum(get_slice(&at, end));
-		values[5] = text_datum(get_slice(&at, end));
+		values[4] = slice_text(get_slice(&at, end));
+		values[5] = slice_text(get_slice(&at, end));
 		values[6] = BoolGetDatum((flags & MARK_FAILED) != 0);
 	}
 	else

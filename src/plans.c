@@ -87,7 +87,7 @@ type_of(const char *name)
 	}			built_in[] = {
 		{"text", TEXTOID}, {"text[]", TEXTARRAYOID}, {"boolean", BOOLOID},
 		{"boolean[]", BOOLARRAYOID}, {"integer[]", INT4ARRAYOID}, {"bigint[]", INT8ARRAYOID},
-		{"timestamptz[]", TIMESTAMPTZARRAYOID}, {"date", DATEOID},
+		{"date", DATEOID},
 		{"double precision[]", FLOAT8ARRAYOID}, {"oid[]", OIDARRAYOID},
 		{"oid", OIDOID}, {"bigint", INT8OID}, {"timestamptz", TIMESTAMPTZOID},
 		{"jsonb[]", JSONBARRAYOID}

@@ -12,17 +12,14 @@
 
 typedef enum PlanId
 {
-	PLAN_ACCOUNTS,				/* what is stored of accounts */
-	PLAN_IDENTITIES,			/* ... of identities */
-	PLAN_BEHAVIOURS,			/* ... of behaviours, and whether alerts are near */
 	PLAN_PEERS,					/* what all identities of a class did */
-	PLAN_LEARN,
-	PLAN_LEARN_CONTEXT,
-	PLAN_RAISE,
-	PLAN_REJECT,
+	PLAN_LEARN,					/* write what is new, or leave it in the journal */
+	PLAN_LEARN_CONTEXT,			/* the same for the sample of contexts */
+	PLAN_RAISE,					/* make alerts of what is unusual */
+	PLAN_REJECT,				/* keep what was not understood */
 	PLAN_COUNT_NEWS,			/* what became of the news of a source */
 	PLAN_ADD_NEWS_COUNTS,		/* the same, in a row of its own */
-	PLAN_QUEUE_SETTLE,
+	PLAN_QUEUE_SETTLE,			/* for plans_queue_settle() alone */
 	PLAN_COUNT
 } PlanId;
 

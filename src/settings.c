@@ -107,12 +107,12 @@ static void
 load_row(const TableRow *row)
 {
 	Detector   *detector;
-	int			days = DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]);
 	int			training = DatumGetInt32(row->values[DETECTORS_TRAINING_DAYS]);
 	int			lateness = DatumGetInt32(row->values[DETECTORS_LATENESS_DAYS]);
 
 	kept_days = Max(kept_days, training + lateness);
-	deduplication_days = Max(deduplication_days, days);
+	deduplication_days = Max(deduplication_days,
+							 DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]));
 	training_days = Max(training_days, training);
 	if (!DatumGetBool(row->values[DETECTORS_ENABLED]))
 		return;
@@ -124,7 +124,6 @@ load_row(const TableRow *row)
 	detector->name = TextDatumGetCString(row->values[DETECTORS_DETECTOR]);
 	detector->activation_days = DatumGetInt32(row->values[DETECTORS_ACTIVATION_DAYS]);
 	detector->training_days = training;
-	detector->deduplication_days = days;
 	detector->probability_limit = row_limit(row);
 	detector->least_sensitivity = DatumGetInt32(row->values[DETECTORS_LEAST_SENSITIVITY]);
 	if (!row->nulls[DETECTORS_CATEGORIES])

@@ -15,7 +15,6 @@ typedef struct Detector
 	char	   *name;
 	int			activation_days;
 	int			training_days;
-	int			deduplication_days;
 	double		probability_limit;	/* the widest: context.sql may decide below it */
 	int			least_sensitivity;
 	int			ncategories;	/* 0 means all */

@@ -13,13 +13,12 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "known.h"
+#include "objects.h"
 #include "plans.h"
 #include "status.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_cache_status);
@@ -92,7 +91,7 @@ void
 status_write(const SourceCounts *counts)
 {
 	/* the objects of an earlier version may not have been updated yet */
-	if (!OidIsValid(get_relname_relid("source_counts", get_namespace_oid("iamwatch", false))))
+	if (!iamwatch_has_relation("source_counts"))
 		return;
 	for (int i = 0; i < counts->count; i++)
 	{

@@ -418,8 +418,7 @@ stored_excluded_days(const Event *event, DayRuns *days)
 		column = get_attnum(RelationGetRelid(doors[DOOR_EXCLUDED].table), "excluded_days");
 		dayruns_init(&more);
 		dayruns_from_dayset(DatumGetDaysetP(value(slot, column)), &more);
-		for (int i = 0; i < more.n; i++)
-			dayruns_add(days, more.runs[i].lo, more.runs[i].hi);
+		dayruns_add_all(days, &more);
 	}
 	scan_end(DOOR_EXCLUDED, scan);
 }
