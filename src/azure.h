@@ -22,7 +22,7 @@ extern JsonbContainer *azure_object(JsonbContainer *object, const char *name, co
 /* A string, or the value of {"value": ..., "localizedValue": ...}. */
 extern Slice azure_plain_or_localized(JsonbContainer *doc, const char *name);
 
-/* In lower case: Azure compares ids, and writes them, without regard to case. */
+/* In lower case: Azure compares ids, and writes them, in any case. */
 extern Slice azure_folded(Slice slice);
 
 extern bool azure_equal(Slice slice, const char *text);

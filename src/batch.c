@@ -16,6 +16,8 @@
  * What is settled inside of that savepoint is only what was collected there:
  * the rest would be forgotten by the batch and then rolled back.
  *
+ * Must never refuse a document, nor compare one with what tables hold.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -129,7 +131,10 @@ keep_slice(char *at, Slice *slice)
 	return at + slice->len;
 }
 
-/* Of what is no IAM operation, only the sample of contexts asks for more than the names. */
+/*
+ * Of what is no IAM operation, only the sample of contexts asks for more than
+ * the names.
+ */
 static void
 keep_names(Event *event)
 {

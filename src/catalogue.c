@@ -4,10 +4,11 @@
  *		Look-ups in the catalogue of IAM operations.
  *
  * Owns this backend's copy of iamwatch.operations: a hash of the exact rows,
- * and the suffix rows with the longest first.  A statement trigger on the
- * table invalidates its relation cache entry, which marks the copy as stale
- * in every backend.  A stale copy answers nothing; whoever finds it so loads
- * it anew where that may be done, which is not in a trigger's WHEN.
+ * and the suffix rows with the longest first.  A trigger on the table
+ * (settings_changed() in observe.c) invalidates its relation cache entry, which
+ * marks the copy as stale in every backend.  A stale copy answers nothing;
+ * whoever finds it so loads it anew where that may be done.  Must never load in
+ * a look-up, which a trigger's WHEN makes.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +24,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-/* Hash key: as many hash bits as make a chance collision not worth a thought. */
+/* So many bits of hash that a chance collision is not worth a thought. */
 typedef struct ExactKey
 {
 	uint64		a;
@@ -239,9 +240,7 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 			row->suffix.len <= operation.len &&
 			memcmp(operation.s + operation.len - row->suffix.len,
 				   row->suffix.s, row->suffix.len) == 0 &&
-			(row->service.s == NULL ||
-			 (row->service.len == service.len &&
-			  memcmp(row->service.s, service.s, service.len) == 0)))
+			(row->service.s == NULL || slice_equal(row->service, service)))
 			return row->operation.watched ? &row->operation : NULL;
 	}
 	return NULL;

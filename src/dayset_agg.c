@@ -6,13 +6,13 @@
  * The state is a dayset itself, so that it needs no form of its own to pass
  * between processes or nodes: a bitmap that is changed in place, and becomes
  * runs when its days lie too far apart.  Only final functions turn it into
- * what tables store.
+ * what tables store, and must leave the state as it was.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
+#include "day.h"
 #include "dayset.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
@@ -29,7 +29,8 @@ PG_FUNCTION_INFO_V1(dayset_agg_final);
 static int32
 word_start(int32 day)
 {
-	return day >= 0 ? day / WORD_DAYS * WORD_DAYS : -((-day + WORD_DAYS - 1) / WORD_DAYS * WORD_DAYS);
+	return day >= 0 ? day / WORD_DAYS * WORD_DAYS :
+		-((-day + WORD_DAYS - 1) / WORD_DAYS * WORD_DAYS);
 }
 
 static Dayset *
@@ -115,7 +116,7 @@ Datum
 dayset_agg_trans(PG_FUNCTION_ARGS)
 {
 	TimestampTz time;
-	int64		day;
+	int32		day;
 
 	if (PG_ARGISNULL(1))
 	{
@@ -128,16 +129,16 @@ dayset_agg_trans(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("a dayset cannot hold the day of an infinite time")));
-	day = time >= 0 ? time / USECS_PER_DAY : -((-(time + 1)) / USECS_PER_DAY) - 1;
+	day = day_of(time);
 
 	if (PG_ARGISNULL(0))
 	{
-		Dayset	   *state = make_bitmap(word_start((int32) day), 1);
+		Dayset	   *state = make_bitmap(word_start(day), 1);
 
-		set_bit(state, word_start((int32) day), (int32) day);
+		set_bit(state, word_start(day), day);
 		PG_RETURN_DAYSET_P(state);
 	}
-	PG_RETURN_DAYSET_P(add_day(get_state(fcinfo), (int32) day));
+	PG_RETURN_DAYSET_P(add_day(get_state(fcinfo), day));
 }
 
 /* Transition of dayset_union(), and combine function of both. */

@@ -4,7 +4,8 @@
  *		A set of days as text and on the wire.
  *
  * Text: {2026-03-01,2026-03-04..2026-03-09}, dates as ISO 8601 whatever
- * DateStyle says, in any order on input.  Wire: the stored runs.
+ * DateStyle says, in any order on input.  Wire: the stored runs.  Must never
+ * depend on a setting of the session.
  *
  *-------------------------------------------------------------------------
  */
@@ -21,7 +22,8 @@ PG_FUNCTION_INFO_V1(dayset_out);
 PG_FUNCTION_INFO_V1(dayset_recv);
 PG_FUNCTION_INFO_V1(dayset_send);
 
-static void bad_text(const char *text, const char *at, const char *expected) pg_attribute_noreturn();
+static void bad_text(const char *text, const char *at, const char *expected)
+			pg_attribute_noreturn();
 
 static void
 bad_text(const char *text, const char *at, const char *expected)

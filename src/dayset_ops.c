@@ -3,6 +3,9 @@
  * dayset_ops.c
  *		Operators, accessors and casts of sets of days.
  *
+ * What SQL calls; the algebra itself is in dayset.c.  Must never change an
+ * argument.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

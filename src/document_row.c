@@ -4,8 +4,8 @@
  *		Documents from rows that have a column for each field.
  *
  * Which column is which field is data, an array of pairs of a path and a
- * column name in order of path, and never becomes SQL.  A column that is not
- * there is a field that is missing; the row is stored all the same.
+ * column name in order of path, and must never become SQL.  A column that is
+ * not there is a field that is missing; the row is stored all the same.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,8 +26,8 @@
 PG_FUNCTION_INFO_V1(iamwatch_row_to_document);
 
 /*
- * Fields that are objects or arrays.  Only for them is text taken for JSON; the text of
- * a user agent that begins with a brace stays text.
+ * Fields that are objects or arrays.  Only for them is text taken for JSON; the
+ * text of a user agent that begins with a brace stays text.
  */
 static const char *const objects[] = {
 	"userIdentity", "sessionContext", "sessionIssuer", "onBehalfOf",

@@ -80,7 +80,7 @@ identify(JsonbContainer *doc, JsonbContainer *claims, Event *event)
 	Slice		resource = FIELD_STRING(claims, "xms_mirid");
 	Slice		name;
 
-	/* the resource that acts by its managed identity; machines and sets of them */
+	/* the resource that acts by its managed identity: machines, sets of them */
 	if (resource.s != NULL)
 	{
 		event->identity = azure_folded(resource);
@@ -131,6 +131,8 @@ static void
 read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice time,
 			 Event *event)
 {
+	JsonbContainer *request = FIELD_OBJECT(doc, "httpRequest");
+
 	event->event_id = AZURE_STRING(doc, "eventDataId", "EventDataId");
 	if (event->event_id.s == NULL)
 	{
@@ -140,12 +142,13 @@ read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice ti
 		if (correlation.s != NULL)
 			event->event_id = slice_join(5, (Slice[])
 										 {
-											 correlation, SLICE_LITERAL(" "), {status.s ? status.s : "", status.len},
+											 correlation, SLICE_LITERAL(" "),
+											 {status.s ? status.s : "", status.len},
 											 SLICE_LITERAL(" "), time
 										 });
 	}
 	event->source_ip = slice_or(AZURE_STRING(doc, "callerIpAddress", "CallerIpAddress"),
-								slice_or(FIELD_STRING(FIELD_OBJECT(doc, "httpRequest"), "clientIpAddress"),
+								slice_or(FIELD_STRING(request, "clientIpAddress"),
 										 FIELD_STRING(claims, "ipaddr")));
 	event->region = FIELD_STRING(doc, "location");
 	event->target = resource_of(doc);
@@ -184,8 +187,11 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 	identify(doc, claims, event);
 	read_status(status, event);
 	if (event->failed)
-		event->error_code = slice_or(slice_or(AZURE_STRING(doc, "resultSignature", "ActivitySubstatusValue"),
-											  azure_plain_or_localized(doc, "subStatus")), status);
+	{
+		event->error_code = AZURE_STRING(doc, "resultSignature", "ActivitySubstatusValue");
+		if (event->error_code.s == NULL)
+			event->error_code = slice_or(azure_plain_or_localized(doc, "subStatus"), status);
+	}
 	if (depth == EVENT_FULL)
 		read_details(doc, claims, status, time, event);
 	return NULL;

@@ -5,7 +5,8 @@
  *		and the Activity log of Azure Resource Manager (a subscription).
  *
  * Owns the rules of how documents of either are recognised, in each of the
- * forms in which they are exported, and how names are compared.
+ * forms in which they are exported, and how names are compared.  How either is
+ * read belongs to event_entra.c and event_activity.c.
  *
  *-------------------------------------------------------------------------
  */

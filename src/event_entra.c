@@ -97,8 +97,10 @@ identify(JsonbContainer *doc, JsonbContainer *record, Event *event)
 static void
 read_details(JsonbContainer *doc, JsonbContainer *record, Event *event)
 {
-	JsonbContainer *user = FIELD_OBJECT(AZURE_OBJECT(record, "initiatedBy", "InitiatedBy"), "user");
-	JsonbContainer *target = array_object(field_array(record, "targetResources", "TargetResources"), 0);
+	JsonbContainer *initiator = AZURE_OBJECT(record, "initiatedBy", "InitiatedBy");
+	JsonbContainer *user = FIELD_OBJECT(initiator, "user");
+	JsonbContainer *targets = field_array(record, "targetResources", "TargetResources");
+	JsonbContainer *target = array_object(targets, 0);
 	JsonbContainer *details = field_array(record, "additionalDetails", "AdditionalDetails");
 
 	event->event_id = AZURE_STRING(record, "id", "Id");

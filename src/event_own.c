@@ -4,7 +4,7 @@
  *		Reads a document of a provider that a user described.
  *
  * Owns the rules of what a path finds.  An Event may outlive the copy of
- * iamwatch.providers, so it never points into that.
+ * iamwatch.providers, so it must never point into that.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "day.h"
 #include "field.h"
 #include "providers.h"
 #include "rfc3339.h"
@@ -100,12 +101,6 @@ find_or_default(JsonbContainer *doc, const Path *path, Slice otherwise)
 }
 
 static bool
-slice_equal(Slice a, Slice b)
-{
-	return a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
-}
-
-static bool
 recognises(const Mapping *mapping, JsonbContainer *doc)
 {
 	JsonbValue	value;
@@ -124,16 +119,13 @@ read_epoch(Slice text, double unit, Event *event)
 	char	   *copy = pnstrdup(text.s, text.len);
 	char	   *end;
 	double		micros = strtod(copy, &end) * unit;
-	int64		since_2000;
 
 	if (end == copy || *end != '\0' || isnan(micros) ||
 		micros < 0 || micros >= (double) USECS_PER_DAY * 366 * 8000)
 		return false;
-	since_2000 = (int64) rint(micros) -
+	event->time = (int64) rint(micros) -
 		(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
-	event->time = since_2000;
-	event->day = (int32) (since_2000 >= 0 ? since_2000 / USECS_PER_DAY :
-						  -((USECS_PER_DAY - 1 - since_2000) / USECS_PER_DAY));
+	event->day = day_of(event->time);
 	return true;
 }
 

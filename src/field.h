@@ -42,7 +42,7 @@ extern bool field_nonzero(JsonbContainer *object, const char *key, int keylen, S
 #define FIELD_OBJECT(object, key) field_object(object, "" key, sizeof(key) - 1)
 #define FIELD_NONZERO(object, key, text) field_nonzero(object, "" key, sizeof(key) - 1, text)
 
-/* Small things that both providers need on slices. */
+/* Small things that the readers of all providers need on slices. */
 extern bool slice_starts(Slice slice, const char *prefix);
 extern bool slice_ends(Slice slice, const char *suffix);
 extern bool slice_contains(Slice slice, const char *part);
@@ -53,6 +53,12 @@ static inline bool
 slice_is(Slice slice, const char *text)
 {
 	return slice.len == strlen(text) && memcmp(slice.s, text, slice.len) == 0;
+}
+
+static inline bool
+slice_equal(Slice a, Slice b)
+{
+	return a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
 }
 
 static inline Slice

@@ -3,7 +3,8 @@
  * iamwatch.c
  *		What happens when the library is loaded.
  *
- * event.c tells the flow of one event through the other files.
+ * Registers settings and callbacks; must never look at a database.  event.c
+ * tells the flow of one event through the other files.
  *
  *-------------------------------------------------------------------------
  */

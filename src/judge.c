@@ -66,6 +66,8 @@ class_days(HTAB *classes, const Behaviour *behaviour, int32 day, int training_da
 	ClassDays  *class;
 	bool		found;
 	bool		isnull;
+	HeapTuple	row;
+	TupleDesc	desc;
 
 	memset(&key, 0, sizeof(key));
 	key.account = account->key;
@@ -85,8 +87,10 @@ class_days(HTAB *classes, const Behaviour *behaviour, int32 day, int training_da
 				  BoolGetDatum(sample->failed),
 				  DateADTGetDatum(day - training_days), DateADTGetDatum(day - 1)
 			  }, NULL);
-	class->days = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	class->active = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	class->days = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+	class->active = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
 	return class;
 }
 

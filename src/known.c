@@ -2,7 +2,7 @@
  *
  * known.c
  *		What this backend remembers of the baselines, so that an event which
- *		teaches nothing costs two look-ups in memory and no more.
+ *		teaches nothing costs a few look-ups in memory and no more.
  *
  * A fact, once true in the tables, stays true: days are only ever added, but
  * for maintenance, which drops what is too old to be asked for, and triage

@@ -36,8 +36,9 @@ extern bool known_in_future(TimestampTz time);
 /*
  * Remember what the tables say now: the account's first event and newest day;
  * that the identity is active on the day; that further events of the
- * behaviour by a person, or by what is none, on the day change nothing.  Forgotten if the transaction or
- * savepoint in which it was remembered rolls back.
+ * behaviour by a person, or by what is none, on the day change nothing.
+ * Forgotten if the transaction or savepoint in which it was remembered rolls
+ * back.
  */
 extern void known_remember_account(Fingerprint account, TimestampTz first, int32 newest);
 extern void known_remember_identity(Fingerprint identity, IdentityKind kind, int32 day);
@@ -49,7 +50,7 @@ extern void known_forget_behaviour(Fingerprint behaviour);
 /* Forget all, at the latest before the next look-up.  Safe in a callback. */
 extern void known_forget(void);
 
-/* How much is remembered, and the memory it takes, the old generation included. */
+/* How much is remembered, and its memory, the old generation included. */
 typedef struct KnownSize
 {
 	int64		entries;

@@ -5,8 +5,8 @@
  *
  * Whoever causes audit events chooses some of their names.  Tables that have
  * a row an identity or operation must not grow by a megabyte with each, so
- * names have a bound, far above what any provider allows.  How many there may
- * be is for limits.sql.
+ * names have a bound, far above what any provider allows.  Must never raise an
+ * error.  How many names there may be is for limits.sql.
  *
  *-------------------------------------------------------------------------
  */

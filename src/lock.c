@@ -6,7 +6,7 @@
  * They live beside the advisory locks, in a class of their own that no SQL
  * function reaches: a role with nothing but a connection must not be able to
  * hold one and so hold detection up.  A full lock table is no reason for an
- * ingest to fail either: it counts as taken.
+ * ingest to fail either: it counts as taken.  Must never wait.
  *
  *-------------------------------------------------------------------------
  */

@@ -12,7 +12,7 @@
  * it is a user's own (each worker of a parallel query numbers those for
  * itself), account, identity and, for an IAM operation, service and operation,
  * each after its length in four bytes.  A key lives no longer than a statement
- * or a temporary table.
+ * or a temporary table.  Owns that form; what it is used for is SQL's.
  *
  *-------------------------------------------------------------------------
  */
@@ -151,7 +151,10 @@ corrupt:
 			 errdetail("It ends before its last field.")));
 }
 
-/* mark_fields(bytea, OUT provider, account, identity, kinds, service, operation, failed) */
+/*
+ * mark_fields(bytea, OUT provider text, OUT account text, OUT identity text,
+ * OUT kinds int, OUT service text, OUT operation text, OUT failed boolean)
+ */
 Datum
 iamwatch_mark_fields(PG_FUNCTION_ARGS)
 {

@@ -3,8 +3,8 @@
  * objects.c
  *		The extension's own objects in the system catalogs.
  *
- * Looked up by name each time, in the system caches: dropping and creating
- * the extension again in one session must work.
+ * Looked up by name each time, in the system caches.  Must never keep an OID:
+ * dropping and creating the extension again in one session must work.
  *
  *-------------------------------------------------------------------------
  */

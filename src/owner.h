@@ -17,8 +17,8 @@ typedef struct OwnerScope
 
 /*
  * Between the two, SQL runs as the owner of the extension, resolves names in
- * pg_catalog and iamwatch alone, and is planned for look-ups by index.  On error the end
- * of the (sub)transaction restores everything.
+ * pg_catalog and iamwatch alone, and is planned for look-ups by index.  On
+ * error the end of the (sub)transaction restores everything.
  */
 extern void owner_begin(OwnerScope *scope);
 extern void owner_end(const OwnerScope *scope);

@@ -3,8 +3,8 @@
  * plans.c
  *		The statements that the C code runs.
  *
- * Owns all kept plans: for what is news, and rare.  What every event may have
- * to look up is in stored.c.
+ * Owns all kept plans, of SQL that is constant text: for what is news, and
+ * rare.  What every batch has to look up is in stored.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -165,7 +165,7 @@ plans_queue_settle(void)
 {
 	SPI_connect();
 
-	/* fire_triggers is false: they then wait for the end of the outer statement */
+	/* fire_triggers is false: they wait for the end of the outer statement */
 	if (SPI_execute_snapshot(get_plan(PLAN_QUEUE_SETTLE), NULL, NULL, GetTransactionSnapshot(),
 							 InvalidSnapshot, false, false, 0) < 0)
 		ereport(ERROR,

@@ -7,8 +7,8 @@
  * the numbers that this backend has given to names of providers.
  *
  * The table is not there before ALTER EXTENSION UPDATE has made it.  To read it
- * takes no rights and runs no SQL, so that may be done by whoever reads a
- * document.
+ * takes no rights and must never run SQL, so that it may be done by whoever
+ * reads a document.
  *
  *-------------------------------------------------------------------------
  */
@@ -71,7 +71,7 @@ provider_number(Slice name)
 	char	   *kept;
 
 	for (int i = 0; i < name_count; i++)
-		if (strncmp(provider_names[i], name.s, name.len) == 0 && provider_names[i][name.len] == '\0')
+		if (slice_is(name, provider_names[i]))
 			return i;
 
 	kept = MemoryContextAlloc(TopMemoryContext, name.len + 1);
@@ -254,7 +254,8 @@ providers_load(void)
 
 	/* An invalidation that arrives from here on must not be overlooked. */
 	namespace = get_namespace_oid("iamwatch", true);
-	providers_relid = OidIsValid(namespace) ? get_relname_relid("providers", namespace) : InvalidOid;
+	providers_relid = OidIsValid(namespace) ?
+		get_relname_relid("providers", namespace) : InvalidOid;
 	providers_ready = true;
 
 	if (providers_context == NULL)

@@ -4,12 +4,14 @@
  *		Reading of times as RFC 3339 writes them.
  *
  * timestamptz_in() would accept far more, depend on settings of the session,
- * and raise an error where an audit event must only be put aside.
+ * and raise an error where an audit event must only be put aside.  Must never
+ * do so.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "day.h"
 #include "rfc3339.h"
 #include "utils/datetime.h"
 
@@ -104,7 +106,6 @@ rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 	result += ((int64) hour * MINS_PER_HOUR + minute - offset) * USECS_PER_MINUTE;
 	result += second * USECS_PER_SEC + micros;
 	*time = result;
-	*day = (int32) (result >= 0 ? result / USECS_PER_DAY :
-					-((USECS_PER_DAY - 1 - result) / USECS_PER_DAY));
+	*day = day_of(result);
 	return true;
 }

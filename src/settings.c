@@ -3,8 +3,9 @@
  * settings.c
  *		The enabled detectors, as iamwatch.detectors has them.
  *
- * Owns this backend's copy, which goes stale like the catalogue's does.  A
- * stale copy also means to forget what known.c holds.
+ * Owns this backend's copy, which goes stale like the catalogue's does, and
+ * what follows from all detectors together.  A stale copy also means to forget
+ * what known.c holds.  Must work with the columns of an older release.
  *
  *-------------------------------------------------------------------------
  */

@@ -5,7 +5,8 @@
  *
  * An event that teaches nothing is counted in two integers of this backend
  * and nowhere else.  What became of the others is written with what they
- * taught, one row a source, so it rolls back with it.
+ * taught, to iamwatch.source_counts, so it rolls back with it.  Must never wait
+ * for another session that counts.
  *
  *-------------------------------------------------------------------------
  */
@@ -105,7 +106,7 @@ status_write(const SourceCounts *counts)
 		if (item->learned == 0 && item->late == 0 && item->rejected == 0)
 			continue;
 
-		/* with a fixed snapshot, to lock a row that others have changed is an error */
+		/* with a fixed snapshot, a row that others have changed is an error */
 		if (!IsolationUsesXactSnapshot())
 		{
 			plans_run(PLAN_COUNT_NEWS, values, nulls);

@@ -10,7 +10,7 @@
 
 #include "batch.h"
 
-/* Events that the trigger's WHEN was asked about, and those known to teach nothing. */
+/* Events that the trigger's WHEN was asked about; those that teach nothing. */
 typedef struct NewsCounts
 {
 	uint64		asked;
@@ -31,9 +31,9 @@ typedef enum Outcome
 typedef struct SourceCounts SourceCounts;
 
 /*
- * Count what became of the news of a batch, by source, and have status.sql
- * write it down; nothing is written when nothing was learned, late or
- * rejected.  Between SPI_connect() and SPI_finish(), as the owner.
+ * Count what became of the news of a batch, by source, and write it down;
+ * nothing is written when nothing was learned, late or rejected.  Between
+ * SPI_connect() and SPI_finish(), as the owner.
  */
 extern SourceCounts *status_begin(void);
 extern void status_count(SourceCounts *counts, const News *news, Outcome outcome);

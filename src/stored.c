@@ -5,7 +5,8 @@
  *
  * Looked up by index, row by row, without queries: planning them took most of
  * the time of a session that stores few events, and running them most of the
- * time of an event that is news.  Nothing here writes.
+ * time of an event that is news.  Owns the numbers of the columns that C code
+ * looks at in these tables.  Must never write, nor decide anything.
  *
  * Names can be longer than an index row, so indexes are on their hashes, and
  * every row found is compared with the name itself.
@@ -217,9 +218,7 @@ text_slice(TupleTableSlot *slot, int column)
 static bool
 text_is(TupleTableSlot *slot, int column, Slice name)
 {
-	Slice		stored = text_slice(slot, column);
-
-	return stored.len == name.len && memcmp(stored.s, name.s, name.len) == 0;
+	return slice_equal(text_slice(slot, column), name);
 }
 
 static bool

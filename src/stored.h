@@ -49,7 +49,10 @@ extern bool stored_behaviour_days(int32 account_id, int64 identity_id, const Eve
 								  DayRuns *days);
 extern bool stored_pending(const Event *event);
 
-/* Times of the first events of the behaviour's alerts, suppressed or not, from since to until. */
+/*
+ * First events of the behaviour's alerts, suppressed or not, that lie between
+ * since and until; how many there are.
+ */
 extern int	stored_alerts(const Event *event, TimestampTz since, TimestampTz until,
 						  TimestampTz **times);
 

@@ -4,7 +4,8 @@
  *		Reads the small tables of which every backend keeps a copy.
  *
  * By a plain scan, without a query: a session that stores one event and ends
- * would spend most of its time in planning.
+ * would spend most of its time in planning.  What is made of the rows belongs
+ * to catalogue.c, settings.c and providers.c.
  *
  *-------------------------------------------------------------------------
  */
