@@ -20,7 +20,6 @@
 #include "objects.h"
 #include "providers.h"
 #include "table.h"
-#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 

@@ -14,7 +14,6 @@
 
 #include "day.h"
 #include "dayset.h"
-#include "utils/date.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(dayset_agg_trans);

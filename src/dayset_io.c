@@ -14,7 +14,6 @@
 #include "dayset.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
-#include "utils/date.h"
 #include "utils/datetime.h"
 
 PG_FUNCTION_INFO_V1(dayset_in);

@@ -14,7 +14,6 @@
 #include "common/hashfn.h"
 #include "dayset.h"
 #include "funcapi.h"
-#include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/multirangetypes.h"
 #include "utils/rangetypes.h"

@@ -38,7 +38,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "limits.h"
-#include "mb/pg_wchar.h"
 #include "objects.h"
 #include "providers.h"
 #include "utils/builtins.h"

@@ -21,7 +21,6 @@
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/timestamp.h"
 
 /* Of a behaviour on a day. */
 typedef struct Score

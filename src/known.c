@@ -22,8 +22,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "access/xact.h"
 #include "catalogue.h"
 #include "common/hashfn.h"

@@ -14,8 +14,6 @@
 #include "parties.h"
 #include "settings.h"
 #include "stored.h"
-#include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 HTAB *
 parties_make_table(const char *name, Size keysize, Size entrysize, long size)

@@ -25,7 +25,6 @@
 #include "field.h"
 #include "objects.h"
 #include "stored.h"
-#include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"

@@ -17,7 +17,6 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "table.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 
 void

@@ -1,13 +1,11 @@
-# What the tests of places share: a server with the extension, events to load,
-# and what the extension makes of them.
+# What the tests of places share: events to load, and what the extension makes
+# of them.
 package Events;
 use strict;
 use warnings;
 use Exporter 'import';
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(new_server has_extension $events $history $attack $state);
+our @EXPORT = qw($events $history $attack $state);
 
 # An event of IAM; twenty days of ordinary ones of several identities in each of two
 # accounts; and what some of them do at the end that nobody did before.
@@ -34,22 +32,5 @@ our $state = q{
 		UNION ALL SELECT concat_ws('|', account, identity, days) FROM iamwatch.identities
 		UNION ALL SELECT concat_ws('|', account, identity, operation, days) FROM iamwatch.baselines) AS x (r)
 };
-
-sub new_server
-{
-	my ($name, %options) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(%options);
-	$node->append_conf('postgresql.conf', slurp_file($ENV{IAMWATCH_SETTINGS}) =~ s/^(listen|unix).*$//mgr);
-	$node->append_conf('postgresql.conf', $options{conf} // '');
-	$node->start;
-	return $node;
-}
-
-sub has_extension
-{
-	my ($name) = @_;
-	return -f `"$ENV{PG_CONFIG}" --sharedir` =~ s/\s+$//r . "/extension/$name.control";
-}
 
 1;

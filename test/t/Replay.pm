@@ -6,25 +6,13 @@ use warnings;
 use Exporter 'import';
 use File::Temp ();
 use IPC::Run ();
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(fresh_node pieces prepare verify intact session);
+our @EXPORT = qw(pieces prepare verify intact session);
 
 my $folder = 'reference';
 my $catalogue = 'catalogue';
-
-sub fresh_node
-{
-	my ($name, $conf) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init;
-	$node->append_conf('postgresql.conf', slurp_file($ENV{IAMWATCH_SETTINGS}) =~ s/^(listen|unix).*$//mgr);
-	$node->append_conf('postgresql.conf', $conf // '');
-	$node->start;
-	return $node;
-}
 
 # Generated events in order of event time, as files for \copy.
 sub pieces

@@ -6,10 +6,11 @@ use lib 't';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Replay;
+use Server;
 use Test::More;
 
 srand(20260301);
-my $node = fresh_node('cancel');
+my $node = new_server('cancel');
 my @pieces = pieces(41, 60, 50, 30);
 my $admin = session($node, 'postgres');
 

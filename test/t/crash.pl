@@ -1,11 +1,11 @@
 # Nothing lost, nothing doubled: crash, kill, dump and restore, standby.
 use strict;
 use warnings;
+use lib 't';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
-
-my $settings = slurp_file($ENV{IAMWATCH_SETTINGS}) =~ s/^(listen|unix).*$//mgr;
 
 my $events = q{
 	CREATE FUNCTION e(who text, at timestamptz, operation text = 'ListUsers') RETURNS jsonb LANGUAGE sql AS $$
@@ -22,17 +22,7 @@ my $state = q{SELECT md5(string_agg(r, ',' ORDER BY r COLLATE "C")) || ' ' || co
 	UNION ALL SELECT concat_ws('|', identity, days) FROM iamwatch.identities
 	UNION ALL SELECT concat_ws('|', identity, operation, days) FROM iamwatch.baselines) AS x (r)};
 
-sub fresh
-{
-	my ($name, %options) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(%options);
-	$node->append_conf('postgresql.conf', $settings);
-	$node->start;
-	return $node;
-}
-
-my $node = fresh('primary', allows_streaming => 1);
+my $node = new_server('primary', allows_streaming => 1);
 $node->safe_psql('postgres', "CREATE EXTENSION iamwatch; $events SELECT iamwatch.watch('log');");
 $node->safe_psql('postgres', $history);
 $node->safe_psql('postgres', $attack);

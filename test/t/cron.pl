@@ -1,19 +1,13 @@
 # The statements that the documentation gives for pg_cron, run by pg_cron.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use lib 't';
+use Server;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('cron');
-$node->init;
-$node->append_conf('postgresql.conf', slurp_file($ENV{IAMWATCH_SETTINGS}) =~ s/^(listen|unix).*$//mgr);
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_cron'\ncron.use_background_workers = on\nmax_worker_processes = 20");
+plan skip_all => 'pg_cron is not installed' unless has_extension('pg_cron');
 
-my $available = -f `"$ENV{PG_CONFIG}" --sharedir` =~ s/\s+$//r . '/extension/pg_cron.control';
-plan skip_all => 'pg_cron is not installed' unless $available;
-
-$node->start;
+my $node = new_server('cron', conf => "shared_preload_libraries = 'pg_cron'\ncron.use_background_workers = on\nmax_worker_processes = 20");
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION pg_cron;
 	CREATE EXTENSION iamwatch;

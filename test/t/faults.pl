@@ -5,9 +5,10 @@ use lib 't';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Replay;
+use Server;
 use Test::More;
 
-my $node = fresh_node('faults', "restart_after_crash = on\n");
+my $node = new_server('faults', conf => "restart_after_crash = on\n");
 my @pieces = pieces(31, 50, 40, 6);
 
 # The postmaster with all its children, as when a machine stops.

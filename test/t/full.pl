@@ -5,10 +5,11 @@ use lib 't';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Replay;
+use Server;
 use Test::More;
 
 srand(20260302);
-my $node = fresh_node('full', "autovacuum = off\nrestart_after_crash = off\n");
+my $node = new_server('full', conf => "autovacuum = off\nrestart_after_crash = off\n");
 my @pieces = pieces(51, 60, 50, 8);
 
 # Load with more and more room; nothing may be left of what failed.

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 't';
 use Events;
+use Server;
 use Test::More;
 
 plan skip_all => 'TimescaleDB is not installed' unless has_extension('timescaledb');

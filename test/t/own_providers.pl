@@ -2,14 +2,12 @@
 # in one session.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
+use lib 't';
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('providers');
-$node->init;
-$node->append_conf('postgresql.conf', slurp_file($ENV{IAMWATCH_SETTINGS}) =~ s/^(listen|unix).*$//mgr);
-$node->start;
+my $node = new_server('providers');
 
 my $event = q{jsonb_build_object('forge', 1, 'at', %s, 'who', 'ann', 'what', '%s')};
 my $map = q{INSERT INTO iamwatch.providers (provider, recognised_by, account_default, identity_path, service_default, operation_path,

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use lib 't';
 use Events;
+use Server;
 use Test::More;
 
 my %place = map { $_ => new_server($_, $_ eq 'centre' ? (allows_streaming => 'logical') : ()) } qw(centre east west);

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use lib 't';
 use Events;
+use Server;
 use Test::More;
 
 my $publisher = new_server('publisher', allows_streaming => 'logical');

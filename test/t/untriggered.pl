@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use lib 't';
 use Events;
+use Server;
 use Test::More;
 
 my $node = new_server('untriggered');

@@ -5,11 +5,12 @@ use lib 't';
 use Events;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 plan skip_all => 'no older server given: see test/upgrade' unless $ENV{IAMWATCH_OLD};
 
-my $settings = slurp_file($ENV{IAMWATCH_SETTINGS}) =~ s/^(listen|unix).*$//mgr;
+my $settings = server_settings();
 my $old = PostgreSQL::Test::Cluster->new('old', install_path => $ENV{IAMWATCH_OLD});
 $old->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 $old->append_conf('postgresql.conf', $settings =~ s/^(dynamic_library_path|extension_).*$//mgr);

@@ -8,38 +8,15 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import generate
 import reference
+from harness import ROOT, Database, chunks, copy, difference, finish, ok
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 CATALOGUE = reference.Catalogue(os.path.join(ROOT, "data", "catalogue"))
-DATABASE = "iamwatch_compare"
-count = 0
-
-
-def psql(script, data=None):
-    done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"],
-                          input=script, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
-
-
-def ok(passed, description, detail=""):
-    global count
-    count += 1
-    print(("ok" if passed else "not ok"), count, "-", description)
-    if not passed:
-        for line in str(detail).splitlines()[:20]:
-            print("#", line)
-
-
-def copy(events, table="log"):
-    lines = "\n".join(json.dumps(e, separators=(",", ":")).replace("\\", "\\\\") for e in events)
-    return f"COPY {table} (event) FROM STDIN;\n{lines}\n\\.\n"
+database = Database("iamwatch_compare")
+psql = database.psql
 
 
 def fresh(settings="", watched=True):
-    subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
-    subprocess.run(["createdb", DATABASE], check=True)
+    database.create()
     psql("CREATE EXTENSION iamwatch; CREATE TABLE log (event jsonb);"
          + ("SELECT iamwatch.watch('log');" if watched else "") + "".join(
              f"INSERT INTO iamwatch.instances VALUES ('{p}', 'any', '{i}', '{{{','.join(a)}}}', true);"
@@ -56,19 +33,6 @@ def baselines():
     return sorted(psql("SELECT provider, account, identity, days FROM iamwatch.identities;"
                        "SELECT provider, account, identity, service, operation, failed, days FROM iamwatch.baselines;"
                        ).splitlines())
-
-
-def difference(got, expected):
-    return "\n".join([f"only the extension: {r}" for r in got if r not in expected]
-                     + [f"only the reference: {r}" for r in expected if r not in got])
-
-
-def chunks(rng, events, largest):
-    at = 0
-    while at < len(events):
-        size = rng.randint(1, largest)
-        yield events[at:at + size]
-        at += size
 
 
 def expected(events, **settings):
@@ -164,7 +128,7 @@ ok(psql("SELECT min(first_seen) >= '2026-02-01' AND max(last_seen) < '2026-03-01
 fresh(watched=False)
 psql(copy(events))
 for delay in (0.02, 0.05, 0.1, 0.15, 0.2):
-    subprocess.run(["psql", "-qX", "-d", DATABASE, "-c", f"SET statement_timeout = '{int(delay * 1000)}ms'",
+    subprocess.run(["psql", "-qX", "-d", database.name, "-c", f"SET statement_timeout = '{int(delay * 1000)}ms'",
                     "-c", "CALL iamwatch.backfill('log')"], capture_output=True)
 psql("CALL iamwatch.backfill('log');")
 ok(alerts() == want, "backfill: stopped five times and resumed, it doubles nothing", difference(alerts(), want))
@@ -175,7 +139,7 @@ ok(psql("SELECT phase, interrupted, rows_done FROM iamwatch.backfill_progress;")
 half = len(events) // 2
 fresh()
 psql("ALTER TABLE log DISABLE TRIGGER USER;" + copy(events[:half]) + "ALTER TABLE log ENABLE TRIGGER USER;")
-others = [subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], stdin=subprocess.PIPE, text=True,
+others = [subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", database.name, "-f", "-"], stdin=subprocess.PIPE, text=True,
                            stderr=subprocess.DEVNULL) for _ in range(3)]
 for n, other in enumerate(others):
     other.stdin.write("".join(copy([e]) for e in events[half:][n::3]) if n < 2 else
@@ -210,5 +174,5 @@ for name, column, value in (("training", "training_days", 10), ("activation", "a
     psql("".join(copy(part) for part in chunks(random.Random(5), events, 30)))
     ok(alerts() == want, f"the setting {column} holds ({len(want)} alerts)", difference(alerts(), want))
 
-subprocess.run(["dropdb", DATABASE], check=True)
-print(f"1..{count}")
+database.drop()
+finish()

@@ -1,43 +1,19 @@
 """Context comes out the same however the events come in."""
 import datetime
-import json
 import os
 import random
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import generate
+from harness import Database, copy, difference, finish, ok
 
-DATABASE = "iamwatch_context"
-count = 0
-
-
-def psql(script):
-    done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"],
-                          input=script, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
-
-
-def ok(passed, description, detail=""):
-    global count
-    count += 1
-    print(("ok" if passed else "not ok"), count, "-", description)
-    if not passed:
-        for line in str(detail).splitlines()[:20]:
-            print("#", line)
-
-
-def copy(events):
-    return "COPY log (event) FROM STDIN;\n" + "\n".join(
-        json.dumps(e, separators=(",", ":")).replace("\\", "\\\\") for e in events) + "\n\\.\n"
+database = Database("iamwatch_context")
+psql = database.psql
 
 
 def fresh(settings, watched=True):
-    subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
-    subprocess.run(["createdb", DATABASE], check=True)
+    database.create()
     psql("CREATE EXTENSION iamwatch; CREATE TABLE log (event jsonb);"
          + ("SELECT iamwatch.watch('log');" if watched else "") + settings)
 
@@ -53,10 +29,6 @@ def learned():
                 " FROM iamwatch.novelties n JOIN iamwatch.accounts a USING (account_id)"
                 " JOIN iamwatch.identity_days i USING (account_id, identity_id)"
                 " JOIN iamwatch.behaviours b USING (account_id, behaviour_id) ORDER BY 1, 2, 3, 4, 5, 6, 7;").splitlines()
-
-
-def difference(got, want):
-    return "\n".join([f"- {r}" for r in want if r not in got] + [f"+ {r}" for r in got if r not in want])
 
 
 def when(e):
@@ -121,5 +93,5 @@ for seed in (31, 32):
     fresh("", watched=False)
     psql(copy(mixed) + "CALL iamwatch.backfill('log');")
     ok(alerts() == off, f"seed {seed}: with none, backfill and triggers give the same context as evidence", difference(alerts(), off))
-subprocess.run(["dropdb", DATABASE], check=True)
-print(f"1..{count}")
+database.drop()
+finish()

@@ -6,40 +6,19 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
-DATABASE = "iamwatch_exports"
-count = 0
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from harness import ROOT, Database, finish, ok, skip
 
-
-def psql(script):
-    done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], input=script, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
-
-
-def ok(passed, description, detail=""):
-    global count
-    count += 1
-    print(("ok" if passed else "not ok"), count, "-", description)
-    if not passed:
-        for line in str(detail).splitlines()[:20]:
-            print("#", line)
-
-
-def skip(description, why):
-    global count
-    count += 1
-    print("ok", count, "-", description, "# SKIP", why)
-
+database = Database("iamwatch_exports")
+psql = database.psql
 
 # The demo's organisation and attack, and an attacker who writes HTML.
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">&\"'\u202e"
-subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
-subprocess.run(["createdb", DATABASE], check=True)
-subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "demo/demo.sql"], check=True, cwd=ROOT, capture_output=True)
+database.create()
+subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", database.name, "-f", "demo/demo.sql"], check=True, cwd=ROOT, capture_output=True)
 psql(f"""INSERT INTO audit_log (event) SELECT jsonb_build_object('eventTime', '2023-07-10T13:00:00Z', 'eventSource', $e$iam{EVIL}$e$,
     'eventName', 'CreateUser', 'eventID', n::text, 'recipientAccountId', '123837392027', 'userAgent', $e${EVIL}$e$,
     'errorCode', CASE n % 2 WHEN 1 THEN 'AccessDenied' END, 'requestParameters', jsonb_build_object('userName', $e${EVIL}$e$),
@@ -141,7 +120,7 @@ with tempfile.TemporaryDirectory() as folder:
 commands = re.findall(r"^```sh\n(.*?)^```", open(os.path.join(ROOT, "docs", "exports.md")).read(), re.M | re.S)
 with tempfile.TemporaryDirectory() as folder:
     for command in commands:
-        subprocess.run(["sh", "-ec", command], cwd=folder, env=dict(os.environ, PGDATABASE=DATABASE), check=True)
+        subprocess.run(["sh", "-ec", command], cwd=folder, env=dict(os.environ, PGDATABASE=database.name), check=True)
     written = {name: open(os.path.join(folder, name)).read() for name in os.listdir(folder)}
 ok(written["report.html"].startswith("<!DOCTYPE html>") and written["report.html"].rstrip().endswith("</html>"), "commands: one writes a report")
 ok(sorted(written["findings.ndjson"].splitlines()) == sorted(psql("SELECT finding FROM iamwatch.ocsf_findings").splitlines()), "commands: one writes the findings, a line each")
@@ -261,5 +240,5 @@ else:
 ok("No alerts in this period" in psql("SELECT iamwatch.report('2001-01-01', '2001-02-01')"), "report: a period without alerts says so")
 ok(psql("TRUNCATE iamwatch.alerts; SELECT iamwatch.report() LIKE '%No alerts in this period%'").strip() == "t", "report: so does a database without any")
 
-subprocess.run(["dropdb", DATABASE], check=True)
-print(f"1..{count}")
+database.drop()
+finish()

@@ -4,25 +4,18 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
-DATABASE = "iamwatch_loading"
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from harness import ROOT, Database, finish, ok
+
 EVENTS = os.path.join(ROOT, "data", "events")
-count = 0
+database = Database("iamwatch_loading")
 
 
-def psql(sql):
-    return subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-c", sql], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def ok(passed, description, detail=""):
-    global count
-    count += 1
-    print(("ok" if passed else "not ok"), count, "-", description)
-    if not passed:
-        for line in str(detail).splitlines()[:20]:
-            print("#", line)
+def psql(script):
+    return database.psql(script).strip()
 
 
 def lines(name):
@@ -40,8 +33,7 @@ aws[7] = aws[7].replace('"userAgent":"', '"userAgent":"\\u0000')
 stored = "SELECT count(*), count(DISTINCT md5(event::text)) FROM audit_log"
 
 for line, fill, expected in ((trail, "trail", aws), (sink, "sink", gcp), (array, "array", gcp)):
-    subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
-    subprocess.run(["createdb", DATABASE], check=True)
+    database.create()
     psql("CREATE EXTENSION iamwatch; CREATE TABLE audit_log (id bigint GENERATED ALWAYS AS IDENTITY, event jsonb); SELECT iamwatch.watch('audit_log', 'event');")
     with tempfile.TemporaryDirectory() as folder:
         for n in range(0, len(expected), 400):
@@ -53,7 +45,7 @@ for line, fill, expected in ((trail, "trail", aws), (sink, "sink", gcp), (array,
                 open(os.path.join(sub, "S0.json"), "w").write("".join(json.dumps(r) + "\n" for r in part))
             else:
                 open(os.path.join(folder, "read.json"), "w").write(json.dumps(part, indent=2))
-        environment = dict(os.environ, PGDATABASE=DATABASE)
+        environment = dict(os.environ, PGDATABASE=database.name)
         done = subprocess.run(["sh", "-ec", line], cwd=folder, env=environment, capture_output=True, text=True)
         ok(done.returncode == 0 and "ERROR" not in done.stderr, f"{fill}: one line loads the folder", done.stderr)
         ok(psql(stored).split("|")[0] == str(len(expected)), f"{fill}: every record is a row ({len(expected)})", psql(stored))
@@ -85,14 +77,13 @@ tables = {
 states = {}
 for kind, (table, rows, mapping) in tables.items():
     for way in ("triggers", "backfill", "process") if kind != "json" else ("triggers",):
-        subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
-        subprocess.run(["createdb", DATABASE], check=True)
+        database.create()
         copied = "\n".join(f"{n}\t" + line.replace("\\", "\\\\") for n, line in enumerate(aws) if n != 7)
         script = ("CREATE EXTENSION iamwatch; UPDATE iamwatch.detectors SET activation_days = 0; CREATE TABLE records (id bigint, event jsonb);"
                   f"COPY records FROM STDIN;\n{copied}\n\\.\nCREATE TABLE stored {table}; {mapping}"
                   + ("SELECT iamwatch.watch('stored');" if way == "triggers" else "") + f"INSERT INTO stored {rows} ORDER BY event->>'eventTime';"
                   + ("CALL iamwatch.backfill('stored');" if way == "backfill" else "CALL iamwatch.process('stored', order_column => 'id');" if way == "process" else ""))
-        done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], input=script, capture_output=True, text=True)
+        done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", database.name, "-f", "-"], input=script, capture_output=True, text=True)
         states[kind, way] = psql(STATE) if done.returncode == 0 else done.stderr
 ok(int(states["jsonb", "triggers"].split()[-1]) > 50 if " " in states["jsonb", "triggers"] else False, "stored as jsonb: alerts and baselines", states["jsonb", "triggers"])
 for (kind, way), state in states.items():
@@ -100,14 +91,14 @@ for (kind, way), state in states.items():
 
 # Which column is which field is dumped and restored
 psql("SELECT iamwatch.unwatch('stored'); SELECT iamwatch.watch('stored');")
-dump = subprocess.run(["pg_dump", DATABASE], check=True, capture_output=True, text=True).stdout
-subprocess.run(["dropdb", DATABASE], check=True)
-subprocess.run(["createdb", DATABASE], check=True)
-done = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], input=dump, capture_output=True, text=True)
+dump = subprocess.run(["pg_dump", database.name], check=True, capture_output=True, text=True).stdout
+database.drop()
+subprocess.run(["createdb", database.name], check=True)
+done = subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", database.name, "-f", "-"], input=dump, capture_output=True, text=True)
 before = psql("SELECT count(*) FROM iamwatch.identities") if done.returncode == 0 else done.stderr
 psql("""INSERT INTO stored ("eventTime", "eventSource", "eventName", "recipientAccountId", user_identity) SELECT "eventTime", "eventSource", "eventName",
         "recipientAccountId", '{"type": "IAMUser", "arn": "after the restore"}' FROM stored LIMIT 1""")
 ok(psql("SELECT count(*) FROM iamwatch.identities WHERE identity = 'after the restore'") == "1" and int(before) > 0, "columns: after dump and restore they are watched as before", before)
 
-subprocess.run(["dropdb", DATABASE], check=True)
-print(f"1..{count}")
+database.drop()
+finish()

@@ -2,15 +2,10 @@
 import json
 import os
 import re
+import sys
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
-count = 0
-
-
-def ok(good, rule):
-    global count
-    count += 1
-    print("ok" if good else "not ok", count, "-", rule)
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from harness import ROOT, finish, ok
 
 
 def read(name):
@@ -52,4 +47,4 @@ for where, found in {
     "debian/changelog": re.match(r"iamwatch \((.*)\)", read("debian/changelog"))[1],
 }.items():
     ok(found == version, f"{where} has the version of the Makefile")
-print(f"1..{count}")
+finish()

@@ -7,16 +7,11 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import reference
+from harness import ROOT, Database, finish, ok
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
-DATABASE = "iamwatch_mutants"
+database = Database("iamwatch_mutants")
 DOCUMENTS = 10000
 PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
-
-
-def psql(script):
-    return subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", DATABASE, "-f", "-"], cwd=ROOT,
-                          input=script, capture_output=True, text=True, check=True).stdout
 
 
 def as_rows(e):
@@ -31,8 +26,8 @@ with tempfile.TemporaryDirectory() as folder:
     headers = subprocess.run([PG_CONFIG, "--includedir-server"], capture_output=True, text=True, check=True).stdout.strip()
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", "-I" + headers, "-o", library,
                     os.path.join(ROOT, "test", "fuzz", "documents.c")], check=True)
-    subprocess.run(["createdb", DATABASE], check=True)
-    rows = psql(f"""
+    database.create()
+    rows = database.psql(f"""
         CREATE EXTENSION iamwatch;
         CREATE FUNCTION documents(seeds jsonb[], seed bigint, inputs bigint) RETURNS SETOF jsonb
             AS '{library}', 'fuzz_documents' LANGUAGE C VOLATILE STRICT;
@@ -44,7 +39,7 @@ with tempfile.TemporaryDirectory() as folder:
         FROM documents((SELECT array_agg(line::jsonb) FROM lines), 7, {DOCUMENTS}) AS d
         CROSS JOIN LATERAL iamwatch.parse(d) AS e;
         """).splitlines()
-    subprocess.run(["dropdb", DATABASE], check=True)
+    database.drop()
 
 different = []
 readable = 0
@@ -55,11 +50,8 @@ for row in map(json.loads, rows):
         continue                # the reference does not read it
     if row["event"] != want:
         different.append((row["document"], row["event"], want))
-print("ok" if len(rows) == DOCUMENTS and readable > DOCUMENTS / 4 else "not ok", 1,
-      f"- {len(rows)} odd documents, of which the reference can read {readable}")
-print("ok" if not different else "not ok", 2, "- iamwatch.parse() reads each as the reference does")
-for document, got, want in different[:5]:
-    print("#", json.dumps(document)[:1500])
-    print("#   got", got)
-    print("#   want", want)
-print("1..2")
+ok(len(rows) == DOCUMENTS and readable > DOCUMENTS / 4,
+   f"{len(rows)} odd documents, of which the reference can read {readable}")
+ok(not different, "iamwatch.parse() reads each as the reference does",
+   "\n".join(f"{json.dumps(document)[:1500]}\n  got {got}\n  want {want}" for document, got, want in different[:5]))
+finish()

@@ -9,43 +9,17 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import generate
 import reference
+from harness import ROOT, Database, chunks, copy, difference, finish, ok
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..", "..")
 CATALOGUE = reference.Catalogue(os.path.join(ROOT, "data", "catalogue"))
-DATABASE = "iamwatch_triage"
-EMPTY = DATABASE + "_empty"
-count = 0
-
-
-def run(script, database=DATABASE):
-    return subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"],
-                          input=script, capture_output=True, text=True)
-
-
-def psql(script, database=DATABASE):
-    done = run(script, database)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
-
-
-def ok(passed, description, detail=""):
-    global count
-    count += 1
-    print(("ok" if passed else "not ok"), count, "-", description)
-    if not passed:
-        for line in str(detail).splitlines()[:20]:
-            print("#", line)
-
-
-def copy(events):
-    lines = "\n".join(json.dumps(e, separators=(",", ":")).replace("\\", "\\\\") for e in events)
-    return f"COPY log (event) FROM STDIN;\n{lines}\n\\.\n"
+database = Database("iamwatch_triage")
+empty = Database("iamwatch_triage_empty")
+restored = Database("iamwatch_triage_restored")
+psql = database.psql
 
 
 def fresh(settings="", watched=True):
-    subprocess.run(["dropdb", "--if-exists", DATABASE], check=True, capture_output=True)
-    subprocess.run(["createdb", "-T", EMPTY, DATABASE], check=True)
+    database.create(empty.name)
     psql(("SELECT iamwatch.watch('log');" if watched else "") + settings)
 
 
@@ -61,24 +35,10 @@ def both():
         "SELECT suppression_id, alerts, events FROM iamwatch.suppression_counts ORDER BY 1;")
 
 
-def difference(got, expected):
-    return "\n".join([f"only here: {r}" for r in got if r not in expected]
-                     + [f"only there: {r}" for r in expected if r not in got])
-
-
-def chunks(rng, events, largest):
-    at = 0
-    while at < len(events):
-        size = rng.randint(1, largest)
-        yield events[at:at + size]
-        at += size
-
-
-subprocess.run(["dropdb", "--if-exists", EMPTY], check=True, capture_output=True)
-subprocess.run(["createdb", EMPTY], check=True)
-psql("CREATE EXTENSION iamwatch; CREATE TABLE log (event jsonb);" + "".join(
+empty.create()
+empty.psql("CREATE EXTENSION iamwatch; CREATE TABLE log (event jsonb);" + "".join(
     f"INSERT INTO iamwatch.instances VALUES ('{p}', 'any', '{i}', '{{{','.join(a)}}}', true);"
-    for p, i, a in generate.INSTANCES), EMPTY)
+    for p, i, a in generate.INSTANCES))
 
 
 class Triaged(reference.Detector):
@@ -196,16 +156,15 @@ psql("SELECT iamwatch.triage(alert_id, resolution => CASE WHEN alert_id % 2 = 0 
      "SELECT iamwatch.triage(alert_id, 'investigating', note => 'again') FROM iamwatch.alerts WHERE alert_id % 5 = 0;")
 state = "".join(f"SELECT * FROM iamwatch.{t} ORDER BY 1, 2, 3;" for t in (
     "alerts", "alert_history", "suppressions", "suppressed_alerts", "excluded_days", "baselines"))
-dump = subprocess.run(["pg_dump", DATABASE], check=True, capture_output=True, text=True).stdout
+dump = subprocess.run(["pg_dump", database.name], check=True, capture_output=True, text=True).stdout
 kept = psql(state)
-subprocess.run(["dropdb", "--if-exists", DATABASE + "_2"], check=True, capture_output=True)
-subprocess.run(["createdb", DATABASE + "_2"], check=True)
-psql(dump, DATABASE + "_2")
-ok(psql(state, DATABASE + "_2") == kept, "dump and restore: decisions, history and suppressions are there")
-done = run("SELECT iamwatch.triage(min(alert_id), 'new') FROM iamwatch.alerts;"
-           "INSERT INTO iamwatch.suppressions (reason, identity) VALUES ('x', 'y');", DATABASE + "_2")
+restored.create()
+restored.psql(dump)
+ok(restored.psql(state) == kept, "dump and restore: decisions, history and suppressions are there")
+done = restored.run("SELECT iamwatch.triage(min(alert_id), 'new') FROM iamwatch.alerts;"
+                    "INSERT INTO iamwatch.suppressions (reason, identity) VALUES ('x', 'y');")
 ok(done.returncode == 0, "dump and restore: triage goes on", done.stderr)
-subprocess.run(["dropdb", DATABASE + "_2"], check=True)
+restored.drop()
 
 
 # Notifications
@@ -239,14 +198,14 @@ ok(heard("INSERT INTO iamwatch.suppressions (reason, operation) VALUES ('x', 'De
          + insert(aws("2026-01-30T12:00:00Z", "ann", "DeleteUser"))) == [], "what is suppressed is not told")
 got = heard(insert(aws("2026-01-30T12:00:00Z", "\u0001\"\U0001F600" * 10000, "CreateUser")))
 ok(len(got) == 1 and len(got[0]["identity"]) == 500, "whatever the length of names, it is told, cut", got)
-done = run("BEGIN;" + insert(aws("2026-01-30T12:00:00Z", "ann", "CreateGroup")) + "PREPARE TRANSACTION 'one';")
+done = database.run("BEGIN;" + insert(aws("2026-01-30T12:00:00Z", "ann", "CreateGroup")) + "PREPARE TRANSACTION 'one';")
 ok("PREPARE" in done.stderr and done.returncode != 0, "a transaction that told cannot be prepared", done.stderr)
 psql("UPDATE iamwatch.detectors SET notify = false;")
-done = run("BEGIN;" + insert(aws("2026-01-30T12:00:00Z", "ann", "CreateGroup")) + "PREPARE TRANSACTION 'one'; COMMIT PREPARED 'one';")
+done = database.run("BEGIN;" + insert(aws("2026-01-30T12:00:00Z", "ann", "CreateGroup")) + "PREPARE TRANSACTION 'one'; COMMIT PREPARED 'one';")
 ok(done.returncode == 0 and psql("SELECT count(*) FROM iamwatch.alerts WHERE operation = 'CreateGroup';").strip() == "1",
    "with notify off it can be", done.stderr)
 ok(heard(insert(aws("2026-01-30T13:00:00Z", "ann", "DeleteRole"))) == [], "and nothing is told")
 
-for database in (DATABASE, EMPTY):
-    subprocess.run(["dropdb", database], check=True)
-print(f"1..{count}")
+database.drop()
+empty.drop()
+finish()
