@@ -34,7 +34,6 @@ typedef struct Dayset
 #define DAYSET_HEADER	(offsetof(Dayset, data))
 
 #define DatumGetDaysetP(datum)		((Dayset *) PG_DETOAST_DATUM(datum))
-#define PG_GETARG_DAYSET_P(n)		DatumGetDaysetP(PG_GETARG_DATUM(n))
 #define PG_RETURN_DAYSET_P(set)		PG_RETURN_POINTER(set)
 
 /* From lo to hi, both included. */
@@ -71,6 +70,16 @@ extern int	dayruns_compare(const DayRuns *a, const DayRuns *b);
  * ERRCODE_DATA_CORRUPTED when it is no canonical set.
  */
 extern void dayruns_from_dayset(const Dayset *stored, DayRuns *set);
+
+/* The same for a value that may be compressed or out of line. */
+static inline void
+dayruns_from_datum(Datum stored, DayRuns *set)
+{
+	dayruns_init(set);
+	dayruns_from_dayset(DatumGetDaysetP(stored), set);
+}
+
+#define PG_GETARG_DAYRUNS(n, set)	dayruns_from_datum(PG_GETARG_DATUM(n), set)
 
 /* Returns NULL, or what is wrong: the check behind it, for a new value. */
 extern const char *dayruns_read(const char *bytes, Size length, DayRuns *set);

@@ -154,13 +154,11 @@ dayset_union_trans(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
-	dayruns_init(&added);
-	dayruns_from_dayset(PG_GETARG_DAYSET_P(1), &added);
+	PG_GETARG_DAYRUNS(1, &added);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_DAYSET_P(dayruns_to_dayset(&added));
 
-	dayruns_init(&set);
-	dayruns_from_dayset(PG_GETARG_DAYSET_P(0), &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	dayruns_init(&both);
 	dayruns_union(&both, &set, &added);
 	PG_RETURN_DAYSET_P(dayruns_to_dayset(&both));
@@ -173,7 +171,6 @@ dayset_agg_final(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	dayruns_init(&set);
-	dayruns_from_dayset(PG_GETARG_DAYSET_P(0), &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	PG_RETURN_DAYSET_P(dayruns_to_dayset(&set));
 }

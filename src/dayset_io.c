@@ -150,8 +150,7 @@ dayset_out(PG_FUNCTION_ARGS)
 	DayRuns		set;
 	StringInfoData text;
 
-	dayruns_init(&set);
-	dayruns_from_dayset(PG_GETARG_DAYSET_P(0), &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	initStringInfo(&text);
 	appendStringInfoChar(&text, '{');
 	for (int i = 0; i < set.n; i++)
@@ -197,8 +196,7 @@ dayset_send(PG_FUNCTION_ARGS)
 	Dayset	   *stored;
 	StringInfoData buf;
 
-	dayruns_init(&set);
-	dayruns_from_dayset(PG_GETARG_DAYSET_P(0), &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	stored = dayruns_to_dayset(&set);
 	pq_begintypsend(&buf);
 	pq_sendbytes(&buf, (char *) &stored->version,

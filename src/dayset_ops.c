@@ -40,13 +40,6 @@ PG_FUNCTION_INFO_V1(dayset_from_dates);
 PG_FUNCTION_INFO_V1(dayset_to_multirange);
 PG_FUNCTION_INFO_V1(dayset_from_multirange);
 
-static void
-get_set(FunctionCallInfo fcinfo, int n, DayRuns *set)
-{
-	dayruns_init(set);
-	dayruns_from_dayset(PG_GETARG_DAYSET_P(n), set);
-}
-
 typedef void (*Combination) (DayRuns *, const DayRuns *, const DayRuns *);
 
 static Datum
@@ -56,8 +49,8 @@ combine(FunctionCallInfo fcinfo, Combination operation)
 				b,
 				both;
 
-	get_set(fcinfo, 0, &a);
-	get_set(fcinfo, 1, &b);
+	PG_GETARG_DAYRUNS(0, &a);
+	PG_GETARG_DAYRUNS(1, &b);
 	dayruns_init(&both);
 	operation(&both, &a, &b);
 	PG_RETURN_DAYSET_P(dayruns_to_dayset(&both));
@@ -88,8 +81,8 @@ dayset_contains(PG_FUNCTION_ARGS)
 				b,
 				rest;
 
-	get_set(fcinfo, 0, &a);
-	get_set(fcinfo, 1, &b);
+	PG_GETARG_DAYRUNS(0, &a);
+	PG_GETARG_DAYRUNS(1, &b);
 	dayruns_init(&rest);
 	dayruns_subtract(&rest, &b, &a);
 	PG_RETURN_BOOL(rest.n == 0);
@@ -100,7 +93,7 @@ dayset_contains_day(PG_FUNCTION_ARGS)
 {
 	DayRuns		set;
 
-	get_set(fcinfo, 0, &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	PG_RETURN_BOOL(dayruns_contains(&set, PG_GETARG_DATEADT(1)));
 }
 
@@ -110,8 +103,8 @@ compare(FunctionCallInfo fcinfo)
 	DayRuns		a,
 				b;
 
-	get_set(fcinfo, 0, &a);
-	get_set(fcinfo, 1, &b);
+	PG_GETARG_DAYRUNS(0, &a);
+	PG_GETARG_DAYRUNS(1, &b);
 	return dayruns_compare(&a, &b);
 }
 
@@ -140,7 +133,7 @@ dayset_hash(PG_FUNCTION_ARGS)
 {
 	DayRuns		set;
 
-	get_set(fcinfo, 0, &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	PG_RETURN_UINT32(hash_bytes((unsigned char *) set.runs, set.n * sizeof(DayRun)));
 }
 
@@ -149,7 +142,7 @@ dayset_hash_extended(PG_FUNCTION_ARGS)
 {
 	DayRuns		set;
 
-	get_set(fcinfo, 0, &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	PG_RETURN_UINT64(hash_bytes_extended((unsigned char *) set.runs, set.n * sizeof(DayRun),
 										 PG_GETARG_INT64(1)));
 }
@@ -175,7 +168,7 @@ dayset_days(PG_FUNCTION_ARGS)
 		funcctx = SRF_FIRSTCALL_INIT();
 		outer = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
 		scan = palloc0(sizeof(DaysScan));
-		get_set(fcinfo, 0, &scan->set);
+		PG_GETARG_DAYRUNS(0, &scan->set);
 		if (scan->set.n > 0)
 			scan->next = scan->set.runs[0].lo;
 		funcctx->user_fctx = scan;
@@ -204,7 +197,7 @@ dayset_count_days(PG_FUNCTION_ARGS)
 	int32		from = PG_NARGS() > 1 ? PG_GETARG_DATEADT(1) : DATEVAL_NOBEGIN;
 	int32		to = PG_NARGS() > 1 ? PG_GETARG_DATEADT(2) : DATEVAL_NOEND;
 
-	get_set(fcinfo, 0, &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	PG_RETURN_INT32((int32) dayruns_count(&set, from, to));
 }
 
@@ -213,7 +206,7 @@ dayset_first_day(PG_FUNCTION_ARGS)
 {
 	DayRuns		set;
 
-	get_set(fcinfo, 0, &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	if (set.n == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_DATEADT(set.runs[0].lo);
@@ -224,7 +217,7 @@ dayset_last_day(PG_FUNCTION_ARGS)
 {
 	DayRuns		set;
 
-	get_set(fcinfo, 0, &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	if (set.n == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_DATEADT(set.runs[set.n - 1].hi);
@@ -259,7 +252,7 @@ dayset_to_multirange(PG_FUNCTION_ARGS)
 	DayRuns		set;
 	RangeType **ranges;
 
-	get_set(fcinfo, 0, &set);
+	PG_GETARG_DAYRUNS(0, &set);
 	ranges = palloc(Max(1, set.n) * sizeof(RangeType *));
 	for (int i = 0; i < set.n; i++)
 	{

@@ -278,8 +278,7 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 		found = true;
 		identity->identity_id = DatumGetInt64(value(slot, IDENTITIES_IDENTITY_ID));
 		identity->kinds = DatumGetInt32(value(slot, IDENTITIES_KINDS));
-		dayruns_init(&identity->days);
-		dayruns_from_dayset(DatumGetDaysetP(value(slot, IDENTITIES_DAYS)), &identity->days);
+		dayruns_from_datum(value(slot, IDENTITIES_DAYS), &identity->days);
 	}
 	scan_end(DOOR_IDENTITIES, scan);
 	return found;
@@ -325,8 +324,7 @@ stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event, D
 	slot = scan_next(DOOR_BEHAVIOUR_DAYS, scan);
 	if (slot != NULL)
 	{
-		dayruns_init(days);
-		dayruns_from_dayset(DatumGetDaysetP(value(slot, BEHAVIOUR_DAYS_DAYS)), days);
+		dayruns_from_datum(value(slot, BEHAVIOUR_DAYS_DAYS), days);
 	}
 	scan_end(DOOR_BEHAVIOUR_DAYS, scan);
 	return slot != NULL;
@@ -414,8 +412,7 @@ stored_excluded_days(const Event *event, DayRuns *days)
 		if (!is_behaviour(slot, &alerts_columns, event))
 			continue;
 		column = get_attnum(RelationGetRelid(doors[DOOR_EXCLUDED].table), "excluded_days");
-		dayruns_init(&more);
-		dayruns_from_dayset(DatumGetDaysetP(value(slot, column)), &more);
+		dayruns_from_datum(value(slot, column), &more);
 		dayruns_add_all(days, &more);
 	}
 	scan_end(DOOR_EXCLUDED, scan);
