@@ -86,7 +86,7 @@ kind_of(Slice identity)
 	return KIND_USER;
 }
 
-/* logName: projects/ID/logs/NAME, or organizations, folders, billingAccounts. */
+/* logName: projects/ID/logs/NAME, organizations, folders, billingAccounts. */
 static Slice
 second_part(Slice path)
 {
