@@ -36,30 +36,22 @@ PG_FUNCTION_INFO_V1(iamwatch_mark_fields);
 #define MARK_HEADER		3
 
 /* Kept for the calls of one expression. */
-typedef struct MarkState
-{
-	TupleDesc	desc;
-} MarkState;
-
 static TupleDesc
 result_desc(FunctionCallInfo fcinfo)
 {
-	MarkState  *state = fcinfo->flinfo->fn_extra;
-
-	if (state == NULL)
+	if (fcinfo->flinfo->fn_extra == NULL)
 	{
 		MemoryContext outer = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		TupleDesc	desc;
 
-		state = palloc0(sizeof(MarkState));
-		if (get_call_result_type(fcinfo, NULL, &state->desc) != TYPEFUNC_COMPOSITE)
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("function returning record called in context that cannot accept type record")));
-		state->desc = BlessTupleDesc(state->desc);
-		fcinfo->flinfo->fn_extra = state;
+		fcinfo->flinfo->fn_extra = BlessTupleDesc(desc);
 		MemoryContextSwitchTo(outer);
 	}
-	return state->desc;
+	return fcinfo->flinfo->fn_extra;
 }
 
 static char *

@@ -15,6 +15,10 @@
  * the outer statement, as referential integrity triggers do.  It then comes
  * after all row triggers that are queued.
  *
+ * take() and collect() are for stored documents that no trigger fires for.
+ * settings_changed(), on the tables that backends copy, has each forget its
+ * copy.
+ *
  * This file alone sees TriggerData.  The statement that stores an event must
  * never fail for what the event contains.
  *
