@@ -203,9 +203,23 @@ CREATE FUNCTION iamwatch.backfill_score(part integer, detector text) RETURNS voi
 $$;
 COMMENT ON FUNCTION iamwatch.backfill_score(integer, text) IS 'score a part of the marks into the working table';
 
+-- An identity that was seen as two kinds has two keys but one behaviour: an
+-- alert that the one opens, the other joins.
+CREATE FUNCTION iamwatch.backfill_behaviour_keys() RETURNS bytea[]
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(m.key) FROM pg_temp.iamwatch_marks AS m
+	WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
+		SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
+		FROM pg_temp.iamwatch_marks AS x JOIN pg_temp.iamwatch_unusual AS u ON u.key = x.key)
+$$;
+COMMENT ON FUNCTION iamwatch.backfill_behaviour_keys() IS
+'all keys of the behaviours of which a backfill found a day unusual';
+
 CREATE FUNCTION iamwatch.backfill_fetch(leaf regclass, event_column name,
 	since timestamptz, until timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, pg_temp SET jit = off AS $$
+DECLARE
+	keys bytea[] := iamwatch.backfill_behaviour_keys();
 BEGIN
 	EXECUTE format($query$
 		CREATE TEMP TABLE iamwatch_part AS
@@ -215,10 +229,10 @@ BEGIN
 		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
 		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L) $query$,
 		iamwatch.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
-	USING ARRAY(SELECT DISTINCT u.key FROM pg_temp.iamwatch_unusual AS u),
+	USING keys,
 		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f);
 	INSERT INTO pg_temp.iamwatch_events SELECT p.key, p.event FROM pg_temp.iamwatch_part AS p
-	WHERE p.key IN (SELECT u.key FROM pg_temp.iamwatch_unusual AS u);
+	WHERE p.key = ANY (keys);
 	INSERT INTO pg_temp.iamwatch_samples SELECT p.event, p.access_key FROM pg_temp.iamwatch_part AS p
 	WHERE (p.key, p.at) IN (SELECT f.key, f.at FROM pg_temp.iamwatch_firsts AS f);
 	DROP TABLE pg_temp.iamwatch_part;

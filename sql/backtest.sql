@@ -99,7 +99,11 @@ BEGIN
 	), found AS MATERIALIZED (
 		SELECT (e.m).key, parse(e.document) AS event
 		FROM (SELECT mark(%1$s) AS m, %1$s AS document FROM %2$s AS source_row) AS e
-		WHERE (e.m).key = ANY (ARRAY(SELECT DISTINCT u.key FROM unusual AS u))
+		-- whatever kind the identity was seen as
+		WHERE (e.m).key = ANY (ARRAY(SELECT m.key FROM marks AS m
+			WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
+				SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
+				FROM marks AS x JOIN unusual AS u ON u.key = x.key)))
 	)
 	SELECT f.event, coalesce((f.event).event_time >= u.active_from, false), u.k, u.active,
 		u.peer_days, u.peer_active, u.probability
