@@ -235,6 +235,23 @@ END $$;
 COMMENT ON FUNCTION iamwatch.join_alert(iamwatch.detectors, bigint, iamwatch.event[]) IS
 'let events join an alert that is locked by this transaction';
 
+-- In order of event time, what lies in the activation period comes before any
+-- alert, so delivered again it must not join one that a later event opened.
+CREATE FUNCTION iamwatch.in_activation(settings iamwatch.detectors, e iamwatch.event) RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT (e).event_time < min(h.first_event_time) + settings.activation_days * interval '24 hours'
+	FROM (
+		SELECT a.first_event_time FROM iamwatch.accounts AS a
+		WHERE hashtextextended(a.account, 0) = hashtextextended((e).account, 0)
+		AND a.account = (e).account AND a.provider = (e).provider
+		UNION ALL
+		SELECT j.first_event_time FROM iamwatch.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended((e).account, 0)
+		AND j.account = (e).account AND j.provider = (e).provider) AS h
+$$;
+COMMENT ON FUNCTION iamwatch.in_activation(iamwatch.detectors, iamwatch.event) IS
+'whether the event lies in the activation period of its account, by what is learned';
+
 -- Events of one behaviour, in order of event time; under the lock of its bucket.
 CREATE FUNCTION iamwatch.settle_behaviour(settings iamwatch.detectors,
 	candidates iamwatch.pending_events[]) RETURNS void
@@ -278,6 +295,10 @@ BEGIN
 			AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
 			AND a.detector = c.detector
 			ORDER BY a.first_event_time LIMIT 1;
+			IF opened_at > e.event_time AND iamwatch.in_activation(settings, e) THEN
+				alert_id := NULL;
+				CONTINUE;
+			END IF;
 			-- somebody may be at work on it, for as long as they like
 			IF alert_id IS NOT NULL THEN
 				PERFORM FROM iamwatch.alerts AS a WHERE a.alert_id = alert_id

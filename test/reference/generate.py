@@ -42,9 +42,10 @@ def aws_user(rng, account, n):
                         "sessionContext": {"sessionIssuer": {"arn": f"{arn}:role/deploy{n}"}}}
     if kind == 3:
         instance = INSTANCES[0][1] if n % 4 == 1 else f"i-0{n:07x}"
+        # one role, two kinds: instances assume it, and now and then a job does
         return lambda: {"type": "AssumedRole", "accountId": account,
                         "arn": f"arn:aws:sts::{account}:assumed-role/web{n}/" +
-                        (instance if rng.random() < .7 else "i-0aaaaaaa"),
+                        rng.choice([instance] * 5 + ["i-0aaaaaaa", "job", "job"]),
                         "principalId": "AROA:x"}
     if kind == 4:
         return lambda: {"type": "Root", "arn": f"{arn}:root", "accountId": account}

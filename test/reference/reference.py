@@ -125,7 +125,7 @@ def gcp_identity(info):
         kind = "service_account"
     elif who.startswith("system:"):
         kind = "service"
-    elif (re.fullmatch(r"(?s)service-[0-9]+@.*\.gserviceaccount\.com", who)
+    elif (re.match(r"service-[0-9]+@", who)
           or re.search(r"@(cloudservices|system)\.gserviceaccount\.com\Z", who)
           or re.search(r"(?s)@gcp-sa-.*\.iam\.gserviceaccount\.com\Z", who)):
         kind = "service"
@@ -235,17 +235,20 @@ class Detector:
 
     def judge(self, e, who, behaviour, operation, account):
         period = self.deduplication * 86400000000
+        active_from = account["first"] + self.activation * 86400000000
         severity, variation = self.severity(e)
         for alert in self.alerts:
             if alert["who"] == who and alert["behaviour"] == behaviour and \
                     abs(e["time"] - alert["first"]) < period:
+                if e["time"] < min(active_from, alert["first"]):
+                    return  # delivered again: in order of time it came before the alert
                 if e["id"] is None or e["id"] not in alert["ids"]:
                     alert["ids"].append(e["id"])
                     alert["last"] = max(alert["last"], e["time"])
                     if RANK.index(severity) > RANK.index(alert["severity"]):
                         alert["severity"], alert["variation"] = severity, variation
                 return
-        if e["time"] < account["first"] + self.activation * 86400000000:
+        if e["time"] < active_from:
             return
         k, a, kk, nn, p = self.score(who, behaviour, e["day"], e["person"])
         if p < self.limit:

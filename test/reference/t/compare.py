@@ -101,6 +101,40 @@ for seed, largest in ((1, 1), (2, 40), (3, 100000)):
     ok(alerts() == want, f"seed {seed}: half by backfill, half by triggers", difference(alerts(), want))
     ok(baselines() == days, f"seed {seed}: and maintain() shows the same baselines", difference(baselines(), days))
 
+
+
+def as_role(at, session, operation="CreateUser"):
+    account = "111122223333"
+    return {"eventTime": at, "eventSource": "iam.amazonaws.com", "eventName": operation, "eventID": at,
+            "recipientAccountId": account, "userIdentity": {
+                "type": "AssumedRole", "accountId": account,
+                "arn": f"arn:aws:sts::{account}:assumed-role/etl/{session}"}}
+
+
+facing = generate.INSTANCES[0][1]
+quiet = [as_role(f"2026-01-{d:02}T12:00:00Z", "job", "ListUsers") for d in range(5, 25)]
+for rule, events in (
+        ("an event joins the alert that its role opened as another kind",
+         quiet + [as_role("2026-01-25T08:00:00Z", "i-0aaaaaaa"), as_role("2026-01-27T08:00:00Z", "job")]),
+        ("severity rises with what the role does as an instance that faces the Internet",
+         quiet + [as_role("2026-01-25T08:00:00Z", "job"), as_role("2026-01-27T08:00:00Z", facing)]),
+        ("what lies in the activation period joins no alert of later that day",
+         quiet + [as_role(f"2026-01-19T{h}:00:00Z", "job") for h in (10, 13, 14)])):
+    events.sort(key=lambda e: e["eventTime"])
+    want = expected(events)
+    fresh()
+    psql("".join(copy([e]) for e in events))
+    ok(len(want) == 1 and want[0][11] == 2 and alerts() == want, f"{rule}: row by row", difference(alerts(), want))
+    psql(copy(events))
+    ok(alerts() == want, f"{rule}: delivered again", difference(alerts(), want))
+    fresh(watched=False)
+    psql(copy(events) + "CALL iamwatch.backfill('log');")
+    ok(alerts() == want, f"{rule}: in a backfill", difference(alerts(), want))
+    psql("CALL iamwatch.backfill('log');")
+    ok(alerts() == want, f"{rule}: in a second one", difference(alerts(), want))
+    found = psql("SELECT event_count, severity FROM iamwatch.backtest('log');").strip()
+    ok(found == f"{want[0][11]}|{want[0][7]}", f"{rule}: in a backtest", found)
+
 # maintain() at any time, with history long enough to be dropped
 events = generate.generate(21, days=170, per_day=12)
 want = expected(events)
