@@ -34,7 +34,9 @@ COMMENT ON FUNCTION iamwatch.other_settings(text, integer, integer, integer, dou
 CREATE FUNCTION iamwatch.backtest_events(settings iamwatch.detectors, source regclass, event_column name)
 	RETURNS TABLE (event iamwatch.event, unusual boolean, k integer, active integer,
 		peer_days bigint, peer_active bigint, probability double precision)
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, pg_temp SET jit = off AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, pg_temp SET jit = off
+	-- the planner takes each of these sets for one row, and would compare all with all
+	SET enable_nestloop = off AS $$
 BEGIN
 	RETURN QUERY EXECUTE format($query$
 	WITH marks AS MATERIALIZED (
@@ -54,16 +56,17 @@ BEGIN
 		FROM marks AS m JOIN identity AS i USING (provider, account, identity)
 		WHERE m.operation IS NOT NULL
 		GROUP BY 1, 2, 3, 4, 5, 6, i.class, i.days
+	), watched AS MATERIALIZED (
+		SELECT * FROM marks AS m WHERE is_watched($1, m.provider, m.service, m.operation)
 	), rare AS MATERIALIZED (
 		SELECT m.key, m.is_user, day, b.provider, b.account, b.service, b.operation, b.failed, b.class,
 			count_days(b.days, day - $1.training_days, day - 1) AS k,
 			count_days(b.active_days, day - $1.training_days, day - 1) AS active, a.active_from
-		FROM marks AS m
+		FROM watched AS m
 		JOIN behaviour AS b USING (provider, account, identity, service, operation, failed)
 		JOIN account AS a USING (provider, account)
 		CROSS JOIN LATERAL days(m.days) AS day
-		WHERE is_watched($1, m.provider, m.service, m.operation)
-		AND day >= (a.active_from AT TIME ZONE 'UTC')::date
+		WHERE day >= (a.active_from AT TIME ZONE 'UTC')::date
 		AND count_days(b.days, day - $1.training_days, day - 1)
 			/ (count_days(b.active_days, day - $1.training_days, day - 1) + 2.0::float8) < $1.probability_limit
 	), activity AS MATERIALIZED (
