@@ -206,12 +206,13 @@ COMMENT ON FUNCTION iamwatch.backfill_score(integer, text) IS 'score a part of t
 -- An identity that was seen as two kinds has two keys but one behaviour: an
 -- alert that the one opens, the other joins.
 CREATE FUNCTION iamwatch.backfill_behaviour_keys() RETURNS bytea[]
-	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT array_agg(m.key) FROM pg_temp.iamwatch_marks AS m
-	WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
-		SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
-		FROM pg_temp.iamwatch_marks AS x JOIN pg_temp.iamwatch_unusual AS u ON u.key = x.key)
-$$;
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (SELECT array_agg(m.key) FROM pg_temp.iamwatch_marks AS m
+		WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
+			SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
+			FROM pg_temp.iamwatch_marks AS x JOIN pg_temp.iamwatch_unusual AS u ON u.key = x.key));
+END $$;
 COMMENT ON FUNCTION iamwatch.backfill_behaviour_keys() IS
 'all keys of the behaviours of which a backfill found a day unusual';
 
