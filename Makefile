@@ -12,7 +12,7 @@
 #	make, make install, make installcheck: as every extension
 
 EXTENSION = iamwatch
-EXTVERSION = 0.1.0
+EXTVERSION = 0.2.0
 
 MODULE_big = iamwatch
 OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
@@ -25,7 +25,7 @@ PARTS = header dayset types tables exclusion catalogue providers shipped limits 
 	status exports report privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
-DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+DATA = $(wildcard sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)--0.1.0.sql
 EXTRA_CLEAN = sql/shipped.sql
 
 # pg_regress would take a part of the script for the test.

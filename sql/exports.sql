@@ -39,9 +39,9 @@ SELECT a.alert_id, a.detected_at, a.last_event_time, jsonb_strip_nulls(jsonb_bui
 	'type_uid', 200400 + v.activity, 'type_name', 'Detection Finding: ' || v.activity_name,
 	'severity_id', iamwatch.severity_rank(a.severity), 'severity', initcap(a.severity),
 	'status_id', CASE WHEN a.status = 'new' THEN 1 WHEN a.status = 'investigating' THEN 2
-		WHEN a.resolution = 'true_positive' THEN 4 ELSE 3 END,
+		WHEN a.resolution IN ('benign', 'expected_change') THEN 3 ELSE 4 END,
 	'status', CASE WHEN a.status = 'new' THEN 'New' WHEN a.status = 'investigating' THEN 'In Progress'
-		WHEN a.resolution = 'true_positive' THEN 'Resolved' ELSE 'Suppressed' END,
+		WHEN a.resolution IN ('benign', 'expected_change') THEN 'Suppressed' ELSE 'Resolved' END,
 	'status_detail', a.resolution, 'comment', a.note,
 	'is_alert', a.status <> 'closed',
 	'time', iamwatch.epoch_ms(a.detected_at),

@@ -245,7 +245,7 @@ CREATE TABLE iamwatch.alerts (
 	note text,
 	attack_until date,
 	excluded_days iamwatch.dayset,
-	CONSTRAINT alerts_resolved CHECK ((status = 'closed') = (resolution IS NOT NULL))
+	CONSTRAINT alerts_resolved CHECK (status = 'closed' OR resolution IS NULL)
 );
 COMMENT ON TABLE iamwatch.alerts IS 'unusual IAM activity, one row a behaviour of an identity and deduplication period';
 COMMENT ON COLUMN iamwatch.alerts.variation IS 'which of the detector''s variations gave the severity';
@@ -258,7 +258,7 @@ COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
 COMMENT ON COLUMN iamwatch.alerts.evidence IS
 'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, user_agents, targets, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch.context_of() says';
 COMMENT ON COLUMN iamwatch.alerts.resolution IS
-'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one';
+'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one, and of one that was closed under 0.1.0';
 COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';
 COMMENT ON COLUMN iamwatch.alerts.attack_until IS
 'with true_positive: the last day on which the identity''s doing it was the attacker''s; null if only the days of the alert''s events were';

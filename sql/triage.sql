@@ -33,7 +33,9 @@ BEGIN
 	IF NEW.status <> 'closed' AND OLD.status = 'closed' AND NEW.resolution IS NOT DISTINCT FROM OLD.resolution THEN
 		NEW.resolution := NULL;
 	END IF;
-	IF NEW.status = 'closed' AND NEW.resolution IS NULL THEN
+	-- alerts that were closed under 0.1.0 have none, until somebody says it
+	IF NEW.status = 'closed' AND NEW.resolution IS NULL
+		AND (OLD.status <> 'closed' OR OLD.resolution IS NOT NULL) THEN
 		RAISE EXCEPTION 'alert % cannot be closed without a resolution', NEW.alert_id
 			USING ERRCODE = 'check_violation', HINT = 'Set resolution to true_positive, benign or expected_change.';
 	ELSIF NEW.status <> 'closed' AND NEW.resolution IS NOT NULL THEN
