@@ -1,5 +1,6 @@
 -- Everything that the system catalogs have of the extension, a line each,
--- without anything that differs from one database to the next.
+-- without anything that differs from one database to the next, such as the number
+-- pg_attver that some servers keep in attoptions.
 SET search_path = pg_catalog;
 WITH member AS (
 	SELECT d.classid, d.objid, o.type, o.identity
@@ -19,7 +20,7 @@ WITH member AS (
 	FROM relation AS r LEFT JOIN pg_am AS am ON am.oid = r.relam
 	UNION ALL
 	SELECT concat_ws('|', 'column', identity, attnum, attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
-		attstorage, attcompression, attstattarget, attcollation::regcollation, attoptions, attacl, attisdropped,
+		attstorage, attcompression, attstattarget, attcollation::regcollation, array(SELECT o FROM unnest(attoptions) AS o WHERE o !~ '^pg_attver='), attacl, attisdropped,
 		pg_get_expr(d.adbin, d.adrelid), col_description(attrelid, attnum))
 	FROM relation AS r JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0
 	LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -72,6 +73,8 @@ WITH member AS (
 	UNION ALL
 	SELECT 'detector|' || d::text FROM iamwatch.detectors AS d
 	UNION ALL
-	SELECT 'limit|' || l::text FROM iamwatch.limits AS l
+	SELECT 'limit|' || (x.row)::text	-- a table that the first version did not have
+	FROM relation AS r, LATERAL unnest(xpath('/table/row', query_to_xml('SELECT * FROM iamwatch.limits', false, false, ''))) AS x (row)
+	WHERE r.relname = 'limits'
 )
 SELECT replace(line, E'\n', '\n') FROM line ORDER BY line COLLATE "C";
