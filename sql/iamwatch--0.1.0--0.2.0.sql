@@ -2780,6 +2780,24 @@ BEGIN
 	END IF;
 END $$;
 
+-- In order of event time, what lies in the activation period comes before any
+-- alert, so delivered again it must not join one that a later event opened.
+CREATE FUNCTION iamwatch.in_activation(settings iamwatch.detectors, e iamwatch.event) RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT (e).event_time < min(h.first_event_time) + settings.activation_days * interval '24 hours'
+	FROM (
+		SELECT a.first_event_time FROM iamwatch.accounts AS a
+		WHERE hashtextextended(a.account, 0) = hashtextextended((e).account, 0)
+		AND a.account = (e).account AND a.provider = (e).provider
+		UNION ALL
+		SELECT j.first_event_time FROM iamwatch.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended((e).account, 0)
+		AND j.account = (e).account AND j.provider = (e).provider) AS h
+$$;
+
+COMMENT ON FUNCTION iamwatch.in_activation(iamwatch.detectors, iamwatch.event) IS
+'whether the event lies in the activation period of its account, by what is learned';
+
 -- Events of one behaviour, in order of event time; under the lock of its bucket.
 CREATE OR REPLACE FUNCTION iamwatch.settle_behaviour(settings iamwatch.detectors,
 	candidates iamwatch.pending_events[]) RETURNS void
@@ -2823,6 +2841,10 @@ BEGIN
 			AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
 			AND a.detector = c.detector
 			ORDER BY a.first_event_time LIMIT 1;
+			IF opened_at > e.event_time AND iamwatch.in_activation(settings, e) THEN
+				alert_id := NULL;
+				CONTINUE;
+			END IF;
 			-- somebody may be at work on it, for as long as they like
 			IF alert_id IS NOT NULL THEN
 				PERFORM FROM iamwatch.alerts AS a WHERE a.alert_id = alert_id
@@ -3248,9 +3270,25 @@ CREATE OR REPLACE FUNCTION iamwatch.backfill_score(part integer, detector text) 
 	AND iamwatch.is_watched(s, m.provider, m.service, m.operation)
 $$;
 
+-- An identity that was seen as two kinds has two keys but one behaviour: an
+-- alert that the one opens, the other joins.
+CREATE FUNCTION iamwatch.backfill_behaviour_keys() RETURNS bytea[]
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (SELECT array_agg(m.key) FROM pg_temp.iamwatch_marks AS m
+		WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
+			SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
+			FROM pg_temp.iamwatch_marks AS x JOIN pg_temp.iamwatch_unusual AS u ON u.key = x.key));
+END $$;
+
+COMMENT ON FUNCTION iamwatch.backfill_behaviour_keys() IS
+'all keys of the behaviours of which a backfill found a day unusual';
+
 CREATE OR REPLACE FUNCTION iamwatch.backfill_fetch(leaf regclass, event_column name,
 	since timestamptz, until timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, pg_temp SET jit = off AS $$
+DECLARE
+	keys bytea[] := iamwatch.backfill_behaviour_keys();
 BEGIN
 	EXECUTE format($query$
 		CREATE TEMP TABLE iamwatch_part AS
@@ -3260,10 +3298,10 @@ BEGIN
 		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
 		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L) $query$,
 		iamwatch.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
-	USING ARRAY(SELECT DISTINCT u.key FROM pg_temp.iamwatch_unusual AS u),
+	USING keys,
 		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f);
 	INSERT INTO pg_temp.iamwatch_events SELECT p.key, p.event FROM pg_temp.iamwatch_part AS p
-	WHERE p.key IN (SELECT u.key FROM pg_temp.iamwatch_unusual AS u);
+	WHERE p.key = ANY (keys);
 	INSERT INTO pg_temp.iamwatch_samples SELECT p.event, p.access_key FROM pg_temp.iamwatch_part AS p
 	WHERE (p.key, p.at) IN (SELECT f.key, f.at FROM pg_temp.iamwatch_firsts AS f);
 	DROP TABLE pg_temp.iamwatch_part;
@@ -3641,7 +3679,9 @@ END $$;
 CREATE OR REPLACE FUNCTION iamwatch.backtest_events(settings iamwatch.detectors, source regclass, event_column name)
 	RETURNS TABLE (event iamwatch.event, unusual boolean, k integer, active integer,
 		peer_days bigint, peer_active bigint, probability double precision)
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, pg_temp SET jit = off AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, pg_temp SET jit = off
+	-- the planner takes each of these sets for one row, and would compare all with all
+	SET enable_nestloop = off AS $$
 BEGIN
 	RETURN QUERY EXECUTE format($query$
 	WITH marks AS MATERIALIZED (
@@ -3661,16 +3701,17 @@ BEGIN
 		FROM marks AS m JOIN identity AS i USING (provider, account, identity)
 		WHERE m.operation IS NOT NULL
 		GROUP BY 1, 2, 3, 4, 5, 6, i.class, i.days
+	), watched AS MATERIALIZED (
+		SELECT * FROM marks AS m WHERE is_watched($1, m.provider, m.service, m.operation)
 	), rare AS MATERIALIZED (
 		SELECT m.key, m.is_user, day, b.provider, b.account, b.service, b.operation, b.failed, b.class,
 			count_days(b.days, day - $1.training_days, day - 1) AS k,
 			count_days(b.active_days, day - $1.training_days, day - 1) AS active, a.active_from
-		FROM marks AS m
+		FROM watched AS m
 		JOIN behaviour AS b USING (provider, account, identity, service, operation, failed)
 		JOIN account AS a USING (provider, account)
 		CROSS JOIN LATERAL days(m.days) AS day
-		WHERE is_watched($1, m.provider, m.service, m.operation)
-		AND day >= (a.active_from AT TIME ZONE 'UTC')::date
+		WHERE day >= (a.active_from AT TIME ZONE 'UTC')::date
 		AND count_days(b.days, day - $1.training_days, day - 1)
 			/ (count_days(b.active_days, day - $1.training_days, day - 1) + 2.0::float8) < $1.probability_limit
 	), activity AS MATERIALIZED (
@@ -3706,7 +3747,11 @@ BEGIN
 	), found AS MATERIALIZED (
 		SELECT (e.m).key, parse(e.document) AS event
 		FROM (SELECT mark(%1$s) AS m, %1$s AS document FROM %2$s AS source_row) AS e
-		WHERE (e.m).key = ANY (ARRAY(SELECT DISTINCT u.key FROM unusual AS u))
+		-- whatever kind the identity was seen as
+		WHERE (e.m).key = ANY (ARRAY(SELECT m.key FROM marks AS m
+			WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
+				SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
+				FROM marks AS x JOIN unusual AS u ON u.key = x.key)))
 	)
 	SELECT f.event, coalesce((f.event).event_time >= u.active_from, false), u.k, u.active,
 		u.peer_days, u.peer_active, u.probability
@@ -4510,13 +4555,13 @@ BEGIN
 	SELECT i.first_seen, i.last_seen, count_days(i.days) AS days INTO known
 	FROM iamwatch.identities AS i
 	WHERE i.provider = $1 AND i.account = $2 AND i.identity = $3;
-	SELECT count(*), jsonb_agg(o.o ORDER BY o.days DESC, o.name) FILTER (WHERE o.rank <= 20) INTO n, operations
+	SELECT count(*), jsonb_agg(o.o ORDER BY o.rank) FILTER (WHERE o.rank <= 20) INTO n, operations
 	FROM (
-		SELECT b.service || ':' || b.operation AS name, count_days(b.days) AS days,
-			jsonb_build_object('service', b.service, 'operation', b.operation, 'failed', b.failed,
+		SELECT jsonb_build_object('service', b.service, 'operation', b.operation, 'failed', b.failed,
 			'days', count_days(b.days), 'days_before', count_days(b.days, day - training_days, day - 1),
 			'first_seen', b.first_seen, 'last_seen', b.last_seen) AS o,
-			row_number() OVER (ORDER BY count_days(b.days) DESC, b.service, b.operation, b.failed) AS rank
+			row_number() OVER (ORDER BY count_days(b.days, day - training_days, day - 1) DESC,
+				count_days(b.days) DESC, b.service, b.operation, b.failed) AS rank
 		FROM iamwatch.baselines AS b
 		WHERE b.provider = $1 AND b.account = $2 AND b.identity = $3) AS o;
 	RETURN jsonb_build_object('first_seen', known.first_seen, 'last_seen', known.last_seen,
@@ -4614,6 +4659,8 @@ DECLARE
 	normal constant jsonb := x->'normal';
 	lines text[];
 	one jsonb;
+	name text;
+	fresh text[] := '{}';
 BEGIN
 	lines := ARRAY[
 		format('Alert %s: %s (%s, %s)', x->>'alert_id', coalesce(x->>'title', x->>'detector'), x->>'severity', x->>'variation'),
@@ -4634,13 +4681,22 @@ BEGIN
 		format('  active on %s of the %s days before, first seen %s', coalesce(normal->>'days_before', '0'),
 			normal->>'training_days', coalesce(normal->>'first_seen', 'not at all'))];
 	FOR one IN SELECT * FROM jsonb_array_elements(normal->'operations') LOOP
-		lines := lines || format('  %s:%s%s on %s days, %s of them before, since %s', plain(one->>'service'),
-			plain(one->>'operation'), CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END,
-			one->>'days', one->>'days_before', one->>'first_seen');
+		name := format('%s:%s%s', plain(one->>'service'), plain(one->>'operation'),
+			CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END);
+		IF (one->>'days_before')::integer > 0 THEN
+			lines := lines || format('  %s on %s days, %s of them before, since %s', name,
+				one->>'days', one->>'days_before', one->>'first_seen');
+		ELSE
+			fresh := array_append(fresh, name);
+		END IF;
 	END LOOP;
-	IF normal->'operations' = '[]' THEN
-		lines := lines || '  no IAM operation is in its baseline'::text;
-	ELSIF (normal->>'operations_in_all')::bigint > jsonb_array_length(normal->'operations') THEN
+	IF cardinality(fresh) = jsonb_array_length(normal->'operations') THEN
+		lines := lines || '  no IAM operation in those days'::text;
+	END IF;
+	IF fresh <> '{}' THEN
+		lines := lines || ('  new to it since then: ' || array_to_string(fresh, ', '));
+	END IF;
+	IF (normal->>'operations_in_all')::bigint > jsonb_array_length(normal->'operations') THEN
 		lines := lines || format('  and %s other operations', (normal->>'operations_in_all')::bigint
 			- jsonb_array_length(normal->'operations'));
 	END IF;
@@ -5514,7 +5570,9 @@ REVOKE ALL ON ROUTINE
 	iamwatch.learn_address(account text, instance_id text, address inet, gained boolean, at timestamptz),
 	iamwatch.learn_gone(e iamwatch.event, document jsonb),
 	iamwatch.learn_instances(source regclass, event_column name, since timestamptz, until timestamptz, OUT added bigint, OUT changed bigint, OUT unchanged bigint, OUT retired bigint),
+	iamwatch.in_activation(settings iamwatch.detectors, e iamwatch.event),
 	iamwatch.backfill_working_tables(),
+	iamwatch.backfill_behaviour_keys(),
 	iamwatch.backfill_unusual_keys(),
 	iamwatch.backfill_firsts(leaf regclass, event_column name, since timestamptz, until timestamptz, keys bytea[]),
 	iamwatch.backfill_choose_firsts(),
