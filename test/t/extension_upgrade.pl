@@ -3,12 +3,12 @@
 use strict;
 use warnings;
 use lib 't';
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Replay;
+use Server;
 use Test::More;
 
-my $node = fresh_node('update');
+my $node = new_server('update');
 my $state = $Replay::state;
 my ($db, $n) = ('', 0);
 sub sql { return $node->safe_psql($db, join ';', @_) }
