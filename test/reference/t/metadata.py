@@ -1,4 +1,6 @@
 """The packages' own descriptions: META.json by the PGXN Meta Spec 1.0.0, and one version everywhere."""
+import hashlib
+import hashlib
 import json
 import os
 import re
