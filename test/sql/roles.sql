@@ -68,7 +68,8 @@ SELECT s FROM unnest(ARRAY['ALTER TABLE log DISABLE TRIGGER iamwatch_observe', '
 	'CREATE TRIGGER x BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()']) AS s;
 GRANT SELECT ON attempts TO PUBLIC;
 GRANT CREATE ON SCHEMA public TO iamwatch_roles_writer;
-GRANT TEMPORARY ON DATABASE iamwatch_regress TO iamwatch_roles_writer;
+SELECT current_database() AS db \gset
+GRANT TEMPORARY ON DATABASE :"db" TO iamwatch_roles_writer;
 SET ROLE iamwatch_roles_writer;
 INSERT INTO log SELECT e('ann', d) FROM generate_series('2026-01-01'::timestamptz, '2026-01-20', '1 day') AS d;
 INSERT INTO log VALUES (e('ann', '2026-01-20', 'CreateUser')), ('{}');
