@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "../../src/compat.h"
 #include "../../src/dayset.h"
 #include "../../src/rfc3339.h"
 #include "../../src/score.h"
