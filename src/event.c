@@ -54,7 +54,7 @@ const char *const kind_names[KIND_COUNT] = {
 	"service", "service_account", "workload", "account"
 };
 
-static const Slice root_fields[ROOT_FIELD_COUNT] = {
+static const Slice root_names[ROOT_FIELD_COUNT] = {
 	[ROOT_LOG_NAME] = SLICE_LITERAL("logName"),
 	[ROOT_RESOURCE] = SLICE_LITERAL("resource"),
 	[ROOT_ERROR_CODE] = SLICE_LITERAL("errorCode"),
@@ -67,6 +67,9 @@ static const Slice root_fields[ROOT_FIELD_COUNT] = {
 	[ROOT_RECIPIENT_ACCOUNT_ID] = SLICE_LITERAL("recipientAccountId")
 };
 
+static KeyLayout root_layouts[LAYOUTS];
+static const FieldKeys root_fields = {root_names, ROOT_FIELD_COUNT, root_layouts};
+
 const char *
 event_read(Jsonb *document, EventDepth depth, Event *event)
 {
@@ -76,7 +79,7 @@ event_read(Jsonb *document, EventDepth depth, Event *event)
 	memset(event, 0, sizeof(*event));
 	if (!JB_ROOT_IS_OBJECT(document))
 		return document_is_no_object(document);
-	fields_read(&document->root, root_fields, ROOT_FIELD_COUNT, root);
+	fields_read(&document->root, &root_fields, root);
 	if (root[ROOT_PROTO_PAYLOAD].object != NULL)
 		return event_read_gcp(&document->root, root, depth, event);
 	reason = event_read_aws(&document->root, root, depth, event);

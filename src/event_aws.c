@@ -34,13 +34,15 @@ typedef enum DetailField
 	DETAIL_FIELD_COUNT
 } DetailField;
 
-static const Slice detail_fields[DETAIL_FIELD_COUNT] = {
+static const Slice detail_names[DETAIL_FIELD_COUNT] = {
 	[DETAIL_EVENT_ID] = SLICE_LITERAL("eventID"),
 	[DETAIL_REGION] = SLICE_LITERAL("awsRegion"),
 	[DETAIL_USER_AGENT] = SLICE_LITERAL("userAgent"),
 	[DETAIL_SOURCE_IP] = SLICE_LITERAL("sourceIPAddress"),
 	[DETAIL_REQUEST] = SLICE_LITERAL("requestParameters")
 };
+
+static const FieldKeys detail_fields = {detail_names, DETAIL_FIELD_COUNT, NULL};
 
 /* Of userIdentity. */
 typedef enum UserField
@@ -56,7 +58,7 @@ typedef enum UserField
 	USER_FIELD_COUNT
 } UserField;
 
-static const Slice user_fields[USER_FIELD_COUNT] = {
+static const Slice user_names[USER_FIELD_COUNT] = {
 	[USER_ARN] = SLICE_LITERAL("arn"),
 	[USER_TYPE] = SLICE_LITERAL("type"),
 	[USER_NAME] = SLICE_LITERAL("userName"),
@@ -66,6 +68,9 @@ static const Slice user_fields[USER_FIELD_COUNT] = {
 	[USER_PRINCIPAL_ID] = SLICE_LITERAL("principalId"),
 	[USER_SESSION_CONTEXT] = SLICE_LITERAL("sessionContext")
 };
+
+static KeyLayout user_layouts[LAYOUTS];
+static const FieldKeys user_fields = {user_names, USER_FIELD_COUNT, user_layouts};
 
 typedef struct AssumedRole
 {
@@ -277,7 +282,7 @@ read_details(JsonbContainer *doc, JsonbContainer *user, Event *event)
 	Field		details[DETAIL_FIELD_COUNT];
 	Slice		access_key = FIELD_STRING(user, "accessKeyId");
 
-	fields_read(doc, detail_fields, DETAIL_FIELD_COUNT, details);
+	fields_read(doc, &detail_fields, details);
 	event->event_id = details[DETAIL_EVENT_ID].string;
 	event->source_ip = details[DETAIL_SOURCE_IP].string;
 	event->user_agent = details[DETAIL_USER_AGENT].string;
@@ -310,7 +315,7 @@ event_read_aws(JsonbContainer *doc, const Field *root, EventDepth depth, Event *
 		return "userIdentity is missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return "eventTime is not a time in RFC 3339";
-	fields_read(root[ROOT_USER_IDENTITY].object, user_fields, USER_FIELD_COUNT, user);
+	fields_read(root[ROOT_USER_IDENTITY].object, &user_fields, user);
 	event->account = slice_or(root[ROOT_RECIPIENT_ACCOUNT_ID].string,
 							  user[USER_ACCOUNT_ID].string);
 	if (event->account.s == NULL)

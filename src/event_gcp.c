@@ -22,12 +22,15 @@ typedef enum PayloadField
 	PAYLOAD_FIELD_COUNT
 } PayloadField;
 
-static const Slice payload_fields[PAYLOAD_FIELD_COUNT] = {
+static const Slice payload_names[PAYLOAD_FIELD_COUNT] = {
 	[PAYLOAD_STATUS] = SLICE_LITERAL("status"),
 	[PAYLOAD_METHOD_NAME] = SLICE_LITERAL("methodName"),
 	[PAYLOAD_SERVICE_NAME] = SLICE_LITERAL("serviceName"),
 	[PAYLOAD_AUTHENTICATION_INFO] = SLICE_LITERAL("authenticationInfo")
 };
+
+static KeyLayout payload_layouts[LAYOUTS];
+static const FieldKeys payload_fields = {payload_names, PAYLOAD_FIELD_COUNT, payload_layouts};
 
 /* Of authenticationInfo. */
 typedef enum WhoField
@@ -37,10 +40,13 @@ typedef enum WhoField
 	WHO_FIELD_COUNT
 } WhoField;
 
-static const Slice who_fields[WHO_FIELD_COUNT] = {
+static const Slice who_names[WHO_FIELD_COUNT] = {
 	[WHO_EMAIL] = SLICE_LITERAL("principalEmail"),
 	[WHO_SUBJECT] = SLICE_LITERAL("principalSubject")
 };
+
+static KeyLayout who_layouts[LAYOUTS];
+static const FieldKeys who_fields = {who_names, WHO_FIELD_COUNT, who_layouts};
 
 /* service-NUMBER@... */
 static bool
@@ -129,7 +135,7 @@ event_read_gcp(JsonbContainer *doc, const Field *root, EventDepth depth, Event *
 	Slice		time = root[ROOT_TIMESTAMP].string;
 
 	event->provider = PROVIDER_GCP;
-	fields_read(root[ROOT_PROTO_PAYLOAD].object, payload_fields, PAYLOAD_FIELD_COUNT, payload);
+	fields_read(root[ROOT_PROTO_PAYLOAD].object, &payload_fields, payload);
 	event->service = payload[PAYLOAD_SERVICE_NAME].string;
 	if (event->service.s == NULL)
 		return "protoPayload.serviceName is missing";
@@ -147,7 +153,7 @@ event_read_gcp(JsonbContainer *doc, const Field *root, EventDepth depth, Event *
 	if (event->account.s == NULL)
 		return "no account: resource.labels.project_id is missing and logName names none";
 
-	fields_read(payload[PAYLOAD_AUTHENTICATION_INFO].object, who_fields, WHO_FIELD_COUNT, who);
+	fields_read(payload[PAYLOAD_AUTHENTICATION_INFO].object, &who_fields, who);
 	event->identity = slice_or(who[WHO_EMAIL].string, who[WHO_SUBJECT].string);
 	if (event->identity.s == NULL)
 	{

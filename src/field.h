@@ -24,12 +24,34 @@ typedef struct Field
 
 #define MAX_FIELDS 16
 
+/* The keys of an object seen before, and where those looked for are. */
+typedef struct KeyLayout
+{
+	int			size;			/* in keys; 0 for none */
+	uint32		length;			/* of the names together, in bytes */
+	int			positions[MAX_FIELDS];	/* -1 for what the object lacks */
+	JEntry		entries[JB_OFFSET_STRIDE];
+	char		names[512];
+} KeyLayout;
+
+#define LAYOUTS 16
+
 /*
- * Look up several keys of an object at once.  The keys, at most MAX_FIELDS,
- * must be in the order of jsonb: by length, then by bytes.  A NULL object has
- * no fields, so that paths can be chained.
+ * Keys that are looked up together: at most MAX_FIELDS, in the order of jsonb,
+ * by length, then by bytes.  The layouts may be NULL.
  */
-extern void fields_read(JsonbContainer *object, const Slice *keys, int count, Field *fields);
+typedef struct FieldKeys
+{
+	const Slice *names;
+	int			count;
+	KeyLayout  *layouts;		/* LAYOUTS of them */
+} FieldKeys;
+
+/*
+ * Look up several keys of an object at once; fields has one element for each
+ * key.  A NULL object has no fields, so that paths can be chained.
+ */
+extern void fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields);
 
 /* One key alone. */
 extern Slice field_string(JsonbContainer *object, const char *key, int keylen);

@@ -109,6 +109,16 @@ fingerprint_add(Fingerprint f, Slice slice)
 Fingerprint
 fingerprint_account(const Event *event)
 {
+	/* a file of events is of one account, as a rule */
+	static struct
+	{
+		Provider	provider;
+		int			len;			/* 0 for none */
+		char		account[64];
+		Fingerprint fingerprint;
+	}			last;
+	Fingerprint f;
+
 	if (seed_a == 0 && seed_b == 0)
 	{
 		if (!pg_strong_random(&seed_a, sizeof(seed_a)) ||
@@ -117,9 +127,19 @@ fingerprint_account(const Event *event)
 					(errcode(ERRCODE_INTERNAL_ERROR),
 					 errmsg("could not generate random values")));
 	}
-	return fingerprint_add((Fingerprint) {seed_a + event->provider,
-										  seed_b + event->provider},
-						   event->account);
+	if (last.provider == event->provider && last.len == event->account.len &&
+		memcmp(last.account, event->account.s, last.len) == 0)
+		return last.fingerprint;
+	f = fingerprint_add((Fingerprint) {seed_a + event->provider, seed_b + event->provider},
+						event->account);
+	if (event->account.len <= sizeof(last.account))
+	{
+		last.provider = event->provider;
+		last.len = event->account.len;
+		memcpy(last.account, event->account.s, last.len);
+		last.fingerprint = f;
+	}
+	return f;
 }
 
 Fingerprint

@@ -40,31 +40,51 @@ read_char(const char **p, const char *end, char lower, char upper)
 	return true;
 }
 
+/* The first microsecond of a day.  One event after the other has the same. */
+static bool
+read_date(const char **p, const char *end, int64 *start)
+{
+	static char last[10];
+	static int64 last_start = 0;
+	const char *date = *p;
+	int			year,
+				month,
+				mday;
+
+	if (last[0] != '\0' && end - date >= sizeof(last) && memcmp(date, last, sizeof(last)) == 0)
+	{
+		*p += sizeof(last);
+		*start = last_start;
+		return true;
+	}
+	if (!read_digits(p, end, 4, &year) || !read_char(p, end, '-', '-') ||
+		!read_digits(p, end, 2, &month) || !read_char(p, end, '-', '-') ||
+		!read_digits(p, end, 2, &mday) ||
+		month < 1 || month > MONTHS_PER_YEAR || mday < 1 ||
+		mday > day_tab[isleap(year)][month - 1])
+		return false;
+	*start = (int64) (date2j(year, month, mday) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+	memcpy(last, date, sizeof(last));
+	last_start = *start;
+	return true;
+}
+
 bool
 rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 {
 	const char *p = s;
 	const char *end = s + len;
-	int			year,
-				month,
-				mday,
-				hour,
+	int			hour,
 				minute,
 				second,
 				offset = 0;
 	int			micros = 0;
 	int64		result;
 
-	if (!read_digits(&p, end, 4, &year) || !read_char(&p, end, '-', '-') ||
-		!read_digits(&p, end, 2, &month) || !read_char(&p, end, '-', '-') ||
-		!read_digits(&p, end, 2, &mday) || !read_char(&p, end, 't', 'T') ||
+	if (!read_date(&p, end, &result) || !read_char(&p, end, 't', 'T') ||
 		!read_digits(&p, end, 2, &hour) || !read_char(&p, end, ':', ':') ||
 		!read_digits(&p, end, 2, &minute) || !read_char(&p, end, ':', ':') ||
-		!read_digits(&p, end, 2, &second))
-		return false;
-
-	if (month < 1 || month > MONTHS_PER_YEAR || mday < 1 ||
-		mday > day_tab[isleap(year)][month - 1] ||
+		!read_digits(&p, end, 2, &second) ||
 		hour >= HOURS_PER_DAY || minute >= MINS_PER_HOUR || second > SECS_PER_MINUTE)
 		return false;
 
@@ -102,7 +122,6 @@ rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 	if (p != end)
 		return false;
 
-	result = (int64) (date2j(year, month, mday) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
 	result += ((int64) hour * MINS_PER_HOUR + minute - offset) * USECS_PER_MINUTE;
 	result += second * USECS_PER_SEC + micros;
 	*time = result;
