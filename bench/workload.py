@@ -30,21 +30,21 @@ def event(rng, who, day, second, serial, operation=None):
     return json.dumps(r, separators=(",", ":")).replace("\\", "\\\\") + "\n"
 
 
-def write(path, count, identities, days, first_day=0, news=0.0, seed=1, cover=False):
-    """In order of time.  One event in ten is an IAM operation, done by the one
-    identity in ten whose habit it is.  A share of news is first events of
+def write(path, count, identities, days, first_day=0, news=0.0, seed=1, cover=False, iam=0.1):
+    """In order of time.  A share of events, iam, are IAM operations, done by the
+    one identity in ten whose habit it is.  A share of news is first events of
     identities; cover has every identity do on the first day what it ever does."""
     rng = random.Random(seed)
     with open(path, "w") as out:
         if cover:
             for n in range(identities):
                 out.write(event(rng, f"user{n}", first_day, 0, 10**12 + n))
-                if n % 10 == 0:
+                if n % 10 == 0 and iam:
                     out.write(event(rng, f"user{n}", first_day, 0, 2 * 10**12 + n, IAM[n // 10 % 4]))
         for i in range(count):
             at = i * days * 86400 // count
             who, operation = rng.randrange(identities), None
-            if rng.random() < 0.1:
+            if rng.random() < iam:
                 who = who // 10 * 10
                 operation = IAM[who // 10 % 4]
             new = rng.random() < news
