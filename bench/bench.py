@@ -86,8 +86,22 @@ def first_load():
     report("COPY, first load into empty baselines", f"{ratio:.3f}", "1.25", detail)
 
 
+def check_peer():
+    """The peer must read real events of both providers as we do."""
+    fresh("\\i bench/plpgsql.sql\nCREATE TABLE real (event text);")
+    records = "".join(open(os.path.join("data/events", name)).read() for name in sorted(os.listdir("data/events")) if name.endswith(".ndjson"))
+    psql("COPY real FROM stdin;\n" + records.replace("\\", "\\\\") + "\\.\n")
+    other = psql("SELECT count(*) FROM real, iamwatch.parse(event::jsonb) AS i, pl_read(event::jsonb) AS p"
+                 " WHERE (i.provider, i.account, i.identity, i.identity_kind, i.service, i.operation, i.failed, i.event_time)"
+                 " IS DISTINCT FROM (p.provider, p.acc, p.who, p.kind, p.svc, p.op, p.fail, p.at) AND p.reason IS NULL"
+                 " OR i.identity IS NOT NULL AND p.reason IS NOT NULL AND i.provider <> 'azure';").strip()
+    if other != "0":
+        sys.exit(f"the peer in PL/pgSQL reads {other} real events otherwise")
+
+
 def against_plpgsql():
     """30 days of history, then a day with things never seen; the same alerts."""
+    check_peer()
     count = max(10000, EVENTS // 4)
     history = write("history", count, 300, 30)
     quiet = write("quiet-day", count // 10, 300, 1, first_day=30, seed=6, cover=True)
