@@ -113,10 +113,10 @@ fingerprint_account(const Event *event)
 	static struct
 	{
 		Provider	provider;
-		int			len;			/* 0 for none */
+		int			len;
 		char		account[64];
 		Fingerprint fingerprint;
-	}			last;
+	}			last = {.len = -1};
 	Fingerprint f;
 
 	if (seed_a == 0 && seed_b == 0)
