@@ -201,8 +201,8 @@ batch_add(Oid source, Datum document, bool isnull)
 		item.reason = "the event time is more than one day ahead of the clock";
 	if (item.reason == NULL)
 	{
-		is_operation = !catalogue_is_ready() ||
-			catalogue_find(item.event.provider, item.event.service, item.event.operation) != NULL;
+		is_operation = catalogue_get(item.event.provider, item.event.service,
+									 item.event.operation) != NULL;
 		/* it may have been learned since the row was stored */
 		if (known_to_teach_nothing(&item.event) ||
 			only_repeats(&item.event, is_operation, news_count))

@@ -8,7 +8,12 @@
  * (settings_changed() in observe.c) invalidates its relation cache entry, which
  * marks the copy as stale in every backend.  A stale copy answers nothing;
  * whoever finds it so loads it anew where that may be done.  Must never load in
- * a look-up, which a trigger's WHEN makes.
+ * catalogue_find(), which a trigger's WHEN calls.
+ *
+ * A session that stores one event and ends would spend most of its time in
+ * copying more than a thousand rows of which it needs one.  So the first
+ * questions of a session are answered by reading, by index, the rows that
+ * matter to one operation: the copy then is of these alone.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +25,6 @@
 #include "objects.h"
 #include "providers.h"
 #include "table.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 /* So many bits of hash that a chance collision is not worth a thought. */
@@ -34,7 +38,19 @@ typedef struct ExactRow
 {
 	ExactKey	key;
 	Operation	operation;
+	uint32		status;
 } ExactRow;
+
+#define SH_PREFIX exact
+#define SH_ELEMENT_TYPE ExactRow
+#define SH_KEY_TYPE ExactKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) ((uint32) (key).b)
+#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
 
 typedef struct SuffixRow
 {
@@ -45,13 +61,28 @@ typedef struct SuffixRow
 	Operation	operation;
 } SuffixRow;
 
+/* So many questions are answered by index; then all is loaded. */
+#define QUESTIONS_BY_INDEX 8
+
+#define EXPECTED_ROWS 1500		/* that are exact */
+
+typedef enum Extent
+{
+	COPY_OF_NOTHING,
+	COPY_OF_ONE,				/* what matters to one operation */
+	COPY_OF_ALL
+} Extent;
+
 static MemoryContext catalogue_context = NULL;
-static HTAB *exact_rows = NULL;
+static exact_hash *exact_rows = NULL;
 static SuffixRow *suffix_rows = NULL;
 static int	suffix_count = 0;
 static int	suffix_capacity = 0;
 static Oid	catalogue_relid = InvalidOid;
-static bool catalogue_ready = false;
+static Extent extent = COPY_OF_NOTHING;
+static ExactKey copied_one;
+static int	questions = 0;
+static uint64 invalidations = 0;
 
 /*
  * Names of operations that exact rows have, by bits of their hash: nearly all
@@ -60,37 +91,36 @@ static bool catalogue_ready = false;
 #define NAME_BITS 65536
 static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
 
-static ExactKey
-hash_slice(Slice slice, ExactKey key)
-{
-	key.a = hash_bytes_extended((const unsigned char *) slice.s, slice.len, key.a);
-	key.b = hash_bytes_extended((const unsigned char *) slice.s, slice.len, key.b);
-	return key;
-}
-
 static uint64
-hash_name(Provider provider, Slice operation)
+hash_slice(Slice slice, uint64 seed)
 {
-	return hash_bytes_extended((const unsigned char *) operation.s, operation.len, provider + 1);
+	return hash_bytes_extended((const unsigned char *) slice.s, slice.len, seed);
 }
 
 static ExactKey
 exact_key(Provider provider, Slice service, Slice operation)
 {
-	return hash_slice(operation, hash_slice(service, (ExactKey) {provider + 1, provider + 11}));
+	ExactKey	key;
+
+	key.a = hash_slice(operation, provider + 1);
+	key.b = hash_slice(service, hash_slice(operation, provider + 11));
+	return key;
 }
 
 bool
 catalogue_is_ready(void)
 {
-	return catalogue_ready;
+	return extent == COPY_OF_ALL;
 }
 
 void
 catalogue_forget(Oid relid)
 {
 	if (!OidIsValid(relid) || relid == catalogue_relid)
-		catalogue_ready = false;
+	{
+		extent = COPY_OF_NOTHING;
+		invalidations++;
+	}
 }
 
 /* Columns of iamwatch.operations; new ones come after these. */
@@ -133,10 +163,10 @@ load_row(const TableRow *row)
 	{
 		ExactKey	key = exact_key(provider, service, name);
 		bool		found;
-		ExactRow   *exact = hash_search(exact_rows, &key, HASH_ENTER, &found);
-		uint64		name_hash = hash_name(provider, name) % NAME_BITS;
+		ExactRow   *exact = exact_insert(exact_rows, key, &found);
+		uint64		bit = key.a % NAME_BITS;
 
-		exact_names[name_hash / BITS_PER_BYTE] |= 1 << (name_hash % BITS_PER_BYTE);
+		exact_names[bit / BITS_PER_BYTE] |= 1 << (bit % BITS_PER_BYTE);
 		if (found && !own)
 			return;
 		operation.category = keep_slice(category).s;
@@ -173,18 +203,14 @@ compare_suffix_rows(const void *a, const void *b)
 	return y->own - x->own;
 }
 
-void
-catalogue_load(void)
+/* Begin a copy; returns the count of invalidations, for end_copy(). */
+static uint64
+begin_copy(int expected_rows)
 {
-	HASHCTL		control = {.keysize = sizeof(ExactKey), .entrysize = sizeof(ExactRow)};
+	uint64		before = invalidations;
 
-	if (catalogue_ready)
-		return;
-
-	/* An invalidation that arrives from here on must not be overlooked. */
+	extent = COPY_OF_NOTHING;
 	catalogue_relid = iamwatch_relation("operations");
-	catalogue_ready = true;
-
 	if (catalogue_context == NULL)
 		catalogue_context = AllocSetContextCreate(TopMemoryContext,
 												  "iamwatch catalogue",
@@ -193,40 +219,93 @@ catalogue_load(void)
 	suffix_rows = NULL;
 	suffix_count = suffix_capacity = 0;
 	memset(exact_names, 0, sizeof(exact_names));
-	control.hcxt = catalogue_context;
-	exact_rows = hash_create("iamwatch operations", 1024, &control,
-							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	exact_rows = exact_create(catalogue_context, expected_rows, NULL);
+	return before;
+}
 
-	PG_TRY();
+/* What was invalidated while it was read serves one question, and is stale. */
+static void
+end_copy(Extent copied, uint64 before)
+{
+	if (suffix_count > 1)
+		qsort(suffix_rows, suffix_count, sizeof(SuffixRow), compare_suffix_rows);
+	if (invalidations == before)
+		extent = copied;
+}
+
+void
+catalogue_load(void)
+{
+	uint64		before;
+
+	if (extent == COPY_OF_ALL)
+		return;
+	before = begin_copy(EXPECTED_ROWS);
+	table_read(catalogue_relid, catalogue_context, load_row);
+	end_copy(COPY_OF_ALL, before);
+}
+
+/* The rows that catalogue_find() would come upon, in the order of their rank. */
+static void
+copy_one(Provider provider, Slice service, Slice operation)
+{
+	uint64		before = begin_copy(1);
+	Oid			index = iamwatch_relation_if_any("operations_pkey");
+	Slice		name = {provider_names[provider], strlen(provider_names[provider])};
+	Slice		services[] = {service, SLICE_LITERAL("*")};
+
+	for (int i = 0; i < lengthof(services) && exact_rows->members == 0; i++)
+		table_look_up(catalogue_relid, index, (TableKey[])
+					  {
+						  {OPERATIONS_PROVIDER, name}, {OPERATIONS_SERVICE, services[i]},
+						  {OPERATIONS_OPERATION, operation},
+						  {OPERATIONS_MATCH, SLICE_LITERAL("exact")}
+					  }, 4, catalogue_context, load_row);
+	for (int i = 0; i < lengthof(services) && exact_rows->members == 0; i++)
+		table_look_up(catalogue_relid, index, (TableKey[])
+					  {
+						  {OPERATIONS_PROVIDER, name}, {OPERATIONS_SERVICE, services[i]},
+						  {OPERATIONS_MATCH, SLICE_LITERAL("suffix")}
+					  }, 3, catalogue_context, load_row);
+	end_copy(COPY_OF_ONE, before);
+}
+
+const Operation *
+catalogue_get(Provider provider, Slice service, Slice operation)
+{
+	if (extent != COPY_OF_ALL && questions < QUESTIONS_BY_INDEX)
 	{
-		table_read(catalogue_relid, catalogue_context, load_row);
-		if (suffix_count > 0)
-			qsort(suffix_rows, suffix_count, sizeof(SuffixRow), compare_suffix_rows);
+		ExactKey	key = exact_key(provider, service, operation);
+
+		questions++;
+		if (extent != COPY_OF_ONE || key.a != copied_one.a || key.b != copied_one.b)
+		{
+			copied_one = key;
+			copy_one(provider, service, operation);
+		}
 	}
-	PG_CATCH();
-	{
-		catalogue_ready = false;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	else
+		catalogue_load();
+	return catalogue_find(provider, service, operation);
 }
 
 const Operation *
 catalogue_find(Provider provider, Slice service, Slice operation)
 {
-	uint64		name_hash = hash_name(provider, operation) % NAME_BITS;
+	uint64		name_hash = hash_slice(operation, provider + 1);
+	uint64		bit = name_hash % NAME_BITS;
 	ExactRow   *exact = NULL;
 
-	if (exact_names[name_hash / BITS_PER_BYTE] & (1 << (name_hash % BITS_PER_BYTE)))
+	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))
 	{
-		ExactKey	key = exact_key(provider, service, operation);
+		uint64		seed = hash_slice(operation, provider + 11);
 
-		exact = hash_search(exact_rows, &key, HASH_FIND, NULL);
+		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, hash_slice(service, seed)});
 		if (exact == NULL)
-		{
-			key = exact_key(provider, SLICE_LITERAL("*"), operation);
-			exact = hash_search(exact_rows, &key, HASH_FIND, NULL);
-		}
+			exact = exact_lookup(exact_rows, (ExactKey)
+								 {
+									 name_hash, hash_slice(SLICE_LITERAL("*"), seed)
+								 });
 	}
 	if (exact != NULL)
 		return exact->operation.watched ? &exact->operation : NULL;

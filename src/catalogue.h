@@ -18,10 +18,10 @@ typedef struct Operation
 	bool		watched;		/* effect and category make it an IAM operation */
 } Operation;
 
-/* Loaded, and unchanged since?  If not, look-ups are not allowed. */
+/* Loaded, and unchanged since?  If not, catalogue_find() is not allowed. */
 extern bool catalogue_is_ready(void);
 
-/* Load it from iamwatch.operations if need be; needs an active snapshot. */
+/* Load it from iamwatch.operations if need be. */
 extern void catalogue_load(void);
 
 /*
@@ -30,6 +30,13 @@ extern void catalogue_load(void);
  * named service beats any service, a user's row beats the shipped one.
  */
 extern const Operation *catalogue_find(Provider provider, Slice service, Slice operation);
+
+/*
+ * The same where the table may be read: the first operations of a session are
+ * looked up one by one, then all is loaded.  What it returns is good until the
+ * next call.
+ */
+extern const Operation *catalogue_get(Provider provider, Slice service, Slice operation);
 
 /* The relation changed: look-ups need a new load.  Safe in a callback. */
 extern void catalogue_forget(Oid relid);

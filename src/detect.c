@@ -21,7 +21,6 @@
 
 #include "batch.h"
 #include "catalog/pg_type.h"
-#include "catalogue.h"
 #include "column.h"
 #include "detect.h"
 #include "judge.h"
@@ -127,7 +126,6 @@ detect_batch(void)
 		return;
 	SPI_connect();				/* its memory goes with SPI_finish() */
 	settings_load();
-	catalogue_load();
 	detect(news, count);
 	SPI_finish();
 	batch_clear();

@@ -28,9 +28,15 @@ object_is_missing(const char *name)
 }
 
 Oid
+iamwatch_relation_if_any(const char *name)
+{
+	return get_relname_relid(name, get_namespace_oid("iamwatch", false));
+}
+
+Oid
 iamwatch_relation(const char *name)
 {
-	Oid			relid = get_relname_relid(name, get_namespace_oid("iamwatch", false));
+	Oid			relid = iamwatch_relation_if_any(name);
 
 	if (!OidIsValid(relid))
 		object_is_missing(name);
@@ -40,7 +46,7 @@ iamwatch_relation(const char *name)
 bool
 iamwatch_has_relation(const char *name)
 {
-	return OidIsValid(get_relname_relid(name, get_namespace_oid("iamwatch", false)));
+	return OidIsValid(iamwatch_relation_if_any(name));
 }
 
 Oid

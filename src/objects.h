@@ -16,5 +16,6 @@ extern Oid	iamwatch_owner(void);
 
 /* For what the SQL objects of an older release do not have yet. */
 extern bool iamwatch_has_relation(const char *name);
+extern Oid	iamwatch_relation_if_any(const char *name);
 
 #endif							/* IAMWATCH_OBJECTS_H */

@@ -237,7 +237,6 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 
 	check_called_by(fcinfo, "iamwatch.observe", true);
 	document = row_document(fcinfo->flinfo, data, &isnull);
-	catalogue_load();
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{
 		queue_settle();

@@ -64,6 +64,17 @@ find_identity(Parties *parties, Fingerprint key, Account *account, const Event *
 	return identity;
 }
 
+/* The catalogue may be loaded anew while the batch is settled. */
+static const Operation *
+keep_operation(const Operation *operation)
+{
+	Operation  *kept = palloc(sizeof(Operation));
+
+	*kept = *operation;
+	kept->category = pstrdup(operation->category);
+	return kept;
+}
+
 static Behaviour *
 find_behaviour(Parties *parties, Fingerprint key, Identity *identity, const Event *event,
 			   const Operation *operation)
@@ -76,7 +87,7 @@ find_behaviour(Parties *parties, Fingerprint key, Identity *identity, const Even
 		memset((char *) behaviour + sizeof(key), 0, sizeof(*behaviour) - sizeof(key));
 		behaviour->identity = identity;
 		behaviour->sample = event;
-		behaviour->operation = operation;
+		behaviour->operation = keep_operation(operation);
 		behaviour->since = PG_INT64_MAX;
 		behaviour->until = PG_INT64_MIN;
 		dayruns_init(&behaviour->days);
@@ -241,7 +252,7 @@ sort_out(Parties *parties, const News *news)
 									   account, event);
 		item->identity->kinds |= 1 << event->kind;
 		operation = news[i].document == NULL ? NULL :
-			catalogue_find(event->provider, event->service, event->operation);
+			catalogue_get(event->provider, event->service, event->operation);
 		if (operation != NULL)
 		{
 			item->behaviour = find_behaviour(parties,

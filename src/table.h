@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * table.h
- *		All rows of a small table of ours.
+ *		Rows of a small table of ours.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,22 @@ typedef struct TableRow
  * the transaction's snapshot: whoever changes one says so once only.
  */
 extern void table_read(Oid relid, MemoryContext context, void (*load) (const TableRow *row));
+
+/* A text that a column has to have; columns count as a row's. */
+typedef struct TableKey
+{
+	int			column;
+	Slice		value;
+} TableKey;
+
+#define MAX_TABLE_KEYS 4
+
+/*
+ * The same for the rows that have all the keys, by a unique index on columns
+ * of these; without an index all are read.
+ */
+extern void table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys,
+						  MemoryContext context, void (*load) (const TableRow *row));
 
 /* A text of the row; missing when it is null. */
 extern Slice table_slice(const TableRow *row, int column);
