@@ -24,11 +24,11 @@
 
 #include "batch.h"
 #include "catalogue.h"
+#include "common/hashfn.h"
 #include "known.h"
 #include "limits.h"
 #include "settings.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 static int	batch_memory = 16 * 1024;	/* kB */
@@ -51,35 +51,55 @@ typedef struct SeenDay
 {
 	SeenKey		key;
 	int			index;
+	uint32		status;
 } SeenDay;
+
+#define SH_PREFIX seen_days
+#define SH_ELEMENT_TYPE SeenDay
+#define SH_KEY_TYPE SeenKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) \
+	(murmurhash32((uint32) (key).identity.a + (uint32) (key).day * KIND_COUNT + (key).kind))
+#define SH_EQUAL(tb, x, y) \
+	((x).identity.a == (y).identity.a && (x).identity.b == (y).identity.b && \
+	 (x).day == (y).day && (x).kind == (y).kind)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
 
 /* The earliest event of the batch of an account. */
 typedef struct SeenAccount
 {
 	Fingerprint account;
 	TimestampTz first;
+	uint32		status;
 } SeenAccount;
 
-static HTAB *seen_days = NULL;
-static HTAB *seen_accounts = NULL;
+#define SH_PREFIX seen_accounts
+#define SH_ELEMENT_TYPE SeenAccount
+#define SH_KEY_TYPE Fingerprint
+#define SH_KEY account
+#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
+#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
 
-static HTAB *
-make_table(const char *name, Size keysize, Size entrysize)
-{
-	HASHCTL		control = {.keysize = keysize, .entrysize = entrysize, .hcxt = batch_context};
-
-	return hash_create(name, 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
+static seen_days_hash *seen_days = NULL;
+static seen_accounts_hash *seen_accounts = NULL;
 
 static void
 forget_seen(void)
 {
 	if (seen_days != NULL)
 	{
-		hash_destroy(seen_days);
-		hash_destroy(seen_accounts);
+		seen_days_destroy(seen_days);
+		seen_accounts_destroy(seen_accounts);
 	}
-	seen_days = seen_accounts = NULL;
+	seen_days = NULL;
+	seen_accounts = NULL;
 }
 
 /*
@@ -99,20 +119,18 @@ only_repeats(const Event *event, bool is_operation, int index)
 
 	if (seen_days == NULL)
 	{
-		seen_days = make_table("iamwatch days of the batch", sizeof(SeenKey), sizeof(SeenDay));
-		seen_accounts = make_table("iamwatch accounts of the batch", sizeof(Fingerprint),
-								   sizeof(SeenAccount));
+		seen_accounts = seen_accounts_create(batch_context, 1, NULL);
+		seen_days = seen_days_create(batch_context, 16, NULL);
 	}
-	account = hash_search(seen_accounts, &fingerprint, HASH_ENTER, &found);
+	account = seen_accounts_insert(seen_accounts, fingerprint, &found);
 	is_earliest = !found || event->time < account->first;
 	if (is_earliest)
 		account->first = event->time;
 
-	memset(&key, 0, sizeof(key));
 	key.identity = fingerprint_identity(fingerprint, event);
 	key.day = event->day;
 	key.kind = event->kind;
-	day = hash_search(seen_days, &key, HASH_ENTER, &found);
+	day = seen_days_insert(seen_days, key, &found);
 	if (!found)
 		day->index = index;
 	else if (!is_earliest && !is_operation)

@@ -121,12 +121,15 @@ detect_batch(void)
 {
 	int			count;
 	News	   *news = batch_sorted(&count);
+	PlansScope	scope;
 
 	if (count == 0)
 		return;
 	SPI_connect();				/* its memory goes with SPI_finish() */
+	plans_begin(&scope);
 	settings_load();
 	detect(news, count);
+	plans_end(&scope);
 	SPI_finish();
 	batch_clear();
 }

@@ -21,6 +21,7 @@
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/hsearch.h"
 
 /* Of a behaviour on a day. */
 typedef struct Score
@@ -51,12 +52,22 @@ typedef struct ClassDays
 	int64		active;
 } ClassDays;
 
+static HTAB *
+make_classes(void)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(ClassKey), .entrysize = sizeof(ClassDays), .hcxt = CurrentMemoryContext
+	};
+
+	return hash_create("iamwatch classes", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 /*
  * What all identities of the account that are people, or all that are not,
  * did in the training period: kept for the batch, since many ask the same.
  */
 static const ClassDays *
-class_days(HTAB *classes, const Behaviour *behaviour, int32 day, int training_days,
+class_days(HTAB **classes, const Behaviour *behaviour, int32 day, int training_days,
 		   bool is_user)
 {
 	const Event *sample = behaviour->sample;
@@ -74,7 +85,9 @@ class_days(HTAB *classes, const Behaviour *behaviour, int32 day, int training_da
 	key.day = day;
 	key.training_days = training_days;
 	key.is_user = is_user;
-	class = hash_search(classes, &key, HASH_ENTER, &found);
+	if (*classes == NULL)
+		*classes = make_classes();
+	class = hash_search(*classes, &key, HASH_ENTER, &found);
 	if (found)
 		return class;
 
@@ -110,7 +123,7 @@ days_that_count(const Behaviour *behaviour, int32 from, int32 to)
 }
 
 static Score
-score_item(HTAB *classes, const Happening *item, const Detector *detector)
+score_item(HTAB **classes, const Happening *item, const Detector *detector)
 {
 	const Behaviour *behaviour = item->behaviour;
 	const Identity *identity = item->identity;
@@ -176,7 +189,7 @@ is_of_both_classes(const Identity *identity)
  * none: the day may have been scored against the peers of the other class.
  */
 static void
-judge(HTAB *classes, Behaviour *behaviour, const Detector *detector)
+judge(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 {
 	int			n = behaviour->nevents;
 	TimestampTz active_from = behaviour->identity->account->first +
@@ -253,8 +266,7 @@ judge(HTAB *classes, Behaviour *behaviour, const Detector *detector)
 void
 judge_batch(Parties *parties)
 {
-	HTAB	   *classes = parties_make_table("iamwatch classes", sizeof(ClassKey),
-											 sizeof(ClassDays), 64);
+	HTAB	   *classes = NULL;
 
 	for (int i = 0; i < parties->nbehaviours; i++)
 	{
@@ -269,6 +281,6 @@ judge_batch(Parties *parties)
 		}
 		for (int j = 0; j < settings_detector_count(); j++)
 			if (detector_watches(settings_detector(j), behaviour->operation))
-				judge(classes, behaviour, settings_detector(j));
+				judge(&classes, behaviour, settings_detector(j));
 	}
 }

@@ -28,19 +28,31 @@ object_is_missing(const char *name)
 }
 
 Oid
-iamwatch_relation_if_any(const char *name)
+iamwatch_namespace(void)
 {
-	return get_relname_relid(name, get_namespace_oid("iamwatch", false));
+	return get_namespace_oid("iamwatch", false);
+}
+
+Oid
+iamwatch_relation_in(Oid namespace, const char *name)
+{
+	Oid			relid = get_relname_relid(name, namespace);
+
+	if (!OidIsValid(relid))
+		object_is_missing(name);
+	return relid;
 }
 
 Oid
 iamwatch_relation(const char *name)
 {
-	Oid			relid = iamwatch_relation_if_any(name);
+	return iamwatch_relation_in(iamwatch_namespace(), name);
+}
 
-	if (!OidIsValid(relid))
-		object_is_missing(name);
-	return relid;
+Oid
+iamwatch_relation_if_any(const char *name)
+{
+	return get_relname_relid(name, iamwatch_namespace());
 }
 
 bool
@@ -54,7 +66,7 @@ iamwatch_type(const char *name)
 {
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
 									   CStringGetDatum(name),
-									   ObjectIdGetDatum(get_namespace_oid("iamwatch", false)));
+									   ObjectIdGetDatum(iamwatch_namespace()));
 
 	if (!OidIsValid(type))
 		object_is_missing(name);

@@ -10,10 +10,9 @@
  *
  * A statement trigger of a partitioned table does not fire for a load into a
  * partition, and none fires for what a subscription applies.  So observe()
- * arranges for settle() itself: it runs an INSERT of no rows on a table of
- * ours that has a statement trigger, and leaves that trigger to the end of
- * the outer statement, as referential integrity triggers do.  It then comes
- * after all row triggers that are queued.
+ * arranges for settle() itself: it queues the statement trigger of a table of
+ * ours, as an INSERT of no rows would, and leaves it to the end of the outer
+ * statement.  It then comes after all row triggers that are queued.
  *
  * take() and collect() are for stored documents that no trigger fires for.
  * settings_changed(), on the tables that backends copy, has each forget its
@@ -27,20 +26,21 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "access/table.h"
 #include "batch.h"
 #include "catalog/pg_type.h"
 #include "catalogue.h"
 #include "commands/trigger.h"
 #include "detect.h"
 #include "document.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "known.h"
 #include "nodes/bitmapset.h"
+#include "objects.h"
 #include "observe.h"
 #include "optimizer/optimizer.h"
-#include "owner.h"
-#include "plans.h"
 #include "providers.h"
 #include "settings.h"
 #include "status.h"
@@ -109,30 +109,30 @@ trigger_depth(void)
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
 
+/* The triggers of a relation keep its lock to the end of the transaction. */
+static void
+queue_statement_trigger(Oid relid)
+{
+	Relation	relation = table_open(relid, RowExclusiveLock);
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *target = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(target, relation, 0, NULL, 0);
+	ExecASInsertTriggers(estate, target, NULL);
+	FreeExecutorState(estate);
+	table_close(relation, NoLock);
+}
+
 static void
 queue_settle(void)
 {
-	OwnerScope	scope;
 	int			depth = trigger_depth();
 
 	if (settle_depth != 0 && depth <= settle_depth)
 		return;
-	owner_begin(&scope);
-	plans_queue_settle();
-	owner_end(&scope);
+	queue_statement_trigger(iamwatch_relation("end_of_statement"));
 	settle_depth = depth;
 	settle_subid = GetCurrentSubTransactionId();
-}
-
-/* Compare with the baselines what has been collected. */
-static void
-settle_now(void)
-{
-	OwnerScope	scope;
-
-	owner_begin(&scope);
-	detect_batch();
-	owner_end(&scope);
 }
 
 static bool
@@ -141,6 +141,34 @@ holds_documents(TupleDesc desc, int column)
 	Oid			type = column > 0 ? SPI_gettypeid(desc, column) : InvalidOid;
 
 	return type == JSONBOID || document_is_text(type);
+}
+
+/*
+ * The only column that a trigger's WHEN looks at; 0 if it looks at none or
+ * several.  The last answer is kept, since a session's statements are mostly
+ * on tables that are watched alike.
+ */
+static int
+column_of_qual(const char *qual)
+{
+	static char *kept_qual = NULL;
+	static int	kept_column = 0;
+	Bitmapset  *columns = NULL;
+
+	if (qual == NULL)
+		return 0;
+	if (kept_qual == NULL || strcmp(qual, kept_qual) != 0)
+	{
+		char	   *copy = MemoryContextStrdup(TopMemoryContext, qual);
+
+		if (kept_qual != NULL)
+			pfree(kept_qual);
+		kept_qual = copy;
+		pull_varattnos(stringToNode(qual), PRS2_NEW_VARNO, &columns);
+		kept_column = bms_membership(columns) != BMS_SINGLETON ? 0 :
+			bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
+	}
+	return kept_column;
 }
 
 /*
@@ -153,17 +181,10 @@ find_event_column(TriggerData *data)
 {
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	Trigger    *trigger = data->tg_trigger;
-	Bitmapset  *columns = NULL;
-	int			column;
+	int			column = column_of_qual(trigger->tgqual);
 
-	if (trigger->tgqual != NULL)
-		pull_varattnos(stringToNode(trigger->tgqual), PRS2_NEW_VARNO, &columns);
-	if (bms_membership(columns) == BMS_SINGLETON)
-	{
-		column = bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
-		if (holds_documents(desc, column))
-			return column;
-	}
+	if (holds_documents(desc, column))
+		return column;
 	column = SPI_fnumber(desc, trigger->tgargs[0]);
 	if (holds_documents(desc, column))
 		return column;
@@ -241,7 +262,7 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 	{
 		queue_settle();
 		if (batch_is_full())
-			settle_now();
+			detect_batch();
 	}
 	return PointerGetDatum(NULL);
 }
@@ -252,7 +273,7 @@ iamwatch_settle(PG_FUNCTION_ARGS)
 {
 	check_called_by(fcinfo, "iamwatch.settle", false);
 	settle_depth = 0;
-	settle_now();
+	detect_batch();
 	return PointerGetDatum(NULL);
 }
 
@@ -274,9 +295,9 @@ iamwatch_take(PG_FUNCTION_ARGS)
 	{
 		batch_add(PG_GETARG_OID(0), documents[i], nulls[i]);
 		if (batch_is_full())
-			settle_now();
+			detect_batch();
 	}
-	settle_now();
+	detect_batch();
 	PG_RETURN_VOID();
 }
 
@@ -287,7 +308,7 @@ iamwatch_collect(PG_FUNCTION_ARGS)
 	catalogue_load();
 	batch_add(PG_GETARG_OID(0), PG_GETARG_DATUM(1), false);
 	if (batch_is_full())
-		settle_now();
+		detect_batch();
 	PG_RETURN_VOID();
 }
 

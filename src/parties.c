@@ -15,14 +15,44 @@
 #include "settings.h"
 #include "stored.h"
 
-HTAB *
-parties_make_table(const char *name, Size keysize, Size entrysize, long size)
+typedef struct Party
 {
-	HASHCTL		control = {
-		.keysize = keysize, .entrysize = entrysize, .hcxt = CurrentMemoryContext
-	};
+	Fingerprint key;
+	void	   *party;			/* an Account, Identity or Behaviour */
+	uint32		status;
+} Party;
 
-	return hash_create(name, size, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+#define SH_PREFIX party
+#define SH_ELEMENT_TYPE Party
+#define SH_KEY_TYPE Fingerprint
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
+#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+/* Made, and zero but for the key, when there is none yet. */
+static void *
+find_party(struct party_hash *table, Fingerprint key, Size size, bool *found)
+{
+	Party	   *entry = party_insert(table, key, found);
+
+	if (!*found)
+	{
+		entry->party = palloc0(size);
+		*(Fingerprint *) entry->party = key;
+	}
+	return entry->party;
+}
+
+static void *
+get_party(struct party_hash *table, Fingerprint key)
+{
+	Party	   *entry = party_lookup(table, key);
+
+	return entry == NULL ? NULL : entry->party;
 }
 
 int64
@@ -35,11 +65,10 @@ static Account *
 find_account(Parties *parties, Fingerprint key, const Event *event)
 {
 	bool		found;
-	Account    *account = hash_search(parties->account_table, &key, HASH_ENTER, &found);
+	Account    *account = find_party(parties->account_table, key, sizeof(Account), &found);
 
 	if (!found)
 	{
-		memset((char *) account + sizeof(key), 0, sizeof(*account) - sizeof(key));
 		account->sample = event;
 		parties->accounts[parties->naccounts++] = account;
 	}
@@ -50,11 +79,10 @@ static Identity *
 find_identity(Parties *parties, Fingerprint key, Account *account, const Event *event)
 {
 	bool		found;
-	Identity   *identity = hash_search(parties->identity_table, &key, HASH_ENTER, &found);
+	Identity   *identity = find_party(parties->identity_table, key, sizeof(Identity), &found);
 
 	if (!found)
 	{
-		memset((char *) identity + sizeof(key), 0, sizeof(*identity) - sizeof(key));
 		identity->account = account;
 		identity->sample = event;
 		dayruns_init(&identity->days);
@@ -80,11 +108,10 @@ find_behaviour(Parties *parties, Fingerprint key, Identity *identity, const Even
 			   const Operation *operation)
 {
 	bool		found;
-	Behaviour  *behaviour = hash_search(parties->behaviour_table, &key, HASH_ENTER, &found);
+	Behaviour  *behaviour = find_party(parties->behaviour_table, key, sizeof(Behaviour), &found);
 
 	if (!found)
 	{
-		memset((char *) behaviour + sizeof(key), 0, sizeof(*behaviour) - sizeof(key));
 		behaviour->identity = identity;
 		behaviour->sample = event;
 		behaviour->operation = keep_operation(operation);
@@ -191,7 +218,7 @@ take_delta(const StoredDelta *delta, void *arg)
 	if (delta->event.identity.s == NULL)
 		return;
 	key = fingerprint_identity(fingerprint_account(&delta->event), &delta->event);
-	identity = hash_search(parties->identity_table, &key, HASH_FIND, NULL);
+	identity = get_party(parties->identity_table, key);
 	if (identity == NULL)
 		return;
 	if (delta->event.operation.s == NULL)
@@ -202,7 +229,7 @@ take_delta(const StoredDelta *delta, void *arg)
 		return;
 	}
 	key = fingerprint_behaviour(key, &delta->event);
-	behaviour = hash_search(parties->behaviour_table, &key, HASH_FIND, NULL);
+	behaviour = get_party(parties->behaviour_table, key);
 	if (behaviour != NULL)
 		dayruns_add_all(&behaviour->days, &delta->days);
 }
@@ -272,12 +299,9 @@ parties_find(Parties *parties, const News *news, int count)
 	parties->accounts = palloc(count * sizeof(Account *));
 	parties->identities = palloc(count * sizeof(Identity *));
 	parties->behaviours = palloc(count * sizeof(Behaviour *));
-	parties->account_table = parties_make_table("iamwatch accounts", sizeof(Fingerprint),
-												sizeof(Account), 16);
-	parties->identity_table = parties_make_table("iamwatch identities", sizeof(Fingerprint),
-												 sizeof(Identity), count);
-	parties->behaviour_table = parties_make_table("iamwatch behaviours", sizeof(Fingerprint),
-												  sizeof(Behaviour), count);
+	parties->account_table = party_create(CurrentMemoryContext, 1, NULL);
+	parties->identity_table = party_create(CurrentMemoryContext, count, NULL);
+	parties->behaviour_table = party_create(CurrentMemoryContext, count, NULL);
 	stored_begin();
 	sort_out(parties, news);
 	look_up_identities(parties);

@@ -14,7 +14,6 @@
 #include "catalogue.h"
 #include "dayset.h"
 #include "known.h"
-#include "utils/hsearch.h"
 
 typedef struct Account
 {
@@ -87,9 +86,9 @@ typedef struct Parties
 	Identity  **identities;
 	int			nbehaviours;
 	Behaviour **behaviours;
-	HTAB	   *account_table;	/* the same three, by key */
-	HTAB	   *identity_table;
-	HTAB	   *behaviour_table;
+	struct party_hash *account_table;	/* the same three, by key */
+	struct party_hash *identity_table;
+	struct party_hash *behaviour_table;
 } Parties;
 
 /*
@@ -105,8 +104,5 @@ extern void parties_find(Parties *parties, const News *news, int count);
  * ends.
  */
 extern int64 parties_alert_reach(void);
-
-/* A hash table of the batch, in the current memory context. */
-extern HTAB *parties_make_table(const char *name, Size keysize, Size entrysize, long size);
 
 #endif							/* IAMWATCH_PARTIES_H */

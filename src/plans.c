@@ -4,7 +4,8 @@
  *		The statements that the C code runs.
  *
  * Owns all kept plans, of SQL that is constant text: for what is news, and
- * rare.  What every batch has to look up is in stored.c.
+ * rare.  What every batch has to look up is in stored.c.  A batch takes the
+ * owner's rights with its first statement, as most need none.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +15,6 @@
 #include "objects.h"
 #include "plans.h"
 #include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 
 #define MAX_ARGUMENTS 12
 
@@ -68,14 +68,13 @@ static const Statement statements[PLAN_COUNT] = {
 		" (source, newest_event_time, lag, learned, late, rejected)"
 		" VALUES (" WATCHED_SOURCE ", $2, clock_timestamp() - $2, $3, $4, $5)",
 		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
-	},
-	[PLAN_QUEUE_SETTLE] = {
-		"INSERT INTO iamwatch.end_of_statement SELECT WHERE false",
-		{NULL}
 	}
 };
 
 static SPIPlanPtr plans[PLAN_COUNT];
+
+/* Of the innermost batch; after an error, of none. */
+static PlansScope *current = NULL;
 
 static Oid
 type_of(const char *name)
@@ -149,27 +148,37 @@ get_plan(PlanId id)
 }
 
 void
+plans_begin(PlansScope *scope)
+{
+	scope->outer = current;
+	scope->as_owner = false;
+	current = scope;
+}
+
+void
+plans_end(PlansScope *scope)
+{
+	if (scope->as_owner)
+		owner_end(&scope->owner);
+	current = scope->outer;
+}
+
+void
 plans_run(PlanId id, Datum *values, const char *nulls)
 {
-	int			result = SPI_execute_plan(get_plan(id), values, nulls, false, 0);
+	PlansScope *scope = current;
+	int			result;
 
+	if (!scope->as_owner)
+	{
+		owner_begin(&scope->owner);
+		scope->as_owner = true;
+	}
+	result = SPI_execute_plan(get_plan(id), values, nulls, false, 0);
+	current = scope;			/* a batch inside may have failed, and been caught */
 	if (result < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("a statement of iamwatch failed: %s",
 						SPI_result_code_string(result))));
-}
-
-void
-plans_queue_settle(void)
-{
-	SPI_connect();
-
-	/* fire_triggers is false: they wait for the end of the outer statement */
-	if (SPI_execute_snapshot(get_plan(PLAN_QUEUE_SETTLE), NULL, NULL, GetTransactionSnapshot(),
-							 InvalidSnapshot, false, false, 0) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not queue the end of the statement")));
-	SPI_finish();
 }

@@ -9,6 +9,7 @@
 #define IAMWATCH_PLANS_H
 
 #include "executor/spi.h"
+#include "owner.h"
 
 typedef enum PlanId
 {
@@ -19,17 +20,25 @@ typedef enum PlanId
 	PLAN_REJECT,				/* keep what was not understood */
 	PLAN_COUNT_NEWS,			/* what became of the news of a source */
 	PLAN_ADD_NEWS_COUNTS,		/* the same, in a row of its own */
-	PLAN_QUEUE_SETTLE,			/* for plans_queue_settle() alone */
 	PLAN_COUNT
 } PlanId;
 
+/* Of a batch, on the stack of who settles it. */
+typedef struct PlansScope
+{
+	struct PlansScope *outer;	/* of the batch whose trigger stored this one */
+	bool		as_owner;
+	OwnerScope	owner;
+} PlansScope;
+
+/* Both between SPI_connect() and SPI_finish(). */
+extern void plans_begin(PlansScope *scope);
+extern void plans_end(PlansScope *scope);
+
 /*
- * Run a statement; must be between SPI_connect() and SPI_finish() and as the
- * owner.  The result is in SPI_tuptable.
+ * Run a statement as the owner; between the two above.  The result is in
+ * SPI_tuptable.
  */
 extern void plans_run(PlanId id, Datum *values, const char *nulls);
-
-/* Has iamwatch.settle() fire at the end of the outer statement. */
-extern void plans_queue_settle(void);
 
 #endif							/* IAMWATCH_PLANS_H */

@@ -91,9 +91,6 @@ status_count(SourceCounts *counts, const News *news, Outcome outcome)
 void
 status_write(const SourceCounts *counts)
 {
-	/* the objects of an earlier version may not have been updated yet */
-	if (!iamwatch_has_relation("source_counts"))
-		return;
 	for (int i = 0; i < counts->count; i++)
 	{
 		const SourceCount *item = &counts->items[i];
@@ -105,6 +102,10 @@ status_write(const SourceCounts *counts)
 
 		if (item->learned == 0 && item->late == 0 && item->rejected == 0)
 			continue;
+
+		/* the objects of an earlier version may not have been updated yet */
+		if (!iamwatch_has_relation("source_counts"))
+			return;
 
 		/* with a fixed snapshot, a row that others have changed is an error */
 		if (!IsolationUsesXactSnapshot())

@@ -114,11 +114,14 @@ static struct
 	TupleTableSlot *slot;
 }			doors[DOOR_COUNT];
 
+static Oid	namespace = InvalidOid; /* between stored_begin() and stored_end() */
+
 void
 stored_begin(void)
 {
 	/* an error may have left some, of which nothing is open any more */
 	memset(doors, 0, sizeof(doors));
+	namespace = iamwatch_namespace();
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
@@ -145,9 +148,11 @@ scan_begin(Door door, ScanKey keys, int count)
 
 	if (doors[door].table == NULL)
 	{
-		Relation	table = table_open(iamwatch_relation(names[door].table), AccessShareLock);
+		Relation	table = table_open(iamwatch_relation_in(namespace, names[door].table),
+									   AccessShareLock);
 
-		doors[door].index = index_open(iamwatch_relation(names[door].index), AccessShareLock);
+		doors[door].index = index_open(iamwatch_relation_in(namespace, names[door].index),
+									   AccessShareLock);
 		doors[door].slot = table_slot_create(table, NULL);
 		doors[door].table = table;
 	}
@@ -386,7 +391,7 @@ stored_alerts(const Event *event, TimestampTz since, TimestampTz until, Timestam
 	*times = NULL;
 	count = add_alerts(DOOR_ALERTS, &alerts_columns, ALERTS_FIRST_EVENT_TIME,
 					   event, since, until, times, 0);
-	if (iamwatch_has_relation(names[DOOR_SUPPRESSED].table))
+	if (OidIsValid(get_relname_relid(names[DOOR_SUPPRESSED].table, namespace)))
 		count = add_alerts(DOOR_SUPPRESSED, &suppressed_columns, SUPPRESSED_FIRST_EVENT_TIME,
 						   event, since, until, times, count);
 	return count;
@@ -399,7 +404,7 @@ stored_excluded_days(const Event *event, DayRuns *days)
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 
-	if (!iamwatch_has_relation(names[DOOR_EXCLUDED].index))
+	if (!OidIsValid(get_relname_relid(names[DOOR_EXCLUDED].index, namespace)))
 		return;
 	key_hash(&keys[0], 1, event->account);
 	key_hash(&keys[1], 2, event->operation);
