@@ -34,9 +34,39 @@ add_day(DayRuns *days, DayRuns *fresh, int32 day)
 	return true;
 }
 
-/* A row of iamwatch.journal. */
+/* Rows of a table's type; most batches have none, and do not look it up. */
+typedef struct Rows
+{
+	const char *type;
+	int			capacity;
+	TupleDesc	desc;
+	Column		column;
+} Rows;
+
 static void
-add_delta(Column *deltas, TupleDesc desc, const Account *account,
+add_row(Rows *rows, Datum *values, bool *nulls)
+{
+	if (rows->desc == NULL)
+	{
+		Oid			type = iamwatch_type(rows->type);
+
+		rows->desc = lookup_rowtype_tupdesc(type, -1);
+		rows->column = column_make(type, rows->capacity);
+	}
+	column_add(&rows->column, HeapTupleGetDatum(heap_form_tuple(rows->desc, values, nulls)));
+}
+
+static void
+hand_over(const Rows *rows, PlanId plan)
+{
+	if (rows->desc == NULL)
+		return;
+	ReleaseTupleDesc(rows->desc);
+	plans_run(plan, (Datum[]) {column_array(&rows->column)}, NULL);
+}
+
+static void
+add_delta(Rows *deltas, const Account *account,
 		  const Identity *identity, const Behaviour *behaviour)
 {
 	const Event *sample = behaviour ? behaviour->sample :
@@ -67,38 +97,33 @@ add_delta(Column *deltas, TupleDesc desc, const Account *account,
 	else
 		nulls[6] = nulls[7] = nulls[8] = true;
 
-	column_add(deltas, HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+	add_row(deltas, values, nulls);
 }
 
 static void
 learn_baselines(Parties *parties)
 {
-	Oid			type = iamwatch_type("journal");
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
-	Column		deltas = column_make(type, parties->naccounts + parties->nidentities +
-									 parties->nbehaviours);
+	Rows		deltas = {"journal", parties->naccounts + parties->nidentities +
+		parties->nbehaviours};
 
 	for (int i = 0; i < parties->nidentities; i++)
 	{
 		Identity   *identity = parties->identities[i];
 
 		if (identity->fresh.n > 0 || identity->kinds != identity->stored_kinds)
-			add_delta(&deltas, desc, identity->account, identity, NULL);
+			add_delta(&deltas, identity->account, identity, NULL);
 	}
 	for (int i = 0; i < parties->nbehaviours; i++)
 	{
 		Behaviour  *behaviour = parties->behaviours[i];
 
 		if (behaviour->fresh.n > 0)
-			add_delta(&deltas, desc, behaviour->identity->account, behaviour->identity, behaviour);
+			add_delta(&deltas, behaviour->identity->account, behaviour->identity, behaviour);
 	}
 	for (int i = 0; i < parties->naccounts; i++)
 		if (parties->accounts[i]->news || parties->accounts[i]->late > 0)
-			add_delta(&deltas, desc, parties->accounts[i], NULL, NULL);
-	ReleaseTupleDesc(desc);
-
-	if (deltas.count > 0)
-		plans_run(PLAN_LEARN, (Datum[]) {column_array(&deltas)}, NULL);
+			add_delta(&deltas, parties->accounts[i], NULL, NULL);
+	hand_over(&deltas, PLAN_LEARN);
 }
 
 /*
@@ -120,9 +145,7 @@ is_sampled(const Happening *item)
 static void
 learn_context(Parties *parties)
 {
-	Oid			type = iamwatch_type("context_journal");
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
-	Column		samples = column_make(type, parties->nitems);
+	Rows		samples = {"context_journal", parties->nitems};
 
 	for (int i = 0; i < parties->nitems; i++)
 	{
@@ -140,12 +163,9 @@ learn_context(Parties *parties)
 								 dayruns_count(&item->behaviour->days,
 											   event->day - settings_training_days(),
 											   event->day - 1) == 0);
-		column_add(&samples, HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+		add_row(&samples, values, nulls);
 	}
-	ReleaseTupleDesc(desc);
-
-	if (samples.count > 0)
-		plans_run(PLAN_LEARN_CONTEXT, (Datum[]) {column_array(&samples)}, NULL);
+	hand_over(&samples, PLAN_LEARN_CONTEXT);
 }
 
 void
