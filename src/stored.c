@@ -24,6 +24,7 @@
 #include "executor/tuptable.h"
 #include "field.h"
 #include "objects.h"
+#include "storage/bufmgr.h"
 #include "stored.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
@@ -107,6 +108,7 @@ static const BehaviourColumns alerts_columns = {10, 11, 12, 14, 15, 16};
 static const BehaviourColumns suppressed_columns = {11, 12, 13, 15, 16, 17};
 static const BehaviourColumns pending_columns = {3, 4, 5, 6, 7, 8};
 
+/* Open from the first look-up on; index and slot unless the table is empty. */
 static struct
 {
 	Relation	table;
@@ -133,29 +135,45 @@ stored_end(void)
 	{
 		if (doors[i].table == NULL)
 			continue;
-		ExecDropSingleTupleTableSlot(doors[i].slot);
-		index_close(doors[i].index, NoLock);
+		if (doors[i].index != NULL)
+		{
+			ExecDropSingleTupleTableSlot(doors[i].slot);
+			index_close(doors[i].index, NoLock);
+		}
 		table_close(doors[i].table, NoLock);
 		doors[i].table = NULL;
 	}
 	PopActiveSnapshot();
 }
 
+/*
+ * Some tables have rows for a while only, or never: what has no block now has
+ * none for our snapshot.
+ */
+static void
+open_door(Door door)
+{
+	Relation	table = table_open(iamwatch_relation_in(namespace, names[door].table),
+								   AccessShareLock);
+
+	doors[door].table = table;
+	if (RelationGetNumberOfBlocks(table) == 0)
+		return;
+	doors[door].slot = table_slot_create(table, NULL);
+	doors[door].index = index_open(iamwatch_relation_in(namespace, names[door].index),
+								   AccessShareLock);
+}
+
+/* NULL when the table is empty. */
 static IndexScanDesc
 scan_begin(Door door, ScanKey keys, int count)
 {
 	IndexScanDesc scan;
 
 	if (doors[door].table == NULL)
-	{
-		Relation	table = table_open(iamwatch_relation_in(namespace, names[door].table),
-									   AccessShareLock);
-
-		doors[door].index = index_open(iamwatch_relation_in(namespace, names[door].index),
-									   AccessShareLock);
-		doors[door].slot = table_slot_create(table, NULL);
-		doors[door].table = table;
-	}
+		open_door(door);
+	if (doors[door].index == NULL)
+		return NULL;
 	scan = begin_index_scan(doors[door].table, doors[door].index, GetActiveSnapshot(), count);
 	index_rescan(scan, keys, count, NULL, 0);
 	return scan;
@@ -164,13 +182,15 @@ scan_begin(Door door, ScanKey keys, int count)
 static TupleTableSlot *
 scan_next(Door door, IndexScanDesc scan)
 {
-	return index_getnext_slot(scan, ForwardScanDirection, doors[door].slot) ?
+	return scan != NULL && index_getnext_slot(scan, ForwardScanDirection, doors[door].slot) ?
 		doors[door].slot : NULL;
 }
 
 static void
 scan_end(Door door, IndexScanDesc scan)
 {
+	if (scan == NULL)
+		return;
 	ExecClearTuple(doors[door].slot);
 	index_endscan(scan);
 }
