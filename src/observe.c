@@ -109,7 +109,7 @@ trigger_depth(void)
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
 
-/* The triggers of a relation keep its lock to the end of the transaction. */
+/* As an INSERT of no rows; a queued trigger needs the lock until it has fired. */
 static void
 queue_statement_trigger(Oid relid)
 {
@@ -159,12 +159,13 @@ column_of_qual(const char *qual)
 		return 0;
 	if (kept_qual == NULL || strcmp(qual, kept_qual) != 0)
 	{
-		char	   *copy = MemoryContextStrdup(TopMemoryContext, qual);
+		char	   *copy;
 
+		pull_varattnos(stringToNode(qual), PRS2_NEW_VARNO, &columns);
+		copy = MemoryContextStrdup(TopMemoryContext, qual);
 		if (kept_qual != NULL)
 			pfree(kept_qual);
 		kept_qual = copy;
-		pull_varattnos(stringToNode(qual), PRS2_NEW_VARNO, &columns);
 		kept_column = bms_membership(columns) != BMS_SINGLETON ? 0 :
 			bms_singleton_member(columns) + FirstLowInvalidHeapAttributeNumber;
 	}
