@@ -16,6 +16,9 @@
  * What is settled inside of that savepoint is only what was collected there:
  * the rest would be forgotten by the batch and then rolled back.
  *
+ * What is settled has left the batch: a trigger on one of our tables may store
+ * events of its own meanwhile, which are another batch.
+ *
  * Must never refuse a document, nor compare one with what tables hold.
  *
  *-------------------------------------------------------------------------
@@ -37,7 +40,6 @@ static MemoryContext batch_context = NULL;
 static News *news = NULL;
 static int	news_count = 0;
 static int	news_capacity = 0;
-static int	news_held = 0;		/* of transactions around the current one */
 
 /* The first event of the batch of an identity, as one kind, on a day. */
 typedef struct SeenKey
@@ -267,35 +269,47 @@ compare_news(const void *a, const void *b)
 }
 
 News *
-batch_sorted(int *count)
+batch_take(int *count)
 {
 	SubTransactionId current = GetCurrentSubTransactionId();
+	News	   *taken;
+	int			held = 0;
 
 	forget_seen();				/* it has the old order */
-	news_held = 0;
 	for (int i = 0; i < news_count; i++)
 		if (news[i].subid < current)
 		{
-			News		held = news[i];
+			News		other = news[i];
 
-			news[i] = news[news_held];
-			news[news_held++] = held;
+			news[i] = news[held];
+			news[held++] = other;
 		}
-	*count = news_count - news_held;
+	*count = news_count - held;
+	if (*count == 0)
+		return NULL;
+	if (held == 0)
+	{
+		taken = news;
+		MemoryContextSetParent(batch_context, CurrentMemoryContext);
+		batch_context = NULL;
+		news = NULL;
+		news_capacity = 0;
+	}
+	else
+	{
+		taken = MemoryContextAllocHuge(CurrentMemoryContext, *count * sizeof(News));
+		memcpy(taken, news + held, *count * sizeof(News));
+	}
+	news_count = held;
 	if (*count > 1)
-		qsort(news + news_held, *count, sizeof(News), compare_news);
-	return news + news_held;
+		qsort(taken, *count, sizeof(News), compare_news);
+	return taken;
 }
 
-/* What batch_sorted() gave is settled. */
-void
-batch_clear(void)
+static void
+forget_news(void)
 {
 	forget_seen();
-	news_count = news_held;
-	news_held = 0;
-	if (news_count > 0)
-		return;
 	news = NULL;
 	news_count = news_capacity = 0;
 	if (batch_context != NULL)
@@ -307,10 +321,7 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PARALLEL_PRE_COMMIT &&
 		event != XACT_EVENT_PRE_PREPARE)
-	{
-		news_held = 0;
-		batch_clear();
-	}
+		forget_news();
 }
 
 static void
@@ -327,7 +338,6 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 		if (news[i].subid < subid)
 			news[kept++] = news[i];
 	news_count = kept;
-	news_held = 0;
 }
 
 void

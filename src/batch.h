@@ -32,12 +32,12 @@ extern bool batch_add(Oid source, Datum document, bool isnull);
 extern bool batch_is_full(void);
 
 /*
- * What was collected in this transaction or savepoint, in order of event time,
- * rejected documents last.
+ * Take out what was collected in this transaction or savepoint, in order of
+ * event time, rejected documents last.  It lies in the current memory context,
+ * or in one that was made its child.
  */
-extern News *batch_sorted(int *count);
+extern News *batch_take(int *count);
 
-extern void batch_clear(void);
 extern void batch_init(void);
 
 #endif							/* IAMWATCH_BATCH_H */

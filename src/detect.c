@@ -120,16 +120,17 @@ void
 detect_batch(void)
 {
 	int			count;
-	News	   *news = batch_sorted(&count);
+	News	   *news;
 	PlansScope	scope;
 
-	if (count == 0)
-		return;
 	SPI_connect();				/* its memory goes with SPI_finish() */
-	plans_begin(&scope);
-	settings_load();
-	detect(news, count);
-	plans_end(&scope);
+	news = batch_take(&count);
+	if (count > 0)
+	{
+		plans_begin(&scope);
+		settings_load();
+		detect(news, count);
+		plans_end(&scope);
+	}
 	SPI_finish();
-	batch_clear();
 }
