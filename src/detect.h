@@ -9,8 +9,8 @@
 #define IAMWATCH_DETECT_H
 
 /*
- * Learn from the collected batch, raise alerts for what is unusual in it, and
- * clear it.  To be called as the owner.
+ * Take the batch that was collected, learn from it, and raise alerts for what
+ * is unusual in it.
  */
 extern void detect_batch(void);
 

@@ -93,5 +93,14 @@ sql(q{INSERT INTO log SELECT e('ann', 'svc', operation, at) FROM (VALUES ('Low',
 sql(q{INSERT INTO log SELECT e('bob', 'svc', operation, at) FROM (VALUES ('High', '2026-02-01T08:00:00Z'::timestamptz), ('Low', '2026-02-01T09:00:00Z')) AS v (operation, at)});
 is(sql('SELECT identity, operation, sensitivity FROM iamwatch.alerts ORDER BY identity'), "ann|High|4\nbob|High|4",
 	'Of several operations that the first statement of a session stores, each is judged by its own sensitivity');
+
+# ---- the library preloaded ----
+
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'iamwatch'");
+$node->restart;
+sql(insert("preloaded $_->[0] $_->[1]", $_)) for @cases;
+is(learned('preloaded %'), $expected, 'Sessions of a server that has preloaded the library answer the same');
+is(sql('SELECT count(*) FROM iamwatch.alerts', q{INSERT INTO log SELECT e('cid', 'svc', 'High', '2026-02-01T10:00:00Z')}, 'SELECT count(*) FROM iamwatch.alerts'),
+	"2\n3", '... and raise alerts');
 $node->stop;
 done_testing();
