@@ -71,7 +71,7 @@ def measure(folder):
     os.mkdir(data)
     if os.geteuid() == 0:
         shutil.chown(data, "postgres")
-        os.chmod(folder, 0o755)
+        shutil.chown(folder, "postgres")
     as_server("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
     with open(os.environ["IAMWATCH_SETTINGS"]) as settings:
         configuration = settings.read()
@@ -84,9 +84,12 @@ def measure(folder):
         for table in ("bare", "watched"):
             for load in (False, True):
                 copies = ([known] if known else []) + ([counted] if load else [])
-                out = os.path.join(data, f"{table}.{load}")
-                single_user(data, ["BEGIN"] + [f"COPY {table} FROM '{path}'" for path in copies] + ["ROLLBACK"],
+                out = os.path.join(folder, f"{table}.{load}")
+                used = data + ".used"       # what a run rolled back would be in the way of the next
+                as_server("cp", "-a", data, used)
+                single_user(used, ["BEGIN"] + [f"COPY {table} FROM '{path}'" for path in copies] + ["ROLLBACK"],
                             "valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
+                shutil.rmtree(used)
                 total[table, load] = costs(out)
         event = {table: {f: (total[table, True].get(f, 0) - total[table, False].get(f, 0)) / EVENTS
                          for f in set(total[table, True]) | set(total[table, False])} for table in ("bare", "watched")}
