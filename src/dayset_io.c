@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "dayset.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
@@ -21,8 +22,7 @@ PG_FUNCTION_INFO_V1(dayset_out);
 PG_FUNCTION_INFO_V1(dayset_recv);
 PG_FUNCTION_INFO_V1(dayset_send);
 
-static void bad_text(const char *text, const char *at, const char *expected)
-			pg_attribute_noreturn();
+pg_noreturn static void bad_text(const char *text, const char *at, const char *expected);
 
 static void
 bad_text(const char *text, const char *at, const char *expected)
