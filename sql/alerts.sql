@@ -22,22 +22,26 @@ COMMENT ON FUNCTION iamwatch.behaviour_bucket(text, text, text, boolean) IS
 CREATE FUNCTION iamwatch.faces_internet(event iamwatch.event) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-	IF event.identity_kind = 'instance' AND (
-		EXISTS (SELECT FROM iamwatch.instances AS i
+	-- no query for whom it cannot concern: they are most
+	IF event.identity_kind = 'instance' THEN
+		IF EXISTS (SELECT FROM iamwatch.instances AS i
 			WHERE i.instance_id = event.instance_id AND i.provider = event.provider AND i.internet_facing
 			AND i.valid_since <= event.event_time)
 		OR EXISTS (SELECT FROM iamwatch.instance_history AS h
 			WHERE h.instance_id = event.instance_id AND h.provider = event.provider AND h.internet_facing
-			AND h.valid @> event.event_time)) THEN
-		RETURN true;
+			AND h.valid @> event.event_time) THEN
+			RETURN true;
+		END IF;
 	END IF;
-	RETURN event.provider <> 'aws' AND NOT event.is_user AND (
-		EXISTS (SELECT FROM iamwatch.instances AS i
+	IF event.provider <> 'aws' AND NOT event.is_user THEN
+		RETURN EXISTS (SELECT FROM iamwatch.instances AS i
 			WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = event.provider AND i.internet_facing
 			AND i.valid_since <= event.event_time)
 		OR EXISTS (SELECT FROM iamwatch.instance_history AS h
 			WHERE h.public_ips @> ARRAY[event.source_ip] AND h.provider = event.provider AND h.internet_facing
-			AND h.valid @> event.event_time));
+			AND h.valid @> event.event_time);
+	END IF;
+	RETURN false;
 END $$;
 COMMENT ON FUNCTION iamwatch.faces_internet(iamwatch.event) IS
 'whether the identity acts as an instance which, by the inventory, faced the Internet at the time of the event';
@@ -120,13 +124,13 @@ DECLARE
 	in_account integer;
 	in_behaviour integer;
 BEGIN
-	SELECT a.account_id INTO in_account FROM iamwatch.accounts AS a
+	SELECT a.account_id, b.behaviour_id INTO in_account, in_behaviour
+	FROM iamwatch.accounts AS a
+	JOIN iamwatch.behaviours AS b ON b.account_id = a.account_id
+		AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+		AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed
 	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
 	AND a.account = event.account AND a.provider = event.provider;
-	SELECT b.behaviour_id INTO in_behaviour FROM iamwatch.behaviours AS b
-	WHERE b.account_id = in_account
-	AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
-	AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed;
 	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', left(p.identity, 500), 'days', p.days)
 			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
 		FROM (
@@ -135,7 +139,9 @@ BEGIN
 				SELECT d.identity_id, count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
 					since, until) AS n
 				FROM iamwatch.behaviour_days AS d
-				LEFT JOIN iamwatch.excluded_of_account(in_account, event.provider, event.account) AS x
+				LEFT JOIN (SELECT * FROM iamwatch.excluded_of_account(in_account, event.provider, event.account)
+					-- asked once, since it is nearly always false
+					WHERE (SELECT iamwatch.has_excluded(event.account, event.operation))) AS x
 					ON x.behaviour_id = d.behaviour_id AND x.identity_id = d.identity_id
 				WHERE d.account_id = in_account AND d.behaviour_id = in_behaviour
 				OFFSET 0) AS d
@@ -295,9 +301,11 @@ BEGIN
 			AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
 			AND a.detector = c.detector
 			ORDER BY a.first_event_time LIMIT 1;
-			IF opened_at > e.event_time AND iamwatch.in_activation(settings, e) THEN
-				alert_id := NULL;
-				CONTINUE;
+			IF alert_id IS NOT NULL AND opened_at > e.event_time THEN
+				IF iamwatch.in_activation(settings, e) THEN
+					alert_id := NULL;
+					CONTINUE;
+				END IF;
 			END IF;
 			-- somebody may be at work on it, for as long as they like
 			IF alert_id IS NOT NULL THEN
@@ -309,15 +317,16 @@ BEGIN
 
 		IF alert_id IS NULL THEN
 			-- a day is scored once, by the first event that may open an alert
-			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined
-				AND (NOT c.again OR EXISTS (
-				SELECT FROM iamwatch.raised AS a
-				WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
-				AND a.first_event_time <= e.event_time - period
-				AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
-				AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
-				AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
-				AND a.detector = c.detector));
+			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined;
+			IF c.unusual AND c.again THEN
+				c.unusual := EXISTS (SELECT FROM iamwatch.raised AS a
+					WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+					AND a.first_event_time <= e.event_time - period
+					AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
+					AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+					AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+					AND a.detector = c.detector);
+			END IF;
 			IF c.unusual OR shadowed THEN
 				rules := coalesce(rules, iamwatch.suppressions_of(c.detector, e));
 				suppression := iamwatch.suppression_of(rules, e);
@@ -433,19 +442,22 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN;
 	END IF;
-	WITH taken AS (
-		DELETE FROM iamwatch.pending_events AS p
-		WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)
-		AND p.identity = first.identity AND p.operation = first.operation
-		AND p.service = first.service AND p.failed = first.failed
-		AND p.account = first.account AND p.provider = first.provider
-		AND p.detector = first.detector
-		RETURNING p
-	)
-	SELECT array_agg(p) INTO earlier FROM taken;
-	IF earlier IS NOT NULL THEN
-		SELECT array_agg(c ORDER BY (c.event).event_time, (c.event).event_id COLLATE "C")
-		INTO candidates FROM unnest(earlier || candidates) AS c;
+	IF EXISTS (SELECT FROM iamwatch.pending_events AS p
+		WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch.pending_events AS p
+			WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)
+			AND p.identity = first.identity AND p.operation = first.operation
+			AND p.service = first.service AND p.failed = first.failed
+			AND p.account = first.account AND p.provider = first.provider
+			AND p.detector = first.detector
+			RETURNING p
+		)
+		SELECT array_agg(p) INTO earlier FROM taken;
+		IF earlier IS NOT NULL THEN
+			SELECT array_agg(c ORDER BY (c.event).event_time, (c.event).event_id COLLATE "C")
+			INTO candidates FROM unnest(earlier || candidates) AS c;
+		END IF;
 	END IF;
 
 	PERFORM iamwatch.settle_behaviour(settings, candidates);

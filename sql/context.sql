@@ -77,13 +77,17 @@ DECLARE
 	learned iamwatch.context_journal[];
 	id integer;
 BEGIN
-	WITH taken AS (
-		DELETE FROM iamwatch.context_journal AS j
-		WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
-		AND (j.event).account = in_account AND (j.event).provider = in_provider
-		RETURNING j
-	)
-	SELECT samples || array_agg(j) INTO learned FROM taken;
+	learned := samples;
+	IF EXISTS (SELECT FROM iamwatch.context_journal AS j
+		WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch.context_journal AS j
+			WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
+			AND (j.event).account = in_account AND (j.event).provider = in_provider
+			RETURNING j
+		)
+		SELECT samples || array_agg(j) INTO learned FROM taken;
+	END IF;
 	-- the days that came with them, which may have waited in a journal too
 	IF cardinality(learned) > cardinality(samples) THEN
 		PERFORM iamwatch.fold_account(in_provider, in_account, '{}');

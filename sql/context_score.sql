@@ -80,7 +80,8 @@ DECLARE
 	in_account integer;
 	in_identity bigint;
 	key text;
-	failed timestamptz;
+	failed_at timestamptz;
+	failed_today timestamptz;
 	operations bigint;
 	context jsonb;
 BEGIN
@@ -91,29 +92,26 @@ BEGIN
 	WHERE i.account_id = in_account AND hashtextextended(i.identity, 0) = hashtextextended(event.identity, 0)
 	AND i.identity = event.identity;
 
-	SELECT n.access_key INTO key
-	FROM iamwatch.novelties_before(in_account, in_identity, event, event.event_time) AS n
-	WHERE n.operation = event.operation AND n.service = event.service AND n.failed = event.failed;
+	SELECT (array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
+			AND n.service = event.service AND n.failed = event.failed))[1],
+		max(n.at) FILTER (WHERE n.at >= today::timestamp AT TIME ZONE 'UTC' AND n.at < event.event_time
+			AND n.failed AND n.operation = event.operation AND n.service = event.service),
+		1 + count(DISTINCT (n.service, n.operation)) FILTER (WHERE n.at >= event.event_time - interval '1 hour'
+			AND n.at < event.event_time AND (n.service, n.operation) <> (event.service, event.operation))
+	INTO key, failed_today, operations
+	FROM iamwatch.novelties_before(in_account, in_identity, event,
+		LEAST(today::timestamp AT TIME ZONE 'UTC', event.event_time - interval '1 hour')) AS n;
 	context := iamwatch.new_contexts(in_account, in_identity, event, key, since, today - 1);
 
 	IF NOT event.failed THEN
-		SELECT max(f.at) INTO failed FROM (
-			SELECT last_day(d & dayset(since, today - 1))::timestamp AT TIME ZONE 'UTC' AS at
-			FROM iamwatch.failed_days(in_account, in_identity, event) AS d
-			UNION ALL
-			SELECT n.at FROM iamwatch.novelties_before(in_account, in_identity, event,
-				today::timestamp AT TIME ZONE 'UTC') AS n
-			WHERE n.failed AND n.operation = event.operation AND n.service = event.service
-			AND n.at < event.event_time) AS f;
-		IF failed IS NOT NULL THEN
+		failed_at := coalesce(failed_today, last_day(iamwatch.failed_days(in_account, in_identity, event)
+			& dayset(since, today - 1))::timestamp AT TIME ZONE 'UTC');
+		IF failed_at IS NOT NULL THEN
 			context := context || jsonb_build_object('failed_before',
-				to_char(failed AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+				to_char(failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
 		END IF;
 	END IF;
 
-	SELECT 1 + count(DISTINCT (n.service, n.operation)) INTO operations
-	FROM iamwatch.novelties_before(in_account, in_identity, event, event.event_time - interval '1 hour') AS n
-	WHERE (n.service, n.operation) <> (event.service, event.operation) AND n.at < event.event_time;
 	IF operations >= 3 THEN
 		context := context || jsonb_build_object('burst', operations);
 	END IF;

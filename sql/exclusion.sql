@@ -24,6 +24,17 @@ $$;
 COMMENT ON FUNCTION iamwatch.excluded(text, text, text, text, text, boolean) IS
 'the days that true positives have taken out of a behaviour of an identity';
 
+CREATE FUNCTION iamwatch.has_excluded(account text, operation text) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	-- by hash only: it may say so of another, but never miss one
+	RETURN EXISTS (SELECT FROM iamwatch.alerts AS a WHERE a.excluded_days IS NOT NULL
+		AND hashtextextended(a.account, 0) = hashtextextended($1, 0)
+		AND hashtextextended(a.operation, 0) = hashtextextended($2, 0));
+END $$;
+COMMENT ON FUNCTION iamwatch.has_excluded(text, text) IS
+'whether true positives may have taken days out of an operation in an account';
+
 CREATE FUNCTION iamwatch.excluded_of_account(in_account integer, provider text, account text)
 	RETURNS TABLE (behaviour_id integer, identity_id bigint, is_user boolean, days iamwatch.dayset)
 	LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, iamwatch, pg_temp AS $$

@@ -35,18 +35,10 @@ COMMENT ON FUNCTION iamwatch.retally(integer) IS 'count the tallies of an accoun
 CREATE FUNCTION iamwatch.add_to_tallies(in_account integer, increments iamwatch.tallies[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	WITH increment AS MATERIALIZED (
-		SELECT * FROM unnest(increments)
-	), counted AS (
-		UPDATE iamwatch.tallies AS t SET identities = t.identities + increment.identities
-		FROM increment
-		WHERE t.account_id = in_account AND t.behaviour_id = increment.behaviour_id
-		AND t.is_user = increment.is_user AND t.day = increment.day
-		RETURNING t.behaviour_id, t.is_user, t.day
-	)
-	INSERT INTO iamwatch.tallies (account_id, behaviour_id, is_user, day, identities)
-	SELECT in_account, behaviour_id, is_user, day, identities FROM increment
-	WHERE (behaviour_id, is_user, day) NOT IN (SELECT behaviour_id, is_user, day FROM counted);
+	INSERT INTO iamwatch.tallies AS t (account_id, behaviour_id, is_user, day, identities)
+	SELECT in_account, i.behaviour_id, i.is_user, i.day, i.identities FROM unnest(increments) AS i
+	ON CONFLICT (account_id, behaviour_id, is_user, day)
+	DO UPDATE SET identities = t.identities + EXCLUDED.identities;
 END $$;
 COMMENT ON FUNCTION iamwatch.add_to_tallies(integer, iamwatch.tallies[]) IS
 'count further identities; under the lock of the account''s bucket';
@@ -56,7 +48,9 @@ CREATE FUNCTION iamwatch.fold_account(in_provider text, in_account text, deltas 
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	learned iamwatch.journal[];
+	before iamwatch.accounts;
 	id integer;
+	news record;
 	increments iamwatch.tallies[];
 	more iamwatch.tallies[];
 	changed_class boolean;
@@ -64,20 +58,25 @@ DECLARE
 	new_identities date[];
 	new_behaviours date[];
 BEGIN
-	WITH taken AS (
-		DELETE FROM iamwatch.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
-		AND j.account = in_account AND j.provider = in_provider
-		RETURNING j
-	)
-	SELECT deltas || array_agg(j) INTO learned FROM taken;
+	learned := deltas;
+	IF EXISTS (SELECT FROM iamwatch.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch.journal AS j
+			WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
+			AND j.account = in_account AND j.provider = in_provider
+			RETURNING j
+		)
+		SELECT deltas || array_agg(j) INTO learned FROM taken;
+	END IF;
 	IF cardinality(learned) = 0 THEN
 		RETURN;
 	END IF;
 
-	SELECT a.account_id INTO id FROM iamwatch.accounts AS a
+	SELECT * INTO before FROM iamwatch.accounts AS a
 	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
 	AND a.account = in_account AND a.provider = in_provider;
+	id := before.account_id;
 	IF id IS NULL THEN
 		IF iamwatch.is_account_over() THEN
 			PERFORM iamwatch.count_limit('accounts', in_provider, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 1);
@@ -95,48 +94,57 @@ BEGIN
 			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
 		learned := iamwatch.within_limits(id, in_provider, in_account, learned);
 	END IF;
-	UPDATE iamwatch.accounts AS a SET
-		first_event_time = LEAST(a.first_event_time, d.first_event_time),
-		newest_day = GREATEST(a.newest_day, d.newest_day),
-		late_events = a.late_events + d.late_events
-	FROM (SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
-			coalesce(sum(late_events), 0) AS late_events FROM unnest(learned)) AS d
-	WHERE a.account_id = id
-	AND (a.first_event_time IS NULL OR a.newest_day IS NULL OR d.late_events > 0
-		OR d.first_event_time < a.first_event_time OR d.newest_day > a.newest_day);
+	SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
+		coalesce(sum(late_events), 0) AS late_events, bool_or(operation IS NOT NULL) AS has_behaviours
+	INTO news FROM unnest(learned);
+	IF before.first_event_time IS NULL OR before.newest_day IS NULL OR news.late_events > 0
+		OR news.first_event_time < before.first_event_time OR news.newest_day > before.newest_day THEN
+		UPDATE iamwatch.accounts AS a SET
+			first_event_time = LEAST(a.first_event_time, news.first_event_time),
+			newest_day = GREATEST(a.newest_day, news.newest_day),
+			late_events = a.late_events + news.late_events
+		WHERE a.account_id = id;
+	END IF;
 
-	-- a behaviour's day is a day of activity too
-	WITH d AS (
-		SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
-		FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
-	), met AS MATERIALIZED (
-		SELECT d.identity, d.kinds, d.days, i.identity_id,
-			i.kinds AS old_kinds, coalesce(i.days, '{}') AS old_days
-		FROM d LEFT JOIN iamwatch.identity_days AS i ON i.account_id = id
-			AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
-			AND i.identity = d.identity
-	), updated AS (
-		UPDATE iamwatch.identity_days AS i SET
-			kinds = i.kinds | met.kinds, days = i.days | met.days,
-			first_seen = LEAST(i.first_seen, iamwatch.first_day(met.days))
-		FROM met
-		WHERE i.account_id = id AND i.identity_id = met.identity_id
-		AND (NOT i.days @> met.days OR i.kinds | met.kinds <> i.kinds)
-	), inserted AS (
-		INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)
-		SELECT id, kinds, iamwatch.first_day(days), days, identity
-		FROM met WHERE identity_id IS NULL
-	), increment AS (
-		SELECT ROW(id, 0, iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day, count(*))::iamwatch.tallies AS i
-		FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
-		GROUP BY iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day
-	)
-	SELECT (SELECT array_agg(i) FROM increment),
-		(SELECT bool_or(iamwatch.is_person(old_kinds | kinds) <> iamwatch.is_person(old_kinds)) FROM met),
-		(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL)
-	INTO increments, changed_class, new_identities;
+	-- a behaviour's day is a day of activity too, but mostly that is known
+	IF EXISTS (SELECT FROM unnest(learned) AS l
+		LEFT JOIN iamwatch.identity_days AS i ON i.account_id = id
+			AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
+			AND i.identity = l.identity
+		WHERE l.identity IS NOT NULL
+		AND (i.identity_id IS NULL OR NOT i.days @> l.days OR i.kinds | l.kinds <> i.kinds)) THEN
+		WITH d AS (
+			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
+			FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
+		), met AS MATERIALIZED (
+			SELECT d.identity, d.kinds, d.days, i.identity_id,
+				i.kinds AS old_kinds, coalesce(i.days, '{}') AS old_days
+			FROM d LEFT JOIN iamwatch.identity_days AS i ON i.account_id = id
+				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+				AND i.identity = d.identity
+		), updated AS (
+			UPDATE iamwatch.identity_days AS i SET
+				kinds = i.kinds | met.kinds, days = i.days | met.days,
+				first_seen = LEAST(i.first_seen, iamwatch.first_day(met.days))
+			FROM met
+			WHERE i.account_id = id AND i.identity_id = met.identity_id
+			AND (NOT i.days @> met.days OR i.kinds | met.kinds <> i.kinds)
+		), inserted AS (
+			INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)
+			SELECT id, kinds, iamwatch.first_day(days), days, identity
+			FROM met WHERE identity_id IS NULL
+		), increment AS (
+			SELECT ROW(id, 0, iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day, count(*))::iamwatch.tallies AS i
+			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
+			GROUP BY iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day
+		)
+		SELECT (SELECT array_agg(i) FROM increment),
+			(SELECT bool_or(iamwatch.is_person(old_kinds | kinds) <> iamwatch.is_person(old_kinds)) FROM met),
+			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL)
+		INTO increments, changed_class, new_identities;
+	END IF;
 
-	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
+	IF news.has_behaviours THEN
 		INSERT INTO iamwatch.behaviours (account_id, failed, service, operation)
 		SELECT DISTINCT id, d.failed, d.service, d.operation
 		FROM unnest(learned) AS d

@@ -123,6 +123,10 @@ COMMENT ON FUNCTION iamwatch.count_limit(text, text, date, bigint, bigint) IS
 CREATE FUNCTION iamwatch.count_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
+	IF cardinality(taken) = 1 AND refused IS NULL THEN	-- no more is news mostly
+		PERFORM iamwatch.count_limit(limit_name, in_scope, taken[1], 1, 0);
+		RETURN;
+	END IF;
 	PERFORM iamwatch.count_limit(limit_name, in_scope, d.day, d.taken, d.refused)
 	FROM (SELECT u.day, count(*) FILTER (WHERE NOT u.over) AS taken, count(*) FILTER (WHERE u.over) AS refused
 		FROM (SELECT unnest(count_days.taken) AS day, false AS over
