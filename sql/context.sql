@@ -110,18 +110,13 @@ BEGIN
 		JOIN who AS w ON w.identity = (s.event).identity AND w.identity_id IS NOT NULL
 		CROSS JOIN LATERAL iamwatch.context_values(s.event, s.access_key) AS v
 		GROUP BY 1, 2, 3
-	), met AS MATERIALIZED (
-		SELECT d.*, (SELECT h.days FROM iamwatch.habits AS h WHERE h.account_id = id
-			AND h.identity_id = d.identity_id AND h.kind = d.kind AND h.value = d.value) AS old_days
-		FROM d
-	), updated AS (
-		UPDATE iamwatch.habits AS h SET days = met.old_days | met.days
-		FROM met
-		WHERE h.account_id = id AND h.identity_id = met.identity_id AND h.kind = met.kind
-		AND h.value = met.value AND NOT met.old_days @> met.days
 	)
-	INSERT INTO iamwatch.habits (account_id, identity_id, kind, value, days)
-	SELECT id, met.identity_id, met.kind, met.value, met.days FROM met WHERE met.old_days IS NULL;
+	INSERT INTO iamwatch.habits AS known (account_id, identity_id, kind, value, days)
+	SELECT id, d.identity_id, d.kind, d.value, d.days FROM d
+	-- a row that has the days already is not even locked
+	WHERE (SELECT h.days @> d.days FROM iamwatch.habits AS h WHERE h.account_id = id
+		AND h.identity_id = d.identity_id AND h.kind = d.kind AND h.value = d.value) IS NOT TRUE
+	ON CONFLICT (account_id, identity_id, kind, value) DO UPDATE SET days = known.days | EXCLUDED.days;
 
 	IF EXISTS (SELECT FROM unnest(learned) AS s WHERE s.novel) THEN
 		INSERT INTO iamwatch.novelties (account_id, identity_id, at, behaviour_id, access_key)

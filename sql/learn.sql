@@ -91,7 +91,7 @@ BEGIN
 		OR EXISTS (SELECT FROM iamwatch.limit_counts AS c JOIN iamwatch.limits AS l ON l.name = c.name
 			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0)
 			AND c.scope = in_scope AND c.taken >= 1000
-			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
+			AND l.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
 		learned := iamwatch.within_limits(id, in_provider, in_account, learned);
 	END IF;
 	SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
@@ -107,12 +107,11 @@ BEGIN
 	END IF;
 
 	-- a behaviour's day is a day of activity too, but mostly that is known
-	IF EXISTS (SELECT FROM unnest(learned) AS l
-		LEFT JOIN iamwatch.identity_days AS i ON i.account_id = id
+	IF EXISTS (SELECT FROM unnest(learned) AS l WHERE l.identity IS NOT NULL
+		AND (SELECT i.days @> l.days AND i.kinds | l.kinds = i.kinds
+			FROM iamwatch.identity_days AS i WHERE i.account_id = id
 			AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
-			AND i.identity = l.identity
-		WHERE l.identity IS NOT NULL
-		AND (i.identity_id IS NULL OR NOT i.days @> l.days OR i.kinds | l.kinds <> i.kinds)) THEN
+			AND i.identity = l.identity) IS NOT TRUE) THEN
 		WITH d AS (
 			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
 			FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
@@ -149,9 +148,9 @@ BEGIN
 		SELECT DISTINCT id, d.failed, d.service, d.operation
 		FROM unnest(learned) AS d
 		WHERE d.operation IS NOT NULL
-		AND NOT EXISTS (SELECT FROM iamwatch.behaviours AS b
+		AND (SELECT true FROM iamwatch.behaviours AS b
 			WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
-			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed);
+			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed) IS NULL;
 
 		WITH d AS (
 			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days
