@@ -167,6 +167,18 @@ $$;
 COMMENT ON FUNCTION iamwatch.excluded(text, text, text, text, text, boolean) IS
 'the days that true positives have taken out of a behaviour of an identity';
 
+CREATE FUNCTION iamwatch.has_excluded(account text, operation text) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	-- by hash only: it may say so of another, but never miss one
+	RETURN EXISTS (SELECT FROM iamwatch.alerts AS a WHERE a.excluded_days IS NOT NULL
+		AND hashtextextended(a.account, 0) = hashtextextended($1, 0)
+		AND hashtextextended(a.operation, 0) = hashtextextended($2, 0));
+END $$;
+
+COMMENT ON FUNCTION iamwatch.has_excluded(text, text) IS
+'whether true positives may have taken days out of an operation in an account';
+
 CREATE FUNCTION iamwatch.excluded_of_account(in_account integer, provider text, account text)
 	RETURNS TABLE (behaviour_id integer, identity_id bigint, is_user boolean, days iamwatch.dayset)
 	LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, iamwatch, pg_temp AS $$
@@ -956,6 +968,10 @@ COMMENT ON FUNCTION iamwatch.count_limit(text, text, date, bigint, bigint) IS
 CREATE FUNCTION iamwatch.count_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
+	IF cardinality(taken) = 1 AND refused IS NULL THEN	-- no more is news mostly
+		PERFORM iamwatch.count_limit(limit_name, in_scope, taken[1], 1, 0);
+		RETURN;
+	END IF;
 	PERFORM iamwatch.count_limit(limit_name, in_scope, d.day, d.taken, d.refused)
 	FROM (SELECT u.day, count(*) FILTER (WHERE NOT u.over) AS taken, count(*) FILTER (WHERE u.over) AS refused
 		FROM (SELECT unnest(count_days.taken) AS day, false AS over
@@ -1399,14 +1415,17 @@ BEGIN
 	AND hashtextextended(b.operation, 0) = hashtextextended($5, 0)
 	AND b.operation = $5 AND b.service = $4 AND b.failed = $6;
 
-	SELECT coalesce(sum(t.identities), 0) INTO active FROM iamwatch.tallies AS t
-	WHERE t.account_id = in_account AND t.behaviour_id = 0
-	AND t.is_user = $3 AND t.day BETWEEN since AND until;
-
-	SELECT coalesce(sum(t.identities), 0) INTO days FROM iamwatch.tallies AS t
-	WHERE t.account_id = in_account AND t.behaviour_id = in_behaviour
-	AND t.is_user = $3 AND t.day BETWEEN since AND until;
-	days := days - iamwatch.excluded_class_days(in_account, in_behaviour, $1, $2, $3, $4, $5, $6, since, until);
+	-- one statement: to start one costs more than to read a month of tallies
+	SELECT (SELECT coalesce(sum(t.identities), 0) FROM iamwatch.tallies AS t
+			WHERE t.account_id = in_account AND t.behaviour_id = 0
+			AND t.is_user = $3 AND t.day BETWEEN since AND until),
+		(SELECT coalesce(sum(t.identities), 0) FROM iamwatch.tallies AS t
+			WHERE t.account_id = in_account AND t.behaviour_id = in_behaviour
+			AND t.is_user = $3 AND t.day BETWEEN since AND until)
+	INTO active, days;
+	IF iamwatch.has_excluded($2, $5) THEN
+		days := days - iamwatch.excluded_class_days(in_account, in_behaviour, $1, $2, $3, $4, $5, $6, since, until);
+	END IF;
 
 	IF EXISTS (SELECT FROM iamwatch.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended($2, 0)
@@ -1418,12 +1437,23 @@ BEGIN
 	END IF;
 END $$;
 
+CREATE OR REPLACE FUNCTION iamwatch.add_to_tallies(in_account integer, increments iamwatch.tallies[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	INSERT INTO iamwatch.tallies AS t (account_id, behaviour_id, is_user, day, identities)
+	SELECT in_account, i.behaviour_id, i.is_user, i.day, i.identities FROM unnest(increments) AS i
+	ON CONFLICT (account_id, behaviour_id, is_user, day)
+	DO UPDATE SET identities = t.identities + EXCLUDED.identities;
+END $$;
+
 CREATE OR REPLACE FUNCTION iamwatch.fold_account(in_provider text, in_account text, deltas iamwatch.journal[])
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	learned iamwatch.journal[];
+	before iamwatch.accounts;
 	id integer;
+	news record;
 	increments iamwatch.tallies[];
 	more iamwatch.tallies[];
 	changed_class boolean;
@@ -1431,20 +1461,25 @@ DECLARE
 	new_identities date[];
 	new_behaviours date[];
 BEGIN
-	WITH taken AS (
-		DELETE FROM iamwatch.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
-		AND j.account = in_account AND j.provider = in_provider
-		RETURNING j
-	)
-	SELECT deltas || array_agg(j) INTO learned FROM taken;
+	learned := deltas;
+	IF EXISTS (SELECT FROM iamwatch.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch.journal AS j
+			WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
+			AND j.account = in_account AND j.provider = in_provider
+			RETURNING j
+		)
+		SELECT deltas || array_agg(j) INTO learned FROM taken;
+	END IF;
 	IF cardinality(learned) = 0 THEN
 		RETURN;
 	END IF;
 
-	SELECT a.account_id INTO id FROM iamwatch.accounts AS a
+	SELECT * INTO before FROM iamwatch.accounts AS a
 	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
 	AND a.account = in_account AND a.provider = in_provider;
+	id := before.account_id;
 	IF id IS NULL THEN
 		IF iamwatch.is_account_over() THEN
 			PERFORM iamwatch.count_limit('accounts', in_provider, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 1);
@@ -1459,58 +1494,66 @@ BEGIN
 		OR EXISTS (SELECT FROM iamwatch.limit_counts AS c JOIN iamwatch.limits AS l ON l.name = c.name
 			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0)
 			AND c.scope = in_scope AND c.taken >= 1000
-			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
+			AND l.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
 		learned := iamwatch.within_limits(id, in_provider, in_account, learned);
 	END IF;
-	UPDATE iamwatch.accounts AS a SET
-		first_event_time = LEAST(a.first_event_time, d.first_event_time),
-		newest_day = GREATEST(a.newest_day, d.newest_day),
-		late_events = a.late_events + d.late_events
-	FROM (SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
-			coalesce(sum(late_events), 0) AS late_events FROM unnest(learned)) AS d
-	WHERE a.account_id = id
-	AND (a.first_event_time IS NULL OR a.newest_day IS NULL OR d.late_events > 0
-		OR d.first_event_time < a.first_event_time OR d.newest_day > a.newest_day);
+	SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
+		coalesce(sum(late_events), 0) AS late_events, bool_or(operation IS NOT NULL) AS has_behaviours
+	INTO news FROM unnest(learned);
+	IF before.first_event_time IS NULL OR before.newest_day IS NULL OR news.late_events > 0
+		OR news.first_event_time < before.first_event_time OR news.newest_day > before.newest_day THEN
+		UPDATE iamwatch.accounts AS a SET
+			first_event_time = LEAST(a.first_event_time, news.first_event_time),
+			newest_day = GREATEST(a.newest_day, news.newest_day),
+			late_events = a.late_events + news.late_events
+		WHERE a.account_id = id;
+	END IF;
 
-	-- a behaviour's day is a day of activity too
-	WITH d AS (
-		SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
-		FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
-	), met AS MATERIALIZED (
-		SELECT d.identity, d.kinds, d.days, i.identity_id,
-			i.kinds AS old_kinds, coalesce(i.days, '{}') AS old_days
-		FROM d LEFT JOIN iamwatch.identity_days AS i ON i.account_id = id
-			AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
-			AND i.identity = d.identity
-	), updated AS (
-		UPDATE iamwatch.identity_days AS i SET
-			kinds = i.kinds | met.kinds, days = i.days | met.days,
-			first_seen = LEAST(i.first_seen, iamwatch.first_day(met.days))
-		FROM met
-		WHERE i.account_id = id AND i.identity_id = met.identity_id
-		AND (NOT i.days @> met.days OR i.kinds | met.kinds <> i.kinds)
-	), inserted AS (
-		INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)
-		SELECT id, kinds, iamwatch.first_day(days), days, identity
-		FROM met WHERE identity_id IS NULL
-	), increment AS (
-		SELECT ROW(id, 0, iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day, count(*))::iamwatch.tallies AS i
-		FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
-		GROUP BY iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day
-	)
-	SELECT (SELECT array_agg(i) FROM increment),
-		(SELECT bool_or(iamwatch.is_person(old_kinds | kinds) <> iamwatch.is_person(old_kinds)) FROM met),
-		(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL)
-	INTO increments, changed_class, new_identities;
+	-- a behaviour's day is a day of activity too, but mostly that is known
+	IF EXISTS (SELECT FROM unnest(learned) AS l WHERE l.identity IS NOT NULL
+		AND (SELECT i.days @> l.days AND i.kinds | l.kinds = i.kinds
+			FROM iamwatch.identity_days AS i WHERE i.account_id = id
+			AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
+			AND i.identity = l.identity) IS NOT TRUE) THEN
+		WITH d AS (
+			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
+			FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
+		), met AS MATERIALIZED (
+			SELECT d.identity, d.kinds, d.days, i.identity_id,
+				i.kinds AS old_kinds, coalesce(i.days, '{}') AS old_days
+			FROM d LEFT JOIN iamwatch.identity_days AS i ON i.account_id = id
+				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+				AND i.identity = d.identity
+		), updated AS (
+			UPDATE iamwatch.identity_days AS i SET
+				kinds = i.kinds | met.kinds, days = i.days | met.days,
+				first_seen = LEAST(i.first_seen, iamwatch.first_day(met.days))
+			FROM met
+			WHERE i.account_id = id AND i.identity_id = met.identity_id
+			AND (NOT i.days @> met.days OR i.kinds | met.kinds <> i.kinds)
+		), inserted AS (
+			INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)
+			SELECT id, kinds, iamwatch.first_day(days), days, identity
+			FROM met WHERE identity_id IS NULL
+		), increment AS (
+			SELECT ROW(id, 0, iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day, count(*))::iamwatch.tallies AS i
+			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
+			GROUP BY iamwatch.is_person(kinds | coalesce(old_kinds, 0)), day
+		)
+		SELECT (SELECT array_agg(i) FROM increment),
+			(SELECT bool_or(iamwatch.is_person(old_kinds | kinds) <> iamwatch.is_person(old_kinds)) FROM met),
+			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL)
+		INTO increments, changed_class, new_identities;
+	END IF;
 
-	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
+	IF news.has_behaviours THEN
 		INSERT INTO iamwatch.behaviours (account_id, failed, service, operation)
 		SELECT DISTINCT id, d.failed, d.service, d.operation
 		FROM unnest(learned) AS d
 		WHERE d.operation IS NOT NULL
-		AND NOT EXISTS (SELECT FROM iamwatch.behaviours AS b
+		AND (SELECT true FROM iamwatch.behaviours AS b
 			WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
-			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed);
+			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed) IS NULL;
 
 		WITH d AS (
 			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days
@@ -1673,13 +1716,17 @@ DECLARE
 	learned iamwatch.context_journal[];
 	id integer;
 BEGIN
-	WITH taken AS (
-		DELETE FROM iamwatch.context_journal AS j
-		WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
-		AND (j.event).account = in_account AND (j.event).provider = in_provider
-		RETURNING j
-	)
-	SELECT samples || array_agg(j) INTO learned FROM taken;
+	learned := samples;
+	IF EXISTS (SELECT FROM iamwatch.context_journal AS j
+		WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch.context_journal AS j
+			WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
+			AND (j.event).account = in_account AND (j.event).provider = in_provider
+			RETURNING j
+		)
+		SELECT samples || array_agg(j) INTO learned FROM taken;
+	END IF;
 	-- the days that came with them, which may have waited in a journal too
 	IF cardinality(learned) > cardinality(samples) THEN
 		PERFORM iamwatch.fold_account(in_provider, in_account, '{}');
@@ -1702,18 +1749,13 @@ BEGIN
 		JOIN who AS w ON w.identity = (s.event).identity AND w.identity_id IS NOT NULL
 		CROSS JOIN LATERAL iamwatch.context_values(s.event, s.access_key) AS v
 		GROUP BY 1, 2, 3
-	), met AS MATERIALIZED (
-		SELECT d.*, (SELECT h.days FROM iamwatch.habits AS h WHERE h.account_id = id
-			AND h.identity_id = d.identity_id AND h.kind = d.kind AND h.value = d.value) AS old_days
-		FROM d
-	), updated AS (
-		UPDATE iamwatch.habits AS h SET days = met.old_days | met.days
-		FROM met
-		WHERE h.account_id = id AND h.identity_id = met.identity_id AND h.kind = met.kind
-		AND h.value = met.value AND NOT met.old_days @> met.days
 	)
-	INSERT INTO iamwatch.habits (account_id, identity_id, kind, value, days)
-	SELECT id, met.identity_id, met.kind, met.value, met.days FROM met WHERE met.old_days IS NULL;
+	INSERT INTO iamwatch.habits AS known (account_id, identity_id, kind, value, days)
+	SELECT id, d.identity_id, d.kind, d.value, d.days FROM d
+	-- a row that has the days already is not even locked
+	WHERE (SELECT h.days @> d.days FROM iamwatch.habits AS h WHERE h.account_id = id
+		AND h.identity_id = d.identity_id AND h.kind = d.kind AND h.value = d.value) IS NOT TRUE
+	ON CONFLICT (account_id, identity_id, kind, value) DO UPDATE SET days = known.days | EXCLUDED.days;
 
 	IF EXISTS (SELECT FROM unnest(learned) AS s WHERE s.novel) THEN
 		INSERT INTO iamwatch.novelties (account_id, identity_id, at, behaviour_id, access_key)
@@ -1886,7 +1928,8 @@ DECLARE
 	in_account integer;
 	in_identity bigint;
 	key text;
-	failed timestamptz;
+	failed_at timestamptz;
+	failed_today timestamptz;
 	operations bigint;
 	context jsonb;
 BEGIN
@@ -1897,29 +1940,26 @@ BEGIN
 	WHERE i.account_id = in_account AND hashtextextended(i.identity, 0) = hashtextextended(event.identity, 0)
 	AND i.identity = event.identity;
 
-	SELECT n.access_key INTO key
-	FROM iamwatch.novelties_before(in_account, in_identity, event, event.event_time) AS n
-	WHERE n.operation = event.operation AND n.service = event.service AND n.failed = event.failed;
+	SELECT (array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
+			AND n.service = event.service AND n.failed = event.failed))[1],
+		max(n.at) FILTER (WHERE n.at >= today::timestamp AT TIME ZONE 'UTC' AND n.at < event.event_time
+			AND n.failed AND n.operation = event.operation AND n.service = event.service),
+		1 + count(DISTINCT (n.service, n.operation)) FILTER (WHERE n.at >= event.event_time - interval '1 hour'
+			AND n.at < event.event_time AND (n.service, n.operation) <> (event.service, event.operation))
+	INTO key, failed_today, operations
+	FROM iamwatch.novelties_before(in_account, in_identity, event,
+		LEAST(today::timestamp AT TIME ZONE 'UTC', event.event_time - interval '1 hour')) AS n;
 	context := iamwatch.new_contexts(in_account, in_identity, event, key, since, today - 1);
 
 	IF NOT event.failed THEN
-		SELECT max(f.at) INTO failed FROM (
-			SELECT last_day(d & dayset(since, today - 1))::timestamp AT TIME ZONE 'UTC' AS at
-			FROM iamwatch.failed_days(in_account, in_identity, event) AS d
-			UNION ALL
-			SELECT n.at FROM iamwatch.novelties_before(in_account, in_identity, event,
-				today::timestamp AT TIME ZONE 'UTC') AS n
-			WHERE n.failed AND n.operation = event.operation AND n.service = event.service
-			AND n.at < event.event_time) AS f;
-		IF failed IS NOT NULL THEN
+		failed_at := coalesce(failed_today, last_day(iamwatch.failed_days(in_account, in_identity, event)
+			& dayset(since, today - 1))::timestamp AT TIME ZONE 'UTC');
+		IF failed_at IS NOT NULL THEN
 			context := context || jsonb_build_object('failed_before',
-				to_char(failed AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+				to_char(failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
 		END IF;
 	END IF;
 
-	SELECT 1 + count(DISTINCT (n.service, n.operation)) INTO operations
-	FROM iamwatch.novelties_before(in_account, in_identity, event, event.event_time - interval '1 hour') AS n
-	WHERE (n.service, n.operation) <> (event.service, event.operation) AND n.at < event.event_time;
 	IF operations >= 3 THEN
 		context := context || jsonb_build_object('burst', operations);
 	END IF;
@@ -2618,22 +2658,26 @@ COMMENT ON FUNCTION iamwatch.learn_instances(regclass, name, timestamptz, timest
 CREATE OR REPLACE FUNCTION iamwatch.faces_internet(event iamwatch.event) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-	IF event.identity_kind = 'instance' AND (
-		EXISTS (SELECT FROM iamwatch.instances AS i
+	-- no query for whom it cannot concern: they are most
+	IF event.identity_kind = 'instance' THEN
+		IF EXISTS (SELECT FROM iamwatch.instances AS i
 			WHERE i.instance_id = event.instance_id AND i.provider = event.provider AND i.internet_facing
 			AND i.valid_since <= event.event_time)
 		OR EXISTS (SELECT FROM iamwatch.instance_history AS h
 			WHERE h.instance_id = event.instance_id AND h.provider = event.provider AND h.internet_facing
-			AND h.valid @> event.event_time)) THEN
-		RETURN true;
+			AND h.valid @> event.event_time) THEN
+			RETURN true;
+		END IF;
 	END IF;
-	RETURN event.provider <> 'aws' AND NOT event.is_user AND (
-		EXISTS (SELECT FROM iamwatch.instances AS i
+	IF event.provider <> 'aws' AND NOT event.is_user THEN
+		RETURN EXISTS (SELECT FROM iamwatch.instances AS i
 			WHERE i.public_ips @> ARRAY[event.source_ip] AND i.provider = event.provider AND i.internet_facing
 			AND i.valid_since <= event.event_time)
 		OR EXISTS (SELECT FROM iamwatch.instance_history AS h
 			WHERE h.public_ips @> ARRAY[event.source_ip] AND h.provider = event.provider AND h.internet_facing
-			AND h.valid @> event.event_time));
+			AND h.valid @> event.event_time);
+	END IF;
+	RETURN false;
 END $$;
 
 COMMENT ON FUNCTION iamwatch.faces_internet(iamwatch.event) IS
@@ -2668,13 +2712,13 @@ DECLARE
 	in_account integer;
 	in_behaviour integer;
 BEGIN
-	SELECT a.account_id INTO in_account FROM iamwatch.accounts AS a
+	SELECT a.account_id, b.behaviour_id INTO in_account, in_behaviour
+	FROM iamwatch.accounts AS a
+	JOIN iamwatch.behaviours AS b ON b.account_id = a.account_id
+		AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+		AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed
 	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
 	AND a.account = event.account AND a.provider = event.provider;
-	SELECT b.behaviour_id INTO in_behaviour FROM iamwatch.behaviours AS b
-	WHERE b.account_id = in_account
-	AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
-	AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed;
 	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', left(p.identity, 500), 'days', p.days)
 			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
 		FROM (
@@ -2683,7 +2727,9 @@ BEGIN
 				SELECT d.identity_id, count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
 					since, until) AS n
 				FROM iamwatch.behaviour_days AS d
-				LEFT JOIN iamwatch.excluded_of_account(in_account, event.provider, event.account) AS x
+				LEFT JOIN (SELECT * FROM iamwatch.excluded_of_account(in_account, event.provider, event.account)
+					-- asked once, since it is nearly always false
+					WHERE (SELECT iamwatch.has_excluded(event.account, event.operation))) AS x
 					ON x.behaviour_id = d.behaviour_id AND x.identity_id = d.identity_id
 				WHERE d.account_id = in_account AND d.behaviour_id = in_behaviour
 				OFFSET 0) AS d
@@ -2841,9 +2887,11 @@ BEGIN
 			AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
 			AND a.detector = c.detector
 			ORDER BY a.first_event_time LIMIT 1;
-			IF opened_at > e.event_time AND iamwatch.in_activation(settings, e) THEN
-				alert_id := NULL;
-				CONTINUE;
+			IF alert_id IS NOT NULL AND opened_at > e.event_time THEN
+				IF iamwatch.in_activation(settings, e) THEN
+					alert_id := NULL;
+					CONTINUE;
+				END IF;
 			END IF;
 			-- somebody may be at work on it, for as long as they like
 			IF alert_id IS NOT NULL THEN
@@ -2855,15 +2903,16 @@ BEGIN
 
 		IF alert_id IS NULL THEN
 			-- a day is scored once, by the first event that may open an alert
-			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined
-				AND (NOT c.again OR EXISTS (
-				SELECT FROM iamwatch.raised AS a
-				WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
-				AND a.first_event_time <= e.event_time - period
-				AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
-				AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
-				AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
-				AND a.detector = c.detector));
+			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined;
+			IF c.unusual AND c.again THEN
+				c.unusual := EXISTS (SELECT FROM iamwatch.raised AS a
+					WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+					AND a.first_event_time <= e.event_time - period
+					AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
+					AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+					AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+					AND a.detector = c.detector);
+			END IF;
 			IF c.unusual OR shadowed THEN
 				rules := coalesce(rules, iamwatch.suppressions_of(c.detector, e));
 				suppression := iamwatch.suppression_of(rules, e);
@@ -2956,6 +3005,44 @@ BEGIN
 	SELECT detector, provider, account, identity, service, operation,
 		failed, event, unusual, again, k, active, peer_days, peer_active, probability
 	FROM unnest(candidates);
+END $$;
+
+CREATE OR REPLACE FUNCTION iamwatch.settle_with_pending(candidates iamwatch.pending_events[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	first iamwatch.pending_events := candidates[1];
+	settings iamwatch.detectors;
+	earlier iamwatch.pending_events[];
+BEGIN
+	IF NOT iamwatch.may_fold()
+		OR NOT iamwatch.try_lock(2, iamwatch.behaviour_bucket(first.identity, first.service,
+			first.operation, first.failed)) THEN
+		PERFORM iamwatch.leave_pending(candidates);
+		RETURN;
+	END IF;
+	SELECT * INTO settings FROM iamwatch.detectors AS d WHERE d.detector = first.detector;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	IF EXISTS (SELECT FROM iamwatch.pending_events AS p
+		WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch.pending_events AS p
+			WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)
+			AND p.identity = first.identity AND p.operation = first.operation
+			AND p.service = first.service AND p.failed = first.failed
+			AND p.account = first.account AND p.provider = first.provider
+			AND p.detector = first.detector
+			RETURNING p
+		)
+		SELECT array_agg(p) INTO earlier FROM taken;
+		IF earlier IS NOT NULL THEN
+			SELECT array_agg(c ORDER BY (c.event).event_time, (c.event).event_id COLLATE "C")
+			INTO candidates FROM unnest(earlier || candidates) AS c;
+		END IF;
+	END IF;
+
+	PERFORM iamwatch.settle_behaviour(settings, candidates);
 END $$;
 
 COMMENT ON FUNCTION iamwatch.observe() IS
@@ -5508,6 +5595,7 @@ COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
 
 REVOKE ALL ON ROUTINE
 	iamwatch.excluded(provider text, account text, identity text, service text, operation text, failed boolean),
+	iamwatch.has_excluded(account text, operation text),
 	iamwatch.excluded_of_account(in_account integer, provider text, account text),
 	iamwatch.excluded_class_days(in_account integer, in_behaviour integer, provider text, account text, is_user boolean, service text, operation text, failed boolean, since date, until date),
 	iamwatch.check_provider(),
