@@ -37,17 +37,18 @@ COMMENT ON FUNCTION iamwatch.new_contexts(integer, bigint, iamwatch.event, text,
 CREATE FUNCTION iamwatch.novelties_before(in_account integer, in_identity bigint, event iamwatch.event,
 	since timestamptz) RETURNS TABLE (at timestamptz, service text, operation text, failed boolean, access_key text)
 	LANGUAGE sql STABLE AS $$
+	-- $3: in the journal, event is the column
 	SELECT n.at, b.service, b.operation, b.failed, n.access_key
 	FROM iamwatch.novelties AS n JOIN iamwatch.behaviours AS b USING (account_id, behaviour_id)
 	WHERE n.account_id = in_account AND n.identity_id = in_identity
-	AND n.at >= $4 AND n.at <= (event).event_time
+	AND n.at >= $4 AND n.at <= ($3).event_time
 	UNION ALL
 	SELECT (j.event).event_time, (j.event).service, (j.event).operation, (j.event).failed, left(j.access_key, 200)
 	FROM iamwatch.context_journal AS j
-	WHERE hashtextextended((j.event).account, 0) = hashtextextended((event).account, 0)
-	AND (j.event).account = (event).account AND (j.event).provider = (event).provider
-	AND (j.event).identity = (event).identity AND j.novel
-	AND (j.event).event_time >= $4 AND (j.event).event_time <= (event).event_time
+	WHERE hashtextextended((j.event).account, 0) = hashtextextended(($3).account, 0)
+	AND (j.event).account = ($3).account AND (j.event).provider = ($3).provider
+	AND (j.event).identity = ($3).identity AND j.novel
+	AND (j.event).event_time >= $4 AND (j.event).event_time <= ($3).event_time
 $$;
 COMMENT ON FUNCTION iamwatch.novelties_before(integer, bigint, iamwatch.event, timestamptz) IS
 'operations that were new to the identity of an event, since a time and until the event''s own';

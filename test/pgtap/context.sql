@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(27);
+SELECT plan(28);
 
 CREATE FUNCTION context(who text, what text = 'CreateUser') RETURNS jsonb LANGUAGE sql AS
 	$$SELECT evidence->'context' FROM alerts WHERE identity LIKE '%/' || who AND operation = what AND NOT failed ORDER BY alert_id DESC LIMIT 1$$;
@@ -72,6 +72,12 @@ UPDATE detectors SET context_kinds = '{new_region}';
 SELECT does('2026-02-23T11:00:00Z', 'bob', 'DeleteRole', '{"sourceIPAddress": "203.0.113.9", "userAgent": "wget/8"}');
 SELECT is(context('bob', 'DeleteRole'), NULL, 'Score: only contexts that are chosen count');
 SELECT throws_ok('UPDATE detectors SET context_kinds = ''{moon}''', '23514', NULL, 'Score: a context that is none is refused');
+
+-- The journal of samples, which other sessions leave
+INSERT INTO context_journal SELECT parse(aws('2026-02-23T12:00:00Z', who, 'DeleteUser')), NULL, true FROM unnest('{ann,bob}'::text[]) AS who;
+SELECT is((SELECT count(*) FROM novelties_before(0, 0, parse(aws('2026-02-23T12:30:00Z', 'ann', 'CreateUser')), '2026-02-23T12:00:00Z')), 1::bigint,
+	'Journal: what is new to one identity is not counted for another');
+DELETE FROM context_journal;
 
 -- Rollback
 SAVEPOINT before;
