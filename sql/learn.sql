@@ -50,7 +50,6 @@ DECLARE
 	learned iamwatch.journal[];
 	before iamwatch.accounts;
 	id integer;
-	news record;
 	increments iamwatch.tallies[];
 	more iamwatch.tallies[];
 	changed_class boolean;
@@ -94,15 +93,15 @@ BEGIN
 			AND l.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
 		learned := iamwatch.within_limits(id, in_provider, in_account, learned);
 	END IF;
-	SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
-		coalesce(sum(late_events), 0) AS late_events, bool_or(operation IS NOT NULL) AS has_behaviours
-	INTO news FROM unnest(learned);
-	IF before.first_event_time IS NULL OR before.newest_day IS NULL OR news.late_events > 0
-		OR news.first_event_time < before.first_event_time OR news.newest_day > before.newest_day THEN
+	IF EXISTS (SELECT FROM unnest(learned) AS l
+		WHERE before.first_event_time IS NULL OR before.newest_day IS NULL OR l.late_events > 0
+		OR l.first_event_time < before.first_event_time OR iamwatch.last_day(l.days) > before.newest_day) THEN
 		UPDATE iamwatch.accounts AS a SET
-			first_event_time = LEAST(a.first_event_time, news.first_event_time),
-			newest_day = GREATEST(a.newest_day, news.newest_day),
-			late_events = a.late_events + news.late_events
+			first_event_time = LEAST(a.first_event_time, d.first_event_time),
+			newest_day = GREATEST(a.newest_day, d.newest_day),
+			late_events = a.late_events + d.late_events
+		FROM (SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
+				coalesce(sum(late_events), 0) AS late_events FROM unnest(learned)) AS d
 		WHERE a.account_id = id;
 	END IF;
 
@@ -143,7 +142,7 @@ BEGIN
 		INTO increments, changed_class, new_identities;
 	END IF;
 
-	IF news.has_behaviours THEN
+	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
 		INSERT INTO iamwatch.behaviours (account_id, failed, service, operation)
 		SELECT DISTINCT id, d.failed, d.service, d.operation
 		FROM unnest(learned) AS d
