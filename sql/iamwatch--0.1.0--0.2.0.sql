@@ -1453,7 +1453,6 @@ DECLARE
 	learned iamwatch.journal[];
 	before iamwatch.accounts;
 	id integer;
-	news record;
 	increments iamwatch.tallies[];
 	more iamwatch.tallies[];
 	changed_class boolean;
@@ -1497,15 +1496,15 @@ BEGIN
 			AND l.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
 		learned := iamwatch.within_limits(id, in_provider, in_account, learned);
 	END IF;
-	SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
-		coalesce(sum(late_events), 0) AS late_events, bool_or(operation IS NOT NULL) AS has_behaviours
-	INTO news FROM unnest(learned);
-	IF before.first_event_time IS NULL OR before.newest_day IS NULL OR news.late_events > 0
-		OR news.first_event_time < before.first_event_time OR news.newest_day > before.newest_day THEN
+	IF EXISTS (SELECT FROM unnest(learned) AS l
+		WHERE before.first_event_time IS NULL OR before.newest_day IS NULL OR l.late_events > 0
+		OR l.first_event_time < before.first_event_time OR iamwatch.last_day(l.days) > before.newest_day) THEN
 		UPDATE iamwatch.accounts AS a SET
-			first_event_time = LEAST(a.first_event_time, news.first_event_time),
-			newest_day = GREATEST(a.newest_day, news.newest_day),
-			late_events = a.late_events + news.late_events
+			first_event_time = LEAST(a.first_event_time, d.first_event_time),
+			newest_day = GREATEST(a.newest_day, d.newest_day),
+			late_events = a.late_events + d.late_events
+		FROM (SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
+				coalesce(sum(late_events), 0) AS late_events FROM unnest(learned)) AS d
 		WHERE a.account_id = id;
 	END IF;
 
@@ -1546,7 +1545,7 @@ BEGIN
 		INTO increments, changed_class, new_identities;
 	END IF;
 
-	IF news.has_behaviours THEN
+	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
 		INSERT INTO iamwatch.behaviours (account_id, failed, service, operation)
 		SELECT DISTINCT id, d.failed, d.service, d.operation
 		FROM unnest(learned) AS d
@@ -1883,17 +1882,18 @@ COMMENT ON FUNCTION iamwatch.new_contexts(integer, bigint, iamwatch.event, text,
 CREATE FUNCTION iamwatch.novelties_before(in_account integer, in_identity bigint, event iamwatch.event,
 	since timestamptz) RETURNS TABLE (at timestamptz, service text, operation text, failed boolean, access_key text)
 	LANGUAGE sql STABLE AS $$
+	-- $3: in the journal, event is the column
 	SELECT n.at, b.service, b.operation, b.failed, n.access_key
 	FROM iamwatch.novelties AS n JOIN iamwatch.behaviours AS b USING (account_id, behaviour_id)
 	WHERE n.account_id = in_account AND n.identity_id = in_identity
-	AND n.at >= $4 AND n.at <= (event).event_time
+	AND n.at >= $4 AND n.at <= ($3).event_time
 	UNION ALL
 	SELECT (j.event).event_time, (j.event).service, (j.event).operation, (j.event).failed, left(j.access_key, 200)
 	FROM iamwatch.context_journal AS j
-	WHERE hashtextextended((j.event).account, 0) = hashtextextended((event).account, 0)
-	AND (j.event).account = (event).account AND (j.event).provider = (event).provider
-	AND (j.event).identity = (event).identity AND j.novel
-	AND (j.event).event_time >= $4 AND (j.event).event_time <= (event).event_time
+	WHERE hashtextextended((j.event).account, 0) = hashtextextended(($3).account, 0)
+	AND (j.event).account = ($3).account AND (j.event).provider = ($3).provider
+	AND (j.event).identity = ($3).identity AND j.novel
+	AND (j.event).event_time >= $4 AND (j.event).event_time <= ($3).event_time
 $$;
 
 COMMENT ON FUNCTION iamwatch.novelties_before(integer, bigint, iamwatch.event, timestamptz) IS
