@@ -1513,7 +1513,7 @@ BEGIN
 		AND (SELECT i.days @> l.days AND i.kinds | l.kinds = i.kinds
 			FROM iamwatch.identity_days AS i WHERE i.account_id = id
 			AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
-			AND i.identity = l.identity) IS NOT TRUE) THEN
+			AND i.identity = l.identity LIMIT 1) IS NOT TRUE) THEN
 		WITH d AS (
 			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
 			FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
@@ -1552,7 +1552,7 @@ BEGIN
 		WHERE d.operation IS NOT NULL
 		AND (SELECT true FROM iamwatch.behaviours AS b
 			WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
-			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed) IS NULL;
+			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed LIMIT 1) IS NULL;
 
 		WITH d AS (
 			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days
