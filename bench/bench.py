@@ -114,7 +114,7 @@ def against_plpgsql():
                            ("statement", "REFERENCING NEW TABLE AS stored FOR EACH STATEMENT"
                             " EXECUTE FUNCTION pl_observe_statement()")):
         over, bare = [], []
-        for _ in range(max(3, ROUNDS // 2)):
+        for _ in range(max(3, ROUNDS)):
             fresh(f"CREATE UNLOGGED TABLE pl (event jsonb); \\i bench/plpgsql.sql\nCREATE TRIGGER observe AFTER INSERT ON pl {trigger};")
             first = "".join(f"\\copy {table} FROM '{path}'\n" for path in (history, quiet) for table in ("bare", "watched", "pl"))
             t = timed(f"{first}VACUUM ANALYZE;\n\\timing on\n" + "".join(
