@@ -98,11 +98,17 @@ static int	remembered_levels = 0;
 /* Times up to here are not in the future; the clock only moves on. */
 static TimestampTz believed_until = PG_INT64_MIN;
 
+static inline uint64
+hash_slice(Slice slice, uint64 seed)
+{
+	return hash_bytes_extended((const unsigned char *) slice.s, slice.len, seed);
+}
+
 static Fingerprint
 fingerprint_add(Fingerprint f, Slice slice)
 {
-	f.a = hash_bytes_extended((const unsigned char *) slice.s, slice.len, f.a);
-	f.b = hash_bytes_extended((const unsigned char *) slice.s, slice.len, f.b);
+	f.a = hash_slice(slice, f.a);
+	f.b = hash_slice(slice, f.b);
 	return f;
 }
 
@@ -355,11 +361,24 @@ known_in_future(TimestampTz time)
 	return time > believed_until;
 }
 
+/* Have an entry fetched that is in no cache when identities are many. */
+static inline void
+prefetch_days(uint64 hash)
+{
+#ifdef __GNUC__
+	KnownDays  *entry = &young->data[(uint32) hash & young->sizemask];
+
+	__builtin_prefetch(entry);
+	__builtin_prefetch(&entry->days);
+#endif
+}
+
 bool
 known_to_teach_nothing(const Event *event)
 {
 	Fingerprint fingerprint;
 	KnownAccount *account;
+	const Operation *operation;
 
 	if (!settings_are_ready() || !catalogue_is_ready())
 		return false;
@@ -372,10 +391,14 @@ known_to_teach_nothing(const Event *event)
 		known_in_future(event->time))
 		return false;
 
-	fingerprint = fingerprint_identity(fingerprint, event);
+	/* as fingerprint_identity(), with something to do until the entry is there */
+	fingerprint.a = hash_slice(event->identity, fingerprint.a);
+	prefetch_days(fingerprint.a);
+	fingerprint.b = hash_slice(event->identity, fingerprint.b);
+	operation = catalogue_find(event->provider, event->service, event->operation);
 	if (!is_known_day(with_kind(fingerprint, event->kind), event->day))
 		return false;
-	if (catalogue_find(event->provider, event->service, event->operation) == NULL)
+	if (operation == NULL)
 		return true;
 	return is_known_day(with_class(fingerprint_behaviour(fingerprint, event),
 								   KIND_IS_USER(event->kind)), event->day);
