@@ -73,21 +73,14 @@ typedef struct SeenDay
 /* The earliest event of the batch of an account. */
 typedef struct SeenAccount
 {
-	Fingerprint account;
+	Fingerprint key;
 	TimestampTz first;
 	uint32		status;
 } SeenAccount;
 
 #define SH_PREFIX seen_accounts
 #define SH_ELEMENT_TYPE SeenAccount
-#define SH_KEY_TYPE Fingerprint
-#define SH_KEY account
-#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
-#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
+#include "fingerprint_table.h"
 
 static seen_days_hash *seen_days = NULL;
 static seen_accounts_hash *seen_accounts = NULL;

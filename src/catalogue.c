@@ -20,7 +20,6 @@
 #include "postgres.h"
 
 #include "catalogue.h"
-#include "common/hashfn.h"
 #include "field.h"
 #include "objects.h"
 #include "providers.h"
@@ -91,19 +90,13 @@ static uint64 invalidations = 0;
 #define NAME_BITS 65536
 static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
 
-static uint64
-hash_slice(Slice slice, uint64 seed)
-{
-	return hash_bytes_extended((const unsigned char *) slice.s, slice.len, seed);
-}
-
 static ExactKey
 exact_key(Provider provider, Slice service, Slice operation)
 {
 	ExactKey	key;
 
-	key.a = hash_slice(operation, provider + 1);
-	key.b = hash_slice(service, hash_slice(operation, provider + 11));
+	key.a = slice_hash(operation, provider + 1);
+	key.b = slice_hash(service, slice_hash(operation, provider + 11));
 	return key;
 }
 
@@ -292,19 +285,19 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 const Operation *
 catalogue_find(Provider provider, Slice service, Slice operation)
 {
-	uint64		name_hash = hash_slice(operation, provider + 1);
+	uint64		name_hash = slice_hash(operation, provider + 1);
 	uint64		bit = name_hash % NAME_BITS;
 	ExactRow   *exact = NULL;
 
 	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))
 	{
-		uint64		seed = hash_slice(operation, provider + 11);
+		uint64		seed = slice_hash(operation, provider + 11);
 
-		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, hash_slice(service, seed)});
+		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, slice_hash(service, seed)});
 		if (exact == NULL)
 			exact = exact_lookup(exact_rows, (ExactKey)
 								 {
-									 name_hash, hash_slice(SLICE_LITERAL("*"), seed)
+									 name_hash, slice_hash(SLICE_LITERAL("*"), seed)
 								 });
 	}
 	if (exact != NULL)

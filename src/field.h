@@ -11,6 +11,7 @@
 #ifndef IAMWATCH_FIELD_H
 #define IAMWATCH_FIELD_H
 
+#include "common/hashfn.h"
 #include "event.h"
 #include "utils/numeric.h"
 
@@ -81,6 +82,12 @@ static inline bool
 slice_equal(Slice a, Slice b)
 {
 	return a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
+}
+
+static inline uint64
+slice_hash(Slice slice, uint64 seed)
+{
+	return hash_bytes_extended((const unsigned char *) slice.s, slice.len, seed);
 }
 
 static inline Slice

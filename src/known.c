@@ -24,7 +24,7 @@
 
 #include "access/xact.h"
 #include "catalogue.h"
-#include "common/hashfn.h"
+#include "field.h"
 #include "known.h"
 #include "settings.h"
 #include "utils/guc.h"
@@ -42,14 +42,7 @@ typedef struct KnownDays
 
 #define SH_PREFIX days
 #define SH_ELEMENT_TYPE KnownDays
-#define SH_KEY_TYPE Fingerprint
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
-#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
+#include "fingerprint_table.h"
 
 typedef struct KnownAccount
 {
@@ -61,14 +54,7 @@ typedef struct KnownAccount
 
 #define SH_PREFIX accounts
 #define SH_ELEMENT_TYPE KnownAccount
-#define SH_KEY_TYPE Fingerprint
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
-#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
+#include "fingerprint_table.h"
 
 #define DAYS_IN_WORD 64
 #define FIRST_SIZE 64
@@ -98,17 +84,11 @@ static int	remembered_levels = 0;
 /* Times up to here are not in the future; the clock only moves on. */
 static TimestampTz believed_until = PG_INT64_MIN;
 
-static inline uint64
-hash_slice(Slice slice, uint64 seed)
-{
-	return hash_bytes_extended((const unsigned char *) slice.s, slice.len, seed);
-}
-
 static Fingerprint
 fingerprint_add(Fingerprint f, Slice slice)
 {
-	f.a = hash_slice(slice, f.a);
-	f.b = hash_slice(slice, f.b);
+	f.a = slice_hash(slice, f.a);
+	f.b = slice_hash(slice, f.b);
 	return f;
 }
 
@@ -392,9 +372,9 @@ known_to_teach_nothing(const Event *event)
 		return false;
 
 	/* as fingerprint_identity(), with something to do until the entry is there */
-	fingerprint.a = hash_slice(event->identity, fingerprint.a);
+	fingerprint.a = slice_hash(event->identity, fingerprint.a);
 	prefetch_days(fingerprint.a);
-	fingerprint.b = hash_slice(event->identity, fingerprint.b);
+	fingerprint.b = slice_hash(event->identity, fingerprint.b);
 	operation = catalogue_find(event->provider, event->service, event->operation);
 	if (!is_known_day(with_kind(fingerprint, event->kind), event->day))
 		return false;

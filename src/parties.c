@@ -24,14 +24,7 @@ typedef struct Party
 
 #define SH_PREFIX party
 #define SH_ELEMENT_TYPE Party
-#define SH_KEY_TYPE Fingerprint
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) ((uint32) (key).a)
-#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
+#include "fingerprint_table.h"
 
 /* Made, and zero but for the key, when there is none yet. */
 static void *

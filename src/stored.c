@@ -19,7 +19,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "compat.h"
 #include "executor/tuptable.h"
 #include "field.h"
@@ -200,7 +199,7 @@ static void
 key_hash(ScanKey key, int column, Slice name)
 {
 	/* as hashtextextended(name, 0) */
-	uint64		hash = hash_bytes_extended((const unsigned char *) name.s, name.len, 0);
+	uint64		hash = slice_hash(name, 0);
 
 	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum((int64) hash));
 }
