@@ -26,6 +26,10 @@ CREATE FUNCTION pl_text(field jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE WHEN jsonb_typeof(field) = 'string' THEN nullif(field #>> '{}', '') END
 $$;
 
+CREATE FUNCTION pl_is_person(kind text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+	SELECT kind IN ('root', 'user', 'federated_user', 'anonymous', 'unknown')
+$$;
+
 CREATE FUNCTION pl_time(written text) RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	IF written ~ '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$' THEN
@@ -168,7 +172,7 @@ END $$;
 CREATE FUNCTION pl_judge(e pl_event, event jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	d date := (e.at AT TIME ZONE 'UTC')::date;
-	is_person boolean := e.kind IN ('root', 'user', 'federated_user', 'anonymous', 'unknown');
+	is_person boolean := pl_is_person(e.kind);
 	alert bigint;
 	k int; a int; kk bigint; nn bigint; p float8; since timestamptz;
 BEGIN
@@ -223,7 +227,7 @@ BEGIN
 		INSERT INTO pl_accounts VALUES (e.acc, e.provider, e.at, d, 0) ON CONFLICT ON CONSTRAINT pl_accounts_pkey DO UPDATE
 		SET first = least(EXCLUDED.first, pl_accounts.first), newest = greatest(EXCLUDED.newest, pl_accounts.newest);
 	END IF;
-	INSERT INTO pl_activity VALUES (e.acc, e.who, e.kind IN ('root', 'user', 'federated_user', 'anonymous', 'unknown'), d)
+	INSERT INTO pl_activity VALUES (e.acc, e.who, pl_is_person(e.kind), d)
 	ON CONFLICT DO NOTHING;
 	IF EXISTS (SELECT FROM pl_operations o WHERE o.provider = e.provider AND o.service = e.svc AND o.operation = e.op) THEN
 		PERFORM pl_judge(e, NEW.event);
@@ -250,7 +254,7 @@ BEGIN
 			newest = greatest(EXCLUDED.newest, pl_accounts.newest), late = pl_accounts.late + EXCLUDED.late
 	), activity AS (
 		INSERT INTO pl_activity
-		SELECT DISTINCT acc, who, kind IN ('root', 'user', 'federated_user', 'anonymous', 'unknown'), d FROM e WHERE NOT late
+		SELECT DISTINCT acc, who, pl_is_person(kind), d FROM e WHERE NOT late
 		ON CONFLICT DO NOTHING
 	)
 	SELECT array_agg(ROW(reason, e.provider, acc, who, kind, svc, op, fail, at, id)::pl_event ORDER BY at, id),
