@@ -12,33 +12,39 @@
 #	make, make install, make installcheck: as every extension
 
 EXTENSION = iamwatch
-EXTVERSION = 0.2.0
+EXTVERSION = 1.0.0
 
 MODULE_big = iamwatch
-OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c)))
-TREE_HEADERS = $(wildcard src/*.h)
+OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c)))
+TREE_HEADERS = $(wildcard src/*/*.h)
 
 # The install script is put together from these, in this order.
-PARTS = header dayset types tables exclusion catalogue providers shipped limits parse documents columns \
-	score learn context context_score inventory inventory_aws inventory_gcp inventory_learn alerts \
-	watch maintain backfill context_backfill process backtest views triage suppressions notify explain incidents \
-	status exports report privileges
+PARTS = header overview baseline/dayset \
+	event/types event/parse event/documents event/columns baseline/tables detect/tables \
+	config/detectors config/catalogue event/providers config/shipped config/limits event/rejected \
+	baseline/exclusion detect/score baseline/learn baseline/context \
+	detect/context_score \
+	config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
+	operate/watch operate/maintain operate/backfill operate/context_backfill operate/process \
+	analyst/backtest baseline/views analyst/triage analyst/suppressions analyst/notify analyst/explain \
+	analyst/incidents operate/status analyst/exports analyst/report operate/privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
-DATA = $(wildcard sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)--0.1.0.sql
-EXTRA_CLEAN = sql/shipped.sql
+DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+EXTRA_CLEAN = sql/config/shipped.sql
 
 # pg_regress would take a part of the script for the test.
 TESTS = $(basename $(notdir $(wildcard test/sql/*.sql)))
-ifneq ($(filter $(PARTS),$(TESTS)),)
-$(error a test in test/sql has the name of a part in sql: $(filter $(PARTS),$(TESTS)))
+ifneq ($(filter $(notdir $(PARTS)),$(TESTS)),)
+$(error a test in test/sql has the name of a part in sql: $(filter $(notdir $(PARTS)),$(TESTS)))
 endif
 REGRESS = $(TESTS)
 REGRESS_OPTS = --inputdir=test --load-extension=iamwatch
 ISOLATION = $(basename $(notdir $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=iamwatch
 
-PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+PG_CPPFLAGS = -I$(srcdir)/src
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 
 # No path of the machine that builds, in debugging information or elsewhere.
@@ -84,7 +90,7 @@ $(SCRIPT): $(PARTS:%=sql/%.sql) Makefile
 
 CATALOGUE = $(sort $(wildcard data/catalogue/*.csv))
 
-sql/shipped.sql: $(CATALOGUE) data/catalogue.awk
+sql/config/shipped.sql: $(CATALOGUE) data/catalogue.awk
 	awk -f data/catalogue.awk $(CATALOGUE) > $@.new
 	mv $@.new $@
 

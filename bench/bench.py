@@ -142,7 +142,7 @@ def history():
     path = write("million", EVENTS, 2000, 40)
     psql("".join(f"\\copy bare FROM '{path}'\n" for _ in range(million // EVENTS)) + "VACUUM ANALYZE bare;")
     scan, fill, ours, plain = [], [], [], []
-    aggregate = ("SELECT count(*) FROM (SELECT (m).key, iamwatch.dayset_agg((m).at) FROM (SELECT iamwatch.mark(event) AS m"
+    aggregate = ("SELECT count(*) FROM (SELECT (m).key, iamwatch.dayset_agg((m).at) FROM (SELECT iamwatch_internal.baseline_key(event) AS m"
                  " FROM bare) AS x GROUP BY 1) AS y;")
     group_by = ("SELECT count(*) FROM (SELECT event->>'recipientAccountId', event->'userIdentity'->>'arn', event->>'eventSource',"
                 " event->>'eventName', event ? 'errorCode', (event->>'eventTime')::timestamptz::date FROM bare"
@@ -169,30 +169,30 @@ def history():
 
 def scoring():
     fresh()
-    psql("INSERT INTO iamwatch.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '1', '2026-01-01', '2026-02-10');"
-         "INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)"
+    psql("INSERT INTO iamwatch_internal.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '1', '2026-01-01', '2026-02-10');"
+         "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_seen, days, identity)"
          " SELECT 1, 2, '2026-01-01', '{2026-01-01..2026-02-10}', 'user' || n FROM generate_series(1, 20000) n;"
-         "INSERT INTO iamwatch.behaviours (account_id, failed, service, operation) VALUES (1, false, 'iam', 'CreateUser');"
-         "INSERT INTO iamwatch.behaviour_days SELECT 1, 1, n, '2026-01-20', '{2026-01-20}' FROM generate_series(1, 100) n;"
-         "SELECT iamwatch.retally(1); VACUUM ANALYZE;"
+         "INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation) VALUES (1, false, 'iam', 'CreateUser');"
+         "INSERT INTO iamwatch_internal.behaviour_days SELECT 1, 1, n, '2026-01-20', '{2026-01-20}' FROM generate_series(1, 100) n;"
+         "SELECT iamwatch_internal.retally(1); VACUUM ANALYZE;"
          "CREATE FUNCTION score() RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN 1..1000 LOOP"
-         " PERFORM iamwatch.class_days('aws', '1', true, 'iam', 'CreateUser', false, '2026-01-11', '2026-02-09'); END LOOP; END$$;"
+         " PERFORM iamwatch_internal.class_days('aws', '1', true, 'iam', 'CreateUser', false, '2026-01-11', '2026-02-09'); END LOOP; END$$;"
          "CREATE FUNCTION alert() RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN 1..200 LOOP"
          " INSERT INTO watched VALUES (jsonb_build_object('eventTime', '2026-02-10T10:00:00Z', 'eventSource', 'iam.amazonaws.com',"
          " 'eventName', 'CreateUser', 'eventID', i::text, 'recipientAccountId', '1', 'userIdentity',"
          " jsonb_build_object('type', 'IAMUser', 'arn', 'user' || 10000 + i))); END LOOP; END$$;")
-    path = "SET search_path = pg_catalog, iamwatch, public;"
+    path = "SET search_path = pg_catalog, iamwatch, iamwatch_internal, public;"
     t = [timed(f"{path}\nSELECT score();\n\\timing on\nSELECT score();\n")[0] / 1000 for _ in range(ROUNDS)]
     report("peers of one unusual event, 20,000 identities, ms", f"{statistics.median(t):.3f}", "1", f"{min(t):.3f} to {max(t):.3f}")
     t = timed("\\timing on\nSELECT alert();\n")[0] / 200
     opened = psql("SELECT count(*) FROM iamwatch.alerts;").strip()
     report("one INSERT that opens an alert, in all, ms", f"{t:.3f}", "", f"mean of 200; {opened} alerts opened")
-    size = psql("SELECT pg_total_relation_size('iamwatch.identity_days')::float8 / 20000;").strip()
+    size = psql("SELECT pg_total_relation_size('iamwatch_internal.identity_days')::float8 / 20000;").strip()
     report("size per identity, table and indexes, bytes", f"{float(size):.0f}", "150", "20,000 identities")
-    psql("INSERT INTO iamwatch.behaviours (account_id, failed, service, operation) SELECT 1, false, 'iam', 'o' || n FROM generate_series(1, 5) n;"
-         "INSERT INTO iamwatch.behaviour_days SELECT 1, 1 + b, n, '2026-01-20', '{2026-01-20..2026-01-30,2026-02-01,2026-02-03}'"
-         " FROM generate_series(1, 20000) n, generate_series(1, 5) b; VACUUM FULL iamwatch.behaviour_days;")
-    size = psql("SELECT pg_total_relation_size('iamwatch.behaviour_days')::float8 / count(*) FROM iamwatch.behaviour_days;").strip()
+    psql("INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation) SELECT 1, false, 'iam', 'o' || n FROM generate_series(1, 5) n;"
+         "INSERT INTO iamwatch_internal.behaviour_days SELECT 1, 1 + b, n, '2026-01-20', '{2026-01-20..2026-01-30,2026-02-01,2026-02-03}'"
+         " FROM generate_series(1, 20000) n, generate_series(1, 5) b; VACUUM FULL iamwatch_internal.behaviour_days;")
+    size = psql("SELECT pg_total_relation_size('iamwatch_internal.behaviour_days')::float8 / count(*) FROM iamwatch_internal.behaviour_days;").strip()
     report("size per identity and behaviour, table and index, bytes", f"{float(size):.0f}", "150", "100,100 behaviours")
 
 
@@ -261,7 +261,7 @@ def no_work():
     """Steady state writes nothing: by the server's own counters."""
     fresh()
     path = write("quiet", 20000, 500, 1, first_day=40)
-    query = ("SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables WHERE schemaname = 'iamwatch';")
+    query = ("SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables WHERE schemaname IN ('iamwatch', 'iamwatch_internal');")
     out = psql(f"\\copy watched FROM '{path}'\nSELECT pg_stat_force_next_flush();\n{query}\n"
                f"\\copy watched FROM '{path}'\nSELECT pg_stat_force_next_flush();\n{query}\n").split()
     report("rows written by 20,000 events that teach nothing", str(int(out[1]) - int(out[0])), "0", f"{out[0]} by the first load")
@@ -271,10 +271,10 @@ def growth():
     """What the first event of a day costs, of an identity of an account that has many; and any other."""
     for n in (1000, 10000, 50000, 200000):
         fresh()
-        psql("INSERT INTO iamwatch.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '123837392027', '2026-01-01', '2026-02-09');"
-             "INSERT INTO iamwatch.identity_days (account_id, kinds, first_seen, days, identity)"
+        psql("INSERT INTO iamwatch_internal.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '123837392027', '2026-01-01', '2026-02-09');"
+             "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_seen, days, identity)"
              " SELECT 1, 2, '2026-01-01', '{2026-01-01..2026-02-09}', 'arn:aws:iam::123837392027:user/user' || n"
-             f" FROM generate_series(0, {n}) n; SELECT iamwatch.retally(1); VACUUM ANALYZE;")
+             f" FROM generate_series(0, {n}) n; SELECT iamwatch_internal.retally(1); VACUUM ANALYZE;")
         path = write("growth", 0, 1000, 1, first_day=40, cover=True, iam=0)
         news, other = timed(f"\\timing on\n\\copy watched FROM '{path}'\n\\copy watched FROM '{path}'\n")
         report(f"first event of a day of one of {n} identities, us", f"{news:.0f}", "no growth",
@@ -289,7 +289,7 @@ def bloat():
     psql(f"CREATE TEMP TABLE p (event jsonb);\n\\copy p FROM '{path}'\n"
          "CREATE TABLE pool AS SELECT row_number() OVER () / 200 AS part, event FROM p; CREATE INDEX ON pool (part);"
          "DO $$BEGIN FOR i IN 0..300 LOOP INSERT INTO watched SELECT event FROM pool WHERE part = i; COMMIT; END LOOP; END$$;")
-    size = ("SELECT sum(pg_total_relation_size('iamwatch.' || t)) FROM unnest('{identity_days,behaviour_days,behaviours,tallies,"
+    size = ("SELECT sum(pg_total_relation_size('iamwatch_internal.' || t)) FROM unnest('{identity_days,behaviour_days,account_operations,tallies,"
             "accounts,journal}'::text[]) t;")
     before = float(psql(size))
     psql("VACUUM FULL;")

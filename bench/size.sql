@@ -26,10 +26,10 @@ SELECT jsonb_build_object('eventTime', to_char('2026-06-01'::timestamp + d * int
 FROM done;
 VACUUM ANALYZE audit_log;
 CALL iamwatch.backfill('audit_log');
-VACUUM ANALYZE iamwatch.identity_days, iamwatch.behaviour_days, iamwatch.tallies;
+VACUUM ANALYZE iamwatch_internal.identity_days, iamwatch_internal.behaviour_days, iamwatch_internal.tallies;
 SELECT rows_done AS events, round(rows_per_second) AS events_a_second, alerts FROM iamwatch.backfill_progress;
 SELECT t AS "table", c.reltuples AS "rows", pg_total_relation_size(t) AS bytes, round(pg_total_relation_size(t) / c.reltuples) AS bytes_a_row
-FROM unnest(ARRAY['iamwatch.identity_days', 'iamwatch.behaviour_days', 'iamwatch.tallies']::regclass[]) AS t JOIN pg_class AS c ON c.oid = t;
-SELECT (SELECT avg(iamwatch.count_days(days))::numeric(5, 1) FROM iamwatch.identity_days) AS active_days,
-	(SELECT avg(iamwatch.count_days(days))::numeric(5, 1) FROM iamwatch.behaviour_days) AS days_a_behaviour,
-	(SELECT avg(pg_column_size(days))::numeric(5, 1) FROM iamwatch.behaviour_days) AS bytes_of_them;
+FROM unnest(ARRAY['iamwatch_internal.identity_days', 'iamwatch_internal.behaviour_days', 'iamwatch_internal.tallies']::regclass[]) AS t JOIN pg_class AS c ON c.oid = t;
+SELECT (SELECT avg(iamwatch.count_days(days))::numeric(5, 1) FROM iamwatch_internal.identity_days) AS active_days,
+	(SELECT avg(iamwatch.count_days(days))::numeric(5, 1) FROM iamwatch_internal.behaviour_days) AS days_a_behaviour,
+	(SELECT avg(pg_column_size(days))::numeric(5, 1) FROM iamwatch_internal.behaviour_days) AS bytes_of_them;

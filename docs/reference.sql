@@ -16,12 +16,13 @@ SELECT p.oid, p.proname, p.prokind, pg_get_function_identity_arguments(p.oid) AS
 	replace(regexp_replace(pg_get_function_arguments(p.oid), '::(text|name|integer)', '', 'g'), 'timestamp with time zone', 'timestamptz') AS arguments,
 	replace(replace(pg_get_function_result(p.oid), 'timestamp with time zone', 'timestamptz'), 'double precision', 'float8') AS result,
 	p.provolatile, p.proparallel, p.proisstrict, p.prorettype, obj_description(p.oid, 'pg_proc') AS comment
-FROM pg_proc AS p JOIN member AS m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid;
+FROM pg_proc AS p JOIN member AS m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+WHERE p.pronamespace = 'iamwatch'::regnamespace;
 
 SELECT $$# Reference
 
-Every object of the extension, made from its comments by `make reference`. All are
-in the schema `iamwatch`. In psql, `\d+` and `\df+` show the same.
+What people call and read, made from its comments by `make reference`. All of it is
+in the schema `iamwatch`; the machinery is in `iamwatch_internal`, and told in the sources. In psql, `\d+` and `\df+` show the same.
 $$;
 
 SELECT E'## Settings\n\n| setting | default | range | what it is |\n|---|---|---|---|';
@@ -41,14 +42,14 @@ SELECT E'\n## ' || CASE c.relkind WHEN 'r' THEN 'Table' ELSE 'View' END || ' `' 
 					WHERE d.adrelid = c.oid AND d.adnum = a.attnum AND a.attgenerated = '')))), E'\n' ORDER BY a.attnum)
 		FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
 FROM pg_class AS c JOIN member AS m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid
-WHERE c.relkind IN ('r', 'v') ORDER BY c.relkind, c.relname COLLATE "C";
+WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'iamwatch'::regnamespace ORDER BY c.relkind, c.relname COLLATE "C";
 
 SELECT E'\n## Types\n\n| type | what it is |\n|---|---|';
 SELECT format('| `%s` | %s%s |', t.typname, pg_temp.cell(obj_description(t.oid, 'pg_type')),
 	coalesce('. Attributes: ' || (SELECT string_agg(format('`%s` %s', a.attname, replace(format_type(a.atttypid, a.atttypmod), 'timestamp with time zone', 'timestamptz')), ', ' ORDER BY a.attnum)
 		FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0), ''))
 FROM pg_type AS t JOIN member AS m ON m.classid = 'pg_type'::regclass AND m.objid = t.oid
-WHERE t.typtype IN ('b', 'c', 'd', 'e') AND t.typelem = 0 AND (t.typrelid = 0 OR (SELECT c.relkind = 'c' FROM pg_class AS c WHERE c.oid = t.typrelid))
+WHERE t.typnamespace = 'iamwatch'::regnamespace AND t.typtype IN ('b', 'c', 'd', 'e') AND t.typelem = 0 AND (t.typrelid = 0 OR (SELECT c.relkind = 'c' FROM pg_class AS c WHERE c.oid = t.typrelid))
 ORDER BY t.typname COLLATE "C";
 
 SELECT E'\n## Operators and casts\n\n| operator | result | what it is |\n|---|---|---|';

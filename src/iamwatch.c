@@ -10,13 +10,13 @@
  */
 #include "postgres.h"
 
-#include "batch.h"
-#include "compat.h"
+#include "detect/batch.h"
+#include "server/compat.h"
 #include "fmgr.h"
-#include "known.h"
-#include "limits.h"
-#include "lock.h"
-#include "observe.h"
+#include "baseline/baseline_cache.h"
+#include "event/limits.h"
+#include "server/lock.h"
+#include "detect/observe.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -26,7 +26,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
-	known_init();
+	cache_init();
 	batch_init();
 	observe_init();
 	lock_init();

@@ -13,7 +13,7 @@
  */
 #include "postgres.h"
 
-#include "../../src/compat.h"
+#include "../../src/server/compat.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"

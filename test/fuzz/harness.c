@@ -13,10 +13,10 @@
 
 #include <math.h>
 
-#include "../../src/compat.h"
-#include "../../src/dayset.h"
-#include "../../src/rfc3339.h"
-#include "../../src/score.h"
+#include "../../src/server/compat.h"
+#include "../../src/baseline/dayset.h"
+#include "../../src/event/rfc3339.h"
+#include "../../src/detect/score.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "harness.h"

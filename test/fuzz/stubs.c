@@ -13,7 +13,7 @@
 
 #include <signal.h>
 
-#include "../../src/compat.h"
+#include "../../src/server/compat.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"

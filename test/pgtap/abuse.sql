@@ -46,7 +46,7 @@ SELECT set_limit('new_behaviours', 5000000);
 -- A flood of accounts
 SELECT set_limit('accounts', 1);
 SELECT put(aws('2026-02-13T08:00:00Z', 'ann', 'ListUsers', more => '{"recipientAccountId": "invented"}'));
-SELECT is(count(*), 1::bigint, 'Accounts: beyond the limit none are learned') FROM account_history;
+SELECT is(count(*), 1::bigint, 'Accounts: beyond the limit none are learned') FROM accounts;
 SELECT is(refused('accounts'), 1::bigint, 'Accounts: the others are counted');
 SELECT set_limit('accounts', 1000000);
 
@@ -104,7 +104,7 @@ CREATE TEMP SEQUENCE peak MINVALUE 0 START 0;
 CREATE FUNCTION sample() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE now_bytes bigint;
 BEGIN
-	SELECT memory_of('iamwatch news%') INTO now_bytes;
+	SELECT memory_of('iamwatch events%') INTO now_bytes;
 	IF now_bytes > (SELECT last_value FROM peak) THEN
 		PERFORM setval('peak', now_bytes);
 	END IF;
@@ -117,12 +117,12 @@ FROM generate_series(1, 100) AS i;
 SELECT cmp_ok(last_value, '<', 4 * 1048576 + 3 * 1048576::bigint, 'Memory: documents of a megabyte are settled when batch_memory is reached') FROM peak;
 SELECT cmp_ok(last_value, '>', 1048576::bigint, 'Memory: which is what was measured') FROM peak;
 DROP TRIGGER z_sample ON log;
-SELECT cmp_ok(coalesce(memory_of('iamwatch news%'), 0), '<', 65536::bigint, 'Memory: nothing of them stays when the statement ends');
+SELECT cmp_ok(coalesce(memory_of('iamwatch events%'), 0), '<', 65536::bigint, 'Memory: nothing of them stays when the statement ends');
 RESET iamwatch.batch_memory;
 CREATE TABLE ids AS SELECT generate_series(1, 270) AS id;
 CREATE VIEW many AS SELECT id, aws('2026-02-16T09:00:00Z', 'ann', 'ListBuckets', 's3', more => jsonb_build_object('userAgent', repeat('u', 4000000))) AS event FROM ids;
 INSERT INTO sources (source, event_column, order_column) VALUES ('many', 'event', 'id');
-SELECT is(process_batch('many', 5000), 270::bigint, 'Memory: process() takes a batch of documents that is larger than any array');
+SELECT is(process_rows('many', 5000), 270::bigint, 'Memory: process() takes a batch of documents that is larger than any array');
 SELECT is(count(*), 100::bigint, 'Teaching: invented peers raise an alert each, before they could excuse anybody') FROM alerts WHERE operation = 'CreateSAMLProvider';
 
 -- Teaching the baseline
@@ -152,9 +152,9 @@ SELECT is(string_agg(operation || event_count, ' ' ORDER BY operation), 'CreateR
 -- Forged times
 SELECT lives('gil', '2026-02-01', '2026-03-20');
 SELECT put(aws('9999-01-01T00:00:00Z', 'gil', 'ListUsers'));
-SELECT is(newest_day, '2026-03-20'::date, 'Times: a far future moves nothing') FROM account_history;
+SELECT is(newest_day, '2026-03-20'::date, 'Times: a far future moves nothing') FROM accounts;
 SELECT put(aws('0001-01-01T00:00:00Z', 'gil', 'CreateUser'));
-SELECT is(first_event_time, '2026-01-01 08:00:00+00'::timestamptz, 'Times: neither does a far past') FROM account_history;
+SELECT is(first_event_time, '2026-01-01 08:00:00+00'::timestamptz, 'Times: neither does a far past') FROM accounts;
 SELECT put(aws('2026-03-20T10:00:00Z', 'gil', 'CreateUser'));
 SELECT is(count(*), 1::bigint, 'Times: neither hides the alert of an event between them') FROM alerts WHERE identity LIKE '%gil';
 
@@ -186,11 +186,11 @@ SELECT is(string_agg(identity_kind, ','), 'user', 'Kinds: nor when both come in 
 
 -- Last, since it moves the kept history of the account
 SELECT lives('ned', current_date - 20, current_date - 1);
-SELECT late_events FROM account_history \gset
+SELECT late_events FROM accounts \gset
 SELECT put(aws(to_char(now() + interval '23 hours', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'forger', 'ListUsers'));
 SELECT put(aws(to_char(now() - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'ned', 'CreateUser'));
 SELECT is(count(*), 1::bigint, 'Times: an event up to a day ahead of the clock hides no alert') FROM alerts WHERE identity LIKE '%/ned';
-SELECT is(late_events, :late_events::bigint, 'Times: and makes no event of now late') FROM account_history;
+SELECT is(late_events, :late_events::bigint, 'Times: and makes no event of now late') FROM accounts;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -82,7 +82,7 @@ CREATE TABLE copied AS SELECT * FROM trail;
 SELECT map_columns('copied');
 INSERT INTO sources (source, event_column, order_column) VALUES ('copied', 'event', 'id');
 TRUNCATE rejected_events;
-SELECT is(process_batch('copied', 5000), 22::bigint, 'Columns: process takes every row');
+SELECT is(process_rows('copied', 5000), 22::bigint, 'Columns: process takes every row');
 SELECT is((SELECT event_count FROM alerts), 1::bigint, 'Columns: and knows the events again');
 SELECT is((SELECT count(*) FROM rejected_events WHERE source = 'copied'::regclass), 1::bigint, 'Columns: and rejects what is no event');
 SELECT * FROM finish();

@@ -64,7 +64,7 @@ FROM (SELECT damaged(text_of('2026-03-01', 'someone' || n, 'CreateUser', '"\u00e
 CREATE TABLE again AS SELECT id, line FROM plain WHERE line IS NOT NULL;
 SELECT is((SELECT count(*) FROM backtest('again', event_column => 'line')), 2::bigint, 'Backtest reads a text column');
 INSERT INTO sources (source, event_column, order_column) VALUES ('again', 'line', 'id');
-SELECT is(process_batch('again', 1000), (SELECT count(*) FROM again), 'Process reads a text column');
+SELECT is(process_rows('again', 1000), (SELECT count(*) FROM again), 'Process reads a text column');
 SELECT is((SELECT sum(event_count) FROM alerts), 3::numeric, 'and knows its events again');
 
 -- Who may only insert needs nothing else.

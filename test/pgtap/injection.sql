@@ -41,11 +41,11 @@ BEGIN
 	PERFORM iamwatch.unwatch(source);
 	EXECUTE format('INSERT INTO %s (%I) VALUES ($1)', source, name) USING hostile('read ' || name, '2026-02-01T00:00:00Z', 'CreateUser');
 	INSERT INTO iamwatch.sources VALUES (source, name, now(), 'id');
-	PERFORM iamwatch.process_batch(source, 100);
-	PERFORM iamwatch.backfill_working_tables();
-	PERFORM iamwatch.backfill_read(source, name, NULL, NULL);
-	PERFORM iamwatch.backfill_fetch(source, name, NULL, NULL);
-	PERFORM iamwatch.drop_temporary();
+	PERFORM iamwatch_internal.process_rows(source, 100);
+	PERFORM iamwatch_internal.backfill_working_tables();
+	PERFORM iamwatch_internal.backfill_read(source, name, NULL, NULL);
+	PERFORM iamwatch_internal.backfill_fetch(source, name, NULL, NULL);
+	PERFORM iamwatch_internal.drop_temporary();
 	PERFORM FROM iamwatch.backtest(source, event_column => name);
 	RETURN (SELECT string_agg(identity, ',' ORDER BY identity DESC) FROM iamwatch.identities WHERE identity IN ('watched ' || name, 'read ' || name));
 END $$;
@@ -57,7 +57,7 @@ SELECT is((SELECT count(*) FROM sources WHERE source::oid IN (SELECT oid FROM pg
 -- as partition, and as the value that the watermark grows to
 CREATE VIEW pg_temp.shown AS SELECT name AS at, hostile('grown ' || name, '2026-02-02T00:00:00Z', 'CreateUser') AS event FROM bad;
 INSERT INTO sources VALUES ('shown', 'event', now(), 'at');
-SELECT is(process_batch('shown', 5) + process_batch('shown', 5) + process_batch('shown', 5) + process_batch('shown', 5), 13::bigint,
+SELECT is(process_rows('shown', 5) + process_rows('shown', 5) + process_rows('shown', 5) + process_rows('shown', 5), 13::bigint,
 	'Watermark: of any content is compared, not run');
 SELECT is((SELECT count(*) FROM identities WHERE identity LIKE 'grown %'), 13::bigint, 'Watermark: and no row is skipped or taken twice');
 SELECT has_table('public', 'log', 'Nothing was dropped');

@@ -3,10 +3,10 @@ SELECT plan(5);
 
 -- The memory that a backend keeps is bounded by two settings, whatever the
 -- number of identities it meets.
-SET LOCAL iamwatch.known_memory = '256kB';
+SET LOCAL iamwatch.cache_memory = '256kB';
 SET LOCAL iamwatch.batch_memory = '1MB';
 CREATE FUNCTION memory() RETURNS bigint LANGUAGE sql AS $$
-	SELECT memory_of('iamwatch known baselines') + coalesce(memory_of('iamwatch news of a statement'), 0)
+	SELECT memory_of('iamwatch baseline cache') + coalesce(memory_of('iamwatch events of a statement'), 0)
 $$;
 CREATE TEMP TABLE most (bytes bigint);
 CREATE FUNCTION measure() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -47,6 +47,6 @@ SELECT is(shorts('second') || ' ' || shorts('kept'), '30 0', 'Nested: the outer 
 DROP TRIGGER refuse ON rejected_events;
 SELECT unusual('third', '2026-02-01');
 SELECT is(shorts('third') || ' ' || shorts('kept'), '30 30', 'Nested: both are, when nothing fails');
-SELECT is(current_setting('search_path') || ' ' || current_user, 'public, iamwatch ' || session_user, 'Nested: settings and role are afterwards as before');
+SELECT is(current_setting('search_path') || ' ' || current_user, 'public, iamwatch, iamwatch_internal ' || session_user, 'Nested: settings and role are afterwards as before');
 SELECT * FROM finish();
 ROLLBACK;

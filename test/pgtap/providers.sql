@@ -101,19 +101,19 @@ SELECT results_eq($$SELECT provider, account, identity, service, operation, tech
 	$$VALUES ('okta', 'example.okta.com', 'ann@example.com', 'okta', 'user.account.privilege.grant', 'T1098.003', 1::bigint, 30, 30, '["admin"]'::jsonb)$$,
 	'an unusual operation raises one alert, with its evidence');
 SELECT is((SELECT count(*) FROM identities WHERE provider = 'okta'), 2::bigint, 'identities are of the provider');
-SELECT is(news(okta('2026-02-01T08:00:00Z', 'ann@example.com', 'user.session.start')), false, 'what is known is no news');
+SELECT is(may_be_new(okta('2026-02-01T08:00:00Z', 'ann@example.com', 'user.session.start')), false, 'what is known may not be new');
 
 -- The same name, account and identity at another provider is somebody else.
 INSERT INTO providers (provider, recognised_by, account_default, identity_path, service_default, operation_path, event_time_path)
 VALUES ('okta2', '{twin}', 'example.okta.com', '{actor,alternateId}', 'okta', '{eventType}', '{published}');
-SELECT is(news(okta('2026-02-01T08:00:00Z', 'ann@example.com', 'user.session.start') - 'legacyEventType' || '{"twin": 1}'), true, 'news of one provider is not known from another');
+SELECT is(may_be_new(okta('2026-02-01T08:00:00Z', 'ann@example.com', 'user.session.start') - 'legacyEventType' || '{"twin": 1}'), true, 'news of one provider is not known from another');
 SELECT put(okta('2026-02-01T08:00:00Z', 'ann@example.com', 'user.session.start') - 'legacyEventType' || '{"twin": 1}');
 SELECT is((SELECT count(*) FROM identities WHERE identity = 'ann@example.com'), 2::bigint, 'baselines are kept apart by provider');
-SELECT isnt((mark(forge('{"at": 1}'))).key, (mark(okta('2026-02-01T08:00:00Z', 'x', 'y'))).key, 'keys of marks differ by provider');
-SELECT is((SELECT provider || ' ' || account || ' ' || operation FROM mark_fields((mark(okta('2026-02-01T09:00:00Z', 'ann@example.com', 'user.account.privilege.grant'))).key)),
+SELECT isnt((baseline_key(forge('{"at": 1}'))).key, (baseline_key(okta('2026-02-01T08:00:00Z', 'x', 'y'))).key, 'keys of marks differ by provider');
+SELECT is((SELECT provider || ' ' || account || ' ' || operation FROM baseline_key_fields((baseline_key(okta('2026-02-01T09:00:00Z', 'ann@example.com', 'user.account.privilege.grant'))).key)),
 	'okta example.okta.com user.account.privilege.grant', 'a mark tells its provider by name');
-SELECT throws_ok($$SELECT mark_fields('\x030000ff')$$, '22P03', NULL, 'a mark without its provider''s name is refused');
-SELECT throws_ok($$SELECT mark_fields('\x040000')$$, '22P03', NULL, 'so is one of no provider');
+SELECT throws_ok($$SELECT baseline_key_fields('\x030000ff')$$, '22P03', NULL, 'a mark without its provider''s name is refused');
+SELECT throws_ok($$SELECT baseline_key_fields('\x040000')$$, '22P03', NULL, 'so is one of no provider');
 
 -- Mappings that cannot be.
 CREATE FUNCTION map(more text) RETURNS text LANGUAGE sql AS $$

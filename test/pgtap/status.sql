@@ -59,8 +59,8 @@ SELECT is(events_learned, 1::bigint, 'Sources: what goes into a partition counts
 -- iamwatch.process()
 CREATE VIEW seen AS SELECT generate_series AS id, aws('2026-03-01T11:00:00Z', 'dan' || generate_series, 'ListUsers') AS event FROM generate_series(1, 7);
 INSERT INTO sources (source, event_column, order_column) VALUES ('seen', 'event', 'id');
-SELECT process_batch('seen', 5);
-SELECT process_batch('seen', 5);
+SELECT process_rows('seen', 5);
+SELECT process_rows('seen', 5);
 SELECT is(events_stored || ' ' || events_learned, '7 7', 'Sources: for process(), rows that it took') FROM source_status WHERE source = 'seen'::regclass;
 
 -- Upkeep
@@ -74,7 +74,7 @@ SELECT is(events_learned, :learned::bigint, 'Upkeep: and nothing is lost') FROM 
 SELECT asked, hits FROM cache_status() \gset
 INSERT INTO log SELECT aws('2026-03-01T09:00:00Z', 'ann', 'ListBuckets', 's3') FROM generate_series(1, 10);
 SELECT is((asked - :asked) || ' ' || (hits - :hits), '10 10', 'Session: events that it was asked about, and those it knew to teach nothing') FROM cache_status();
-SELECT is(session_cache_entries > 0 AND session_cache_bytes BETWEEN 1 AND pg_size_bytes(current_setting('iamwatch.known_memory')), true,
+SELECT is(session_cache_entries > 0 AND session_cache_bytes BETWEEN 1 AND pg_size_bytes(current_setting('iamwatch.cache_memory')), true,
 	'Session: what it remembers is within known_memory') FROM status;
 
 -- Limits

@@ -100,8 +100,8 @@ SELECT from_address('2026-03-16T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.17', '
 SELECT from_address('2026-03-17T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.16', 'f5');
 SELECT is(string_agg(reason || ' ' || events, ', ' ORDER BY reason), 'one 2, two 1', 'Several: each counts what it hid') FROM suppression_counts WHERE reason IN ('one', 'two');
 SELECT is(count(*), (SELECT count(DISTINCT (alert_id, event_id)) FROM alert_events), 'Nothing is counted twice') FROM alert_events;
-SELECT is_empty('SELECT alert_id FROM raised GROUP BY alert_id HAVING count(*) > 1', 'An alert is suppressed or not, never both');
-SELECT is_empty('SELECT alert_id FROM alert_events EXCEPT SELECT alert_id FROM raised', 'No event is without its alert');
+SELECT is_empty('SELECT alert_id FROM all_alerts GROUP BY alert_id HAVING count(*) > 1', 'An alert is suppressed or not, never both');
+SELECT is_empty('SELECT alert_id FROM alert_events EXCEPT SELECT alert_id FROM all_alerts', 'No event is without its alert');
 
 -- Hindsight
 SELECT throws_ok('SELECT * FROM suppression_preview()', '22023', NULL, 'Preview: needs a criterion');

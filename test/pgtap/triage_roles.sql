@@ -14,7 +14,7 @@ SET LOCAL ROLE iamwatch_tap_reader;
 SELECT is(count(*), 1::bigint, 'read: incidents') FROM incidents;
 SELECT matches(explain(min(alert_id)), 'CreateUser succeeded', 'read: explain()') FROM alerts;
 SELECT matches(explain(min(alert_id)), 'public.log: iamwatch_tap_reader may not read it', 'read: no event of a table that the role may not read') FROM alerts;
-SELECT lives_ok('SELECT * FROM alert_history, suppressions, suppressed_alerts, suppression_counts, excluded_days, raised', 'read: decisions and suppressions');
+SELECT lives_ok('SELECT * FROM alert_history, suppressions, suppressed_alerts, suppression_counts, excluded_days, all_alerts', 'read: decisions and suppressions');
 SELECT is(count(*), 2::bigint, 'read: what a suppression would hide') FROM suppression_preview(identity_pattern => '%ann');
 SELECT throws_ok($$UPDATE alerts SET status = 'investigating'$$, '42501', NULL, 'read: no triage');
 SELECT throws_ok($$SELECT triage(1, 'investigating')$$, '42501', NULL, 'read: no triage by function');

@@ -20,18 +20,18 @@ VALUES ('forge', '{forge}', '{org}', '{who}', 'forge', '{what}', '{at}', 'second
 -- workers number providers for themselves, but agree on the keys
 CREATE FUNCTION pg_temp.keys() RETURNS text LANGUAGE sql AS $$
 	SELECT md5(string_agg(key::text, ',' ORDER BY key)) || ' ' || count(*) FROM (
-		SELECT (m).key, iamwatch.dayset_agg((m).at) AS days FROM (SELECT iamwatch.mark(event) AS m FROM history) AS marks GROUP BY 1) AS k
+		SELECT (m).key, iamwatch.dayset_agg((m).at) AS days FROM (SELECT iamwatch_internal.baseline_key(event) AS m FROM history) AS marks GROUP BY 1) AS k
 $$;
 SELECT pg_temp.keys() AS alone \gset
 SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 EXPLAIN (COSTS off) SELECT (m).key, iamwatch.dayset_agg((m).at) AS days
-FROM (SELECT iamwatch.mark(event) AS m FROM history) AS marks GROUP BY 1;
+FROM (SELECT iamwatch_internal.baseline_key(event) AS m FROM history) AS marks GROUP BY 1;
 SET parallel_leader_participation = off;
 SELECT pg_temp.keys() = :'alone' AS workers_agree;
 SELECT (f).provider, (f).account, count(*) FROM (
-	SELECT iamwatch.mark_fields((iamwatch.mark(event)).key) AS f FROM history) AS marks GROUP BY 1, 2 ORDER BY 1;
+	SELECT iamwatch_internal.baseline_key_fields((iamwatch_internal.baseline_key(event)).key) AS f FROM history) AS marks GROUP BY 1, 2 ORDER BY 1;
 SELECT count(*), count(iamwatch.parse(event)) FROM history;
 
 SET client_min_messages = warning;

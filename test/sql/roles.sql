@@ -31,9 +31,9 @@ WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
 CREATE VIEW iamwatch_relations AS SELECT c.oid, c.relname, c.relkind FROM pg_class AS c
-	WHERE c.relnamespace = 'iamwatch'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f');
+	WHERE c.relnamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f');
 CREATE VIEW iamwatch_routines AS SELECT p.oid, p.proname, p.provolatile, p.prokind, p.prorettype, p.oid::regprocedure::text AS signature
-	FROM pg_proc AS p WHERE p.pronamespace = 'iamwatch'::regnamespace;
+	FROM pg_proc AS p WHERE p.pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]);
 GRANT SELECT ON iamwatch_relations, iamwatch_routines TO PUBLIC;
 CREATE FUNCTION may(role name, relation oid) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(p, ' ') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p
@@ -45,7 +45,7 @@ SELECT relname, may('iamwatch_roles_writer', oid) FROM iamwatch_relations
 WHERE relkind <> 'S' AND may('iamwatch_roles_writer', oid) IS NOT NULL;
 SELECT relname FROM iamwatch_relations WHERE CASE relkind WHEN 'S' THEN has_sequence_privilege('iamwatch_roles_writer', oid, 'USAGE, SELECT, UPDATE') END;
 SELECT signature FROM iamwatch_routines WHERE has_function_privilege('iamwatch_roles_writer', oid, 'EXECUTE');
-SELECT has_schema_privilege('iamwatch_roles_writer', 'iamwatch', 'USAGE, CREATE');
+SELECT has_schema_privilege('iamwatch_roles_writer', 'iamwatch', 'USAGE, CREATE') OR has_schema_privilege('iamwatch_roles_writer', 'iamwatch_internal', 'USAGE, CREATE') AS any;
 
 -- And in practice: nothing can be read, changed, called or switched off.
 CREATE TABLE attempts (statement text);
@@ -56,15 +56,15 @@ SELECT format(s, oid::regclass) FROM iamwatch_relations, unnest(ARRAY['TABLE %s'
 	'CREATE RULE x AS ON INSERT TO %s DO INSTEAD NOTHING', 'COMMENT ON TABLE %s IS NULL', 'CREATE POLICY x ON %s USING (false)']) AS s
 WHERE relkind = 'r'
 UNION ALL
-SELECT format('%s iamwatch.%I(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, proname,
+SELECT format('%s %s.%I(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, pronamespace::regnamespace, proname,
 	(SELECT string_agg('NULL::' || format_type(t, NULL), ', ') FROM unnest(proargtypes) AS t))
-FROM pg_proc WHERE pronamespace = 'iamwatch'::regnamespace AND prokind <> 'a' AND NOT 'internal'::regtype = ANY (proargtypes)
+FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prokind <> 'a' AND NOT 'internal'::regtype = ANY (proargtypes)
 UNION ALL
 SELECT s FROM unnest(ARRAY['ALTER TABLE log DISABLE TRIGGER iamwatch_observe', 'ALTER TABLE log DISABLE TRIGGER ALL',
 	'DROP TRIGGER iamwatch_observe ON log', 'ALTER TRIGGER iamwatch_observe ON log RENAME TO x', 'SET session_replication_role = replica',
 	'DROP EXTENSION iamwatch', 'DROP SCHEMA iamwatch CASCADE', 'ALTER EXTENSION iamwatch UPDATE', 'CREATE FUNCTION iamwatch.x() RETURNS int LANGUAGE sql AS $x$SELECT 1$x$',
-	'SET iamwatch.known_memory = 64', 'SET iamwatch.batch_memory = 64', 'CREATE OPERATOR # (RIGHTARG = jsonb, FUNCTION = iamwatch.news)',
-	'CREATE TEMP TABLE x (a text, CHECK (iamwatch.news(a::jsonb)))', 'SELECT $x${2026-01-01}$x$::iamwatch.dayset',
+	'SET iamwatch.cache_memory = 64', 'SET iamwatch.batch_memory = 64', 'CREATE OPERATOR # (RIGHTARG = jsonb, FUNCTION = iamwatch_internal.may_be_new)',
+	'CREATE TEMP TABLE x (a text, CHECK (iamwatch_internal.may_be_new(a::jsonb)))', 'SELECT $x${2026-01-01}$x$::iamwatch.dayset',
 	'CREATE TRIGGER x BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()']) AS s;
 GRANT SELECT ON attempts TO PUBLIC;
 GRANT CREATE ON SCHEMA public TO iamwatch_roles_writer;
@@ -85,7 +85,7 @@ SELECT bool_or(may('iamwatch_roles_reader', oid) IS NOT NULL) FROM iamwatch_rela
 SELECT relname FROM iamwatch_relations WHERE CASE relkind WHEN 'S' THEN has_sequence_privilege('iamwatch_roles_reader', oid, 'USAGE, SELECT, UPDATE') END;
 SELECT signature FROM iamwatch_routines WHERE has_function_privilege('iamwatch_roles_reader', oid, 'EXECUTE')
 	AND provolatile = 'v' AND proname NOT IN ('session_lock_held', 'cache_status', 'explain', 'explain_json', 'raw_events', 'raw_events_of');
-SELECT has_schema_privilege('iamwatch_roles_reader', 'iamwatch', 'CREATE') AS creates;
+SELECT has_schema_privilege('iamwatch_roles_reader', 'iamwatch', 'CREATE') OR has_schema_privilege('iamwatch_roles_reader', 'iamwatch_internal', 'CREATE') AS creates;
 SET ROLE iamwatch_roles_reader;
 SELECT identity, operation FROM iamwatch.alerts;
 SELECT identity, kind, days FROM iamwatch.identities;
@@ -114,7 +114,7 @@ RESET ROLE;
 SELECT relname, may('iamwatch_roles_admin', oid) FROM iamwatch_relations
 WHERE relkind <> 'S' AND may('iamwatch_roles_admin', oid) IS DISTINCT FROM 'SELECT INSERT UPDATE DELETE';
 SELECT signature FROM iamwatch_routines WHERE NOT has_function_privilege('iamwatch_roles_admin', oid, 'EXECUTE');
-SELECT has_schema_privilege('iamwatch_roles_admin', 'iamwatch', 'CREATE') AS creates;
+SELECT has_schema_privilege('iamwatch_roles_admin', 'iamwatch', 'CREATE') OR has_schema_privilege('iamwatch_roles_admin', 'iamwatch_internal', 'CREATE') AS creates;
 SET ROLE iamwatch_roles_admin;
 SELECT statement FROM attempts WHERE statement ~ '^(TRUNCATE|DROP|ALTER|CREATE (TRIGGER|RULE|POLICY|FUNCTION)|COMMENT|SET)' AND attempt(statement) = 'done';
 SELECT attempt('SELECT iamwatch.watch($x$unwatched$x$)'), attempt('SELECT iamwatch.unwatch($x$log$x$)');
@@ -155,14 +155,14 @@ SELECT DISTINCT format('CREATE FUNCTION evil.%I(%s) RETURNS %s LANGUAGE plpgsql 
 	(SELECT 'pg_catalog.' || quote_ident(typname) FROM pg_type WHERE oid = p.prorettype), p.proname)
 FROM pg_proc AS p
 WHERE p.proname IN (SELECT m[1] FROM pg_proc AS ours, regexp_matches(ours.prosrc, '\m([a-z0-9_]+) *\(', 'g') AS m
-	WHERE ours.pronamespace = 'iamwatch'::regnamespace)
+	WHERE ours.pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]))
 AND p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND NOT p.proretset AND p.proname ~ '^[a-z0-9_]+$'
 AND 'any' <> ALL (SELECT typname FROM pg_type WHERE oid = ANY (p.proargtypes::oid[] || p.prorettype));
 INSERT INTO traps
 SELECT DISTINCT format('CREATE FUNCTION evil.%I(%s) RETURNS pg_catalog.int4 LANGUAGE plpgsql AS $x$BEGIN RAISE EXCEPTION $y$trap %s$y$; END$x$',
-	proname, (SELECT string_agg(CASE WHEN typnamespace = 'iamwatch'::regnamespace THEN 'iamwatch' ELSE 'pg_catalog' END || '.' || quote_ident(typname), ', ' ORDER BY n)
+	proname, (SELECT string_agg(CASE WHEN typnamespace = 'iamwatch'::regnamespace THEN 'iamwatch' WHEN typnamespace = 'iamwatch_internal'::regnamespace THEN 'iamwatch_internal' ELSE 'pg_catalog' END || '.' || quote_ident(typname), ', ' ORDER BY n)
 		FROM unnest(proargtypes) WITH ORDINALITY AS a (t, n) JOIN pg_type ON pg_type.oid = t), proname)
-FROM pg_proc WHERE pronamespace = 'iamwatch'::regnamespace AND prokind = 'f' AND NOT 'internal'::regtype = ANY (proargtypes) AND NOT 'cstring'::regtype = ANY (proargtypes);
+FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prokind = 'f' AND NOT 'internal'::regtype = ANY (proargtypes) AND NOT 'cstring'::regtype = ANY (proargtypes);
 INSERT INTO traps
 SELECT format('CREATE FUNCTION evil.trap(pg_catalog.%1$s, pg_catalog.%2$s) RETURNS pg_catalog.%3$s LANGUAGE plpgsql AS $x$BEGIN RAISE EXCEPTION $y$trap %4$s$y$; END$x$',
 	l.typname, r.typname, 'bool', 'operator') FROM pg_type AS l, pg_type AS r

@@ -32,13 +32,13 @@ SELECT iamwatch.unwatch(NULL);
 \echo :LAST_ERROR_SQLSTATE
 
 -- triggers made by hand, wrongly
-CREATE TRIGGER wrong BEFORE INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch.observe('doc');
+CREATE TRIGGER wrong BEFORE INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.observe('doc');
 INSERT INTO "odd table" VALUES (1);
 DROP TRIGGER wrong ON "odd table";
-CREATE TRIGGER wrong AFTER INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch.observe('gone');
+CREATE TRIGGER wrong AFTER INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.observe('gone');
 INSERT INTO "odd table" VALUES (1);
 DROP TRIGGER wrong ON "odd table";
-CREATE TRIGGER wrong AFTER INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch.observe('id');
+CREATE TRIGGER wrong AFTER INSERT ON "odd table" FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.observe('id');
 INSERT INTO "odd table" VALUES (1);
 DROP TABLE "odd table" CASCADE;
 

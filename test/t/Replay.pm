@@ -46,18 +46,18 @@ sub prepare
 # Does what is stored follow from itself?  Tallies from days, counts from events.
 my $inner = q{
 	WITH fresh AS (
-		SELECT i.account_id, m.behaviour_id, iamwatch.is_person(i.kinds) AS is_user, day, count(*) AS identities
-		FROM iamwatch.identity_days AS i
-		CROSS JOIN LATERAL (SELECT 0 AS behaviour_id, i.days UNION ALL SELECT d.behaviour_id, d.days
-			FROM iamwatch.behaviour_days AS d WHERE (d.account_id, d.identity_id) = (i.account_id, i.identity_id)) AS m
+		SELECT i.account_id, m.operation_id, iamwatch_internal.is_person(i.kinds) AS is_user, day, count(*) AS identities
+		FROM iamwatch_internal.identity_days AS i
+		CROSS JOIN LATERAL (SELECT 0 AS operation_id, i.days UNION ALL SELECT d.operation_id, d.days
+			FROM iamwatch_internal.behaviour_days AS d WHERE (d.account_id, d.identity_id) = (i.account_id, i.identity_id)) AS m
 		CROSS JOIN LATERAL iamwatch.days(m.days) AS day
 		GROUP BY 1, 2, 3, 4
 	), tallies AS (
-		SELECT account_id, behaviour_id, is_user, day, identities FROM iamwatch.tallies
+		SELECT account_id, operation_id, is_user, day, identities FROM iamwatch_internal.tallies
 	)
 	SELECT (SELECT count(*) FROM (SELECT * FROM fresh EXCEPT ALL SELECT * FROM tallies) AS x),
 		(SELECT count(*) FROM (SELECT * FROM tallies EXCEPT ALL SELECT * FROM fresh) AS x),
-		(SELECT count(*) FROM (SELECT account, provider FROM iamwatch.accounts GROUP BY 1, 2 HAVING count(*) > 1) AS x),
+		(SELECT count(*) FROM (SELECT account, provider FROM iamwatch_internal.accounts GROUP BY 1, 2 HAVING count(*) > 1) AS x),
 		(SELECT count(*) FROM (SELECT a.alert_id FROM iamwatch.alerts AS a LEFT JOIN iamwatch.alert_events AS e USING (alert_id)
 			GROUP BY a.alert_id, a.event_count HAVING count(e) <> a.event_count) AS x)
 };
@@ -66,12 +66,12 @@ my $inner = q{
 our $state = q{SELECT md5(string_agg(r, ',' ORDER BY r COLLATE "C")) FROM (
 	SELECT a::text FROM (SELECT * FROM iamwatch.alerts) AS a
 	UNION ALL SELECT e::text FROM iamwatch.alert_events AS e
-	UNION ALL SELECT p::text FROM iamwatch.pending_events AS p
-	UNION ALL SELECT j::text FROM iamwatch.journal AS j
-	UNION ALL SELECT a::text FROM iamwatch.accounts AS a
-	UNION ALL SELECT i::text FROM iamwatch.identity_days AS i
-	UNION ALL SELECT b::text FROM iamwatch.behaviour_days AS b
-	UNION ALL SELECT t::text FROM iamwatch.tallies AS t
+	UNION ALL SELECT p::text FROM iamwatch_internal.pending_events AS p
+	UNION ALL SELECT j::text FROM iamwatch_internal.journal AS j
+	UNION ALL SELECT a::text FROM iamwatch_internal.accounts AS a
+	UNION ALL SELECT i::text FROM iamwatch_internal.identity_days AS i
+	UNION ALL SELECT b::text FROM iamwatch_internal.behaviour_days AS b
+	UNION ALL SELECT t::text FROM iamwatch_internal.tallies AS t
 	UNION ALL SELECT count(*)::text FROM log) AS x (r);};
 
 sub intact
@@ -85,7 +85,7 @@ sub verify
 	my ($node, $database, $name) = @_;
 	my $query = slurp_file("$folder/reference.py") =~ s/.*^QUERY = """(.*?)""".*/$1/msr;
 	my $rows = $node->safe_psql($database, qq{
-		SET search_path = pg_catalog, iamwatch;
+		SET search_path = pg_catalog, iamwatch, iamwatch_internal;
 		SELECT json_build_object('documents', (SELECT coalesce(json_agg(event), '[]') FROM public.log),
 			'alerts', (SELECT coalesce(json_agg(r), '[]') FROM (SELECT (SELECT json_agg(value ORDER BY n)
 				FROM json_each(row_to_json(a)) WITH ORDINALITY AS e (key, value, n)) AS r FROM ($query) AS a) AS x),

@@ -92,7 +92,7 @@ my $stops = 0;
 for (my $time = 1;; $time += 1 + int(rand(20)))
 {
 	$s->run("SET client_min_messages = warning; SET statement_timeout = $time; CALL iamwatch.backfill('log'); RESET statement_timeout;");
-	last if $s->run(q{SELECT phase = 'done' FROM iamwatch.backfills}) eq 't';
+	last if $s->run(q{SELECT phase = 'done' FROM iamwatch_internal.backfills}) eq 't';
 	$stops++;
 }
 cmp_ok($stops, '>', 0, 'statement_timeout stopped some backfills');
@@ -106,9 +106,9 @@ my $fixed = session($node, 'upkeep');
 $fixed->run("SET default_transaction_isolation = 'repeatable read'");
 $fixed->run("\\copy log FROM '$_->{name}'") for @pieces;
 $fixed->run('RESET default_transaction_isolation');
-my $left = 'SELECT count(*) FROM iamwatch.journal CROSS JOIN iamwatch.pending_events';
+my $left = 'SELECT count(*) FROM iamwatch_internal.journal CROSS JOIN iamwatch_internal.pending_events';
 cmp_ok($fixed->run($left), '>', 0, 'a writer with a fixed snapshot leaves days and events for maintain()');
-$left = 'SELECT (SELECT count(*) FROM iamwatch.journal) + (SELECT count(*) FROM iamwatch.pending_events)';
+$left = 'SELECT (SELECT count(*) FROM iamwatch_internal.journal) + (SELECT count(*) FROM iamwatch_internal.pending_events)';
 $stops = 0;
 for (my $time = 1;; $time += 1 + int(rand(3)))
 {

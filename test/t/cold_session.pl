@@ -67,9 +67,9 @@ sql(map { insert('repeated', $_) } map { ($_) x 3 } reverse @cases);
 is(learned('repeated'), $expected, '... and one that asks several times, in another order');
 sql('INSERT INTO log ' . join ' UNION ALL ', map { "SELECT e('together', '$_->[0]', '$_->[1]')" } @cases);
 is(learned('together'), $expected, '... and one that stores them in one statement');
-is(sql(q{SELECT string_agg(iamwatch.news(event)::text, ' ') FROM log WHERE event->'userIdentity'->>'arn' = 'single'},
-		insert('few', $cases[0]), q{SELECT bool_and(iamwatch.news(event)) FROM log WHERE event->'userIdentity'->>'arn' = 'few'},
-		(map { insert('few', $_) } @cases), q{SELECT bool_or(iamwatch.news(event)) FROM log WHERE event->'userIdentity'->>'arn' = 'few'}),
+is(sql(q{SELECT string_agg(iamwatch_internal.may_be_new(event)::text, ' ') FROM log WHERE event->'userIdentity'->>'arn' = 'single'},
+		insert('few', $cases[0]), q{SELECT bool_and(iamwatch_internal.may_be_new(event)) FROM log WHERE event->'userIdentity'->>'arn' = 'few'},
+		(map { insert('few', $_) } @cases), q{SELECT bool_or(iamwatch_internal.may_be_new(event)) FROM log WHERE event->'userIdentity'->>'arn' = 'few'}),
 	join("\n", join(' ', ('true') x @cases), 't', 'f'), 'Until the catalogue is loaded all is news, and then what is known is not');
 
 # ---- changes ----

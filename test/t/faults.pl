@@ -81,11 +81,11 @@ load($pieces[3]);
 my ($first, $second) = (session($node, 'postgres'), session($node, 'postgres'));
 $first->run("BEGIN;\n\\copy log FROM '$pieces[4]{name}'");
 $second->run("\\copy log FROM '$pieces[4]{name}'");
-isnt($node->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.journal'), '0', 'a writer beside another appends to the journal');
+isnt($node->safe_psql('postgres', 'SELECT count(*) FROM iamwatch_internal.journal'), '0', 'a writer beside another appends to the journal');
 kill_server($first, $second);
 intact($node, 'postgres', 'kill -9 of the server while a transaction holds the accounts');
 $node->safe_psql('postgres', 'CALL iamwatch.maintain()');
-is($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM iamwatch.journal) + (SELECT count(*) FROM iamwatch.pending_events)'), '0',
+is($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM iamwatch_internal.journal) + (SELECT count(*) FROM iamwatch_internal.pending_events)'), '0',
 	'what was left beside it is taken over');
 verify($node, 'postgres', 'kill -9 of the server while a transaction holds the accounts');
 load($pieces[5]);
@@ -104,7 +104,7 @@ for my $table (qw(backfills identity_days tallies alert_events))
 	$backfill->send_lines("SET application_name = 'backfill'; CALL iamwatch.backfill('log');\n");
 	$node->poll_query_until('history', q{SELECT count(*) = 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
 		WHERE NOT granted AND application_name = 'backfill'}) or die 'the backfill does not get there';
-	$phases .= $node->safe_psql('history', 'SELECT phase FROM iamwatch.backfills') . ' ';
+	$phases .= $node->safe_psql('history', 'SELECT phase FROM iamwatch_internal.backfills') . ' ';
 	kill_server($holder, $backfill);
 	intact($node, 'history', "kill -9 of the server, backfill at $table");
 }

@@ -85,7 +85,7 @@ $s->end;
 $node->safe_psql('postgres', 'CREATE DATABASE small_memory');
 prepare($node, 'small_memory', 1);
 $s = session($node, 'small_memory');
-$s->run("SET work_mem = '64kB'; SET iamwatch.known_memory = '64kB'; SET iamwatch.batch_memory = '64kB';\n"
+$s->run("SET work_mem = '64kB'; SET iamwatch.cache_memory = '64kB'; SET iamwatch.batch_memory = '64kB';\n"
 	. join('', map { "\\copy log FROM '$_->{name}'\n" } @pieces));
 verify($node, 'small_memory', 'COPY with as little memory as can be set');
 $s->end;
@@ -119,8 +119,8 @@ SKIP:
 	note("$failures statements found the disk full");
 	verify($node, 'full_disk', 'disk full at random points of COPY');
 
-	$s->run('SELECT iamwatch.unwatch($$log$$); TRUNCATE iamwatch.accounts, iamwatch.identity_days, iamwatch.behaviours,
-		iamwatch.behaviour_days, iamwatch.tallies, iamwatch.alerts, iamwatch.alert_events; SET client_min_messages = warning;');
+	$s->run('SELECT iamwatch.unwatch($$log$$); TRUNCATE iamwatch_internal.accounts, iamwatch_internal.identity_days, iamwatch_internal.account_operations,
+		iamwatch_internal.behaviour_days, iamwatch_internal.tallies, iamwatch.alerts, iamwatch.alert_events; SET client_min_messages = warning;');
 	my $stops = 0;
 	for (my $room = 8;; $room += 8 * (1 + int(rand(10))))
 	{

@@ -141,7 +141,7 @@ want = expected(events)
 fresh()
 psql("".join(copy(part) + "CALL iamwatch.maintain();" for part in chunks(random.Random(6), events, 60)))
 ok(alerts() == want, f"maintain() never changes what is alerted ({len(want)} alerts)", difference(alerts(), want))
-kept = psql("SELECT a.newest_day - min(t.day) FROM iamwatch.tallies t JOIN iamwatch.accounts a USING (account_id)"
+kept = psql("SELECT a.newest_day - min(t.day) FROM iamwatch_internal.tallies t JOIN iamwatch_internal.accounts a USING (account_id)"
             " GROUP BY a.account_id, a.newest_day;").split()
 ok(all(int(n) <= 75 for n in kept), f"maintain() drops days past the kept history ({kept} days are left)")
 days = baselines()
@@ -196,7 +196,7 @@ ok(psql("SELECT count(*) FROM (SELECT alert_id FROM iamwatch.alerts a LEFT JOIN 
 fresh()
 psql("INSERT INTO log SELECT jsonb_build_object('n', n) FROM generate_series(1, 30000) n;")
 plan = psql("SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; EXPLAIN SELECT (m).key,"
-            " iamwatch.dayset_agg((m).at), min((m).at), count(*) FROM (SELECT iamwatch.mark(event) AS m FROM log) AS marks"
+            " iamwatch.dayset_agg((m).at), min((m).at), count(*) FROM (SELECT iamwatch_internal.baseline_key(event) AS m FROM log) AS marks"
             " GROUP BY (m).key;")
 ok("Partial HashAggregate" in plan and "Parallel Seq Scan" in plan, "backfill: the aggregate runs in parallel workers", plan)
 

@@ -26,9 +26,9 @@ def alerts(more=", probability, evidence->'context'"):
 def learned():
     return psql("SELECT * FROM iamwatch.contexts ORDER BY 1, 2, 3, 4, 5;"
                 "SELECT a.provider, a.account, i.identity, b.service, b.operation, b.failed, n.at, n.access_key"
-                " FROM iamwatch.novelties n JOIN iamwatch.accounts a USING (account_id)"
-                " JOIN iamwatch.identity_days i USING (account_id, identity_id)"
-                " JOIN iamwatch.behaviours b USING (account_id, behaviour_id) ORDER BY 1, 2, 3, 4, 5, 6, 7;").splitlines()
+                " FROM iamwatch_internal.novelties n JOIN iamwatch_internal.accounts a USING (account_id)"
+                " JOIN iamwatch_internal.identity_days i USING (account_id, identity_id)"
+                " JOIN iamwatch_internal.account_operations b USING (account_id, operation_id) ORDER BY 1, 2, 3, 4, 5, 6, 7;").splitlines()
 
 
 def when(e):

@@ -1,0 +1,351 @@
+-- Why an alert: in words and numbers, and as JSON.  With the caller's rights:
+-- whoever may not read a source is told so instead of its events.
+
+-- Names of those that the catalogue uses and of what users are likely to add.
+CREATE FUNCTION iamwatch_internal.attack_name(id text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE id
+	WHEN 'TA0001' THEN 'Initial Access' WHEN 'TA0002' THEN 'Execution' WHEN 'TA0003' THEN 'Persistence'
+	WHEN 'TA0004' THEN 'Privilege Escalation' WHEN 'TA0005' THEN 'Defense Evasion'
+	WHEN 'TA0006' THEN 'Credential Access' WHEN 'TA0007' THEN 'Discovery' WHEN 'TA0008' THEN 'Lateral Movement'
+	WHEN 'TA0009' THEN 'Collection' WHEN 'TA0010' THEN 'Exfiltration' WHEN 'TA0040' THEN 'Impact'
+	WHEN 'T1078' THEN 'Valid Accounts' WHEN 'T1078.004' THEN 'Valid Accounts: Cloud Accounts'
+	WHEN 'T1098' THEN 'Account Manipulation'
+	WHEN 'T1098.001' THEN 'Account Manipulation: Additional Cloud Credentials'
+	WHEN 'T1098.003' THEN 'Account Manipulation: Additional Cloud Roles'
+	WHEN 'T1098.002' THEN 'Account Manipulation: Additional Email Delegate Permissions'
+	WHEN 'T1098.004' THEN 'Account Manipulation: SSH Authorized Keys'
+	WHEN 'T1098.006' THEN 'Account Manipulation: Additional Container Cluster Roles'
+	WHEN 'T1098.007' THEN 'Account Manipulation: Additional Local or Domain Groups'
+	WHEN 'T1098.005' THEN 'Account Manipulation: Device Registration'
+	WHEN 'T1136' THEN 'Create Account' WHEN 'T1136.003' THEN 'Create Account: Cloud Account'
+	WHEN 'T1199' THEN 'Trusted Relationship'
+	WHEN 'T1484' THEN 'Domain or Tenant Policy Modification'
+	WHEN 'T1484.002' THEN 'Domain or Tenant Policy Modification: Trust Modification'
+	WHEN 'T1528' THEN 'Steal Application Access Token'
+	WHEN 'T1531' THEN 'Account Access Removal'
+	WHEN 'T1550' THEN 'Use Alternate Authentication Material'
+	WHEN 'T1550.001' THEN 'Use Alternate Authentication Material: Application Access Token'
+	WHEN 'T1556' THEN 'Modify Authentication Process'
+	WHEN 'T1556.006' THEN 'Modify Authentication Process: Multi-Factor Authentication'
+	WHEN 'T1556.007' THEN 'Modify Authentication Process: Hybrid Identity'
+	WHEN 'T1556.009' THEN 'Modify Authentication Process: Conditional Access Policies'
+	WHEN 'T1562.008' THEN 'Impair Defenses: Disable or Modify Cloud Logs'
+	END;
+COMMENT ON FUNCTION iamwatch_internal.attack_name(text) IS
+'the name of an ATT&CK tactic or technique, null if it is none of those that the catalogue uses';
+
+CREATE FUNCTION iamwatch_internal.plain(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN CASE WHEN length(value) > 300 THEN left(regexp_replace(left(value, 300), '[[:cntrl:]]', '?', 'g'), 297) || '...'
+		ELSE regexp_replace(value, '[[:cntrl:]]', '?', 'g') END;
+COMMENT ON FUNCTION iamwatch_internal.plain(text) IS
+'a name from a log, fit for one line of a report: no control characters, at most 300 characters';
+
+-- ---- the events ----
+
+-- One source.  By the fields that hold the id, so that an index on such an
+-- expression is used; a source for which that means to read very much is left
+-- alone.
+CREATE FUNCTION iamwatch_internal.raw_events_of(source regclass, event_column name, provider text, identity text,
+	operation text, event_ids text[], most integer, OUT events jsonb[], OUT problem text)
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	too_much constant float8 := 1000000;	-- in pages, some 8 GB
+	document text := iamwatch_internal.document_expression(source, event_column, 'source_row');
+	field text := CASE provider WHEN 'aws' THEN format('%s->>''eventID''', document)
+		WHEN 'gcp' THEN format('%s->>''insertId''', document)
+		ELSE format('(iamwatch.parse(%s)).event_id', document) END;
+	query text;
+	plan json;
+BEGIN
+	-- only what has the id is parsed, and only that is in the estimate
+	query := format('SELECT event FROM (SELECT %1$s AS event FROM %2$s AS source_row WHERE %3$s = ANY (%4$L::text[]) OFFSET 0) AS f'
+		' WHERE (iamwatch.parse(event)).identity = %5$L AND (iamwatch.parse(event)).operation = %6$L',
+		document, source, field, event_ids, identity, operation);
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+	IF (plan->0->'Plan'->>'Total Cost')::float8 > too_much THEN
+		problem := format('too large to be searched without an index; CREATE INDEX ON %s ((%s))', source,
+			replace(field, 'source_row.', ''));
+		RETURN;
+	END IF;
+	-- what was delivered twice is shown once
+	EXECUTE format('SELECT array_agg(event ORDER BY at, event) FROM (SELECT DISTINCT event,'
+		' (iamwatch.parse(event)).event_time AS at FROM (%s) AS found ORDER BY at, event LIMIT %s) AS f',
+		query, most) INTO events;
+EXCEPTION
+	-- whatever is wrong with somebody's table is no reason to explain nothing
+	WHEN OTHERS THEN
+		events := NULL;
+		problem := SQLERRM;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.raw_events_of(regclass, name, text, text, text, text[], integer) IS
+'documents of a source by their event ids, or why there are none';
+
+CREATE FUNCTION iamwatch.raw_events(alert_id bigint, most integer DEFAULT 10)
+	RETURNS TABLE (source text, event jsonb, problem text)
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	a record;
+	ids text[];
+	s record;
+	got record;
+	left_over integer := LEAST(GREATEST(most, 0), 1000);
+BEGIN
+	SELECT r.provider, r.identity, r.operation INTO a FROM iamwatch_internal.all_alerts AS r WHERE r.alert_id = raw_events.alert_id;
+	IF NOT FOUND THEN
+		PERFORM iamwatch_internal.no_alert(alert_id);
+	END IF;
+	ids := ARRAY(SELECT x.event_id FROM iamwatch.alert_events AS x
+		WHERE x.alert_id = raw_events.alert_id AND x.event_id IS NOT NULL
+		ORDER BY x.event_time, x.event_id COLLATE "C" LIMIT left_over);
+	FOR s IN SELECT w.source, w.event_column FROM iamwatch.sources AS w ORDER BY w.source::text COLLATE "C" LOOP
+		EXIT WHEN ids = '{}' OR left_over = 0;
+		source := s.source::text;
+		event := NULL;
+		problem := NULL;
+		IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = s.source) THEN
+			problem := 'the relation is gone';
+		ELSIF NOT has_table_privilege(s.source, 'SELECT') AND NOT coalesce((SELECT
+			has_column_privilege(s.source, c.attnum, 'SELECT') FROM pg_attribute AS c
+			WHERE c.attrelid = s.source AND c.attname = s.event_column AND NOT c.attisdropped), false) THEN
+			problem := format('%s may not read it', current_user);
+		ELSE
+			got := iamwatch_internal.raw_events_of(s.source, s.event_column, a.provider, a.identity, a.operation, ids, left_over);
+			problem := got.problem;
+			FOREACH event IN ARRAY coalesce(got.events, '{}') LOOP
+				RETURN NEXT;
+				left_over := left_over - 1;
+			END LOOP;
+			event := NULL;
+		END IF;
+		IF problem IS NOT NULL THEN
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch.raw_events(bigint, integer) IS
+'the documents of an alert''s events as the watched sources have them, the first so many (at most 1000), and of each source that could not be searched, why. An index on (event->>''eventID''), for GCP (event->>''insertId''), makes it fast. P0002 if there is no such alert';
+
+-- ---- the parts ----
+
+CREATE FUNCTION iamwatch_internal.explain_score(evidence jsonb, probability double precision, surprise double precision,
+	probability_limit double precision) RETURNS jsonb
+	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	k constant bigint := evidence->'k';
+	active constant bigint := evidence->'A';
+	peer_days constant bigint := evidence->'K';
+	peer_active constant bigint := evidence->'N';
+	rate constant float8 := (peer_days + 10 * 0.01::float8) / (peer_active + 10);
+BEGIN
+	RETURN jsonb_build_object('k', k, 'A', active, 'K', peer_days, 'N', peer_active,
+		'peer_rate', rate, 'probability', probability, 'probability_limit', probability_limit,
+		'surprise', surprise, 'steps', jsonb_build_array(
+			format('q = (K + 10 * 0.01) / (N + 10) = (%s + 0.1) / (%s + 10) = %s',
+				peer_days, peer_active, rate::numeric(12, 6)),
+			format('p = (k + 2 q) / (A + 2) = (%s + 2 * %s) / (%s + 2) = %s',
+				k, rate::numeric(12, 6), active, probability::numeric(12, 6)),
+			format('p = %s %s the limit %s', probability::numeric(12, 6),
+				CASE WHEN probability < probability_limit THEN 'is below' ELSE 'is not below' END, probability_limit),
+			format('surprise = -log2(p) = %s bits', surprise::numeric(12, 2))));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.explain_score(jsonb, double precision, double precision, double precision) IS
+'how the probability of an alert follows from its evidence, step by step';
+
+CREATE FUNCTION iamwatch_internal.explain_identity(provider text, account text, identity text, day date, training_days integer)
+	RETURNS jsonb
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	known record;
+	operations jsonb;
+	n bigint;
+BEGIN
+	SELECT i.first_seen, i.last_seen, count_days(i.days) AS days INTO known
+	FROM iamwatch.identities AS i
+	WHERE i.provider = $1 AND i.account = $2 AND i.identity = $3;
+	SELECT count(*), jsonb_agg(o.o ORDER BY o.rank) FILTER (WHERE o.rank <= 20) INTO n, operations
+	FROM (
+		SELECT jsonb_build_object('service', b.service, 'operation', b.operation, 'failed', b.failed,
+			'days', count_days(b.days), 'days_before', count_days(b.days, day - training_days, day - 1),
+			'first_seen', b.first_seen, 'last_seen', b.last_seen) AS o,
+			row_number() OVER (ORDER BY count_days(b.days, day - training_days, day - 1) DESC,
+				count_days(b.days) DESC, b.service, b.operation, b.failed) AS rank
+		FROM iamwatch.baselines AS b
+		WHERE b.provider = $1 AND b.account = $2 AND b.identity = $3) AS o;
+	RETURN jsonb_build_object('first_seen', known.first_seen, 'last_seen', known.last_seen,
+		'days', known.days, 'training_days', training_days,
+		'operations', coalesce(operations, '[]'), 'operations_in_all', n);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.explain_identity(text, text, text, date, integer) IS
+'what an identity normally does, as the baselines have it now: its IAM operations, up to twenty, with days in the kept history and in the training period before the day';
+
+-- ---- the whole ----
+
+CREATE FUNCTION iamwatch.explain_json(alert_id bigint) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	a iamwatch.alerts;
+	suppression bigint;
+	settings iamwatch.detectors;
+	effect text;
+	training integer;
+	raw jsonb;
+	sessions jsonb;
+BEGIN
+	SELECT x.* INTO a FROM iamwatch.alerts AS x WHERE x.alert_id = explain_json.alert_id;
+	IF NOT FOUND THEN
+		SELECT s.suppression_id INTO suppression FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = explain_json.alert_id;
+		IF NOT FOUND THEN
+			PERFORM iamwatch_internal.no_alert(alert_id);
+		END IF;
+		SELECT (jsonb_populate_record(NULL::iamwatch.alerts, to_jsonb(s))).* INTO a
+		FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = explain_json.alert_id;
+	END IF;
+	SELECT d.* INTO settings FROM iamwatch.detectors AS d WHERE d.detector = a.detector;
+	effect := (iamwatch.find_operation(a.provider, a.service, a.operation)).effect;
+	training := coalesce((a.evidence->>'training_days')::integer, settings.training_days, 30);
+
+	SELECT jsonb_build_object(
+		'found', coalesce(jsonb_agg(jsonb_build_object('source', r.source, 'event',
+				CASE WHEN length(r.event::text) <= 100000 THEN r.event
+				ELSE to_jsonb('too large to be shown: ' || length(r.event::text) || ' characters') END))
+			FILTER (WHERE r.event IS NOT NULL), '[]'),
+		'problems', coalesce(jsonb_agg(jsonb_build_object('source', r.source, 'problem', r.problem))
+			FILTER (WHERE r.problem IS NOT NULL), '[]'))
+	INTO raw FROM iamwatch.raw_events(alert_id) AS r;
+	SELECT jsonb_agg(DISTINCT s.session) INTO sessions
+	FROM jsonb_array_elements(raw->'found') AS f
+	CROSS JOIN LATERAL (SELECT left(coalesce(f->'event'->'userIdentity'->>'arn',
+		f->'event'->'userIdentity'->>'principalId',
+		f->'event'->'protoPayload'->'authenticationInfo'->>'principalEmail'), 500) AS session) AS s
+	WHERE s.session <> a.identity;
+
+	RETURN jsonb_build_object('alert_id', a.alert_id, 'detector', a.detector, 'title', settings.title,
+		'suppression_id', suppression, 'severity', a.severity, 'variation', a.variation,
+		'what', jsonb_build_object('service', a.service, 'operation', a.operation, 'failed', a.failed,
+			'category', a.category, 'effect', effect, 'sensitivity', a.sensitivity,
+			'targets', a.evidence->'targets', 'events', a.event_count,
+			'first_event_time', a.first_event_time, 'last_event_time', a.last_event_time),
+		'who', jsonb_build_object('identity', a.identity, 'kind', a.identity_kind,
+			'provider', a.provider, 'account', a.account, 'sessions', coalesce(sessions, '[]'),
+			'instances', a.evidence->'instances'),
+		'from', jsonb_build_object('source_addresses', a.evidence->'source_addresses',
+			'user_agents', a.evidence->'user_agents'),
+		-- the baselines may have dropped some of the days since
+		'normal', iamwatch_internal.explain_identity(a.provider, a.account, a.identity,
+			(a.first_event_time AT TIME ZONE 'UTC')::date, training)
+			|| jsonb_build_object('days_before', a.evidence->'A'),
+		'peers', jsonb_build_object('days', a.evidence->'K', 'active_days', a.evidence->'N',
+			'identities', a.evidence->'peers'),
+		'score', iamwatch_internal.explain_score(a.evidence, a.probability, a.surprise, settings.probability_limit),
+		'attack', jsonb_build_object('tactic', a.tactic, 'tactic_name', iamwatch_internal.attack_name(a.tactic),
+			'technique', a.technique, 'technique_name', iamwatch_internal.attack_name(a.technique),
+			'goals', jsonb_build_array(
+				'Change the IAM configuration to strengthen the foothold in the organisation''s cloud: new accounts, changed credentials and permissions',
+				'Through the changed accounts, act further in an evasive manner')),
+		'investigate', jsonb_build_array('Check which role the identity has in the organisation.',
+			'Verify that it did not perform a sensitive IAM operation that it should not.'),
+		'evidence', a.evidence,
+		'triage', jsonb_build_object(
+			'status', CASE WHEN suppression IS NULL THEN a.status ELSE 'suppressed' END, 'resolution', a.resolution,
+			'assignee', a.assignee, 'note', a.note, 'history', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+				'at', h.changed_at, 'by', h.changed_by, 'as', h.changed_as, 'from', h.old_values, 'to', h.new_values)
+				ORDER BY h.history_id), '[]') FROM iamwatch.alert_history AS h WHERE h.alert_id = a.alert_id)),
+		'events', raw);
+END $$;
+COMMENT ON FUNCTION iamwatch.explain_json(bigint) IS
+'everything there is to say about an alert, suppressed or not; with the caller''s rights. Reads the watched sources for up to ten of its events. P0002 if there is no such alert';
+
+CREATE FUNCTION iamwatch.explain(alert_id bigint) RETURNS text
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	x constant jsonb := iamwatch.explain_json(alert_id);
+	what constant jsonb := x->'what';
+	normal constant jsonb := x->'normal';
+	lines text[];
+	one jsonb;
+	name text;
+	fresh text[] := '{}';
+BEGIN
+	lines := ARRAY[
+		format('Alert %s: %s (%s, %s)', x->>'alert_id', coalesce(x->>'title', x->>'detector'), x->>'severity', x->>'variation'),
+		CASE WHEN x->>'suppression_id' IS NOT NULL THEN format('  hidden by suppression %s', x->>'suppression_id') END,
+		'', 'What',
+		format('  %s:%s %s: %s of %s, sensitivity %s of 4', plain(what->>'service'), plain(what->>'operation'),
+			CASE WHEN (what->>'failed')::boolean THEN 'FAILED' ELSE 'succeeded' END,
+			what->>'effect', what->>'category', what->>'sensitivity'),
+		format('  %s event(s), %s to %s', what->>'events', what->>'first_event_time', what->>'last_event_time'),
+		'  on ' || plain_list(what->'targets', 'a target that the log does not name'),
+		'', 'Who',
+		format('  %s (%s) in %s account %s', plain(x#>>'{who,identity}'), x#>>'{who,kind}', x#>>'{who,provider}', plain(x#>>'{who,account}')),
+		'  session: ' || plain_list(x#>'{who,sessions}', NULL),
+		'  instance: ' || plain_list(x#>'{who,instances}', NULL),
+		'  from ' || plain_list(x#>'{from,source_addresses}', 'no plain address'),
+		'  with ' || plain_list(x#>'{from,user_agents}', 'no user agent'),
+		'', 'What it normally does',
+		format('  active on %s of the %s days before, first seen %s', coalesce(normal->>'days_before', '0'),
+			normal->>'training_days', coalesce(normal->>'first_seen', 'not at all'))];
+	FOR one IN SELECT * FROM jsonb_array_elements(normal->'operations') LOOP
+		name := format('%s:%s%s', plain(one->>'service'), plain(one->>'operation'),
+			CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END);
+		IF (one->>'days_before')::integer > 0 THEN
+			lines := lines || format('  %s on %s days, %s of them before, since %s', name,
+				one->>'days', one->>'days_before', one->>'first_seen');
+		ELSE
+			fresh := array_append(fresh, name);
+		END IF;
+	END LOOP;
+	IF cardinality(fresh) = jsonb_array_length(normal->'operations') THEN
+		lines := lines || '  no IAM operation in those days'::text;
+	END IF;
+	IF fresh <> '{}' THEN
+		lines := lines || ('  new to it since then: ' || array_to_string(fresh, ', '));
+	END IF;
+	IF (normal->>'operations_in_all')::bigint > jsonb_array_length(normal->'operations') THEN
+		lines := lines || format('  and %s other operations', (normal->>'operations_in_all')::bigint
+			- jsonb_array_length(normal->'operations'));
+	END IF;
+
+	lines := lines || ARRAY['', 'Who else does it',
+		format('  its peers, on %s of their %s active days', x#>>'{peers,days}', x#>>'{peers,active_days}')];
+	FOR one IN SELECT * FROM jsonb_array_elements(coalesce(x#>'{peers,identities}', '[]')) LOOP
+		lines := lines || format('  %s on %s days', plain(one->>'identity'), one->>'days');
+	END LOOP;
+
+	lines := lines || ARRAY['', 'How unusual',
+		format('  k = %s: days of the training period on which it did this', x#>>'{score,k}'),
+		format('  A = %s: days on which it did anything', x#>>'{score,A}'),
+		format('  K = %s: its peers'' days of doing this', x#>>'{score,K}'),
+		format('  N = %s: its peers'' active days', x#>>'{score,N}')];
+	lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x#>'{score,steps}') AS s);
+
+	lines := lines || ARRAY['', 'ATT&CK',
+		format('  tactic %s %s', x#>>'{attack,tactic}', x#>>'{attack,tactic_name}'),
+		format('  technique %s %s', x#>>'{attack,technique}', x#>>'{attack,technique_name}')];
+	lines := lines || ARRAY(SELECT '  goal: ' || s FROM jsonb_array_elements_text(x#>'{attack,goals}') AS s);
+	lines := lines || ARRAY['', 'What to do'] || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x->'investigate') AS s);
+
+	lines := lines || ARRAY['', 'Triage', format('  %s%s%s', x#>>'{triage,status}',
+		coalesce(' as ' || (x#>>'{triage,resolution}'), ''), coalesce(', by ' || plain(x#>>'{triage,assignee}'), '')),
+		'  ' || plain(x#>>'{triage,note}')];
+	lines := lines || ARRAY(SELECT format('  %s %s: %s', h->>'at', coalesce(h->>'as', h->>'by'), plain(h->>'to'))
+		FROM jsonb_array_elements(x#>'{triage,history}') AS h);
+
+	lines := lines || ARRAY['', format('Events (%s of %s)', jsonb_array_length(x#>'{events,found}'), what->>'events')];
+	lines := lines || ARRAY(SELECT format('  %s: %s', e->>'source', left(e->>'event', 2000))
+		FROM jsonb_array_elements(x#>'{events,found}') AS e);
+	lines := lines || ARRAY(SELECT format('  %s: %s', e->>'source', plain(e->>'problem'))
+		FROM jsonb_array_elements(x#>'{events,problems}') AS e);
+	RETURN array_to_string(lines, E'\n');
+END $$;
+COMMENT ON FUNCTION iamwatch.explain(bigint) IS
+'what was done, by whom, from where, how unusual it is and why, what to do about it, and its events: what iamwatch.explain_json() says, for reading. P0002 if there is no such alert';
+
+CREATE FUNCTION iamwatch_internal.plain_list(texts jsonb, otherwise text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce((SELECT string_agg(iamwatch_internal.plain(t), ', ' ORDER BY n)
+		FROM jsonb_array_elements_text(CASE jsonb_typeof(texts) WHEN 'array' THEN texts ELSE '[]' END)
+			WITH ORDINALITY AS e (t, n)), otherwise);
+COMMENT ON FUNCTION iamwatch_internal.plain_list(jsonb, text) IS 'names from a log in one line';

@@ -1,0 +1,305 @@
+-- A report to look at: one HTML page with nothing outside of it, no script,
+-- and every text from data escaped, as attackers choose names and user agents.
+
+CREATE FUNCTION iamwatch_internal.html_escape(data text, most integer) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN replace(replace(replace(replace(replace(
+		regexp_replace(CASE WHEN length(data) > most THEN left(data, most - 1) || '…' ELSE data END,
+			'[\x01-\x1f\x7f]', ' ', 'g'),
+		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+COMMENT ON FUNCTION iamwatch_internal.html_escape(text, integer) IS
+'a text without characters that mean something in HTML, and without control characters; cut to so many characters before';
+
+CREATE FUNCTION iamwatch_internal.html(data text, most integer DEFAULT 120) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN '<bdi>' || iamwatch_internal.html_escape(data, most) || '</bdi>';
+COMMENT ON FUNCTION iamwatch_internal.html(text, integer) IS
+'a text as HTML shows it, cut to so many characters; what changes the direction of text in it does not reach beyond it';
+
+CREATE FUNCTION iamwatch_internal.html_text(data text, most integer DEFAULT 120) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN iamwatch_internal.html_escape(regexp_replace(data, '[\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'), most);
+COMMENT ON FUNCTION iamwatch_internal.html_text(text, integer) IS
+'as iamwatch_internal.html(), for SVG texts, which hold no elements: what changes the direction of text is left out';
+
+CREATE FUNCTION iamwatch_internal.report_timeline(since timestamptz, until timestamptz) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH span AS (
+		SELECT first, days, GREATEST(1, ceil(days / 60.0)::integer) AS step
+		FROM (SELECT (since AT TIME ZONE 'UTC')::date AS first,
+			GREATEST(1, ((until - interval '1 microsecond') AT TIME ZONE 'UTC')::date
+				- (since AT TIME ZONE 'UTC')::date + 1) AS days) AS s
+	), counted AS (
+		SELECT ((a.first_event_time AT TIME ZONE 'UTC')::date - s.first) / s.step AS bin, a.severity, count(*) AS n
+		FROM span AS s CROSS JOIN iamwatch.alerts AS a
+		WHERE a.first_event_time >= since AND a.first_event_time < until
+		GROUP BY 1, 2
+	), stacked AS (
+		SELECT c.*, sum(c.n) OVER (PARTITION BY c.bin ORDER BY iamwatch_internal.severity_rank(c.severity)) AS above,
+			sum(c.n) OVER (PARTITION BY c.bin) AS total
+		FROM counted AS c
+	), scale AS (
+		SELECT s.*, ceil(s.days::float8 / s.step) AS bins, 980 / ceil(s.days::float8 / s.step) AS width,
+			GREATEST((SELECT max(k.total) FROM stacked AS k), 1) AS most
+		FROM span AS s
+	)
+	SELECT format('<svg viewBox="0 0 1040 230" role="img" aria-labelledby="timeline-title"><title id="timeline-title">'
+			'Alerts a %s from %s, %s in all</title>%s%s%s%s</svg>',
+		CASE s.step WHEN 1 THEN 'day' ELSE s.step || ' days' END, s.first, (SELECT coalesce(sum(n), 0) FROM counted),
+		(SELECT string_agg(format('<line class="grid" x1="44" x2="1024" y1="%1$s" y2="%1$s"/><text class="tick" x="38" y="%2$s" text-anchor="end">%3$s</text>',
+			round((200 - 170 * v / s.most)::numeric, 1), round((204 - 170 * v / s.most)::numeric, 1), v), '')
+		 FROM (SELECT DISTINCT round(s.most * q / 2)::bigint AS v FROM unnest('{0,1,2}'::numeric[]) AS q) AS t),
+		(SELECT string_agg(format('<rect class="sev-%s" x="%s" y="%s" width="%s" height="%s" rx="1.5"><title>%s: %s %s</title></rect>',
+			k.severity, round((44 + k.bin * s.width + s.width * 0.1)::numeric, 1), round((200 - 170 * k.above / s.most)::numeric, 1),
+			round((s.width * 0.8)::numeric, 1), round((170 * k.n / s.most)::numeric, 1),
+			to_char(s.first + k.bin * s.step, 'FMDD Mon YYYY'), k.n, k.severity), '' ORDER BY k.bin, k.above)
+		 FROM stacked AS k),
+		(SELECT string_agg(format('<text class="count" x="%s" y="%s" text-anchor="middle">%s</text>',
+			round((44 + (k.bin + 0.5) * s.width)::numeric, 1), round((194 - 170 * k.total / s.most)::numeric, 1), k.total), '')
+		 FROM (SELECT DISTINCT bin, total FROM stacked) AS k
+		 WHERE 7 * length(k.total::text) <= s.width OR k.total = s.most AND NOT EXISTS (
+			SELECT FROM stacked AS o WHERE o.total = s.most AND o.bin < k.bin)),
+		(SELECT string_agg(format('<text class="tick" x="%s" y="220" text-anchor="middle">%s</text>',
+			round((44 + (b + 0.5) * s.width)::numeric, 1), to_char(s.first + b * s.step, 'FMDD Mon')), '')
+		 FROM generate_series(0, s.bins::integer - 1, GREATEST(1, ceil(s.bins / 9)::integer)) AS b))
+	FROM scale AS s
+$$;
+COMMENT ON FUNCTION iamwatch_internal.report_timeline(timestamptz, timestamptz) IS 'SVG: alerts over time, stacked by severity';
+
+-- How an incident unfolded: in order to the right, sensitivity upwards.
+CREATE FUNCTION iamwatch_internal.report_strip(alert_ids bigint[], incident bigint) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH one AS (
+		SELECT a.*, row_number() OVER w AS n, count(*) OVER () AS most,
+			a.first_event_time - lag(a.first_event_time) OVER w AS gap,
+			max(a.first_event_time) OVER () - min(a.first_event_time) OVER () AS span
+		FROM iamwatch.alerts AS a WHERE a.alert_id = ANY (alert_ids[1:100])
+		WINDOW w AS (ORDER BY a.first_event_time, a.alert_id)
+	), placed AS (
+		SELECT o.*, round((112 + LEAST(876.0 / o.most, 60) * (o.n - 0.5))::numeric, 1) AS x, 142 - 28 * o.sensitivity AS y,
+			to_char(o.first_event_time AT TIME ZONE 'UTC', CASE WHEN o.span < interval '24 hours' THEN 'HH24:MI' ELSE 'FMDD Mon' END) AS at
+		FROM one AS o
+	), marks AS (	-- a time where there was a pause, as far as they have room
+		SELECT p.x - LEAST(438.0 / p.most, 30) AS x, p.n,
+			CASE WHEN p.n = 1 OR p.x - lag(p.x) OVER (ORDER BY p.n) > 44 THEN p.at ELSE '' END AS at
+		FROM placed AS p WHERE p.n = 1 OR (p.gap > p.span / 16 AND p.span > interval '0')
+	)
+	SELECT format('<svg viewBox="0 0 1000 %s" role="img" aria-labelledby="strip-%s"><title id="strip-%2$s">'
+			'%s operations in order, by sensitivity</title>%s%s%s%s</svg>',
+		CASE WHEN count(*) <= 50 THEN 158 + round(4.9 * LEAST(max(length(p.operation)), 27)) ELSE 136 END, incident, count(*),
+		(SELECT string_agg(format('<line class="grid" x1="104" x2="992" y1="%1$s" y2="%1$s"/><text class="tick" x="96" y="%2$s" text-anchor="end">%3$s</text>',
+			142 - 28 * v, 146 - 28 * v, (ARRAY['1 low', '2', '3', '4 foothold'])[v]), '') FROM generate_series(1, 4) AS v),
+		(SELECT string_agg(format('<line class="grid dashed" x1="%1$s" x2="%1$s" y1="4" y2="130"/><text class="tick" x="%2$s" y="12">%3$s</text>',
+			round(m.x, 1), round(m.x + 4, 1), m.at), '' ORDER BY m.n) FROM marks AS m),
+		string_agg(format('<g class="sens-%1$s%2$s"><title>%3$s</title><line x1="%4$s" x2="%4$s" y1="130" y2="%5$s"/><circle cx="%4$s" cy="%5$s" r="%6$s"/></g>',
+			p.sensitivity, CASE WHEN p.failed THEN ' failed' ELSE '' END,
+			iamwatch_internal.html_text(format('%s %s:%s%s, %s events, %s bits', to_char(p.first_event_time AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI:SS'),
+				p.service, p.operation, CASE WHEN p.failed THEN ' (failed)' ELSE '' END, p.event_count, round(p.surprise::numeric, 1)), 200),
+			p.x, p.y, round((5 + 1.3 * LEAST(ln(p.event_count), 4))::numeric, 1)), '' ORDER BY p.n),
+		CASE WHEN count(*) <= 50 THEN string_agg(format('<text class="name" transform="translate(%s 144) rotate(-58)" text-anchor="end">%s</text>',
+			p.x + 3, iamwatch_internal.html_text(p.operation, 27)), '' ORDER BY p.n) ELSE '' END)
+	FROM placed AS p
+$$;
+COMMENT ON FUNCTION iamwatch_internal.report_strip(bigint[], bigint) IS
+'SVG: the first 100 alerts of an incident in order, by sensitivity; failed ones hollow, those of many events larger';
+
+CREATE FUNCTION iamwatch_internal.report_operations(alert_ids bigint[]) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT '<details><summary>' || count(*) || CASE count(*) WHEN 1 THEN ' operation' ELSE ' operations' END
+		|| ' in order</summary><div class="scroll"><table><thead><tr><th scope="col">Time (UTC)</th><th scope="col">Operation</th>'
+		|| '<th scope="col">Technique</th><th scope="col" class="num">Sensitivity</th><th scope="col" class="num">Events</th>'
+		|| '<th scope="col" class="num">Own days</th><th scope="col" class="num">Peers’ days</th><th scope="col" class="num">Bits</th>'
+		|| '<th scope="col">From</th><th scope="col">By</th></tr></thead><tbody>'
+		|| string_agg(format('<tr><td>%s</td><td>%s%s</td><td>%s</td><td class="num"><span class="dot sens-%s"></span>%s</td><td class="num">%s</td>'
+			'<td class="num">%s of %s</td><td class="num">%s of %s</td><td class="num">%s</td><td>%s</td><td>%s</td></tr>',
+			to_char(a.first_event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+			iamwatch_internal.html(a.service || ':' || a.operation, 80), CASE WHEN a.failed THEN ' <span class="tag">failed</span>' ELSE '' END,
+			iamwatch_internal.html(a.technique, 20), a.sensitivity, a.sensitivity, a.event_count,
+			iamwatch_internal.html(a.evidence->>'k', 20), iamwatch_internal.html(a.evidence->>'A', 20),
+			iamwatch_internal.html(a.evidence->>'K', 20), iamwatch_internal.html(a.evidence->>'N', 20),
+			round(a.surprise::numeric, 1),
+			coalesce(iamwatch_internal.html(a.evidence->'source_addresses'->>0, 45), ''),
+			coalesce(iamwatch_internal.html(a.evidence->'user_agents'->>0, 60), '')), '' ORDER BY a.first_event_time, a.alert_id)
+		|| '</tbody></table></div></details>'
+	FROM (SELECT * FROM iamwatch.alerts AS a WHERE a.alert_id = ANY (alert_ids)
+		ORDER BY a.first_event_time, a.alert_id LIMIT 200) AS a
+$$;
+COMMENT ON FUNCTION iamwatch_internal.report_operations(bigint[]) IS 'HTML: a table of the first 200 alerts of an incident, folded';
+
+-- What an identity does on which days: a row an operation, a column a day.
+CREATE FUNCTION iamwatch_internal.report_calendar(in_provider text, in_account text, of_identity text) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH who AS (
+		SELECT i.days, i.last_seen, i.last_seen - 55 AS since FROM iamwatch.identities AS i
+		WHERE i.identity = of_identity AND i.provider = in_provider AND i.account = in_account
+	), alerted AS (
+		SELECT a.service, a.operation, a.failed, a.severity, a.sensitivity,
+			a.first_event_time,
+			(a.first_event_time AT TIME ZONE 'UTC')::date AS first, (a.last_event_time AT TIME ZONE 'UTC')::date AS last
+		FROM iamwatch.alerts AS a
+		WHERE a.identity = of_identity AND a.provider = in_provider AND a.account = in_account
+	), chosen AS (
+		SELECT b.service, b.operation, b.failed, b.days, b.first_seen,
+			(SELECT count(*) FROM alerted AS a WHERE (a.service, a.operation, a.failed) = (b.service, b.operation, b.failed)) AS alerts,
+			(SELECT min(a.first_event_time) FROM alerted AS a
+			WHERE (a.service, a.operation, a.failed) = (b.service, b.operation, b.failed)) AS alerted
+		FROM iamwatch.baselines AS b
+		WHERE b.identity = of_identity AND b.provider = in_provider AND b.account = in_account
+		ORDER BY 6 DESC, b.first_seen, b.service, b.operation, b.failed LIMIT 45
+	), rows AS (
+		SELECT 0 AS n, 'any activity' AS label, 'any activity' AS name, NULL AS service, NULL AS operation, false AS failed, w.days
+		FROM who AS w
+		UNION ALL
+		SELECT row_number() OVER (ORDER BY c.first_seen, c.alerted, c.service, c.operation, c.failed),
+			CASE WHEN length(c.operation) > 30 THEN left(c.operation, 29) || '…' ELSE c.operation END || CASE WHEN c.failed THEN ' ✗' ELSE '' END,
+			c.service || ':' || c.operation || CASE WHEN c.failed THEN ' (failed)' ELSE '' END, c.service, c.operation, c.failed, c.days
+		FROM chosen AS c
+	), cells AS (
+		SELECT r.n, r.name, day, (SELECT a.severity FROM alerted AS a
+			WHERE (a.service, a.operation, a.failed) = (r.service, r.operation, r.failed) AND day BETWEEN a.first AND a.last LIMIT 1) AS severity,
+			(SELECT max(a.sensitivity) FROM alerted AS a
+			WHERE (a.service, a.operation, a.failed) = (r.service, r.operation, r.failed) AND day BETWEEN a.first AND a.last) AS sensitivity
+		FROM rows AS r CROSS JOIN who AS w CROSS JOIN LATERAL iamwatch.days(r.days) AS day WHERE day >= w.since
+	)
+	SELECT format('<svg viewBox="0 0 1040 %s" role="img" aria-labelledby="calendar-title"><title id="calendar-title">'
+			'Days on which %s did what, up to %s</title>%s%s%s%s</svg>',
+		34 + 15 * (SELECT count(*) FROM rows), iamwatch_internal.html_text(iamwatch.short_name(of_identity)), w.last_seen,
+		(SELECT string_agg(format('<rect class="weekend" x="%s" y="20" width="14" height="%s"/>', 246 + 14 * d, 15 * (SELECT count(*) FROM rows)), '')
+		 FROM generate_series(0, 55) AS d WHERE extract(isodow FROM w.since + d) > 5),
+		(SELECT string_agg(format('<text class="tick" x="%s" y="13">%s</text>', 246 + 14 * d, to_char(w.since + d, 'FMDD Mon')), '')
+		 FROM generate_series(0, 55) AS d WHERE extract(isodow FROM w.since + d) = 1 AND d < 54),
+		(SELECT string_agg(format('<text class="label" x="238" y="%s" text-anchor="end">%s</text>', 31 + 15 * r.n, iamwatch_internal.html_text(r.label, 40)), '')
+		 FROM rows AS r),
+		(SELECT string_agg(format('<rect class="%s" x="%s" y="%s" width="12" height="12" rx="2"><title>%s</title></rect>',
+			CASE WHEN c.n = 0 THEN 'any' WHEN c.severity IS NULL THEN 'usual' ELSE 'alert sens-' || c.sensitivity END,
+			247 + 14 * (c.day - w.since), 21 + 15 * c.n,
+			iamwatch_internal.html_text(to_char(c.day, 'FMDD Mon YYYY') || ': ' || c.name || coalesce(', alert: ' || c.severity, ''), 160)), '')
+		 FROM cells AS c))
+	FROM who AS w
+$$;
+COMMENT ON FUNCTION iamwatch_internal.report_calendar(text, text, text) IS
+'SVG: an identity''s last eight weeks, a row for each of up to 45 IAM operations, those with alerts first; null for one that is not known';
+
+CREATE FUNCTION iamwatch_internal.report_style() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN $css$
+:root { color-scheme: light dark; --back: #f5f6f8; --card: #fff; --ink: #1b2430; --soft: #586575; --line: #dfe3e9; --weekend: #f0f2f5;
+	--any: #a9b4c2; --usual: #3f7fbf; --sens-1: #e3b23c; --sens-2: #e58a2e; --sens-3: #d9503a; --sens-4: #a4133c;
+	--informational: #4f739b; --low: #1d7d72; --medium: #8f5a00; --high: #c4402b; --critical: #a4133c; }
+@media (prefers-color-scheme: dark) { :root { --back: #11161d; --card: #19212b; --ink: #e7ecf2; --soft: #9aa8b8; --line: #2c3744; --weekend: #1e2732;
+	--any: #5b6a7b; --usual: #62a3e0; --sens-1: #f0c75e; --sens-2: #f3a04e; --sens-3: #f2705b; --sens-4: #ff4d78;
+	--informational: #86a9cf; --low: #4fc3b5; --medium: #f0b03a; --high: #f2705b; --critical: #ff4d78; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--back); color: var(--ink); font: 15px/1.45 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
+main { max-width: 1120px; margin: 0 auto; padding: 28px 20px 60px; }
+h1 { font-size: 26px; margin: 0 0 2px; letter-spacing: -.01em; }
+h2 { font-size: 18px; margin: 34px 0 10px; }
+h3 { font-size: 16px; margin: 0; overflow-wrap: anywhere; }
+p { margin: 4px 0 10px; color: var(--soft); }
+section, article { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; margin: 0 0 14px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 12px; margin: 20px 0; }
+.tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
+.tiles b { display: block; font-size: 25px; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.tiles span { color: var(--soft); font-size: 13px; }
+svg { display: block; width: 100%; height: auto; }
+svg text { fill: var(--soft); font-size: 11px; font-family: inherit; }
+svg text.count { fill: var(--ink); font-weight: 600; } svg text.label { fill: var(--ink); font-size: 11.5px; }
+.grid { stroke: var(--line); stroke-width: 1; } .weekend { fill: var(--weekend); } .any { fill: var(--any); } .usual { fill: var(--usual); }
+.sev-informational { --c: var(--informational); } .sev-low { --c: var(--low); }
+.sev-medium { --c: var(--medium); } .sev-high { --c: var(--high); }
+.sev-critical { --c: var(--critical); }
+.sens-1 { --c: var(--sens-1); } .sens-2 { --c: var(--sens-2); } .sens-3 { --c: var(--sens-3); } .sens-4 { --c: var(--sens-4); }
+rect[class^=sev] { fill: var(--c); } g line { stroke: var(--c); stroke-width: 1.5; opacity: .55; } circle { fill: var(--c); }
+.failed circle { fill: var(--card); stroke: var(--c); stroke-width: 2; } svg text.name { font-size: 10.5px; fill: var(--ink); } .dashed { stroke-dasharray: 2 3; }
+rect.alert { fill: var(--c); stroke: var(--ink); stroke-width: .8; }
+.dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; background: var(--c); margin-right: 6px; }
+.head { display: flex; gap: 10px; align-items: baseline; flex-wrap: wrap; margin-bottom: 8px; }
+.chip { background: var(--c); color: #fff; border-radius: 20px; padding: 1px 10px; font-size: 12.5px; font-weight: 600; }
+@media (prefers-color-scheme: dark) { .chip { color: #10151c; } }
+.meta { color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
+.facts { display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 13px; color: var(--soft); margin: 8px 0 4px; } .facts b { color: var(--ink); }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 13px; color: var(--soft); margin-top: 6px; }
+.legend i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; background: var(--c); }
+.tag { border: 1px solid currentColor; border-radius: 4px; font-size: 11px; padding: 0 4px; color: var(--soft); }
+summary { cursor: pointer; font-size: 13.5px; color: var(--usual); margin-top: 6px; } summary:focus-visible { outline: 2px solid var(--usual); }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 13px; margin-top: 8px; }
+th, td { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--line); white-space: nowrap; } th { color: var(--soft); font-weight: 600; }
+.num { text-align: right; font-variant-numeric: tabular-nums; } footer { color: var(--soft); font-size: 13px; margin-top: 26px; }
+@media print { section, article { break-inside: avoid; } body { background: #fff; } }
+$css$;
+COMMENT ON FUNCTION iamwatch_internal.report_style() IS 'the style sheet of the report, light and dark';
+
+CREATE FUNCTION iamwatch.report(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+	of_identity text DEFAULT NULL) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+	shown record;
+	totals record;
+	calendar text;
+BEGIN
+	SELECT count(*) AS alerts, count(DISTINCT (a.provider, a.account, a.identity)) AS identities,
+		count(DISTINCT (a.provider, a.account)) AS accounts, count(*) FILTER (WHERE a.status = 'new') AS unread,
+		sum(a.event_count) AS events, min(a.first_event_time) AS first, max(a.first_event_time) AS last,
+		(array_agg(a.severity ORDER BY iamwatch_internal.severity_rank(a.severity) DESC))[1] AS worst
+	INTO totals FROM iamwatch.alerts AS a
+	WHERE a.first_event_time >= coalesce(since, '-infinity') AND a.first_event_time < coalesce(until, 'infinity');
+	since := coalesce(since, date_trunc('day', LEAST(totals.first, totals.last - interval '29 days')), date_trunc('day', now()));
+	until := coalesce(until, totals.last + interval '1 microsecond', since + interval '1 day');
+
+	SELECT string_agg(format('<article><div class="head"><span class="chip sev-%s">%s</span><h3>%s</h3><span class="meta">%s, %s %s</span></div>'
+			'%s<div class="facts"><span><b>%s</b> %s</span><span><b>%s</b> open</span><span><b>%s</b> %s</span><span><b>%s</b> bits</span><span>risk <b>%s</b></span>'
+			'<span>highest sensitivity <b>%s</b></span><span>ATT&amp;CK <b>%s</b></span><span><b>%s</b> to <b>%s</b></span></div>%s</article>',
+			i.severity, i.severity, iamwatch_internal.html(iamwatch.short_name(i.identity)), iamwatch_internal.html(i.identity_kind, 30),
+			iamwatch_internal.html(i.provider, 20), iamwatch_internal.html(i.account, 60),
+			CASE WHEN i.alerts > 2 THEN iamwatch_internal.report_strip(i.alert_ids, i.incident) ELSE '' END,
+			i.alerts, CASE i.alerts WHEN 1 THEN 'alert' ELSE 'alerts' END, i.open_alerts, i.events, CASE i.events WHEN 1 THEN 'event' ELSE 'events' END,
+			round(i.surprise::numeric), round(i.risk::numeric), i.sensitivity, iamwatch_internal.html(array_to_string(i.techniques, ' '), 160),
+			to_char(i.first_event_time, 'FMDD Mon HH24:MI'), to_char(i.last_event_time, 'FMDD Mon HH24:MI'),
+			iamwatch_internal.report_operations(i.alert_ids)), '' ORDER BY i.incident) AS articles,
+		max(i.total) AS total, (array_agg(i.provider ORDER BY i.incident))[1] AS provider,
+		(array_agg(i.account ORDER BY i.incident))[1] AS account, (array_agg(i.identity ORDER BY i.incident))[1] AS identity
+	INTO shown
+	FROM (SELECT x.*, row_number() OVER (ORDER BY x.risk DESC, x.incident_id) AS incident, count(*) OVER () AS total
+		FROM iamwatch.incidents AS x WHERE x.first_event_time < until AND x.last_event_time >= since
+		ORDER BY incident LIMIT 25) AS i;
+
+	SELECT format('<h2>What %s does, day by day</h2><section><p>A row for each IAM operation, a column for each day of the last eight weeks, '
+			'in the order in which they were first done. What is usual runs from the left; what is new stands at the right.</p>%s'
+			'<div class="legend"><span><i style="--c:var(--any)"></i>active</span><span><i style="--c:var(--usual)"></i>IAM operation</span>'
+			'<span><i class="sens-1"></i>alert, sensitivity 1</span><span><i class="sens-2"></i>2</span><span><i class="sens-3"></i>3</span>'
+			'<span><i class="sens-4"></i>4</span><span>✗ failed</span></div></section>',
+			iamwatch_internal.html(iamwatch.short_name(who.identity)), c.picture)
+	INTO calendar
+	FROM (SELECT i.provider, i.account, i.identity FROM iamwatch.identities AS i
+			WHERE of_identity IS NOT NULL AND i.identity = of_identity
+			UNION ALL
+			SELECT shown.provider, shown.account, shown.identity WHERE of_identity IS NULL) AS who
+	CROSS JOIN LATERAL iamwatch_internal.report_calendar(who.provider, who.account, who.identity) AS c (picture)
+	WHERE c.picture IS NOT NULL
+	ORDER BY who.provider, who.account LIMIT 1;
+
+	RETURN format('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''">'
+		'<title>iamwatch: unusual IAM activity</title><style>%s</style></head><body><main>'
+		'<h1>Unusual IAM activity</h1><p>%s to %s (UTC), database %s</p>'
+		'<div class="tiles"><div><b>%s</b><span>alerts</span></div><div><b>%s</b><span>incidents</span></div>'
+		'<div><b>%s</b><span>identities</span></div><div><b>%s</b><span>accounts</span></div>'
+		'<div><b>%s</b><span>events</span></div><div><b>%s</b><span>not looked at yet</span></div><div><b>%s</b><span>worst severity</span></div></div>'
+		'<h2>Alerts over time</h2><section>%s<div class="legend">%s</div></section>'
+		'<h2>Incidents</h2><p>Alerts of one identity that belong together. Highest risk first. A dot is an operation: in order to the right, upwards by '
+		'sensitivity, hollow when it failed, larger with more events.</p>%s%s%s<footer>Made by iamwatch %s at %s UTC.</footer></main></body></html>',
+		iamwatch_internal.report_style(), to_char(since, 'FMDD Mon YYYY'), to_char(until - interval '1 microsecond', 'FMDD Mon YYYY'),
+		iamwatch_internal.html(current_database()::text),
+		to_char(totals.alerts, 'FM999,999,999,990'), to_char(coalesce(shown.total, 0), 'FM999,999,999,990'),
+		to_char(totals.identities, 'FM999,999,999,990'), to_char(totals.accounts, 'FM999,999,999,990'),
+		to_char(coalesce(totals.events, 0), 'FM999,999,999,990'), to_char(totals.unread, 'FM999,999,999,990'),
+		coalesce(totals.worst, 'none'), iamwatch_internal.report_timeline(since, until),
+		(SELECT string_agg(format('<span><i class="sev-%1$s"></i>%1$s</span>', s), '' ORDER BY n)
+		 FROM unnest('{informational,low,medium,high,critical}'::text[]) WITH ORDINALITY AS u (s, n)),
+		coalesce(shown.articles, '<section><p>No alerts in this period.</p></section>'),
+		CASE WHEN shown.total > 25 THEN format('<p>%s more incidents are not shown.</p>', shown.total - 25) ELSE '' END,
+		coalesce(calendar, ''), (SELECT x.extversion FROM pg_extension AS x WHERE x.extname = 'iamwatch'),
+		to_char(now(), 'YYYY-MM-DD HH24:MI'));
+END $$;
+COMMENT ON FUNCTION iamwatch.report(timestamptz, timestamptz, text) IS
+'an HTML page of the alerts whose first event, and the incidents of which any event, is in the period (until not included; all if not given), to look at: alerts over time, up to 25 incidents, and the calendar of an identity (that of the first incident if not given). Nothing is loaded from elsewhere, there is no script, and all data is escaped';

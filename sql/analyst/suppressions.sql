@@ -1,0 +1,381 @@
+-- What is not to be alerted.
+--
+-- A suppression is asked about only where an alert would be opened.  What it
+-- matches opens and joins alerts as ever, but in suppressed_alerts: counted,
+-- listed, with its evidence, and never taken twice.  It hides no more than it
+-- says: another event of the behaviour, one that it does not match, is alerted
+-- as if the suppressed ones had not excused it.
+--
+-- An alert that is closed as benign or as an expected change leaves a
+-- suppression behind.
+
+CREATE TABLE iamwatch.suppressions (
+	suppression_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	reason text NOT NULL CHECK (reason <> ''),
+	detector text CHECK (detector <> ''),
+	provider text CHECK (provider <> ''),
+	account text CHECK (account <> ''),
+	identity text CHECK (identity <> ''),
+	identity_pattern text CHECK (length(identity_pattern) BETWEEN 1 AND 500),
+	service text CHECK (service <> ''),
+	operation text CHECK (operation <> ''),
+	failed boolean,
+	category text CHECK (category <> ''),
+	source_network inet,
+	starts_at timestamptz,
+	expires_at timestamptz,
+	author name NOT NULL DEFAULT session_user,
+	created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	withdrawn_at timestamptz,
+	alert_id bigint,
+	CONSTRAINT suppressions_says_what CHECK (num_nonnulls(account, identity, identity_pattern,
+		service, operation, category, source_network) > 0),
+	CONSTRAINT suppressions_period CHECK (expires_at > starts_at)
+);
+COMMENT ON TABLE iamwatch.suppressions IS
+'what is not to be alerted: events that match every criterion that is not null, by event time, so that a replay gives the same whenever it runs. Withdraw one instead of deleting it, so that what it hid can be told';
+COMMENT ON COLUMN iamwatch.suppressions.identity_pattern IS
+'as of LIKE, without an escape character: % for anything, _ for any one character';
+COMMENT ON COLUMN iamwatch.suppressions.category IS 'of the operation, in the catalogue';
+COMMENT ON COLUMN iamwatch.suppressions.source_network IS
+'an address or network; an event without a plain source address never matches';
+COMMENT ON COLUMN iamwatch.suppressions.starts_at IS 'first event time, null for any';
+COMMENT ON COLUMN iamwatch.suppressions.expires_at IS 'event time from which it no longer holds, null for never';
+COMMENT ON COLUMN iamwatch.suppressions.withdrawn_at IS 'set to end it at once, whatever the event time';
+COMMENT ON COLUMN iamwatch.suppressions.alert_id IS
+'the alert whose resolution, benign or expected_change, it carries out';
+-- many decisions about others must not slow down the search
+CREATE INDEX suppressions_identity ON iamwatch.suppressions (hashtextextended(identity, 0))
+	WHERE withdrawn_at IS NULL AND identity IS NOT NULL;
+CREATE INDEX suppressions_others ON iamwatch.suppressions (suppression_id)
+	WHERE withdrawn_at IS NULL AND identity IS NULL;
+CREATE INDEX suppressions_alert ON iamwatch.suppressions (alert_id) WHERE alert_id IS NOT NULL;
+
+-- The columns of alerts in their order: a new one there must be one here too.
+CREATE TABLE iamwatch_internal.suppressed_alerts (
+	suppression_id bigint NOT NULL,
+	LIKE iamwatch.alerts INCLUDING COMMENTS,
+	PRIMARY KEY (alert_id)
+);
+COMMENT ON TABLE iamwatch_internal.suppressed_alerts IS
+'the alerts that would have been, but for a suppression; their events are in iamwatch.alert_events. There is nothing to triage: status and what follows it mean nothing here';
+COMMENT ON COLUMN iamwatch_internal.suppressed_alerts.suppression_id IS 'what hid it';
+CREATE INDEX suppressed_alerts_identity ON iamwatch_internal.suppressed_alerts (hashtextextended(identity, 0), first_event_time);
+CREATE INDEX suppressed_alerts_suppression ON iamwatch_internal.suppressed_alerts (suppression_id);
+
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.suppressions', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.suppressions_suppression_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.suppressed_alerts', '');
+
+CREATE VIEW iamwatch_internal.all_alerts AS
+SELECT alert_id, NULL::bigint AS suppression_id, detector, first_event_time, provider, account, identity,
+	service, operation, failed
+FROM iamwatch.alerts
+UNION ALL
+SELECT alert_id, suppression_id, detector, first_event_time, provider, account, identity,
+	service, operation, failed
+FROM iamwatch_internal.suppressed_alerts;
+COMMENT ON VIEW iamwatch_internal.all_alerts IS 'alerts, suppressed or not';
+
+CREATE VIEW iamwatch.suppression_counts AS
+SELECT s.suppression_id, s.reason, s.author, s.created_at, s.expires_at, s.withdrawn_at, s.alert_id,
+	count(h.alert_id) AS alerts, coalesce(sum(h.event_count), 0)::bigint AS events,
+	count(DISTINCT (h.provider, h.account, h.identity)) FILTER (WHERE h.alert_id IS NOT NULL) AS identities,
+	min(h.first_event_time) AS first_event_time, max(h.last_event_time) AS last_event_time
+FROM iamwatch.suppressions AS s
+LEFT JOIN iamwatch_internal.suppressed_alerts AS h USING (suppression_id)
+GROUP BY s.suppression_id;
+COMMENT ON VIEW iamwatch.suppression_counts IS 'what each suppression has hidden';
+COMMENT ON COLUMN iamwatch.suppression_counts.alert_id IS 'the alert whose resolution it carries out';
+COMMENT ON COLUMN iamwatch.suppression_counts.alerts IS 'alerts that were not opened';
+COMMENT ON COLUMN iamwatch.suppression_counts.events IS 'events in them';
+
+-- ---- matching ----
+
+-- What is alike for all events of a behaviour, and what is not.
+
+CREATE FUNCTION iamwatch_internal.suppression_concerns(rule iamwatch.suppressions, detector text, provider text,
+	account text, identity text, service text, operation text, failed boolean, category text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce(
+		($1.detector IS NULL OR $1.detector = $2)
+		AND ($1.provider IS NULL OR $1.provider = $3)
+		AND ($1.account IS NULL OR $1.account = $4)
+		AND ($1.identity IS NULL OR $1.identity = $5)
+		AND ($1.service IS NULL OR $1.service = $6)
+		AND ($1.operation IS NULL OR $1.operation = $7)
+		AND ($1.failed IS NULL OR $1.failed = $8)
+		AND ($1.category IS NULL OR $1.category = $9)
+		AND ($1.identity_pattern IS NULL OR $5 LIKE $1.identity_pattern ESCAPE ''), false);
+COMMENT ON FUNCTION iamwatch_internal.suppression_concerns(iamwatch.suppressions, text, text, text, text, text, text, boolean, text) IS
+'whether a behaviour meets the criteria of a suppression, but for source and time';
+
+CREATE FUNCTION iamwatch_internal.suppression_covers(rule iamwatch.suppressions, source_address inet, at timestamptz)
+	RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce(($1.source_network IS NULL OR $2 <<= $1.source_network)
+		AND ($1.starts_at IS NULL OR $3 >= $1.starts_at)
+		AND ($1.expires_at IS NULL OR $3 < $1.expires_at), false);
+COMMENT ON FUNCTION iamwatch_internal.suppression_covers(iamwatch.suppressions, inet, timestamptz) IS
+'whether source and time of an event meet those of a suppression';
+
+CREATE FUNCTION iamwatch_internal.suppressions_of(detector text, event iamwatch.event) RETURNS iamwatch.suppressions[]
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+	category text;
+BEGIN
+	IF NOT EXISTS (SELECT FROM iamwatch.suppressions) THEN
+		RETURN '{}';
+	END IF;
+	category := (iamwatch.find_operation(event.provider, event.service, event.operation)).category;
+	RETURN ARRAY(
+		SELECT s FROM iamwatch.suppressions AS s
+		WHERE s.withdrawn_at IS NULL AND s.identity IS NOT NULL
+		AND hashtextextended(s.identity, 0) = hashtextextended(event.identity, 0)
+		AND iamwatch_internal.suppression_concerns(s, $1, event.provider, event.account, event.identity,
+			event.service, event.operation, event.failed, category)
+		UNION ALL
+		SELECT s FROM iamwatch.suppressions AS s
+		WHERE s.withdrawn_at IS NULL AND s.identity IS NULL
+		AND iamwatch_internal.suppression_concerns(s, $1, event.provider, event.account, event.identity,
+			event.service, event.operation, event.failed, category));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.suppressions_of(text, iamwatch.event) IS
+'the suppressions that events of this behaviour can match';
+
+CREATE FUNCTION iamwatch_internal.suppression_of(rules iamwatch.suppressions[], event iamwatch.event) RETURNS bigint
+	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	rule iamwatch.suppressions;
+	first bigint;
+BEGIN
+	FOREACH rule IN ARRAY rules LOOP
+		IF iamwatch_internal.suppression_covers(rule, event.source_ip, event.event_time) THEN
+			first := LEAST(first, rule.suppression_id);
+		END IF;
+	END LOOP;
+	RETURN first;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.suppression_of(iamwatch.suppressions[], iamwatch.event) IS
+'the first of the suppressions that the event matches, null if none';
+
+-- ---- where an alert would be opened ----
+
+CREATE FUNCTION iamwatch_internal.has_suppressed(identity text) RETURNS boolean
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM iamwatch_internal.suppressed_alerts AS s
+		WHERE hashtextextended(s.identity, 0) = hashtextextended($1, 0) AND s.identity = $1);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.has_suppressed(text) IS 'whether any alert of the identity was ever suppressed';
+
+CREATE FUNCTION iamwatch_internal.in_suppressed(c iamwatch_internal.pending_events, period interval) RETURNS boolean
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (c.event).event_id IS NOT NULL AND EXISTS (
+		SELECT FROM iamwatch_internal.suppressed_alerts AS s
+		JOIN iamwatch.alert_events AS x ON x.alert_id = s.alert_id
+			AND hashtextextended(x.event_id, 0) = hashtextextended((c.event).event_id, 0)
+			AND x.event_id = (c.event).event_id
+		WHERE hashtextextended(s.identity, 0) = hashtextextended(c.identity, 0)
+		AND s.first_event_time > (c.event).event_time - period
+		AND s.first_event_time < (c.event).event_time + period
+		AND s.identity = c.identity AND s.operation = c.operation AND s.service = c.service
+		AND s.failed = c.failed AND s.account = c.account AND s.provider = c.provider
+		AND s.detector = c.detector);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.in_suppressed(iamwatch_internal.pending_events, interval) IS
+'whether the event is one of a suppressed alert already';
+
+CREATE FUNCTION iamwatch_internal.near_suppressed(c iamwatch_internal.pending_events, period interval,
+	suppression bigint DEFAULT NULL) RETURNS iamwatch_internal.suppressed_alerts
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	near iamwatch_internal.suppressed_alerts;
+BEGIN
+	SELECT s.* INTO near FROM iamwatch_internal.suppressed_alerts AS s
+	WHERE hashtextextended(s.identity, 0) = hashtextextended(c.identity, 0)
+	AND s.first_event_time > (c.event).event_time - period
+	AND s.first_event_time < (c.event).event_time + period
+	AND s.identity = c.identity AND s.operation = c.operation AND s.service = c.service
+	AND s.failed = c.failed AND s.account = c.account AND s.provider = c.provider
+	AND s.detector = c.detector
+	ORDER BY s.suppression_id IS NOT DISTINCT FROM suppression DESC, s.first_event_time LIMIT 1;
+	RETURN near;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.near_suppressed(iamwatch_internal.pending_events, interval, bigint) IS
+'the earliest suppressed alert of the behaviour within the deduplication period, one of the suppression given before others; null if none';
+
+-- Without the suppression the event would have joined that alert.
+CREATE FUNCTION iamwatch_internal.scored_as(c iamwatch_internal.pending_events, near iamwatch_internal.suppressed_alerts)
+	RETURNS iamwatch_internal.pending_events
+	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT c.unusual AND near.alert_id IS NOT NULL THEN
+		c.unusual := true;
+		c.k := near.evidence->'k';
+		c.active := near.evidence->'A';
+		c.peer_days := near.evidence->'K';
+		c.peer_active := near.evidence->'N';
+		c.probability := near.probability;
+	END IF;
+	RETURN c;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.scored_as(iamwatch_internal.pending_events, iamwatch_internal.suppressed_alerts) IS
+'an event that is not unusual by itself, with the score of the suppressed alert that it belongs to, if there is one';
+
+CREATE FUNCTION iamwatch_internal.uncovered(c iamwatch_internal.pending_events, period interval) RETURNS iamwatch_internal.pending_events
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF c.unusual THEN
+		RETURN c;
+	END IF;
+	RETURN iamwatch_internal.scored_as(c, iamwatch_internal.near_suppressed(c, period));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.uncovered(iamwatch_internal.pending_events, interval) IS
+'an event that no suppression matches, unusual also if it follows a suppressed one';
+
+CREATE FUNCTION iamwatch_internal.open_suppressed(settings iamwatch.detectors, c iamwatch_internal.pending_events,
+	suppression bigint) RETURNS iamwatch_internal.suppressed_alerts
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	opened bigint := iamwatch_internal.open_alert(settings, c);
+	suppressed iamwatch_internal.suppressed_alerts;
+BEGIN
+	WITH moved AS (
+		DELETE FROM iamwatch.alerts AS a WHERE a.alert_id = opened RETURNING a.*
+	)
+	INSERT INTO iamwatch_internal.suppressed_alerts SELECT suppression, moved.* FROM moved
+	RETURNING * INTO suppressed;
+	RETURN suppressed;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.open_suppressed(iamwatch.detectors, iamwatch_internal.pending_events, bigint) IS
+'a suppressed alert with its evidence; null if the operation has left the catalogue';
+
+CREATE FUNCTION iamwatch_internal.join_suppressed(suppressed bigint, events iamwatch.event[]) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	UPDATE iamwatch_internal.suppressed_alerts AS s SET
+		event_count = s.event_count + cardinality(events),
+		last_event_time = GREATEST(s.last_event_time, (SELECT max((e).event_time) FROM unnest(events) AS e)),
+		evidence = iamwatch_internal.merge_evidence(s.evidence, events)
+	WHERE s.alert_id = suppressed AND events <> '{}'
+$$;
+COMMENT ON FUNCTION iamwatch_internal.join_suppressed(bigint, iamwatch.event[]) IS
+'let events join a suppressed alert that is locked by this transaction';
+
+CREATE FUNCTION iamwatch_internal.assign_to_suppressed(settings iamwatch.detectors,
+	candidates iamwatch_internal.pending_events[], suppressions bigint[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	period constant interval := settings.deduplication_days * interval '24 hours';
+	c iamwatch_internal.pending_events;
+	near iamwatch_internal.suppressed_alerts;
+	joining iamwatch.event[] := '{}';
+	writable boolean;
+BEGIN
+	FOR i IN 1 .. cardinality(candidates) LOOP
+		c := candidates[i];
+		IF near.alert_id IS NULL OR near.suppression_id <> suppressions[i]
+			OR (c.event).event_time >= near.first_event_time + period THEN
+			PERFORM iamwatch_internal.join_suppressed(near.alert_id, joining);
+			joining := '{}';
+			near := iamwatch_internal.near_suppressed(c, period, suppressions[i]);
+			c := iamwatch_internal.scored_as(c, near);
+			IF near.suppression_id IS DISTINCT FROM suppressions[i] THEN
+				near := NULL;
+				IF c.unusual THEN
+					near := iamwatch_internal.open_suppressed(settings, c, suppressions[i]);
+				END IF;
+				writable := true;
+				CONTINUE;
+			END IF;
+			PERFORM FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = near.alert_id
+			FOR NO KEY UPDATE SKIP LOCKED;
+			writable := FOUND;
+		END IF;
+		CONTINUE WHEN iamwatch_internal.in_suppressed(c, period);
+		IF writable THEN
+			INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
+			VALUES (near.alert_id, (c.event).event_time, (c.event).event_id);
+			joining := array_append(joining, c.event);
+		ELSE
+			PERFORM iamwatch_internal.leave_pending(ARRAY[c]);
+		END IF;
+	END LOOP;
+	PERFORM iamwatch_internal.join_suppressed(near.alert_id, joining);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.assign_to_suppressed(iamwatch.detectors, iamwatch_internal.pending_events[], bigint[]) IS
+'let events of a behaviour, each with the suppression that it matches, join a suppressed alert, or open one; under the lock of the behaviour''s bucket';
+
+-- ---- decisions ----
+
+CREATE FUNCTION iamwatch_internal.decide(was iamwatch.alerts, becomes iamwatch.alerts) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	-- a true positive overrules what was decided of the behaviour before
+	UPDATE iamwatch.suppressions AS s SET withdrawn_at = clock_timestamp()
+	WHERE s.withdrawn_at IS NULL AND (s.alert_id = becomes.alert_id
+		OR becomes.resolution = 'true_positive' AND s.alert_id IS NOT NULL AND s.identity IS NOT NULL
+		AND hashtextextended(s.identity, 0) = hashtextextended(becomes.identity, 0)
+		AND (s.detector, s.provider, s.account, s.identity, s.service, s.operation, s.failed)
+		= (becomes.detector, becomes.provider, becomes.account, becomes.identity, becomes.service,
+			becomes.operation, becomes.failed));
+	IF becomes.resolution IN ('benign', 'expected_change') THEN
+		INSERT INTO iamwatch.suppressions (reason, detector, provider, account, identity, service,
+			operation, failed, starts_at, alert_id)
+		VALUES (format('alert %s closed as %s', becomes.alert_id, becomes.resolution) || coalesce(': ' || becomes.note, ''),
+			becomes.detector, becomes.provider, becomes.account, becomes.identity, becomes.service,
+			becomes.operation, becomes.failed, becomes.first_event_time, becomes.alert_id);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.decide(iamwatch.alerts, iamwatch.alerts) IS
+'what another resolution means for further events of the behaviour: benign and expected_change ask no more, anything else asks again';
+
+-- ---- before it is saved ----
+
+CREATE FUNCTION iamwatch.suppression_preview(account text DEFAULT NULL, identity text DEFAULT NULL,
+	identity_pattern text DEFAULT NULL, service text DEFAULT NULL, operation text DEFAULT NULL,
+	category text DEFAULT NULL, source_network inet DEFAULT NULL, failed boolean DEFAULT NULL,
+	starts_at timestamptz DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
+	provider text DEFAULT NULL, detector text DEFAULT NULL)
+	RETURNS TABLE (alert_id bigint, hidden text, severity text, status text, resolution text,
+		first_event_time timestamptz, last_event_time timestamptz, event_count bigint,
+		alert_identity text, alert_operation text, surprise double precision, source_addresses jsonb)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	rule iamwatch.suppressions;
+BEGIN
+	IF num_nonnulls($1, $2, $3, $4, $5, $6, $7) = 0 THEN
+		RAISE EXCEPTION 'a suppression needs a criterion' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Give account, identity, identity_pattern, service, operation, category or source_network.';
+	END IF;
+	rule.account := $1;
+	rule.identity := $2;
+	rule.identity_pattern := $3;
+	rule.service := $4;
+	rule.operation := $5;
+	rule.category := $6;
+	rule.source_network := $7;
+	rule.failed := $8;
+	rule.starts_at := $9;
+	rule.expires_at := $10;
+	rule.provider := $11;
+	rule.detector := $12;
+	RETURN QUERY
+	SELECT a.alert_id, CASE m.matched WHEN m.addresses THEN 'all' ELSE 'part' END,
+		a.severity, a.status, a.resolution, a.first_event_time, a.last_event_time, a.event_count,
+		a.identity, a.service || ':' || a.operation, a.surprise, a.evidence->'source_addresses'
+	FROM iamwatch.alerts AS a
+	CROSS JOIN LATERAL (
+		SELECT count(*) AS addresses, count(*) FILTER (WHERE
+			iamwatch_internal.suppression_covers(rule, s.address::inet, a.first_event_time)) AS matched
+		FROM jsonb_array_elements_text(CASE WHEN a.evidence->'source_addresses' <> '[]'
+			THEN a.evidence->'source_addresses' ELSE '[null]' END) AS s (address)) AS m
+	WHERE m.matched > 0 AND iamwatch_internal.suppression_concerns(rule, a.detector, a.provider, a.account,
+		a.identity, a.service, a.operation, a.failed, a.category)
+	ORDER BY a.first_event_time, a.alert_id;
+END $$;
+COMMENT ON FUNCTION iamwatch.suppression_preview(text, text, text, text, text, text, inet, boolean, timestamptz, timestamptz, text, text) IS
+'the alerts that a suppression with these criteria would have hidden, by their first event time. Hidden: all, or part when only some of the source addresses match. Writes nothing; 22023 without a criterion';

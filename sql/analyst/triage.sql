@@ -1,0 +1,132 @@
+-- What analysts decide about alerts, and who decided what when.
+--
+-- They change status, resolution, assignee, note and attack_until of
+-- iamwatch.alerts, by UPDATE or by iamwatch.triage().  Triggers check, record,
+-- and draw the consequences.  None of this waits for an ingest longer than the
+-- row lock of the alert, and no ingest waits for it at all.
+
+CREATE TABLE iamwatch.alert_history (
+	history_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	alert_id bigint NOT NULL,
+	changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	changed_by name NOT NULL DEFAULT session_user,
+	changed_as name,
+	old_values jsonb NOT NULL,
+	new_values jsonb NOT NULL
+);
+COMMENT ON TABLE iamwatch.alert_history IS 'who changed what of which alert when; written by a trigger, and by nobody else';
+COMMENT ON COLUMN iamwatch.alert_history.changed_by IS 'who had logged in';
+COMMENT ON COLUMN iamwatch.alert_history.changed_as IS 'the role they had set; null if none';
+COMMENT ON COLUMN iamwatch.alert_history.old_values IS 'the columns that changed, as they were';
+COMMENT ON COLUMN iamwatch.alert_history.new_values IS 'the columns that changed, as they became';
+CREATE INDEX alert_history_alert ON iamwatch.alert_history (alert_id);
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_history', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_history_history_id_seq', '');
+
+CREATE FUNCTION iamwatch_internal.check_triage() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	first_day constant date := (NEW.first_event_time AT TIME ZONE 'UTC')::date;
+BEGIN
+	NEW.assignee := nullif(NEW.assignee, '');
+	NEW.note := nullif(NEW.note, '');
+	IF NEW.status <> 'closed' AND OLD.status = 'closed' AND NEW.resolution IS NOT DISTINCT FROM OLD.resolution THEN
+		NEW.resolution := NULL;
+	END IF;
+	-- alerts that were closed under 0.1.0 have none, until somebody says it
+	IF NEW.status = 'closed' AND NEW.resolution IS NULL
+		AND (OLD.status <> 'closed' OR OLD.resolution IS NOT NULL) THEN
+		RAISE EXCEPTION 'alert % cannot be closed without a resolution', NEW.alert_id
+			USING ERRCODE = 'check_violation', HINT = 'Set resolution to true_positive, benign or expected_change.';
+	ELSIF NEW.status <> 'closed' AND NEW.resolution IS NOT NULL THEN
+		RAISE EXCEPTION 'alert % is not closed, so it has no resolution', NEW.alert_id
+			USING ERRCODE = 'check_violation', HINT = 'Set status to closed as well.';
+	END IF;
+
+	IF NEW.resolution IS DISTINCT FROM 'true_positive' THEN
+		IF NEW.attack_until IS NOT NULL AND NEW.attack_until IS DISTINCT FROM OLD.attack_until THEN
+			RAISE EXCEPTION 'attack_until of alert % needs the resolution true_positive', NEW.alert_id
+				USING ERRCODE = 'check_violation';
+		END IF;
+		NEW.attack_until := NULL;
+		NEW.excluded_days := NULL;
+	ELSIF OLD.resolution IS DISTINCT FROM NEW.resolution OR OLD.attack_until IS DISTINCT FROM NEW.attack_until THEN
+		IF NEW.attack_until NOT BETWEEN first_day AND first_day + 3650 THEN
+			RAISE EXCEPTION 'attack_until (%) of alert % is out of range', NEW.attack_until, NEW.alert_id
+				USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('The alert begins on %s; at most ten years from there.', first_day);
+		END IF;
+		NEW.excluded_days := dayset(first_day, coalesce(NEW.attack_until, first_day))
+			| coalesce((SELECT dayset_agg(x.event_time) FROM iamwatch.alert_events AS x
+				WHERE x.alert_id = NEW.alert_id), '{}');
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_triage() IS
+'trigger: 23514 or 22023 for what an alert cannot be; opening an alert again clears its resolution; true_positive finds the days that it takes out';
+CREATE TRIGGER check_triage
+	BEFORE UPDATE OF status, resolution, assignee, note, attack_until ON iamwatch.alerts
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.check_triage();
+
+-- With the owner's rights, since nobody else may write the history.
+CREATE FUNCTION iamwatch_internal.record_triage() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	was constant jsonb := jsonb_build_object('status', OLD.status, 'resolution', OLD.resolution,
+		'assignee', OLD.assignee, 'note', OLD.note, 'attack_until', OLD.attack_until);
+	becomes constant jsonb := jsonb_build_object('status', NEW.status, 'resolution', NEW.resolution,
+		'assignee', NEW.assignee, 'note', NEW.note, 'attack_until', NEW.attack_until);
+	old_values jsonb;
+	new_values jsonb;
+BEGIN
+	IF TG_RELID <> 'iamwatch.alerts'::regclass THEN
+		RAISE EXCEPTION 'function "iamwatch_internal.record_triage" is for the alerts of iamwatch only'
+			USING ERRCODE = 'trigger_protocol_violated';
+	END IF;
+	SELECT jsonb_object_agg(o.key, o.value), jsonb_object_agg(n.key, n.value) INTO old_values, new_values
+	FROM jsonb_each(was) AS o JOIN jsonb_each(becomes) AS n ON n.key = o.key AND n.value <> o.value;
+	IF old_values IS NULL THEN
+		RETURN NULL;
+	END IF;
+	INSERT INTO iamwatch.alert_history (alert_id, changed_as, old_values, new_values)
+	VALUES (NEW.alert_id, nullif(current_setting('role'), 'none'), old_values, new_values);
+	IF NEW.resolution IS DISTINCT FROM OLD.resolution THEN
+		PERFORM iamwatch_internal.decide(OLD, NEW);
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.record_triage() IS
+'trigger: writes iamwatch.alert_history, and what a resolution means for further events';
+CREATE TRIGGER record_triage
+	AFTER UPDATE OF status, resolution, assignee, note, attack_until ON iamwatch.alerts
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.record_triage();
+
+-- Both are for origin sessions only: a subscriber that is sent the alerts of
+-- another server is sent its decisions too.
+
+CREATE FUNCTION iamwatch.triage(alert_id bigint, status text DEFAULT NULL, resolution text DEFAULT NULL,
+	assignee text DEFAULT NULL, note text DEFAULT NULL, attack_until date DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	UPDATE iamwatch.alerts AS a SET
+		status = coalesce($2, CASE WHEN $3 IS NOT NULL THEN 'closed' ELSE a.status END),
+		resolution = CASE WHEN $3 IS NOT NULL THEN $3
+			WHEN coalesce($2, a.status) = 'closed' THEN a.resolution END,
+		assignee = coalesce($4, a.assignee),
+		note = coalesce($5, a.note),
+		attack_until = coalesce($6, a.attack_until)
+	WHERE a.alert_id = $1;
+	IF NOT FOUND THEN
+		PERFORM iamwatch_internal.no_alert($1);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch.triage(bigint, text, text, text, text, date) IS
+'set what analysts decide about an alert; null leaves as it is, an empty assignee or note removes it. A resolution closes the alert; another status opens it again. Same as UPDATE of these columns. P0002 if there is no such alert; 23514, 22023 for what cannot be';
+
+CREATE FUNCTION iamwatch_internal.no_alert(alert_id bigint) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RAISE EXCEPTION 'alert % does not exist', coalesce(alert_id::text, 'null')
+		USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.alerts and iamwatch_internal.suppressed_alerts.';
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.no_alert(bigint) IS 'raises P0002';

@@ -1,0 +1,199 @@
+-- What is usual around an identity's events: networks, user agents, regions,
+-- access keys by network, and when it first did an operation.  Learned from a
+-- sample: the event that brings a behaviour's day, and, every fourth day, the
+-- one that brings the day of an identity that is known already.  These reach
+-- the detector in any case, so all other events cost nothing more.
+--
+-- As in learn.sql, one session at a time writes the accounts of a bucket, and
+-- whoever finds it taken appends to a journal.
+
+CREATE TABLE iamwatch_internal.habits (
+	account_id integer NOT NULL,
+	identity_id bigint NOT NULL,
+	kind "char" NOT NULL CHECK (kind IN ('n', 'a', 'r', 'k')),
+	value text NOT NULL,
+	days iamwatch.dayset NOT NULL,
+	PRIMARY KEY (account_id, identity_id, kind, value)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE iamwatch_internal.habits IS 'per identity and context the days on which it was sampled; read iamwatch.contexts';
+COMMENT ON COLUMN iamwatch_internal.habits.kind IS 'n network, a user agent, r region, k access key and network';
+
+CREATE TABLE iamwatch_internal.novelties (
+	account_id integer NOT NULL,
+	identity_id bigint NOT NULL,
+	at timestamptz NOT NULL,
+	operation_id integer NOT NULL,
+	access_key text,
+	PRIMARY KEY (account_id, identity_id, at, operation_id)
+);
+COMMENT ON TABLE iamwatch_internal.novelties IS
+'when an identity did an operation for the first time in the longest training period';
+COMMENT ON COLUMN iamwatch_internal.novelties.access_key IS 'the long-lived key that it was done with, if any';
+
+CREATE TABLE iamwatch_internal.context_journal (
+	event iamwatch.event NOT NULL,
+	access_key text,
+	novel boolean NOT NULL
+);
+COMMENT ON TABLE iamwatch_internal.context_journal IS
+'samples that came while another session was writing the same account; the next that writes it takes them over';
+COMMENT ON COLUMN iamwatch_internal.context_journal.novel IS 'whether its operation is the identity''s first in the longest training period';
+CREATE INDEX context_journal_account ON iamwatch_internal.context_journal (hashtextextended((event).account, 0));
+
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.habits', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.novelties', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.context_journal', '');
+
+CREATE FUNCTION iamwatch_internal.is_context_day(day date) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (day - date '2000-01-01') % 4 = 0;
+COMMENT ON FUNCTION iamwatch_internal.is_context_day(date) IS
+'whether the first events of identities are sampled on the day: every fourth, so that all days of the week have their turn';
+
+CREATE FUNCTION iamwatch_internal.access_key(event jsonb) RETURNS text
+	AS 'MODULE_PATHNAME', 'iamwatch_access_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.access_key(jsonb) IS
+'the long-lived key that an event was signed with: AWS accessKeyId if it is no temporary one, GCP serviceAccountKeyName; null if there is none';
+
+-- Versions come and go with updates; what is new is another program.
+CREATE FUNCTION iamwatch_internal.context_values(event iamwatch.event, access_key text)
+	RETURNS TABLE (kind "char", value text)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT v.kind, v.value
+	FROM (SELECT network(set_masklen((event).source_ip,
+		CASE family((event).source_ip) WHEN 4 THEN 24 ELSE 48 END))::text AS network) AS n
+	CROSS JOIN LATERAL (VALUES ('n'::"char", n.network),
+		('a', regexp_replace(left((event).user_agent, 200), '[0-9]+([._][0-9]+)*', '#', 'g')),
+		('r', left((event).region, 200)),
+		('k', left(access_key, 200) || ' ' || n.network)) AS v (kind, value)
+	WHERE v.value <> ''
+$$;
+COMMENT ON FUNCTION iamwatch_internal.context_values(iamwatch.event, text) IS
+'the contexts of an event: n its network (/24 or /48), a its user agent without version numbers, r its region, k its access key and network; 200 characters of each';
+
+CREATE FUNCTION iamwatch_internal.fold_context(in_provider text, in_account text, samples iamwatch_internal.context_journal[])
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	learned iamwatch_internal.context_journal[];
+	id integer;
+BEGIN
+	learned := samples;
+	IF EXISTS (SELECT FROM iamwatch_internal.context_journal AS j
+		WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch_internal.context_journal AS j
+			WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
+			AND (j.event).account = in_account AND (j.event).provider = in_provider
+			RETURNING j
+		)
+		SELECT samples || array_agg(j) INTO learned FROM taken;
+	END IF;
+	-- the days that came with them, which may have waited in a journal too
+	IF cardinality(learned) > cardinality(samples) THEN
+		PERFORM iamwatch_internal.fold_account(in_provider, in_account, '{}');
+	END IF;
+	SELECT a.account_id INTO id FROM iamwatch_internal.accounts AS a
+	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
+	AND a.account = in_account AND a.provider = in_provider;
+	IF cardinality(learned) = 0 OR id IS NULL THEN
+		RETURN;
+	END IF;
+
+	-- subqueries, so that each look-up goes by its index whatever the statistics say
+	WITH who AS MATERIALIZED (
+		SELECT s.identity, (SELECT i.identity_id FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
+			AND hashtextextended(i.identity, 0) = hashtextextended(s.identity, 0) AND i.identity = s.identity) AS identity_id
+		FROM (SELECT DISTINCT (l.event).identity FROM unnest(learned) AS l) AS s
+	), d AS (
+		SELECT w.identity_id, v.kind, v.value, iamwatch.dayset_agg((s.event).event_time) AS days
+		FROM unnest(learned) AS s
+		JOIN who AS w ON w.identity = (s.event).identity AND w.identity_id IS NOT NULL
+		CROSS JOIN LATERAL iamwatch_internal.context_values(s.event, s.access_key) AS v
+		GROUP BY 1, 2, 3
+	)
+	INSERT INTO iamwatch_internal.habits AS known (account_id, identity_id, kind, value, days)
+	SELECT id, d.identity_id, d.kind, d.value, d.days FROM d
+	-- a row that has the days already is not even locked
+	WHERE (SELECT h.days @> d.days FROM iamwatch_internal.habits AS h WHERE h.account_id = id
+		AND h.identity_id = d.identity_id AND h.kind = d.kind AND h.value = d.value) IS NOT TRUE
+	ON CONFLICT (account_id, identity_id, kind, value) DO UPDATE SET days = known.days | EXCLUDED.days;
+
+	IF EXISTS (SELECT FROM unnest(learned) AS s WHERE s.novel) THEN
+		INSERT INTO iamwatch_internal.novelties (account_id, identity_id, at, operation_id, access_key)
+		SELECT id, i.identity_id, (s.event).event_time, b.operation_id, left(s.access_key, 200)
+		FROM unnest(learned) AS s
+		JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
+			AND hashtextextended(i.identity, 0) = hashtextextended((s.event).identity, 0)
+			AND i.identity = (s.event).identity
+		JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
+			AND hashtextextended(b.operation, 0) = hashtextextended((s.event).operation, 0)
+			AND b.operation = (s.event).operation AND b.service = (s.event).service AND b.failed = (s.event).failed
+		WHERE s.novel
+		ON CONFLICT DO NOTHING;
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.fold_context(text, text, iamwatch_internal.context_journal[]) IS
+'write the contexts of samples of an account, and of those in its journal; under the lock of its bucket, after its days were learned';
+
+CREATE FUNCTION iamwatch_internal.learn_context(samples iamwatch_internal.context_journal[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	part record;
+	fold boolean := iamwatch_internal.may_fold();
+BEGIN
+	FOR part IN
+		SELECT (s.event).provider, (s.event).account, array_agg(s) AS samples
+		FROM unnest(samples) AS s
+		GROUP BY 1, 2
+	LOOP
+		IF fold AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(part.account)) THEN
+			PERFORM iamwatch_internal.fold_context(part.provider, part.account, part.samples);
+		ELSE
+			INSERT INTO iamwatch_internal.context_journal SELECT * FROM unnest(part.samples);
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.learn_context(iamwatch_internal.context_journal[]) IS
+'take the contexts of samples into what is usual; while another session writes the account, by way of the journal';
+
+CREATE FUNCTION iamwatch_internal.fold_context_journal(provider text, account text) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(account)) THEN
+		PERFORM iamwatch_internal.fold_context(provider, account, '{}');
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.fold_context_journal(text, text) IS
+'take the samples of an account that wait in the journal, unless another session is just writing it';
+
+CREATE FUNCTION iamwatch_internal.prune_context(in_account integer, since date) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	DELETE FROM iamwatch_internal.habits AS h
+	WHERE h.account_id = in_account AND (last_day(h.days) < since OR NOT EXISTS (
+		SELECT FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account AND i.identity_id = h.identity_id));
+	UPDATE iamwatch_internal.habits AS h SET days = h.days & dayset(since, last_day(h.days))
+	WHERE h.account_id = in_account AND first_day(h.days) < since;
+	DELETE FROM iamwatch_internal.novelties AS n
+	WHERE n.account_id = in_account AND (n.at < since::timestamp AT TIME ZONE 'UTC' OR NOT EXISTS (
+		SELECT FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account AND i.identity_id = n.identity_id));
+$$;
+COMMENT ON FUNCTION iamwatch_internal.prune_context(integer, date) IS
+'drop contexts of days before, and of identities that are gone; under the lock of the account''s bucket';
+
+CREATE VIEW iamwatch.contexts AS
+SELECT p.provider, p.account, p.identity,
+	CASE p.kind WHEN 'n' THEN 'network' WHEN 'a' THEN 'user_agent' WHEN 'r' THEN 'region' ELSE 'access_key' END AS kind,
+	p.value, iamwatch.dayset_union(p.days) AS days
+FROM (
+	SELECT a.provider, a.account, i.identity, h.kind, h.value, h.days
+	FROM iamwatch_internal.habits AS h
+	JOIN iamwatch_internal.accounts AS a USING (account_id)
+	JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
+	UNION ALL
+	SELECT (j.event).provider, (j.event).account, (j.event).identity, v.kind, v.value,
+		iamwatch.dayset(((j.event).event_time AT TIME ZONE 'UTC')::date)
+	FROM iamwatch_internal.context_journal AS j
+	CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v) AS p
+GROUP BY p.provider, p.account, p.identity, p.kind, p.value;
+COMMENT ON VIEW iamwatch.contexts IS
+'per identity the networks, user agents, regions, and access keys with their networks that were sampled, and the days';

@@ -1,0 +1,226 @@
+-- What is learned: sets of days, and the tallies that follow from them.
+--
+-- One session at a time writes the accounts of a bucket.  Whoever finds the
+-- bucket taken appends to the journal instead and goes on; the next session
+-- that gets the bucket folds the journal in.  Nobody waits.
+
+CREATE FUNCTION iamwatch_internal.account_bucket(account text) RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT RETURN (hashtextextended(account, 0) & 63)::integer;
+COMMENT ON FUNCTION iamwatch_internal.account_bucket(text) IS 'key of the lock under which the account is written, class 1';
+
+CREATE FUNCTION iamwatch_internal.may_fold() RETURNS boolean
+	LANGUAGE sql VOLATILE RETURN current_setting('transaction_isolation') LIKE 'read%';
+COMMENT ON FUNCTION iamwatch_internal.may_fold() IS
+'whether this transaction sees what others commit: one with a fixed snapshot could lose their work, so it only appends';
+
+-- Tallies from scratch, for an account in which an identity changed class.
+CREATE FUNCTION iamwatch_internal.retally(in_account integer) RETURNS void
+	LANGUAGE sql VOLATILE AS $$
+	DELETE FROM iamwatch_internal.tallies AS t WHERE t.account_id = in_account;
+	INSERT INTO iamwatch_internal.tallies (account_id, operation_id, is_user, day, identities)
+	SELECT in_account, marks.operation_id, iamwatch_internal.is_person(marks.kinds), day, count(*)
+	FROM (
+		SELECT 0 AS operation_id, i.kinds, i.days FROM iamwatch_internal.identity_days AS i
+		WHERE i.account_id = in_account
+		UNION ALL
+		SELECT d.operation_id, i.kinds, d.days
+		FROM iamwatch_internal.behaviour_days AS d
+		JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
+		WHERE d.account_id = in_account) AS marks
+	CROSS JOIN LATERAL iamwatch.days(marks.days) AS day
+	GROUP BY 2, 3, 4;
+$$;
+COMMENT ON FUNCTION iamwatch_internal.retally(integer) IS 'count the tallies of an account anew; under the lock of its bucket';
+
+CREATE FUNCTION iamwatch_internal.add_to_tallies(in_account integer, increments iamwatch_internal.tallies[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	INSERT INTO iamwatch_internal.tallies AS t (account_id, operation_id, is_user, day, identities)
+	SELECT in_account, i.operation_id, i.is_user, i.day, i.identities FROM unnest(increments) AS i
+	ON CONFLICT (account_id, operation_id, is_user, day)
+	DO UPDATE SET identities = t.identities + EXCLUDED.identities;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.add_to_tallies(integer, iamwatch_internal.tallies[]) IS
+'count further identities; under the lock of the account''s bucket';
+
+CREATE FUNCTION iamwatch_internal.fold_account(in_provider text, in_account text, deltas iamwatch_internal.journal[])
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	learned iamwatch_internal.journal[];
+	before iamwatch_internal.accounts;
+	id integer;
+	increments iamwatch_internal.tallies[];
+	more iamwatch_internal.tallies[];
+	changed_class boolean;
+	in_scope text := iamwatch_internal.limit_scope(in_provider, in_account);
+	new_identities date[];
+	new_behaviours date[];
+BEGIN
+	learned := deltas;
+	IF EXISTS (SELECT FROM iamwatch_internal.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)) THEN
+		WITH taken AS (
+			DELETE FROM iamwatch_internal.journal AS j
+			WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
+			AND j.account = in_account AND j.provider = in_provider
+			RETURNING j
+		)
+		SELECT deltas || array_agg(j) INTO learned FROM taken;
+	END IF;
+	IF cardinality(learned) = 0 THEN
+		RETURN;
+	END IF;
+
+	SELECT * INTO before FROM iamwatch_internal.accounts AS a
+	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
+	AND a.account = in_account AND a.provider = in_provider;
+	id := before.account_id;
+	IF id IS NULL THEN
+		IF iamwatch_internal.is_account_over() THEN
+			PERFORM iamwatch_internal.count_limit('accounts', in_provider, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 1);
+			RETURN;
+		END IF;
+		INSERT INTO iamwatch_internal.accounts (provider, account)
+		VALUES (in_provider, in_account) RETURNING account_id INTO id;
+	END IF;
+	-- one look at an index that has nothing of nearly every account
+	IF EXISTS (SELECT FROM iamwatch.limits AS l
+		WHERE l.name IN ('new_identities', 'new_behaviours') AND l.value < cardinality(learned) + 1000)
+		OR EXISTS (SELECT FROM iamwatch_internal.limit_counts AS c JOIN iamwatch.limits AS l ON l.name = c.name
+			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0)
+			AND c.scope = in_scope AND c.taken >= 1000
+			AND l.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
+		learned := iamwatch_internal.within_limits(id, in_provider, in_account, learned);
+	END IF;
+	IF EXISTS (SELECT FROM unnest(learned) AS l
+		WHERE before.first_event_time IS NULL OR before.newest_day IS NULL OR l.late_events > 0
+		OR l.first_event_time < before.first_event_time OR iamwatch.last_day(l.days) > before.newest_day) THEN
+		UPDATE iamwatch_internal.accounts AS a SET
+			first_event_time = LEAST(a.first_event_time, d.first_event_time),
+			newest_day = GREATEST(a.newest_day, d.newest_day),
+			late_events = a.late_events + d.late_events
+		FROM (SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
+				coalesce(sum(late_events), 0) AS late_events FROM unnest(learned)) AS d
+		WHERE a.account_id = id;
+	END IF;
+
+	-- a behaviour's day is a day of activity too, but mostly that is known
+	IF EXISTS (SELECT FROM unnest(learned) AS l WHERE l.identity IS NOT NULL
+		AND (SELECT i.days @> l.days AND i.kinds | l.kinds = i.kinds
+			FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
+			AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
+			AND i.identity = l.identity LIMIT 1) IS NOT TRUE) THEN
+		WITH d AS (
+			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
+			FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
+		), met AS MATERIALIZED (
+			SELECT d.identity, d.kinds, d.days, i.identity_id,
+				i.kinds AS old_kinds, coalesce(i.days, '{}') AS old_days
+			FROM d LEFT JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
+				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+				AND i.identity = d.identity
+		), updated AS (
+			UPDATE iamwatch_internal.identity_days AS i SET
+				kinds = i.kinds | met.kinds, days = i.days | met.days,
+				first_seen = LEAST(i.first_seen, iamwatch.first_day(met.days))
+			FROM met
+			WHERE i.account_id = id AND i.identity_id = met.identity_id
+			AND (NOT i.days @> met.days OR i.kinds | met.kinds <> i.kinds)
+		), inserted AS (
+			INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_seen, days, identity)
+			SELECT id, kinds, iamwatch.first_day(days), days, identity
+			FROM met WHERE identity_id IS NULL
+		), increment AS (
+			SELECT ROW(id, 0, iamwatch_internal.is_person(kinds | coalesce(old_kinds, 0)), day, count(*))::iamwatch_internal.tallies AS i
+			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
+			GROUP BY iamwatch_internal.is_person(kinds | coalesce(old_kinds, 0)), day
+		)
+		SELECT (SELECT array_agg(i) FROM increment),
+			(SELECT bool_or(iamwatch_internal.is_person(old_kinds | kinds) <> iamwatch_internal.is_person(old_kinds)) FROM met),
+			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL)
+		INTO increments, changed_class, new_identities;
+	END IF;
+
+	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
+		INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation)
+		SELECT DISTINCT id, d.failed, d.service, d.operation
+		FROM unnest(learned) AS d
+		WHERE d.operation IS NOT NULL
+		AND (SELECT true FROM iamwatch_internal.account_operations AS b
+			WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
+			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed LIMIT 1) IS NULL;
+
+		WITH d AS (
+			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days
+			FROM unnest(learned) WHERE operation IS NOT NULL
+			GROUP BY identity, service, operation, failed
+		), met AS MATERIALIZED (
+			SELECT b.operation_id, i.identity_id, i.kinds, d.days,
+				m.identity_id IS NOT NULL AS known, coalesce(m.days, '{}') AS old_days
+			FROM d
+			JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
+				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+				AND i.identity = d.identity
+			JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
+				AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
+				AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed
+			LEFT JOIN iamwatch_internal.behaviour_days AS m ON m.account_id = id
+				AND m.operation_id = b.operation_id AND m.identity_id = i.identity_id
+		), updated AS (
+			UPDATE iamwatch_internal.behaviour_days AS m SET
+				days = m.days | met.days,
+				first_seen = LEAST(m.first_seen, iamwatch.first_day(met.days))
+			FROM met
+			WHERE m.account_id = id AND m.operation_id = met.operation_id
+			AND m.identity_id = met.identity_id AND NOT m.days @> met.days
+		), inserted AS (
+			INSERT INTO iamwatch_internal.behaviour_days (account_id, operation_id, identity_id, first_seen, days)
+			SELECT id, operation_id, identity_id, iamwatch.first_day(days), days
+			FROM met WHERE NOT known
+		), increment AS (
+			SELECT ROW(id, operation_id, iamwatch_internal.is_person(kinds), day, count(*))::iamwatch_internal.tallies AS i
+			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
+			GROUP BY operation_id, iamwatch_internal.is_person(kinds), day
+		)
+		SELECT (SELECT array_agg(i) FROM increment),
+			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE NOT known)
+		INTO more, new_behaviours;
+	END IF;
+	IF new_identities IS NOT NULL THEN
+		PERFORM iamwatch_internal.count_limit_days('new_identities', in_scope, new_identities, NULL);
+	END IF;
+	IF new_behaviours IS NOT NULL THEN
+		PERFORM iamwatch_internal.count_limit_days('new_behaviours', in_scope, new_behaviours, NULL);
+	END IF;
+
+	IF changed_class THEN
+		PERFORM iamwatch_internal.retally(id);
+	ELSIF increments IS NOT NULL OR more IS NOT NULL THEN
+		PERFORM iamwatch_internal.add_to_tallies(id, increments || more);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.fold_account(text, text, iamwatch_internal.journal[]) IS
+'write what was learned of an account, and what its journal holds; under the lock of its bucket';
+
+CREATE FUNCTION iamwatch_internal.learn(deltas iamwatch_internal.journal[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	part record;
+	fold boolean := iamwatch_internal.may_fold();
+BEGIN
+	FOR part IN
+		SELECT d.provider, d.account, array_agg(d) AS deltas
+		FROM unnest(deltas) AS d
+		GROUP BY d.provider, d.account
+	LOOP
+		IF fold AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(part.account)) THEN
+			PERFORM iamwatch_internal.fold_account(part.provider, part.account, part.deltas);
+		ELSE
+			INSERT INTO iamwatch_internal.journal
+			SELECT * FROM unnest(iamwatch_internal.within_journal(part.provider, part.account, part.deltas));
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.learn(iamwatch_internal.journal[]) IS
+'take days into the baselines; while another session writes the account, by way of the journal';

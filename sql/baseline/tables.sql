@@ -1,0 +1,91 @@
+-- What is remembered.  State is keyed by account first, so that it shards by
+-- account: account_id stands for (provider, account).
+--
+-- Nothing in it depends on transaction ids, so a dump can keep all of it.
+
+CREATE TABLE iamwatch_internal.accounts (
+	account_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	provider text NOT NULL,
+	account text NOT NULL,
+	first_event_time timestamptz,
+	newest_day date,
+	late_events bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 80);
+COMMENT ON TABLE iamwatch_internal.accounts IS 'AWS accounts, GCP projects, Azure subscriptions and tenants, and accounts of other providers, that events were seen of';
+COMMENT ON COLUMN iamwatch_internal.accounts.first_event_time IS 'the activation period counts from here';
+COMMENT ON COLUMN iamwatch_internal.accounts.newest_day IS 'UTC day of the newest event; the kept history counts back from here';
+COMMENT ON COLUMN iamwatch_internal.accounts.late_events IS 'events that came too late to be learned or scored';
+-- by hash: names in events can be longer than an index row
+CREATE INDEX accounts_account ON iamwatch_internal.accounts (hashtextextended(account, 0));
+
+CREATE TABLE iamwatch_internal.identity_days (
+	account_id integer NOT NULL,
+	identity_id bigint GENERATED ALWAYS AS IDENTITY,
+	kinds integer NOT NULL,
+	first_seen date NOT NULL,
+	days iamwatch.dayset NOT NULL,
+	identity text NOT NULL,
+	PRIMARY KEY (account_id, identity_id)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE iamwatch_internal.identity_days IS 'per identity the days on which it did anything; read iamwatch.identities';
+COMMENT ON COLUMN iamwatch_internal.identity_days.kinds IS 'the kinds it was seen as: bit n for the n-th of iamwatch_internal.kind_name()';
+CREATE INDEX identity_days_identity ON iamwatch_internal.identity_days (account_id, hashtextextended(identity, 0));
+
+CREATE TABLE iamwatch_internal.account_operations (
+	account_id integer NOT NULL,
+	operation_id integer GENERATED ALWAYS AS IDENTITY,
+	failed boolean NOT NULL,
+	service text NOT NULL,
+	operation text NOT NULL,
+	PRIMARY KEY (account_id, operation_id)
+);
+COMMENT ON TABLE iamwatch_internal.account_operations IS 'the IAM operations seen in an account, succeeded and failed apart';
+CREATE INDEX account_operations_operation ON iamwatch_internal.account_operations (account_id, hashtextextended(operation, 0));
+
+CREATE TABLE iamwatch_internal.behaviour_days (
+	account_id integer NOT NULL,
+	operation_id integer NOT NULL,
+	identity_id bigint NOT NULL,
+	first_seen date NOT NULL,
+	days iamwatch.dayset NOT NULL,
+	PRIMARY KEY (account_id, operation_id, identity_id)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE iamwatch_internal.behaviour_days IS 'per identity and behaviour the days on which it did so; read iamwatch.baselines';
+
+CREATE TABLE iamwatch_internal.tallies (
+	account_id integer NOT NULL,
+	operation_id integer NOT NULL,
+	is_user boolean NOT NULL,
+	day date NOT NULL,
+	identities integer NOT NULL,
+	PRIMARY KEY (account_id, operation_id, is_user, day)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE iamwatch_internal.tallies IS
+'how many identities of an account did a behaviour on a day, so that scoring need not visit them all; follows from the days';
+COMMENT ON COLUMN iamwatch_internal.tallies.operation_id IS '0 stands for any activity';
+
+CREATE TABLE iamwatch_internal.journal (
+	provider text NOT NULL,
+	account text NOT NULL,
+	first_event_time timestamptz,
+	late_events bigint,
+	identity text,
+	kinds integer,
+	service text,
+	operation text,
+	failed boolean,
+	days iamwatch.dayset
+);
+COMMENT ON TABLE iamwatch_internal.journal IS
+'what was learned while another session was writing the same account; the next that writes it takes it over';
+CREATE INDEX journal_account ON iamwatch_internal.journal (hashtextextended(account, 0));
+
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.accounts', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.identity_days', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.account_operations', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.behaviour_days', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.tallies', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.journal', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.accounts_account_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.identity_days_identity_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.account_operations_operation_id_seq', '');

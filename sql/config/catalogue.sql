@@ -1,0 +1,156 @@
+-- The catalogue's triggers; its rows follow.
+
+CREATE TABLE iamwatch.operations (
+	provider text NOT NULL CHECK (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+	service text NOT NULL CHECK (service <> ''),
+	operation text NOT NULL CHECK (operation <> ''),
+	match text NOT NULL DEFAULT 'exact' CHECK (match IN ('exact', 'suffix')),
+	category text NOT NULL,
+	effect text NOT NULL CHECK (effect IN ('create', 'modify', 'delete', 'read')),
+	attack_technique text,
+	sensitivity integer NOT NULL DEFAULT 1 CHECK (sensitivity BETWEEN 1 AND 4),
+	note text,
+	origin text NOT NULL DEFAULT 'user' CHECK (origin IN ('user', 'iamwatch')),
+	PRIMARY KEY (provider, service, operation, match, origin)
+);
+COMMENT ON TABLE iamwatch.operations IS
+'the catalogue: which operations are IAM operations. Your own rows have origin user, win over the shipped ones, and survive dumps and upgrades';
+COMMENT ON COLUMN iamwatch.operations.provider IS 'aws, gcp, azure, or one of iamwatch.providers';
+COMMENT ON COLUMN iamwatch.operations.service IS 'as in the event; * for any service';
+COMMENT ON COLUMN iamwatch.operations.operation IS 'the whole name, or with match suffix how it ends';
+COMMENT ON COLUMN iamwatch.operations.effect IS 'read is not watched; neither are the categories session and sign_in';
+COMMENT ON COLUMN iamwatch.operations.sensitivity IS '1 low to 4 direct foothold or privilege escalation';
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.operations', $$WHERE origin = 'user'$$);
+
+CREATE FUNCTION iamwatch_internal.try_lock(class integer, key integer) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_try_lock' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.try_lock(integer, integer) IS
+'take a lock of iamwatch until the transaction ends; false at once if another session has it';
+
+CREATE FUNCTION iamwatch_internal.try_session_lock(class integer, key bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_try_session_lock' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.try_session_lock(integer, bigint) IS
+'take the lock of the session, until released, an error or its end; false at once if it has one or another session has this one';
+CREATE FUNCTION iamwatch_internal.session_unlock() RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_session_unlock' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION iamwatch_internal.session_unlock() IS 'release the lock of the session, if it has one';
+CREATE FUNCTION iamwatch_internal.session_lock_held(class integer, key bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_session_lock_held' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.session_lock_held(integer, bigint) IS 'whether any session has a lock of iamwatch';
+
+CREATE FUNCTION iamwatch_internal.settings_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'iamwatch_settings_changed' LANGUAGE C;
+COMMENT ON FUNCTION iamwatch_internal.settings_changed() IS
+'trigger: every session reads the table again before its next event';
+
+CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON iamwatch.operations
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.settings_changed();
+CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON iamwatch.detectors
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.settings_changed();
+ALTER TABLE iamwatch.operations ENABLE ALWAYS TRIGGER settings_changed;
+ALTER TABLE iamwatch.detectors ENABLE ALWAYS TRIGGER settings_changed;
+-- What a subscription applies fires no statement triggers.
+CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.operations
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.settings_changed();
+CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.settings_changed();
+ALTER TABLE iamwatch.operations ENABLE REPLICA TRIGGER settings_applied;
+ALTER TABLE iamwatch.detectors ENABLE REPLICA TRIGGER settings_applied;
+
+CREATE FUNCTION iamwatch_internal.own_operation() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	NEW.origin := 'user';
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.own_operation() IS
+'trigger: a shipped row that somebody changed is theirs, so that dumps and upgrades keep it';
+CREATE TRIGGER own_operation BEFORE UPDATE ON iamwatch.operations
+	FOR EACH ROW WHEN (OLD.origin = 'iamwatch') EXECUTE FUNCTION iamwatch_internal.own_operation();
+
+CREATE FUNCTION iamwatch_internal.check_detector() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	severities constant text[] := ARRAY['informational', 'low', 'medium', 'high', 'critical'];
+	setting record;
+	oldest integer;
+BEGIN
+	FOR setting IN SELECT * FROM (VALUES
+		('activation_days', NEW.activation_days, 0, 3650), ('training_days', NEW.training_days, 1, 3650),
+		('deduplication_days', NEW.deduplication_days, 0, 3650), ('lateness_days', NEW.lateness_days, 0, 3650),
+		('least_sensitivity', NEW.least_sensitivity, 1, 4)) AS v (name, value, least, most)
+	LOOP
+		IF setting.value IS NULL OR setting.value NOT BETWEEN setting.least AND setting.most THEN
+			RAISE EXCEPTION '% must be between % and %', setting.name, setting.least, setting.most
+				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(setting.value::text, 'null'));
+		END IF;
+	END LOOP;
+	FOR setting IN SELECT * FROM (VALUES ('severity_base', NEW.severity_base),
+		('severity_non_user', NEW.severity_non_user),
+		('severity_internet_facing', NEW.severity_internet_facing)) AS v (name, value)
+	LOOP
+		IF setting.value IS NULL OR setting.value <> ALL (severities) THEN
+			RAISE EXCEPTION '% is not a severity: %', setting.name, coalesce(quote_literal(setting.value), 'null')
+				USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Use one of %s.', array_to_string(severities, ', '));
+		END IF;
+	END LOOP;
+	IF NEW.probability_limit IS NULL OR NEW.probability_limit NOT BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION 'probability_limit must be between 0 and 1'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.probability_limit::text, 'null'));
+	END IF;
+
+	-- what maintain() has dropped does not come back by asking for more
+	SELECT max(2 * d.training_days + d.lateness_days) INTO oldest FROM iamwatch.detectors AS d;
+	IF TG_OP = 'UPDATE' AND NEW.training_days > oldest AND EXISTS (SELECT FROM iamwatch_internal.accounts AS a
+		WHERE (SELECT min(t.day) FROM iamwatch_internal.tallies AS t WHERE t.account_id = a.account_id) >= a.newest_day - oldest
+		AND a.first_event_time < (a.newest_day - oldest)::timestamp AT TIME ZONE 'UTC') THEN
+		RAISE EXCEPTION 'training_days (%) is more than the % days of history that are kept', NEW.training_days, oldest
+			USING ERRCODE = 'invalid_parameter_value',
+			HINT = format('Raise lateness_days to %s, run iamwatch.backfill() for the days before, and lower it again.',
+				NEW.training_days);
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_detector() IS 'trigger: 22023 for settings that cannot be, naming them';
+CREATE TRIGGER check_detector BEFORE INSERT OR UPDATE ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.check_detector();
+
+-- A restored row takes the place of the one that CREATE EXTENSION made.
+CREATE FUNCTION iamwatch_internal.replace_detector() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM iamwatch.detectors AS d
+	WHERE d.detector = NEW.detector AND d.detector = 'unusual_iam_activity'
+	AND (d.enabled, d.activation_days, d.training_days, d.deduplication_days, d.lateness_days,
+		d.probability_limit, d.severity_base, d.severity_non_user, d.severity_internet_facing,
+		d.least_sensitivity, d.notify) = (true, 14, 30, 5, 15, 0.02, 'informational', 'low', 'medium', 1, true)
+	AND d.categories IS NULL AND d.context_bits = 0 AND d.context_kinds IS NULL;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.replace_detector() IS
+'trigger: the shipped detector, as long as nobody changed it, gives way to a restored one';
+CREATE TRIGGER replace_detector BEFORE INSERT ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.replace_detector();
+
+CREATE FUNCTION iamwatch.find_operation(provider text, service text, operation text)
+	RETURNS iamwatch.operations
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found_row iamwatch.operations;
+BEGIN
+	SELECT * INTO found_row FROM iamwatch.operations AS o
+	WHERE o.provider = $1 AND o.service IN ($2, '*') AND o.operation = $3 AND o.match = 'exact'
+	ORDER BY o.service = '*', o.origin <> 'user'
+	LIMIT 1;
+	IF NOT FOUND THEN
+		SELECT * INTO found_row FROM iamwatch.operations AS o
+		WHERE o.provider = $1 AND o.service IN ($2, '*') AND o.match = 'suffix'
+		AND right($3, length(o.operation)) = o.operation
+		ORDER BY length(o.operation) DESC, o.service = '*', o.origin <> 'user'
+		LIMIT 1;
+	END IF;
+	RETURN found_row;
+END $$;
+COMMENT ON FUNCTION iamwatch.find_operation(text, text, text) IS
+'the row of the catalogue that an operation falls under, or null: an exact row before a suffix row, the longest suffix, a named service before any, a user''s row before a shipped one';

@@ -1,0 +1,45 @@
+-- The settings, a row a detector.
+
+CREATE TABLE iamwatch.detectors (
+	detector text PRIMARY KEY CHECK (detector <> ''),
+	title text NOT NULL,
+	enabled boolean NOT NULL DEFAULT true,
+	activation_days integer NOT NULL DEFAULT 14 CHECK (activation_days BETWEEN 0 AND 3650),
+	training_days integer NOT NULL DEFAULT 30 CHECK (training_days BETWEEN 1 AND 3650),
+	deduplication_days integer NOT NULL DEFAULT 5 CHECK (deduplication_days BETWEEN 0 AND 3650),
+	lateness_days integer NOT NULL DEFAULT 15 CHECK (lateness_days BETWEEN 0 AND 3650),
+	probability_limit double precision NOT NULL DEFAULT 0.02
+		CHECK (probability_limit >= 0 AND probability_limit <= 1),
+	severity_base text NOT NULL DEFAULT 'informational'
+		CHECK (severity_base IN ('informational', 'low', 'medium', 'high', 'critical')),
+	severity_non_user text NOT NULL DEFAULT 'low'
+		CHECK (severity_non_user IN ('informational', 'low', 'medium', 'high', 'critical')),
+	severity_internet_facing text NOT NULL DEFAULT 'medium'
+		CHECK (severity_internet_facing IN ('informational', 'low', 'medium', 'high', 'critical')),
+	categories text[],
+	least_sensitivity integer NOT NULL DEFAULT 1 CHECK (least_sensitivity BETWEEN 1 AND 4),
+	notify boolean NOT NULL DEFAULT true,
+	context_bits double precision NOT NULL DEFAULT 0 CHECK (context_bits >= 0 AND context_bits <= 10),
+	context_kinds text[] CHECK (context_kinds <@ ARRAY['new_network', 'new_user_agent', 'new_region',
+		'new_key_network', 'failed_before', 'burst', 'first_day'])
+);
+COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
+COMMENT ON COLUMN iamwatch.detectors.activation_days IS 'no alert until the account has that much log time before the event';
+COMMENT ON COLUMN iamwatch.detectors.training_days IS 'the days before an event that it is compared with';
+COMMENT ON COLUMN iamwatch.detectors.deduplication_days IS 'further events of a behaviour join its alert when its first event is less than this away';
+COMMENT ON COLUMN iamwatch.detectors.lateness_days IS 'with the training period: how far behind the newest event of its account an event may be';
+COMMENT ON COLUMN iamwatch.detectors.probability_limit IS 'an event is unusual below this probability';
+COMMENT ON COLUMN iamwatch.detectors.severity_base IS 'severity when nothing more severe applies';
+COMMENT ON COLUMN iamwatch.detectors.severity_non_user IS 'severity when the identity is not a person';
+COMMENT ON COLUMN iamwatch.detectors.severity_internet_facing IS 'severity when the identity acts as an instance that faces the Internet';
+COMMENT ON COLUMN iamwatch.detectors.categories IS 'categories of operations to watch; null for all';
+COMMENT ON COLUMN iamwatch.detectors.least_sensitivity IS 'least sensitivity of operations to watch, 1 to 4';
+COMMENT ON COLUMN iamwatch.detectors.notify IS
+'whether an alert that opens or rises in severity is sent on channel iamwatch_alert; a transaction that did so cannot be prepared for two-phase commit';
+COMMENT ON COLUMN iamwatch.detectors.context_bits IS
+'bits of surprise, 0 to 10, that each context of an event adds: the probability is halved so many times; 0 leaves context out of the score';
+COMMENT ON COLUMN iamwatch.detectors.context_kinds IS
+'which contexts count: new_network, new_user_agent, new_region, new_key_network, failed_before, burst, first_day; null for all';
+INSERT INTO iamwatch.detectors (detector, title)
+VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.detectors', '');

@@ -1,0 +1,152 @@
+-- What context says of an event that may open an alert.  Only days before the
+-- event's own count, and of its own day what is earlier by the clock, so the
+-- answer is the same whether later events are known already or not.
+
+CREATE FUNCTION iamwatch_internal.context_kinds() RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ARRAY['new_network', 'new_user_agent', 'new_region',
+		'new_key_network', 'failed_before', 'burst', 'first_day'];
+COMMENT ON FUNCTION iamwatch_internal.context_kinds() IS 'what iamwatch_internal.context_of() may find';
+
+CREATE FUNCTION iamwatch_internal.new_contexts(in_account integer, in_identity bigint, event iamwatch.event,
+	access_key text, since date, until date) RETURNS jsonb
+	LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+BEGIN
+	RETURN (WITH known AS MATERIALIZED (
+		SELECT h.kind, h.value FROM iamwatch_internal.habits AS h
+		WHERE h.account_id = in_account AND h.identity_id = in_identity AND count_days(h.days, since, until) > 0
+		UNION ALL
+		SELECT v.kind, v.value
+		FROM iamwatch_internal.context_journal AS j CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v
+		WHERE hashtextextended((j.event).account, 0) = hashtextextended(event.account, 0)
+		AND (j.event).account = event.account AND (j.event).provider = event.provider
+		AND (j.event).identity = event.identity
+		AND ((j.event).event_time AT TIME ZONE 'UTC')::date BETWEEN since AND until
+	)
+	SELECT coalesce(jsonb_object_agg(CASE v.kind WHEN 'n' THEN 'new_network' WHEN 'a' THEN 'new_user_agent'
+		WHEN 'r' THEN 'new_region' ELSE 'new_key_network' END, v.value), '{}')
+	FROM iamwatch_internal.context_values(event, access_key) AS v
+	-- nothing is new to whom nothing is known of; a key only to itself
+	WHERE EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind
+		AND (v.kind <> 'k' OR starts_with(k.value, left(access_key, 200) || ' ')))
+	AND NOT EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind AND k.value = v.value));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.new_contexts(integer, bigint, iamwatch.event, text, date, date) IS
+'the contexts of an event that were not sampled of its identity in a range of days, if others of the kind were';
+
+CREATE FUNCTION iamwatch_internal.novelties_before(in_account integer, in_identity bigint, event iamwatch.event,
+	since timestamptz) RETURNS TABLE (at timestamptz, service text, operation text, failed boolean, access_key text)
+	LANGUAGE sql STABLE AS $$
+	-- $3: in the journal, event is the column
+	SELECT n.at, b.service, b.operation, b.failed, n.access_key
+	FROM iamwatch_internal.novelties AS n JOIN iamwatch_internal.account_operations AS b USING (account_id, operation_id)
+	WHERE n.account_id = in_account AND n.identity_id = in_identity
+	AND n.at >= $4 AND n.at <= ($3).event_time
+	UNION ALL
+	SELECT (j.event).event_time, (j.event).service, (j.event).operation, (j.event).failed, left(j.access_key, 200)
+	FROM iamwatch_internal.context_journal AS j
+	WHERE hashtextextended((j.event).account, 0) = hashtextextended(($3).account, 0)
+	AND (j.event).account = ($3).account AND (j.event).provider = ($3).provider
+	AND (j.event).identity = ($3).identity AND j.novel
+	AND (j.event).event_time >= $4 AND (j.event).event_time <= ($3).event_time
+$$;
+COMMENT ON FUNCTION iamwatch_internal.novelties_before(integer, bigint, iamwatch.event, timestamptz) IS
+'operations that were new to the identity of an event, since a time and until the event''s own';
+
+CREATE FUNCTION iamwatch_internal.failed_days(in_account integer, in_identity bigint, event iamwatch.event)
+	RETURNS iamwatch.dayset
+	LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN (SELECT coalesce(dayset_union(f.days), '{}')
+	FROM (
+		SELECT d.days FROM iamwatch_internal.behaviour_days AS d
+		WHERE d.account_id = in_account AND d.identity_id = in_identity AND d.operation_id = (
+			SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = in_account
+			AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+			AND b.operation = event.operation AND b.service = event.service AND b.failed)
+		UNION ALL
+		SELECT j.days FROM iamwatch_internal.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
+		AND j.account = event.account AND j.provider = event.provider AND j.identity = event.identity
+		AND j.operation = event.operation AND j.service = event.service AND j.failed) AS f);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.failed_days(integer, bigint, iamwatch.event) IS
+'days on which the operation of an event failed for its identity';
+
+CREATE FUNCTION iamwatch_internal.context_of(event iamwatch.event, training_days integer, active integer) RETURNS jsonb
+	LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	today date := (event.event_time AT TIME ZONE 'UTC')::date;
+	since date := today - training_days;
+	in_account integer;
+	in_identity bigint;
+	key text;
+	failed_at timestamptz;
+	failed_today timestamptz;
+	operations bigint;
+	context jsonb;
+BEGIN
+	SELECT a.account_id INTO in_account FROM iamwatch_internal.accounts AS a
+	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
+	AND a.account = event.account AND a.provider = event.provider;
+	SELECT i.identity_id INTO in_identity FROM iamwatch_internal.identity_days AS i
+	WHERE i.account_id = in_account AND hashtextextended(i.identity, 0) = hashtextextended(event.identity, 0)
+	AND i.identity = event.identity;
+
+	SELECT (array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
+			AND n.service = event.service AND n.failed = event.failed))[1],
+		max(n.at) FILTER (WHERE n.at >= today::timestamp AT TIME ZONE 'UTC' AND n.at < event.event_time
+			AND n.failed AND n.operation = event.operation AND n.service = event.service),
+		1 + count(DISTINCT (n.service, n.operation)) FILTER (WHERE n.at >= event.event_time - interval '1 hour'
+			AND n.at < event.event_time AND (n.service, n.operation) <> (event.service, event.operation))
+	INTO key, failed_today, operations
+	FROM iamwatch_internal.novelties_before(in_account, in_identity, event,
+		LEAST(today::timestamp AT TIME ZONE 'UTC', event.event_time - interval '1 hour')) AS n;
+	context := iamwatch_internal.new_contexts(in_account, in_identity, event, key, since, today - 1);
+
+	IF NOT event.failed THEN
+		failed_at := coalesce(failed_today, last_day(iamwatch_internal.failed_days(in_account, in_identity, event)
+			& dayset(since, today - 1))::timestamp AT TIME ZONE 'UTC');
+		IF failed_at IS NOT NULL THEN
+			context := context || jsonb_build_object('failed_before',
+				to_char(failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
+		END IF;
+	END IF;
+
+	IF operations >= 3 THEN
+		context := context || jsonb_build_object('burst', operations);
+	END IF;
+	IF active = 0 THEN
+		context := context || jsonb_build_object('first_day', true);
+	END IF;
+	RETURN context;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.context_of(iamwatch.event, integer, integer) IS
+'what makes an unusual event stronger, against the training period before its day: new_network, new_user_agent, new_region, new_key_network: the value, not sampled of the identity while others were; failed_before: when the operation last failed for it, to the day or, on the same day, the time; burst: different operations new to it within the hour before, this one included, if at least 3; first_day: true if it was not active. Active: A of the score';
+
+CREATE FUNCTION iamwatch_internal.in_context(settings iamwatch.detectors, probability double precision, context jsonb)
+	RETURNS double precision
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT probability / 2 ^ (settings.context_bits * count(*))
+	FROM jsonb_object_keys(context) AS kind
+	WHERE settings.context_kinds IS NULL OR kind = ANY (settings.context_kinds)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.in_context(iamwatch.detectors, double precision, jsonb) IS
+'the probability with the bits that a detector''s settings give to each context that is present: probability / 2 ^ (context_bits * contexts)';
+
+CREATE FUNCTION iamwatch_internal.widest_limit(settings iamwatch.detectors) RETURNS double precision
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	RETURN CASE WHEN settings.context_bits = 0 THEN settings.probability_limit
+		ELSE LEAST(1, settings.probability_limit * 2 ^ (settings.context_bits
+			* cardinality(coalesce(settings.context_kinds, iamwatch_internal.context_kinds())))) END;
+COMMENT ON FUNCTION iamwatch_internal.widest_limit(iamwatch.detectors) IS
+'the probability below which an event can be unusual if all contexts that count are present';
+
+CREATE FUNCTION iamwatch_internal.widened(settings iamwatch.detectors) RETURNS iamwatch.detectors
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	settings.probability_limit := iamwatch_internal.widest_limit(settings);
+	RETURN settings;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.widened(iamwatch.detectors) IS
+'settings with the widest limit, to find what context may make unusual';

@@ -1,0 +1,90 @@
+-- Alerts, their events, and the events that wait for another session.
+
+CREATE TABLE iamwatch.alerts (
+	alert_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	detector text NOT NULL,
+	variation text NOT NULL,
+	severity text NOT NULL CHECK (severity IN ('informational', 'low', 'medium', 'high', 'critical')),
+	status text NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'investigating', 'closed')),
+	detected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	first_event_time timestamptz NOT NULL,
+	last_event_time timestamptz NOT NULL,
+	event_count bigint NOT NULL DEFAULT 1,
+	provider text NOT NULL,
+	account text NOT NULL,
+	identity text NOT NULL,
+	identity_kind text NOT NULL,
+	service text NOT NULL,
+	operation text NOT NULL,
+	failed boolean NOT NULL,
+	category text NOT NULL,
+	sensitivity integer NOT NULL,
+	tactic text NOT NULL,
+	technique text NOT NULL,
+	probability double precision NOT NULL,
+	surprise double precision NOT NULL,
+	evidence jsonb NOT NULL,
+	resolution text CHECK (resolution IN ('true_positive', 'benign', 'expected_change')),
+	assignee text,
+	note text,
+	attack_until date,
+	excluded_days iamwatch.dayset,
+	CONSTRAINT alerts_resolved CHECK (status = 'closed' OR resolution IS NULL)
+);
+COMMENT ON TABLE iamwatch.alerts IS 'unusual IAM activity, one row a behaviour of an identity and deduplication period';
+COMMENT ON COLUMN iamwatch.alerts.variation IS 'which of the detector''s variations gave the severity';
+COMMENT ON COLUMN iamwatch.alerts.first_event_time IS 'time of the event that raised it; the deduplication period counts from here';
+COMMENT ON COLUMN iamwatch.alerts.event_count IS 'events that raised or joined it, each delivery of one counted once';
+COMMENT ON COLUMN iamwatch.alerts.tactic IS 'ATT&CK tactic: TA0003 Persistence';
+COMMENT ON COLUMN iamwatch.alerts.technique IS 'ATT&CK technique of the operation, T1098 if the catalogue has none';
+COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence; where context counts, iamwatch_internal.in_context() of that';
+COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
+COMMENT ON COLUMN iamwatch.alerts.evidence IS
+'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, user_agents, targets, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch_internal.context_of() says';
+COMMENT ON COLUMN iamwatch.alerts.resolution IS
+'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one, and of one that was closed under 0.1.0';
+COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';
+COMMENT ON COLUMN iamwatch.alerts.attack_until IS
+'with true_positive: the last day on which the identity''s doing it was the attacker''s; null if only the days of the alert''s events were';
+COMMENT ON COLUMN iamwatch.alerts.excluded_days IS
+'with true_positive: the days that no longer count as days on which the identity did it; follows from the events and attack_until';
+CREATE INDEX alerts_excluded ON iamwatch.alerts (hashtextextended(account, 0), hashtextextended(operation, 0))
+	WHERE excluded_days IS NOT NULL;
+CREATE INDEX alerts_identity ON iamwatch.alerts (hashtextextended(identity, 0), first_event_time);
+CREATE INDEX alerts_detected_at ON iamwatch.alerts (detected_at);
+
+CREATE TABLE iamwatch.alert_events (
+	alert_id bigint NOT NULL,
+	event_time timestamptz NOT NULL,
+	event_id text
+);
+COMMENT ON TABLE iamwatch.alert_events IS 'the events of each alert; event_id is null when the log gave none';
+CREATE INDEX alert_events_alert ON iamwatch.alert_events (alert_id, hashtextextended(event_id, 0));
+
+CREATE TABLE iamwatch_internal.pending_events (
+	pending_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	detector text NOT NULL,
+	provider text NOT NULL,
+	account text NOT NULL,
+	identity text NOT NULL,
+	service text NOT NULL,
+	operation text NOT NULL,
+	failed boolean NOT NULL,
+	event iamwatch.event NOT NULL,
+	unusual boolean NOT NULL,
+	again boolean NOT NULL,
+	k integer NOT NULL,
+	active integer NOT NULL,
+	peer_days bigint NOT NULL,
+	peer_active bigint NOT NULL,
+	probability double precision NOT NULL
+);
+COMMENT ON TABLE iamwatch_internal.pending_events IS
+'events whose alert another session was just writing; the next that touches the behaviour, or iamwatch.maintain(), lets them join or open it';
+CREATE INDEX pending_events_identity ON iamwatch_internal.pending_events (hashtextextended(identity, 0));
+
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_events', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts_alert_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.pending_events', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.pending_events_pending_id_seq', '');

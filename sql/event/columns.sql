@@ -1,0 +1,114 @@
+-- Tables that have a column for each field instead of one document.  Which
+-- column is which field is kept as rows, and never becomes SQL.
+
+CREATE TABLE iamwatch_internal.column_fields (
+	source regclass NOT NULL,
+	field text NOT NULL CHECK (field ~ '^[^.]+(\.[^.]+)*$'),
+	column_name name NOT NULL,
+	PRIMARY KEY (source, field)
+);
+COMMENT ON TABLE iamwatch_internal.column_fields IS
+'relations with a column for each field: which column is which; kept by iamwatch.map_columns()';
+COMMENT ON COLUMN iamwatch_internal.column_fields.field IS
+'path in the record as the provider writes it, steps divided by dots, such as userIdentity.arn';
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.column_fields', '');
+
+-- A partition has the columns of the table that it is part of.
+CREATE FUNCTION iamwatch_internal.fields_of(source regclass) RETURNS text[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(u.part ORDER BY string_to_array(f.field, '.') COLLATE "C", u.n)
+	FROM iamwatch_internal.column_fields AS f
+	CROSS JOIN LATERAL unnest(ARRAY[f.field, f.column_name::text]) WITH ORDINALITY AS u (part, n)
+	WHERE f.source = fields_of.source
+	OR f.source IN (SELECT a.relid FROM pg_partition_ancestors(fields_of.source) AS a)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.fields_of(regclass) IS
+'the fields of a relation that has a column for each, as iamwatch.to_document() takes them; null unless iamwatch.map_columns() was called for it';
+
+CREATE FUNCTION iamwatch_internal.document_expression(source regclass, event_column name, relation_alias name)
+	RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE
+		WHEN f.fields IS NOT NULL THEN format('iamwatch.to_document(%I.*, %L::text[])', relation_alias, f.fields)
+		WHEN a.atttypid = 'jsonb'::regtype THEN format('%I.%I', relation_alias, event_column)
+		WHEN a.atttypid = 'json'::regtype THEN format('iamwatch.to_document(%I.%I)', relation_alias, event_column)
+		ELSE format('iamwatch.to_document(%I.%I::text)', relation_alias, event_column)
+		END
+	FROM (SELECT iamwatch_internal.fields_of(source) AS fields) AS f
+	LEFT JOIN pg_attribute AS a ON a.attrelid = source AND a.attname = event_column
+		AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION iamwatch_internal.document_expression(regclass, name, name) IS
+'SQL for the document of a row of the relation, of which the query has the alias: names are quoted, fields are a constant';
+
+CREATE FUNCTION iamwatch_internal.guess_fields(source regclass) RETURNS TABLE (field text, column_name name)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT DISTINCT ON (known.field) known.field, a.attname
+	FROM pg_attribute AS a
+	JOIN unnest(CASE WHEN EXISTS (SELECT FROM pg_attribute AS t WHERE t.attrelid = source
+			AND lower(replace(t.attname, '_', '')) = 'activitydatetime' AND NOT t.attisdropped)
+		THEN ARRAY['ActivityDateTime', 'ActivityDisplayName', 'AADTenantId', 'TenantId', 'InitiatedBy', 'TargetResources',
+			'LoggedByService', 'Result', 'ResultReason', 'AdditionalDetails', 'Category', 'OperationName', 'Identity', 'Id',
+			'CorrelationId', 'ResourceId', 'TimeGenerated']
+		ELSE ARRAY['eventVersion', 'userIdentity', 'eventTime', 'eventSource', 'eventName', 'awsRegion',
+			'sourceIPAddress', 'userAgent', 'errorCode', 'errorMessage', 'requestParameters', 'responseElements',
+			'additionalEventData', 'requestID', 'eventID', 'eventType', 'recipientAccountId', 'readOnly',
+			'protoPayload', 'timestamp', 'insertId', 'resource', 'logName', 'severity'] END) AS known (field)
+		ON lower(replace(a.attname, '_', '')) IN (lower(known.field),
+			CASE known.field WHEN 'protoPayload' THEN 'protopayloadauditlog' END)
+	WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+	ORDER BY known.field, a.attnum
+$$;
+COMMENT ON FUNCTION iamwatch_internal.guess_fields(regclass) IS
+'columns that are named as fields of CloudTrail, Cloud Audit Log or Entra audit log records are, whatever the case and underscores';
+
+CREATE FUNCTION iamwatch.map_columns(source regclass, fields jsonb DEFAULT NULL)
+	RETURNS TABLE (field text, column_name name)
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	odd record;
+BEGIN
+	IF source IS NULL THEN
+		RAISE EXCEPTION 'table must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF jsonb_typeof(fields) <> 'object' OR EXISTS (SELECT FROM jsonb_each(
+			CASE jsonb_typeof(fields) WHEN 'object' THEN fields ELSE '{}' END) AS e
+		WHERE jsonb_typeof(e.value) <> 'string' OR e.key !~ '^[^.]+(\.[^.]+)*$') THEN
+		RAISE EXCEPTION 'fields must be an object of paths and names of columns'
+			USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Such as {"eventTime": "happened_at", "userIdentity.arn": "who"}.';
+	END IF;
+	SELECT e.key, e.value INTO odd FROM jsonb_each_text(fields) AS e
+	WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = source
+		AND a.attname = e.value AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'column "%" of relation "%" does not exist', odd.value, source
+			USING ERRCODE = 'undefined_column';
+	END IF;
+
+	DELETE FROM iamwatch_internal.column_fields AS f WHERE f.source = map_columns.source;
+	INSERT INTO iamwatch_internal.column_fields (source, field, column_name)
+	SELECT map_columns.source, e.key, e.value FROM jsonb_each_text(map_columns.fields) AS e
+	UNION ALL
+	SELECT map_columns.source, g.field, g.column_name FROM iamwatch_internal.guess_fields(map_columns.source) AS g
+	WHERE map_columns.fields IS NULL;
+	SELECT outer_.field, inner_.field AS other INTO odd
+	FROM iamwatch_internal.column_fields AS outer_ JOIN iamwatch_internal.column_fields AS inner_
+		ON inner_.source = outer_.source AND starts_with(inner_.field, outer_.field || '.')
+	WHERE outer_.source = map_columns.source LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'field "%" cannot be a column beside field "%"', odd.field, odd.other
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'One is a part of the other.';
+	END IF;
+	IF fields IS NULL AND NOT EXISTS (SELECT FROM iamwatch_internal.column_fields AS f
+		WHERE f.source = map_columns.source AND f.field IN ('eventTime', 'timestamp', 'ActivityDateTime')) THEN
+		RAISE EXCEPTION 'no column of relation "%" is named as a field of audit records', source
+			USING ERRCODE = 'undefined_column',
+			HINT = 'Name them, such as {"eventTime": "happened_at", "userIdentity.arn": "who"}.';
+	END IF;
+	RETURN QUERY SELECT f.field, f.column_name FROM iamwatch_internal.column_fields AS f
+	WHERE f.source = map_columns.source ORDER BY f.field COLLATE "C";
+END $$;
+COMMENT ON FUNCTION iamwatch.map_columns(regclass, jsonb) IS
+'for a relation that has a column for each field: which column is which, {"path": "column", ...}; without it, by the names of the columns. From then on iamwatch.watch(), process(), backfill() and backtest() make the document of these columns; an empty object ends that. A table that is watched: call iamwatch.watch() again. 22004, 22023 or 42703 for what cannot be mapped';

@@ -1,0 +1,68 @@
+-- Documents that were not understood, with the reason.
+
+CREATE TABLE iamwatch.rejected_events (
+	rejected_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	rejected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	source regclass,
+	reason text NOT NULL,
+	event jsonb,
+	digest uuid NOT NULL,
+	event_bytes bigint
+);
+COMMENT ON TABLE iamwatch.rejected_events IS 'documents that could not be read, or lie in the future, with the reason';
+COMMENT ON COLUMN iamwatch.rejected_events.event IS
+'the document as it was stored; null if the column was null; a string with its beginning if it is larger than the limit rejected_bytes';
+COMMENT ON COLUMN iamwatch.rejected_events.digest IS 'of the whole document: one delivered again is kept once';
+COMMENT ON COLUMN iamwatch.rejected_events.event_bytes IS 'size of the whole document as jsonb';
+CREATE INDEX rejected_events_digest ON iamwatch.rejected_events (digest);
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.rejected_events', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.rejected_events_rejected_id_seq', '');
+
+CREATE FUNCTION iamwatch_internal.document_digest(event jsonb) RETURNS uuid
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	-- what is very large has no text that fits in memory
+	SELECT CASE WHEN pg_column_size(event) > 16777216 THEN
+		(lpad(to_hex(jsonb_hash_extended(event, 0)), 16, '0') || lpad(to_hex(jsonb_hash_extended(event, 1)), 16, '0'))::uuid
+		ELSE md5(coalesce(event::text, ''))::uuid END
+$$;
+COMMENT ON FUNCTION iamwatch_internal.document_digest(jsonb) IS 'MD5 of the text of a document; of one beyond 16 MB a hash of its values';
+
+CREATE FUNCTION iamwatch_internal.document_within(event jsonb, most bigint) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN pg_column_size(event) <= most OR event IS NULL THEN event
+		WHEN pg_column_size(event) > 16777216 THEN to_jsonb('a document of type ' || jsonb_typeof(event))
+		ELSE to_jsonb(left(event::text, LEAST(most, 1000)::integer)) END
+$$;
+COMMENT ON FUNCTION iamwatch_internal.document_within(jsonb, bigint) IS
+'the document, or as a string its first thousand characters if it is larger than so many bytes';
+
+CREATE FUNCTION iamwatch_internal.reject(sources oid[], reasons text[], events jsonb[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	most_bytes bigint := iamwatch_internal.limit_value('rejected_bytes');
+	today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+BEGIN
+	WITH rejected AS MATERIALIZED (
+		SELECT DISTINCT ON (r.source, r.reason, r.digest) r.source::regclass, r.reason, r.event, r.digest
+		FROM (SELECT *, iamwatch_internal.document_digest(u.event) AS digest
+			FROM unnest(sources, reasons, events) WITH ORDINALITY AS u (source, reason, event, n)) AS r
+		WHERE NOT EXISTS (SELECT FROM iamwatch.rejected_events AS e
+			WHERE e.digest = r.digest AND e.reason = r.reason AND e.source = r.source)
+		ORDER BY r.source, r.reason, r.digest, r.n
+	), room AS MATERIALIZED (
+		SELECT s.source, iamwatch_internal.limit_room('rejected_events', s.source::text, today) AS room
+		FROM (SELECT DISTINCT r.source FROM rejected AS r) AS s
+	), ranked AS MATERIALIZED (
+		SELECT r.*, row_number() OVER (PARTITION BY r.source) <= m.room AS kept
+		FROM rejected AS r JOIN room AS m ON m.source = r.source
+	), inserted AS (
+		INSERT INTO iamwatch.rejected_events (source, reason, event, digest, event_bytes)
+		SELECT r.source, r.reason, iamwatch_internal.document_within(r.event, most_bytes), r.digest, pg_column_size(r.event)
+		FROM ranked AS r WHERE r.kept
+	)
+	SELECT count(iamwatch_internal.count_limit('rejected_events', c.source::text, today, c.kept, c.n - c.kept)) INTO most_bytes
+	FROM (SELECT r.source, count(*) AS n, count(*) FILTER (WHERE r.kept) AS kept
+		FROM ranked AS r GROUP BY r.source) AS c;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.reject(oid[], text[], jsonb[]) IS
+'keep documents that were not understood, each once a table and reason, within the limits rejected_events and rejected_bytes';

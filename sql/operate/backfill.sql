@@ -1,0 +1,472 @@
+-- History, in sets: marks.c makes one key an event, an aggregate in parallel
+-- makes sets of days of them, these are learned, every day of every behaviour
+-- is scored, and only the events of what was unusual are read once more.
+--
+-- Scores depend on nothing but the days before, so to learn all and then to
+-- score gives what the triggers would have given in order of event time.
+-- Learning is a union, and an alert takes an event id once, so a backfill that
+-- was stopped is resumed by calling it again.
+
+CREATE TABLE iamwatch_internal.backfills (
+	source regclass PRIMARY KEY,
+	phase text NOT NULL DEFAULT 'reading' CHECK (phase IN ('reading', 'learning', 'scoring', 'raising', 'done')),
+	since timestamptz,
+	until timestamptz,
+	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	finished_at timestamptz,
+	parts_done bigint NOT NULL DEFAULT 0,
+	parts bigint NOT NULL DEFAULT 0,
+	rows_done bigint NOT NULL DEFAULT 0,
+	rows_expected bigint NOT NULL DEFAULT 0,
+	days_done bigint NOT NULL DEFAULT 0,
+	alerts bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE iamwatch_internal.backfills IS 'the last backfill of each source; read iamwatch.backfill_progress';
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.backfills', '');
+
+-- Volatile, though it gives the same for the same: a subquery with a volatile
+-- column is planned by itself, so each document is read once, and still in
+-- parallel, which OFFSET 0 would prevent.
+CREATE FUNCTION iamwatch_internal.baseline_key(event jsonb, OUT key bytea, OUT at timestamptz)
+	AS 'MODULE_PATHNAME', 'iamwatch_baseline_key' LANGUAGE C VOLATILE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION iamwatch_internal.baseline_key(jsonb) IS
+'what an event adds to the baselines, as a key, and its time; nulls if it cannot be read or lies in the future';
+
+CREATE FUNCTION iamwatch_internal.baseline_key_fields(key bytea, OUT provider text, OUT account text, OUT identity text,
+	OUT kinds integer, OUT service text, OUT operation text, OUT failed boolean)
+	AS 'MODULE_PATHNAME', 'iamwatch_baseline_key_fields' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.baseline_key_fields(bytea) IS
+'what a key of iamwatch_internal.baseline_key() stands for; the operation is null unless it is an IAM operation. 22P03 for anything else';
+
+-- The relations that hold the rows, so that each can be a step of its own.
+CREATE FUNCTION iamwatch_internal.leaves(source regclass) RETURNS SETOF regclass
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.relid FROM pg_partition_tree(source) AS t WHERE t.isleaf
+	UNION
+	SELECT source WHERE NOT EXISTS (SELECT FROM pg_partition_tree(source))
+$$;
+COMMENT ON FUNCTION iamwatch_internal.leaves(regclass) IS 'the leaf partitions of a table, or the relation itself';
+
+-- Whether a detector takes an interest in the operation.
+CREATE FUNCTION iamwatch_internal.is_watched(settings iamwatch.detectors, provider text, service text, operation text)
+	RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT o.sensitivity >= settings.least_sensitivity
+		AND (settings.categories IS NULL OR o.category = ANY (settings.categories))
+	FROM iamwatch.find_operation(provider, service, operation) AS o
+$$;
+COMMENT ON FUNCTION iamwatch_internal.is_watched(iamwatch.detectors, text, text, text) IS
+'whether category and sensitivity of an IAM operation are among those that the detector watches';
+
+CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_account integer,
+	marks iamwatch_internal.journal[]) RETURNS TABLE (n bigint, is_user boolean, day date,
+	k integer, active integer, peer_days bigint, peer_active bigint, probability double precision)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	WITH taken AS MATERIALIZED (
+		SELECT t.* FROM iamwatch_internal.accounts AS a
+		CROSS JOIN LATERAL iamwatch_internal.excluded_of_account(a.account_id, a.provider, a.account) AS t
+		WHERE a.account_id = in_account
+	), own AS MATERIALIZED (
+		SELECT m.n, b.operation_id, is_person(m.kinds) AS is_user, is_person(i.kinds) AS class, day,
+			count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
+				day - settings.training_days, day - 1) AS k,
+			count_days(i.days, day - settings.training_days, day - 1) AS active
+		FROM unnest(marks) WITH ORDINALITY AS m (provider, account, first_event_time, late_events,
+			identity, kinds, service, operation, failed, days, n)
+		JOIN iamwatch_internal.identity_days AS i ON i.account_id = in_account
+			AND hashtextextended(i.identity, 0) = hashtextextended(m.identity, 0)
+			AND i.identity = m.identity
+		JOIN iamwatch_internal.account_operations AS b ON b.account_id = in_account
+			AND hashtextextended(b.operation, 0) = hashtextextended(m.operation, 0)
+			AND b.operation = m.operation AND b.service = m.service AND b.failed = m.failed
+		JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = in_account
+			AND d.operation_id = b.operation_id AND d.identity_id = i.identity_id
+		LEFT JOIN taken AS x ON x.operation_id = b.operation_id AND x.identity_id = i.identity_id
+		CROSS JOIN LATERAL days(m.days) AS day
+	), rare AS MATERIALIZED (
+		-- whatever the peers do, it only adds to the probability
+		SELECT * FROM own WHERE own.k / (own.active + 2.0::float8) < settings.probability_limit
+	), class AS MATERIALIZED (
+		SELECT c.operation_id, c.is_user, c.day,
+			(SELECT coalesce(sum(t.identities), 0) FROM iamwatch_internal.tallies AS t
+			 WHERE t.account_id = in_account AND t.operation_id = c.operation_id AND t.is_user = c.is_user
+			 AND t.day BETWEEN c.day - settings.training_days AND c.day - 1)
+			- (SELECT coalesce(sum(count_days(x.days, c.day - settings.training_days, c.day - 1)), 0)
+			 FROM taken AS x WHERE x.operation_id = c.operation_id AND x.is_user = c.is_user) AS days,
+			(SELECT coalesce(sum(t.identities), 0) FROM iamwatch_internal.tallies AS t
+			 WHERE t.account_id = in_account AND t.operation_id = 0 AND t.is_user = c.is_user
+			 AND t.day BETWEEN c.day - settings.training_days AND c.day - 1) AS active
+		FROM (SELECT DISTINCT r.operation_id, r.is_user, r.day FROM rare AS r) AS c
+	), scored AS (
+		SELECT r.n, r.is_user, r.day, r.k, r.active, p.peer_days, p.peer_active,
+			iamwatch.probability(r.k, r.active, p.peer_days, p.peer_active) AS probability
+		FROM rare AS r
+		JOIN class AS c ON (c.operation_id, c.is_user, c.day) = (r.operation_id, r.is_user, r.day)
+		CROSS JOIN LATERAL (SELECT
+			c.days - CASE WHEN r.class = r.is_user THEN r.k ELSE 0 END AS peer_days,
+			c.active - CASE WHEN r.class = r.is_user THEN r.active ELSE 0 END AS peer_active) AS p
+	)
+	SELECT s.* FROM scored AS s WHERE s.probability < settings.probability_limit
+$$;
+COMMENT ON FUNCTION iamwatch_internal.unusual_days(iamwatch.detectors, integer, iamwatch_internal.journal[]) IS
+'of the behaviours given, by position, the days that are unusual by what the baselines hold, and how they score';
+
+-- A table of a session's own: temporary, so nobody else sees it, and gone with it.
+CREATE FUNCTION iamwatch_internal.drop_temporary() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
+BEGIN
+	DROP TABLE IF EXISTS pg_temp.iamwatch_marks, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events,
+		pg_temp.iamwatch_firsts, pg_temp.iamwatch_samples;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.drop_temporary() IS 'drop the working tables of a backfill of this session';
+
+-- Not in the procedure itself, which cannot pin the search path: the session's
+-- could have other types of these names.
+CREATE FUNCTION iamwatch_internal.backfill_working_tables() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch_internal.drop_temporary();
+	CREATE TEMP TABLE iamwatch_marks (provider text, account text, identity text, kinds integer,
+		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer);
+	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
+		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
+	CREATE TEMP TABLE iamwatch_events (key bytea, event iamwatch.event, behaviour text);
+	CREATE TEMP TABLE iamwatch_firsts (key bytea, at timestamptz);
+	CREATE TEMP TABLE iamwatch_samples (event iamwatch.event, access_key text, novel boolean, part integer);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_working_tables() IS 'make the working tables of a backfill of this session';
+
+CREATE FUNCTION iamwatch_internal.backfill_phase(source regclass, phase text, parts bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	UPDATE iamwatch_internal.backfills AS b SET phase = $2, parts = $3, parts_done = 0,
+		changed_at = clock_timestamp(), finished_at = CASE $2 WHEN 'done' THEN clock_timestamp() END
+	WHERE b.source = $1;
+	RAISE NOTICE 'backfill of "%": % (% parts)', source, phase, parts;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_phase(regclass, text, bigint) IS 'record and tell the progress of a backfill';
+
+-- One leaf: all of it in one parallel aggregate.
+CREATE FUNCTION iamwatch_internal.backfill_read(leaf regclass, event_column name,
+	since timestamptz, until timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
+DECLARE
+	document text := iamwatch_internal.document_expression(leaf, event_column, 'source_row');
+	events bigint;
+BEGIN
+	EXECUTE format($query$
+		CREATE TEMP TABLE iamwatch_part AS
+		SELECT (m).key, iamwatch.dayset_agg((m).at) AS days, min((m).at) AS first, count(*) AS events
+		FROM (SELECT iamwatch_internal.baseline_key(%s) AS m FROM %s AS source_row) AS marks
+		WHERE (%L::timestamptz IS NULL OR (m).key IS NULL OR (m).at >= %L)
+		AND (%L::timestamptz IS NULL OR (m).key IS NULL OR (m).at < %L)
+		GROUP BY (m).key $query$, document, leaf, since, since, until, until);
+	INSERT INTO pg_temp.iamwatch_marks
+	SELECT f.*, p.key, p.days, p.first FROM pg_temp.iamwatch_part AS p
+	CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(p.key) AS f;
+	IF EXISTS (SELECT FROM pg_temp.iamwatch_part AS p WHERE p.key IS NULL) THEN
+		-- one by one: there can be more of them than memory holds
+		EXECUTE format($query$
+			SELECT count(iamwatch_internal.reject(ARRAY[$1], ARRAY[coalesce(iamwatch.unreadable(d),
+				CASE WHEN d IS NULL THEN 'the document is null'
+				WHEN (iamwatch.parse(d)).event_time > clock_timestamp() + interval '1 day'
+				THEN 'the event time is more than one day ahead of the clock'
+				ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[d]))
+			FROM (SELECT %1$s AS d FROM %2$s AS source_row) AS documents
+			WHERE (iamwatch_internal.baseline_key(d)).key IS NULL $query$, document, leaf)
+		USING leaf::oid;
+	END IF;
+	SELECT sum(p.events) INTO events FROM pg_temp.iamwatch_part AS p;
+	DROP TABLE pg_temp.iamwatch_part;
+	RETURN coalesce(events, 0);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_read(regclass, name, timestamptz, timestamptz) IS
+'aggregate the marks of a relation into the working table; how many rows it read';
+
+CREATE FUNCTION iamwatch_internal.backfill_learn(part integer) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	days bigint;
+BEGIN
+	PERFORM iamwatch_internal.learn(array_agg(ROW(m.provider, m.account, m.first, 0, m.identity, m.kinds,
+		m.service, m.operation, m.failed, m.days)::iamwatch_internal.journal))
+	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
+	SELECT coalesce(sum(iamwatch.count_days(m.days)), 0) INTO days
+	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
+	RETURN days;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_learn(integer) IS 'learn a part of the marks; days of them';
+
+CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	INSERT INTO pg_temp.iamwatch_unusual
+	SELECT s.detector, g.keys[u.n], u.is_user, u.day, u.k, u.active, u.peer_days, u.peer_active,
+		u.probability, a.first_event_time + s.activation_days * interval '24 hours'
+	FROM iamwatch.detectors AS s
+	CROSS JOIN (
+		SELECT m.provider, m.account, array_agg(m.key ORDER BY m.key) AS keys,
+			array_agg(ROW(m.provider, m.account, NULL, 0, m.identity, m.kinds, m.service, m.operation,
+				m.failed, m.days)::iamwatch_internal.journal ORDER BY m.key) AS marks
+		FROM pg_temp.iamwatch_marks AS m
+		WHERE m.part = backfill_score.part AND m.operation IS NOT NULL
+		GROUP BY m.provider, m.account) AS g
+	JOIN iamwatch_internal.accounts AS a ON hashtextextended(a.account, 0) = hashtextextended(g.account, 0)
+		AND a.account = g.account AND a.provider = g.provider
+	CROSS JOIN LATERAL iamwatch_internal.unusual_days(iamwatch_internal.widened(s), a.account_id, g.marks) AS u
+	CROSS JOIN LATERAL (SELECT (g.marks[u.n]).*) AS m
+	WHERE s.detector = backfill_score.detector
+	AND u.day >= ((a.first_event_time + s.activation_days * interval '24 hours') AT TIME ZONE 'UTC')::date
+	AND iamwatch_internal.is_watched(s, m.provider, m.service, m.operation)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_score(integer, text) IS 'score a part of the marks into the working table';
+
+-- An identity that was seen as two kinds has two keys but one behaviour: an
+-- alert that the one opens, the other joins.
+CREATE FUNCTION iamwatch_internal.backfill_behaviour_keys() RETURNS bytea[]
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (SELECT array_agg(m.key) FROM pg_temp.iamwatch_marks AS m
+		WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
+			SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
+			FROM pg_temp.iamwatch_marks AS x JOIN pg_temp.iamwatch_unusual AS u ON u.key = x.key));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_behaviour_keys() IS
+'all keys of the behaviours of which a backfill found a day unusual';
+
+CREATE FUNCTION iamwatch_internal.backfill_fetch(leaf regclass, event_column name,
+	since timestamptz, until timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
+DECLARE
+	keys bytea[] := iamwatch_internal.backfill_behaviour_keys();
+BEGIN
+	EXECUTE format($query$
+		CREATE TEMP TABLE iamwatch_part AS
+		SELECT (m).key, (m).at, iamwatch.parse(event) AS event, iamwatch_internal.access_key(event) AS access_key
+		FROM (SELECT iamwatch_internal.baseline_key(%1$s) AS m, %1$s AS event FROM %2$s AS source_row) AS marks
+		WHERE ((m).key = ANY ($1) OR hash_record_extended(ROW((m).key, (m).at), 0) = ANY ($2))
+		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
+		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L) $query$,
+		iamwatch_internal.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
+	USING keys,
+		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f);
+	INSERT INTO pg_temp.iamwatch_events SELECT p.key, p.event FROM pg_temp.iamwatch_part AS p
+	WHERE p.key = ANY (keys);
+	INSERT INTO pg_temp.iamwatch_samples SELECT p.event, p.access_key FROM pg_temp.iamwatch_part AS p
+	WHERE (p.key, p.at) IN (SELECT f.key, f.at FROM pg_temp.iamwatch_firsts AS f);
+	DROP TABLE pg_temp.iamwatch_part;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_fetch(regclass, name, timestamptz, timestamptz) IS
+'read the events of what is unusual in a relation, and of the sample of contexts, into the working tables';
+
+-- The alerts of one behaviour.  Events without an id that are in an alert
+-- already are told by their time.
+CREATE FUNCTION iamwatch_internal.backfill_raise(behaviour text, detector text) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	candidate iamwatch_internal.pending_events;
+	candidates iamwatch_internal.pending_events[] := '{}';
+	period interval;
+BEGIN
+	SELECT d.deduplication_days * interval '24 hours' INTO period
+	FROM iamwatch.detectors AS d WHERE d.detector = backfill_raise.detector;
+	-- in pieces: there can be more of them than an array holds
+	FOR candidate IN SELECT 0, backfill_raise.detector, (e.event).provider, (e.event).account, (e.event).identity,
+			(e.event).service, (e.event).operation, (e.event).failed, e.event,
+			coalesce((e.event).event_time >= u.active_from, false), false, coalesce(u.k, 0), coalesce(u.active, 0),
+			coalesce(u.peer_days, 0), coalesce(u.peer_active, 0), coalesce(u.probability, 1)
+	FROM pg_temp.iamwatch_events AS e
+	LEFT JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key AND u.detector = backfill_raise.detector
+		AND u.day = ((e.event).event_time AT TIME ZONE 'UTC')::date
+	WHERE e.behaviour = backfill_raise.behaviour
+	AND NOT ((e.event).event_id IS NULL AND EXISTS (
+		SELECT FROM iamwatch_internal.all_alerts AS a JOIN iamwatch.alert_events AS x USING (alert_id)
+		WHERE hashtextextended(a.identity, 0) = hashtextextended((e.event).identity, 0)
+		AND a.first_event_time > (e.event).event_time - period
+		AND a.first_event_time < (e.event).event_time + period
+		AND a.identity = (e.event).identity AND a.operation = (e.event).operation
+		AND a.service = (e.event).service AND a.failed = (e.event).failed
+		AND a.account = (e.event).account AND a.provider = (e.event).provider
+		AND a.detector = backfill_raise.detector
+		AND x.event_id IS NULL AND x.event_time = (e.event).event_time))
+	ORDER BY (e.event).event_time, (e.event).event_id COLLATE "C"
+	LOOP
+		candidates := array_append(candidates, candidate);
+		IF cardinality(candidates) = 10000 THEN
+			PERFORM iamwatch_internal.assign_with_pending(candidates);
+			candidates := '{}';
+		END IF;
+	END LOOP;
+	IF candidates <> '{}' THEN
+		PERFORM iamwatch_internal.assign_with_pending(candidates);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_raise(text, text) IS
+'let the events of a behaviour open and join alerts, in order of event time';
+
+CREATE PROCEDURE iamwatch.backfill(source regclass, event_column name DEFAULT NULL,
+	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+	LANGUAGE plpgsql AS $$
+DECLARE
+	leaf pg_catalog.regclass;
+	part integer;
+	parts integer;
+	one record;
+	n bigint := 0;
+	alerts_before bigint;
+	waited integer := 0;
+BEGIN
+	event_column := coalesce(event_column, (SELECT s.event_column FROM iamwatch.sources AS s
+		WHERE s.source OPERATOR(pg_catalog.=) backfill.source), 'event');
+	PERFORM iamwatch_internal.check_source(source, event_column);
+	IF NOT iamwatch_internal.may_fold() THEN
+		RAISE EXCEPTION 'cannot backfill in a transaction with a fixed snapshot'
+			USING ERRCODE = 'invalid_transaction_state', HINT = 'Use read committed.';
+	END IF;
+	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
+		RAISE EXCEPTION 'another session is backfilling "%"', source
+			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress.';
+	END IF;
+	INSERT INTO iamwatch_internal.backfills AS b (source, since, until, rows_expected)
+	VALUES (source, since, until, (SELECT coalesce(pg_catalog.sum(GREATEST(c.reltuples, 0)), 0)
+		FROM iamwatch_internal.leaves(source) AS l JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l))
+	ON CONFLICT ON CONSTRAINT backfills_pkey DO UPDATE SET (phase, since, until, started_at, finished_at,
+		rows_done, rows_expected, days_done, alerts) = ('reading', EXCLUDED.since, EXCLUDED.until,
+		pg_catalog.clock_timestamp(), NULL, 0, EXCLUDED.rows_expected, 0, 0);
+	PERFORM iamwatch_internal.backfill_phase(source, 'reading', (SELECT pg_catalog.count(*) FROM iamwatch_internal.leaves(source)));
+	PERFORM iamwatch_internal.backfill_working_tables();
+	COMMIT;
+
+	FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+		n := iamwatch_internal.backfill_read(leaf, event_column, since, until);
+		UPDATE iamwatch_internal.backfills AS b SET parts_done = b.parts_done OPERATOR(pg_catalog.+) 1,
+			rows_done = b.rows_done OPERATOR(pg_catalog.+) n, changed_at = pg_catalog.clock_timestamp()
+		WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
+		COMMIT;
+	END LOOP;
+
+	-- an identity's marks stay together
+	parts := iamwatch_internal.backfill_partition();
+	PERFORM iamwatch_internal.backfill_phase(source, 'learning', parts);
+	COMMIT;
+	FOR part IN SELECT * FROM pg_catalog.generate_series(1, parts) LOOP
+		n := iamwatch_internal.backfill_learn(part);
+		UPDATE iamwatch_internal.backfills AS b SET parts_done = part, days_done = b.days_done OPERATOR(pg_catalog.+) n,
+			changed_at = pg_catalog.clock_timestamp()
+		WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
+		COMMIT;
+	END LOOP;
+
+	-- what went by way of the journal must be in the tallies before we score
+	LOOP
+		FOR one IN SELECT DISTINCT j.provider, j.account FROM iamwatch_internal.journal AS j LOOP
+			PERFORM iamwatch_internal.fold_journal(one.provider, one.account);
+			COMMIT;
+		END LOOP;
+		EXIT WHEN NOT EXISTS (SELECT FROM iamwatch_internal.journal);
+		waited := waited OPERATOR(pg_catalog.+) 1;
+		IF waited OPERATOR(pg_catalog.>) 6000 THEN
+			RAISE EXCEPTION 'gave up backfilling "%": other sessions keep their accounts locked', source
+				USING ERRCODE = 'lock_not_available', HINT = 'End long transactions that insert into watched tables, and call it again.';
+		END IF;
+		PERFORM pg_catalog.pg_sleep(0.05);
+	END LOOP;
+
+	PERFORM iamwatch_internal.backfill_phase(source, 'scoring', parts);
+	COMMIT;
+	FOR part IN SELECT * FROM pg_catalog.generate_series(1, parts) LOOP
+		FOR one IN SELECT d.detector FROM iamwatch.detectors AS d WHERE d.enabled LOOP
+			PERFORM iamwatch_internal.backfill_score(part, one.detector);
+		END LOOP;
+		UPDATE iamwatch_internal.backfills AS b SET parts_done = part, changed_at = pg_catalog.clock_timestamp()
+		WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
+		COMMIT;
+	END LOOP;
+
+	IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
+		FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+			PERFORM iamwatch_internal.backfill_firsts(leaf, event_column, since, until, iamwatch_internal.backfill_unusual_keys());
+			COMMIT;
+		END LOOP;
+		PERFORM iamwatch_internal.backfill_choose_firsts();
+		FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+			PERFORM iamwatch_internal.backfill_fetch(leaf, event_column, since, until);
+			COMMIT;
+		END LOOP;
+		FOR part IN SELECT * FROM pg_catalog.generate_series(0, iamwatch_internal.backfill_samples()) LOOP
+			PERFORM iamwatch_internal.backfill_context(part);
+			COMMIT;
+		END LOOP;
+	END IF;
+	SELECT pg_catalog.count(*) INTO alerts_before FROM iamwatch.alerts;
+	PERFORM iamwatch_internal.backfill_phase(source, 'raising', iamwatch_internal.backfill_group());
+	COMMIT;
+	n := 0;
+	FOR one IN SELECT DISTINCT e.behaviour, u.detector FROM pg_temp.iamwatch_events AS e
+		JOIN pg_temp.iamwatch_unusual AS u ON u.key OPERATOR(pg_catalog.=) e.key LOOP
+		PERFORM iamwatch_internal.backfill_raise(one.behaviour, one.detector);
+		n := n OPERATOR(pg_catalog.+) 1;
+		IF n OPERATOR(pg_catalog.%) 100 OPERATOR(pg_catalog.=) 0 THEN
+			UPDATE iamwatch_internal.backfills AS b SET parts_done = n, changed_at = pg_catalog.clock_timestamp()
+			WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
+			COMMIT;
+		END IF;
+	END LOOP;
+	UPDATE iamwatch_internal.backfills AS b SET alerts = (SELECT pg_catalog.count(*) FROM iamwatch.alerts) OPERATOR(pg_catalog.-) alerts_before
+	WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
+	PERFORM iamwatch_internal.backfill_phase(source, 'done', n);
+	PERFORM iamwatch_internal.drop_temporary();
+	PERFORM iamwatch_internal.session_unlock();
+END $$;
+COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz) IS
+'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source';
+
+CREATE FUNCTION iamwatch_internal.backfill_partition() RETURNS integer
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	parts integer;
+BEGIN
+	SELECT 1 + GREATEST(count(*) / 5000, sum(length(m.key)) / 67108864) INTO parts FROM pg_temp.iamwatch_marks AS m;
+	CREATE TEMP TABLE iamwatch_part AS
+	SELECT provider, account, identity, kinds, service, operation, failed, key,
+		iamwatch.dayset_union(days) AS days, min(first) AS first,
+		1 + (hashtextextended(identity, 0) & 2147483647) % parts AS part
+	FROM pg_temp.iamwatch_marks
+	GROUP BY provider, account, identity, kinds, service, operation, failed, key;
+	TRUNCATE pg_temp.iamwatch_marks;
+	INSERT INTO pg_temp.iamwatch_marks SELECT * FROM pg_temp.iamwatch_part;
+	DROP TABLE pg_temp.iamwatch_part;
+	CREATE INDEX ON pg_temp.iamwatch_marks (part);
+	ANALYZE pg_temp.iamwatch_marks;
+	RETURN parts;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_partition() IS
+'merge what several relations have of a key, and number the steps of a backfill; how many there are';
+
+CREATE FUNCTION iamwatch_internal.backfill_group() RETURNS bigint
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	-- an identity that was seen as two kinds has two keys but one behaviour
+	UPDATE pg_temp.iamwatch_events AS e SET behaviour = md5(ROW((e.event).provider, (e.event).account,
+		(e.event).identity, (e.event).service, (e.event).operation, (e.event).failed)::text);
+	CREATE INDEX ON pg_temp.iamwatch_events (behaviour);
+	CREATE INDEX ON pg_temp.iamwatch_unusual (key, day);
+	ANALYZE pg_temp.iamwatch_events;
+	ANALYZE pg_temp.iamwatch_unusual;
+	RETURN (SELECT count(DISTINCT e.behaviour) FROM pg_temp.iamwatch_events AS e);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_group() IS 'group the events that were read by behaviour; how many there are';
+
+CREATE VIEW iamwatch.backfill_progress AS
+SELECT source, phase, parts_done, parts, rows_done, rows_expected, days_done, alerts,
+	started_at, changed_at, finished_at,
+	rows_done / nullif(extract(epoch FROM coalesce(finished_at, changed_at) - started_at), 0)::double precision AS rows_per_second,
+	CASE WHEN finished_at IS NULL AND parts_done > 0 THEN
+		(changed_at - started_at) * (parts - parts_done) / parts_done END AS phase_remaining,
+	finished_at IS NULL AND NOT iamwatch_internal.session_lock_held(3, source::oid::bigint) AS interrupted
+FROM iamwatch_internal.backfills;
+COMMENT ON VIEW iamwatch.backfill_progress IS 'how far each backfill has come';
+COMMENT ON COLUMN iamwatch.backfill_progress.parts IS
+'steps of the phase: relations to read, groups of identities to learn and score, behaviours to raise';
+COMMENT ON COLUMN iamwatch.backfill_progress.rows_expected IS 'by the statistics of the table; 0 if it has none';
+COMMENT ON COLUMN iamwatch.backfill_progress.interrupted IS 'it stopped half-way: call iamwatch.backfill() again';

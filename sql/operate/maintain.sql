@@ -1,0 +1,110 @@
+-- Upkeep.  In steps, each in a transaction of its own, and each under locks
+-- that are only tried: an account that a session is just writing is left for
+-- the next time.
+
+CREATE FUNCTION iamwatch_internal.fold_journal(provider text, account text) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(account)) THEN
+		PERFORM iamwatch_internal.fold_account(provider, account, '{}');
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.fold_journal(text, text) IS
+'take what the journal has of an account into the baselines, unless another session is just writing it';
+
+CREATE FUNCTION iamwatch_internal.assign_pending(identity_hash bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	part iamwatch_internal.pending_events;
+BEGIN
+	FOR part IN
+		SELECT DISTINCT ON (detector, provider, account, identity, service, operation, failed) *
+		FROM iamwatch_internal.pending_events AS p
+		WHERE hashtextextended(p.identity, 0) = identity_hash
+		ORDER BY detector, provider, account, identity, service, operation, failed, pending_id
+	LOOP
+		IF iamwatch_internal.try_lock(2, iamwatch_internal.behaviour_bucket(part.identity, part.service,
+			part.operation, part.failed)) THEN
+			DELETE FROM iamwatch_internal.pending_events AS p WHERE p.pending_id = part.pending_id;
+			IF FOUND THEN
+				PERFORM iamwatch_internal.assign_with_pending(ARRAY[part]);
+			END IF;
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.assign_pending(bigint) IS
+'let the pending events of the identities with that hash join or open alerts';
+
+-- Days that far back are outside of what any event can still be compared
+-- with: an event may be as late as training and lateness together, and looks
+-- back another training period from there.
+CREATE FUNCTION iamwatch_internal.prune_account(in_account integer) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	since date;
+BEGIN
+	-- what a backfill has just learned is as old as it likes
+	IF EXISTS (SELECT FROM iamwatch_internal.backfills AS b WHERE b.finished_at IS NULL) THEN
+		RETURN false;
+	END IF;
+	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(1, (SELECT iamwatch_internal.account_bucket(a.account)
+		FROM iamwatch_internal.accounts AS a WHERE a.account_id = in_account)) THEN
+		RETURN false;
+	END IF;
+	SELECT a.newest_day - (SELECT coalesce(max(2 * d.training_days + d.lateness_days), 75) FROM iamwatch.detectors AS d)
+	INTO since FROM iamwatch_internal.accounts AS a WHERE a.account_id = in_account;
+	IF since IS NULL OR NOT EXISTS (SELECT FROM iamwatch_internal.tallies AS t
+		WHERE t.account_id = in_account AND t.operation_id = 0 AND t.day < since) THEN
+		RETURN false;
+	END IF;
+
+	DELETE FROM iamwatch_internal.behaviour_days AS d
+	WHERE d.account_id = in_account AND iamwatch.last_day(d.days) < since;
+	UPDATE iamwatch_internal.behaviour_days AS d
+	SET days = d.days OPERATOR(iamwatch.&) iamwatch.dayset(since, iamwatch.last_day(d.days))
+	WHERE d.account_id = in_account AND iamwatch.first_day(d.days) < since;
+	DELETE FROM iamwatch_internal.identity_days AS d
+	WHERE d.account_id = in_account AND iamwatch.last_day(d.days) < since;
+	UPDATE iamwatch_internal.identity_days AS d
+	SET days = d.days OPERATOR(iamwatch.&) iamwatch.dayset(since, iamwatch.last_day(d.days))
+	WHERE d.account_id = in_account AND iamwatch.first_day(d.days) < since;
+	PERFORM iamwatch_internal.prune_context(in_account, since);
+	DELETE FROM iamwatch_internal.tallies AS t WHERE t.account_id = in_account AND t.day < since;
+	DELETE FROM iamwatch_internal.account_operations AS b
+	WHERE b.account_id = in_account AND NOT EXISTS (SELECT FROM iamwatch_internal.behaviour_days AS d
+		WHERE d.account_id = in_account AND d.operation_id = b.operation_id);
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.prune_account(integer) IS
+'drop days past the kept history, and identities and behaviours without any, unless another session is just writing the account; whether there were any';
+
+CREATE PROCEDURE iamwatch.maintain()
+	LANGUAGE plpgsql AS $$
+DECLARE
+	part record;
+BEGIN
+	FOR part IN SELECT DISTINCT j.provider, j.account FROM iamwatch_internal.journal AS j LOOP
+		PERFORM iamwatch_internal.fold_journal(part.provider, part.account);
+		COMMIT;
+	END LOOP;
+	FOR part IN SELECT DISTINCT (j.event).provider, (j.event).account FROM iamwatch_internal.context_journal AS j LOOP
+		PERFORM iamwatch_internal.fold_context_journal(part.provider, part.account);
+		COMMIT;
+	END LOOP;
+	FOR part IN SELECT DISTINCT pg_catalog.hashtextextended(p.identity, 0) AS hash FROM iamwatch_internal.pending_events AS p LOOP
+		PERFORM iamwatch_internal.assign_pending(part.hash);
+		COMMIT;
+	END LOOP;
+	FOR part IN SELECT a.account_id FROM iamwatch_internal.accounts AS a LOOP
+		PERFORM iamwatch_internal.prune_account(part.account_id);
+		COMMIT;
+	END LOOP;
+	PERFORM iamwatch_internal.fold_counts();
+	COMMIT;
+	PERFORM iamwatch_internal.fold_source_counts();
+	COMMIT;
+	DELETE FROM iamwatch.sources AS s
+	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) s.source);
+END $$;
+COMMENT ON PROCEDURE iamwatch.maintain() IS
+'fold what concurrent sessions appended, settle their pending events, drop days past the kept history: the longest lateness allowance and twice the training period. Safe beside ingest, never changes what is alerted; run it daily';

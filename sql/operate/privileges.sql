@@ -1,0 +1,67 @@
+-- All privileges, for a reviewer to read in one place.
+
+REVOKE ALL ON ALL ROUTINES IN SCHEMA iamwatch, iamwatch_internal FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA iamwatch, iamwatch_internal FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA iamwatch, iamwatch_internal FROM PUBLIC;
+
+-- Whoever inserts into a watched table evaluates the WHEN of its trigger.
+-- Without USAGE of the schema it cannot be called in any other way; and it
+-- only tells whether the caller's own document is news.
+GRANT EXECUTE ON FUNCTION iamwatch_internal.may_be_new(jsonb), iamwatch.to_document(text), iamwatch.to_document(json),
+	iamwatch.to_document(record, text[]) TO PUBLIC;
+
+CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.accounts,
+		iamwatch.identities, iamwatch.baselines, iamwatch.contexts, iamwatch.operations, iamwatch.instances, iamwatch.instance_history,
+		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
+		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
+		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
+		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.all_alerts,
+		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
+	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'fields_of',
+		'document_expression', 'probability', 'surprise', 'find_operation',
+		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
+		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
+		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
+		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
+		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
+		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
+		'report_style'];
+	functions text;
+BEGIN
+	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer') THEN
+		RAISE EXCEPTION 'invalid value for access: %', coalesce(quote_literal(access), 'null')
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use read, triage or administer.';
+	END IF;
+	EXECUTE format('GRANT USAGE ON SCHEMA iamwatch, iamwatch_internal TO %s', role);
+	IF access = 'administer' THEN
+		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA iamwatch, iamwatch_internal TO %s', role);
+		EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA iamwatch, iamwatch_internal TO %s', role);
+		EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA iamwatch, iamwatch_internal TO %s', role);
+		-- the history is written by its trigger alone
+		IF role <> (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'iamwatch.alert_history'::regclass) THEN
+			EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON iamwatch.alert_history FROM %s', role);
+		END IF;
+		RETURN;
+	END IF;
+	EXECUTE format('GRANT SELECT ON %s TO %s', reading, role);
+	SELECT string_agg(p.oid::regprocedure::text, ', ') INTO functions
+	FROM pg_proc AS p
+	WHERE p.pronamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
+	AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%')
+	AND p.prorettype <> 'void'::regtype;	-- one of the same name that writes
+	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
+	IF access = 'triage' THEN
+		EXECUTE format('GRANT UPDATE (status, resolution, assignee, note, attack_until) ON iamwatch.alerts TO %s', role);
+		EXECUTE format('GRANT EXECUTE ON FUNCTION iamwatch.triage TO %s', role);
+		-- author, created_at and alert_id are not theirs to say
+		EXECUTE format('GRANT INSERT (reason, detector, provider, account, identity, identity_pattern, service,
+			operation, failed, category, source_network, starts_at, expires_at) ON iamwatch.suppressions TO %s', role);
+		EXECUTE format('GRANT UPDATE (reason, expires_at, withdrawn_at) ON iamwatch.suppressions TO %s', role);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
+'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), or to run iamwatch (administer). Rejected documents are for administrators: they can hold anything. 22023 for any other access';
+REVOKE ALL ON FUNCTION iamwatch.grant_access(regrole, text) FROM PUBLIC;

@@ -1,0 +1,115 @@
+-- What iamwatch has been doing, for people who look.  Nothing here is written
+-- for an event that teaches nothing; the totals of those come from the
+-- statistics that the server keeps anyway.
+
+CREATE TABLE iamwatch_internal.source_counts (
+	source regclass NOT NULL,
+	newest_event_time timestamptz,
+	counted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	lag interval,
+	learned bigint NOT NULL,
+	late bigint NOT NULL,
+	rejected bigint NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE iamwatch_internal.source_counts IS
+'what became of the events of each source that were not known to teach nothing; several rows for one when sessions wrote at once. Read iamwatch.source_status';
+COMMENT ON COLUMN iamwatch_internal.source_counts.lag IS 'how far behind the clock the newest event was when it was counted last';
+CREATE INDEX source_counts_source ON iamwatch_internal.source_counts (source);
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.source_counts', '');
+
+CREATE FUNCTION iamwatch_internal.fold_source_counts() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM iamwatch_internal.source_counts AS c WHERE c.ctid = ANY (ARRAY(
+		SELECT f.ctid FROM iamwatch_internal.source_counts AS f
+		WHERE NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.source)
+		FOR UPDATE SKIP LOCKED));
+	WITH several AS (
+		SELECT f.source FROM iamwatch_internal.source_counts AS f GROUP BY f.source HAVING count(*) > 1
+	), taken AS (
+		DELETE FROM iamwatch_internal.source_counts AS c WHERE c.ctid = ANY (ARRAY(
+			SELECT f.ctid FROM iamwatch_internal.source_counts AS f JOIN several AS s ON s.source = f.source
+			FOR UPDATE OF f SKIP LOCKED))
+		RETURNING c.*
+	)
+	INSERT INTO iamwatch_internal.source_counts (source, newest_event_time, counted_at, lag, learned, late, rejected)
+	SELECT t.source, max(t.newest_event_time), max(t.counted_at), (array_agg(t.lag ORDER BY t.counted_at DESC))[1],
+		sum(t.learned), sum(t.late), sum(t.rejected)
+	FROM taken AS t GROUP BY t.source;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.fold_source_counts() IS
+'put together the counters that several sessions wrote, and drop those of relations that are gone; leaves those that a session is just writing';
+
+CREATE FUNCTION iamwatch_internal.cache_status(OUT entries bigint, OUT accounts bigint, OUT bytes bigint,
+	OUT asked bigint, OUT hits bigint)
+	AS 'MODULE_PATHNAME', 'iamwatch_cache_status' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION iamwatch_internal.cache_status() IS
+'what this session, and no other, remembers of the baselines: identities and behaviours, accounts, memory; how many events it was asked about, and how many of them it knew to teach nothing';
+
+CREATE VIEW iamwatch.source_status AS
+SELECT s.source, s.watched_since, stored.events AS events_stored,
+	coalesce(c.learned, 0) AS events_learned, coalesce(c.late, 0) AS events_late,
+	coalesce(c.rejected, 0) AS events_rejected,
+	c.newest_event_time, c.counted_at AS last_taught_at, c.lag, s.silent_after,
+	coalesce(c.counted_at, s.watched_since) < now() - s.silent_after AS silent
+FROM iamwatch.sources AS s
+LEFT JOIN (
+	SELECT source, max(newest_event_time) AS newest_event_time, max(counted_at) AS counted_at,
+		(array_agg(lag ORDER BY counted_at DESC) FILTER (WHERE lag IS NOT NULL))[1] AS lag,
+		sum(learned)::bigint AS learned, sum(late)::bigint AS late, sum(rejected)::bigint AS rejected
+	FROM iamwatch_internal.source_counts GROUP BY source) AS c ON c.source = s.source
+CROSS JOIN LATERAL (
+	SELECT CASE WHEN s.order_column IS NOT NULL THEN s.events_taken
+		ELSE (SELECT sum(pg_catalog.pg_stat_get_tuples_inserted(t.relid))::bigint
+			FROM (SELECT p.relid FROM pg_catalog.pg_partition_tree(s.source) AS p
+				UNION SELECT s.source) AS t) END AS events) AS stored;
+COMMENT ON VIEW iamwatch.source_status IS 'per source what came in, what became of it, and whether it has gone silent';
+COMMENT ON COLUMN iamwatch.source_status.events_stored IS
+'rows inserted since the statistics of the server were reset, rolled back ones too (pg_stat_all_tables.n_tup_ins); for iamwatch.process() rows taken. 0 on a standby';
+COMMENT ON COLUMN iamwatch.source_status.events_learned IS 'events that added a day to a baseline; all that is not learned, late or rejected taught nothing new';
+COMMENT ON COLUMN iamwatch.source_status.events_late IS 'events further back than the kept history, each delivery';
+COMMENT ON COLUMN iamwatch.source_status.events_rejected IS 'documents that could not be read or lie in the future, each delivery; see iamwatch.rejected_events';
+COMMENT ON COLUMN iamwatch.source_status.newest_event_time IS 'of the events that were looked at in the tables: the first of each identity and day, at least';
+COMMENT ON COLUMN iamwatch.source_status.last_taught_at IS 'when a statement last brought something that was learned, late or rejected';
+COMMENT ON COLUMN iamwatch.source_status.lag IS 'at that time: from the newest event of the statement to its detection';
+COMMENT ON COLUMN iamwatch.source_status.silent IS 'nothing was learned, late or rejected for iamwatch.sources.silent_after';
+
+CREATE VIEW iamwatch.status AS
+SELECT s.events_stored AS events_seen, c.learned AS events_learned, c.late AS events_late,
+	c.rejected AS events_rejected, a.opened AS alerts_opened, a.joined AS events_joined,
+	a.newest_alert_at, l.alert_lag, c.newest_event_time, s.lag AS event_lag, s.sources, s.silent_sources, h.limits_hit,
+	j.n AS journal_rows, p.n AS pending_events, r.n AS backfills_running,
+	m.entries AS session_cache_entries, m.bytes AS session_cache_bytes, m.asked AS session_events_asked,
+	m.hits AS session_cache_hits
+FROM (SELECT coalesce(sum(events_stored), 0)::bigint AS events_stored, count(*) AS sources,
+		(array_agg(lag ORDER BY last_taught_at DESC NULLS LAST))[1] AS lag,
+		coalesce(jsonb_agg(source::text ORDER BY source::text) FILTER (WHERE silent), '[]') AS silent_sources
+	FROM iamwatch.source_status) AS s
+CROSS JOIN (SELECT coalesce(sum(learned), 0)::bigint AS learned, coalesce(sum(late), 0)::bigint AS late,
+		coalesce(sum(rejected), 0)::bigint AS rejected, max(newest_event_time) AS newest_event_time
+	FROM iamwatch_internal.source_counts) AS c
+CROSS JOIN (SELECT count(*) AS opened, coalesce(sum(event_count - 1), 0)::bigint AS joined,
+		max(detected_at) AS newest_alert_at FROM iamwatch.alerts) AS a
+CROSS JOIN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.detected_at - t.first_event_time) AS alert_lag
+	FROM (SELECT detected_at, first_event_time FROM iamwatch.alerts ORDER BY detected_at DESC LIMIT 100) AS t) AS l
+CROSS JOIN (SELECT coalesce(jsonb_object_agg(t.name, t.refused), '{}') AS limits_hit
+	FROM (SELECT name, sum(refused)::bigint AS refused FROM iamwatch.limits_hit GROUP BY name) AS t) AS h
+CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.journal) AS j
+CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.pending_events) AS p
+CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.backfills WHERE finished_at IS NULL) AS r
+CROSS JOIN iamwatch_internal.cache_status() AS m;
+COMMENT ON VIEW iamwatch.status IS 'one row: is iamwatch at work, and is anything wrong? Per source: iamwatch.source_status';
+COMMENT ON COLUMN iamwatch.status.events_seen IS 'sum of iamwatch.source_status.events_stored';
+COMMENT ON COLUMN iamwatch.status.events_learned IS 'events of triggers and iamwatch.process() that brought a day that their session did not find in a baseline; the rest of what was seen is late, rejected, or taught nothing';
+COMMENT ON COLUMN iamwatch.status.alerts_opened IS 'alerts that are in iamwatch.alerts';
+COMMENT ON COLUMN iamwatch.status.events_joined IS 'events that joined one of them';
+COMMENT ON COLUMN iamwatch.status.alert_lag IS 'of the last hundred alerts, the median time from the event to the alert';
+COMMENT ON COLUMN iamwatch.status.event_lag IS 'from event to detection, of the newest event of the last statement that taught something';
+COMMENT ON COLUMN iamwatch.status.silent_sources IS 'names of the sources that have gone silent';
+COMMENT ON COLUMN iamwatch.status.limits_hit IS 'limits that were reached in the last 90 days, with how much went over; see iamwatch.limits_hit';
+COMMENT ON COLUMN iamwatch.status.journal_rows IS 'learned while another session wrote the account, and not taken over yet: more than a few when a transaction that inserts stays open';
+COMMENT ON COLUMN iamwatch.status.pending_events IS 'events whose alert another session has locked, by a transaction that stays open';
+COMMENT ON COLUMN iamwatch.status.session_cache_entries IS 'identities and behaviours that this session remembers';
+COMMENT ON COLUMN iamwatch.status.session_cache_bytes IS 'memory for it, see iamwatch.cache_memory';
+COMMENT ON COLUMN iamwatch.status.session_events_asked IS 'events that this session inserted into sources';
+COMMENT ON COLUMN iamwatch.status.session_cache_hits IS 'how many of them it knew to teach nothing';

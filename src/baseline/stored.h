@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored.h
+ *		What the tables hold of an account, an identity, a behaviour.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_STORED_H
+#define IAMWATCH_STORED_H
+
+#include "baseline/dayset.h"
+#include "event/event.h"
+
+typedef struct StoredAccount
+{
+	int32		account_id;
+	TimestampTz first;			/* PG_INT64_MAX if there was no event yet */
+	int32		newest;			/* day; PG_INT32_MIN if there was none */
+} StoredAccount;
+
+typedef struct StoredIdentity
+{
+	int64		identity_id;
+	int			kinds;
+	DayRuns		days;
+} StoredIdentity;
+
+/* A row of the journal: which fields are missing says what it tells of. */
+typedef struct StoredDelta
+{
+	Event		event;			/* names only; identity or operation may be missing */
+	TimestampTz first;			/* PG_INT64_MAX if it does not say */
+	int			kinds;
+	DayRuns		days;
+} StoredDelta;
+
+/*
+ * Between the two, the look-ups below see what is committed, and what this
+ * transaction has done.  Strings and days lie in the memory context current
+ * at the call.
+ */
+extern void stored_begin(void);
+extern void stored_end(void);
+
+/* Each returns whether there is a row. */
+extern bool stored_account(const Event *event, StoredAccount *account);
+extern bool stored_identity(int32 account_id, const Event *event, StoredIdentity *identity);
+extern bool stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event,
+								  DayRuns *days);
+extern bool stored_pending(const Event *event);
+
+/*
+ * First events of the behaviour's alerts, suppressed or not, that lie between
+ * since and until; how many there are.
+ */
+extern int	stored_alerts(const Event *event, TimestampTz since, TimestampTz until,
+						  TimestampTz **times);
+
+/* Add the days that true positives have taken out of the behaviour. */
+extern void stored_excluded_days(const Event *event, DayRuns *days);
+
+/* Calls take for every row that the journal has of the account. */
+extern void stored_journal(const Event *event,
+						   void (*take) (const StoredDelta *delta, void *arg), void *arg);
+
+#endif							/* IAMWATCH_STORED_H */

@@ -1,0 +1,318 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalogue.c
+ *		Look-ups in the catalogue of IAM operations.
+ *
+ * Owns this backend's copy of iamwatch.operations: a hash of the exact rows,
+ * and the suffix rows with the longest first.  A trigger on the table
+ * (settings_changed() in observe.c) invalidates its relation cache entry, which
+ * marks the copy as stale in every backend.  A stale copy answers nothing;
+ * whoever finds it so loads it anew where that may be done.  Must never load in
+ * catalogue_find(), which a trigger's WHEN calls.
+ *
+ * A session that stores one event and ends would spend most of its time in
+ * copying more than a thousand rows of which it needs one.  So the first
+ * questions of a session are answered by reading, by index, the rows that
+ * matter to one operation: the copy then is of these alone.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "config/catalogue.h"
+#include "event/field.h"
+#include "server/objects.h"
+#include "event/providers.h"
+#include "server/table.h"
+#include "utils/memutils.h"
+
+/* So many bits of hash that a chance collision is not worth a thought. */
+typedef struct ExactKey
+{
+	uint64		a;
+	uint64		b;
+} ExactKey;
+
+typedef struct ExactRow
+{
+	ExactKey	key;
+	Operation	operation;
+	uint32		status;
+} ExactRow;
+
+#define SH_PREFIX exact
+#define SH_ELEMENT_TYPE ExactRow
+#define SH_KEY_TYPE ExactKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) ((uint32) (key).b)
+#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+typedef struct SuffixRow
+{
+	Provider	provider;
+	Slice		service;		/* missing means any */
+	Slice		suffix;
+	bool		own;			/* a user's row */
+	Operation	operation;
+} SuffixRow;
+
+/* So many questions are answered by index; then all is loaded. */
+#define QUESTIONS_BY_INDEX 8
+
+#define EXPECTED_ROWS 1500		/* that are exact */
+
+typedef enum Extent
+{
+	COPY_OF_NOTHING,
+	COPY_OF_ONE,				/* what matters to one operation */
+	COPY_OF_ALL
+} Extent;
+
+static MemoryContext catalogue_context = NULL;
+static exact_hash *exact_rows = NULL;
+static SuffixRow *suffix_rows = NULL;
+static int	suffix_count = 0;
+static int	suffix_capacity = 0;
+static Oid	catalogue_relid = InvalidOid;
+static Extent extent = COPY_OF_NOTHING;
+static ExactKey copied_one;
+static int	questions = 0;
+static uint64 invalidations = 0;
+
+/*
+ * Names of operations that exact rows have, by bits of their hash: nearly all
+ * events are of other operations, and then one hash tells.
+ */
+#define NAME_BITS 65536
+static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
+
+static ExactKey
+exact_key(Provider provider, Slice service, Slice operation)
+{
+	ExactKey	key;
+
+	key.a = slice_hash(operation, provider + 1);
+	key.b = slice_hash(service, slice_hash(operation, provider + 11));
+	return key;
+}
+
+bool
+catalogue_is_ready(void)
+{
+	return extent == COPY_OF_ALL;
+}
+
+void
+catalogue_forget(Oid relid)
+{
+	if (!OidIsValid(relid) || relid == catalogue_relid)
+	{
+		extent = COPY_OF_NOTHING;
+		invalidations++;
+	}
+}
+
+/* Columns of iamwatch.operations; new ones come after these. */
+enum
+{
+	OPERATIONS_PROVIDER,
+	OPERATIONS_SERVICE,
+	OPERATIONS_OPERATION,
+	OPERATIONS_MATCH,
+	OPERATIONS_CATEGORY,
+	OPERATIONS_EFFECT,
+	OPERATIONS_TECHNIQUE,
+	OPERATIONS_SENSITIVITY,
+	OPERATIONS_NOTE,
+	OPERATIONS_ORIGIN
+};
+
+static Slice
+keep_slice(Slice slice)
+{
+	return (Slice) {pnstrdup(slice.s, slice.len), slice.len};
+}
+
+static void
+load_row(const TableRow *row)
+{
+	Slice		category = table_slice(row, OPERATIONS_CATEGORY);
+	Slice		service = table_slice(row, OPERATIONS_SERVICE);
+	Slice		name = table_slice(row, OPERATIONS_OPERATION);
+	Provider	provider = provider_number(table_slice(row, OPERATIONS_PROVIDER));
+	bool		own = slice_is(table_slice(row, OPERATIONS_ORIGIN), "user");
+	Operation	operation;
+
+	operation.sensitivity = DatumGetInt32(row->values[OPERATIONS_SENSITIVITY]);
+	operation.watched = !slice_is(table_slice(row, OPERATIONS_EFFECT), "read") &&
+		!slice_is(category, "session") && !slice_is(category, "sign_in");
+	operation.category = NULL;
+
+	if (slice_is(table_slice(row, OPERATIONS_MATCH), "exact"))
+	{
+		ExactKey	key = exact_key(provider, service, name);
+		bool		found;
+		ExactRow   *exact = exact_insert(exact_rows, key, &found);
+		uint64		bit = key.a % NAME_BITS;
+
+		exact_names[bit / BITS_PER_BYTE] |= 1 << (bit % BITS_PER_BYTE);
+		if (found && !own)
+			return;
+		operation.category = keep_slice(category).s;
+		exact->operation = operation;
+	}
+	else
+	{
+		if (suffix_count == suffix_capacity)
+		{
+			suffix_capacity = Max(16, suffix_capacity * 2);
+			suffix_rows = suffix_rows == NULL ? palloc(suffix_capacity * sizeof(SuffixRow)) :
+				repalloc(suffix_rows, suffix_capacity * sizeof(SuffixRow));
+		}
+		operation.category = keep_slice(category).s;
+		suffix_rows[suffix_count++] = (SuffixRow)
+		{
+			provider, slice_is(service, "*") ? SLICE_NONE : keep_slice(service),
+			keep_slice(name), own, operation
+		};
+	}
+}
+
+/* The longest suffix first, then a named service, then a user's row. */
+static int
+compare_suffix_rows(const void *a, const void *b)
+{
+	const SuffixRow *x = a;
+	const SuffixRow *y = b;
+
+	if (x->suffix.len != y->suffix.len)
+		return y->suffix.len - x->suffix.len;
+	if ((x->service.s == NULL) != (y->service.s == NULL))
+		return x->service.s == NULL ? 1 : -1;
+	return y->own - x->own;
+}
+
+/* Begin a copy; returns the count of invalidations, for end_copy(). */
+static uint64
+begin_copy(int expected_rows)
+{
+	uint64		before = invalidations;
+
+	extent = COPY_OF_NOTHING;
+	catalogue_relid = public_relation("operations");
+	if (catalogue_context == NULL)
+		catalogue_context = AllocSetContextCreate(TopMemoryContext,
+												  "iamwatch catalogue",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(catalogue_context);
+	suffix_rows = NULL;
+	suffix_count = suffix_capacity = 0;
+	memset(exact_names, 0, sizeof(exact_names));
+	exact_rows = exact_create(catalogue_context, expected_rows, NULL);
+	return before;
+}
+
+/* What was invalidated while it was read serves one question, and is stale. */
+static void
+end_copy(Extent copied, uint64 before)
+{
+	if (suffix_count > 1)
+		qsort(suffix_rows, suffix_count, sizeof(SuffixRow), compare_suffix_rows);
+	if (invalidations == before)
+		extent = copied;
+}
+
+void
+catalogue_load(void)
+{
+	uint64		before;
+
+	if (extent == COPY_OF_ALL)
+		return;
+	before = begin_copy(EXPECTED_ROWS);
+	table_read(catalogue_relid, catalogue_context, load_row);
+	end_copy(COPY_OF_ALL, before);
+}
+
+/* The rows that catalogue_find() would come upon, in the order of their rank. */
+static void
+copy_one(Provider provider, Slice service, Slice operation)
+{
+	uint64		before = begin_copy(1);
+	Oid			index = public_relation("operations_pkey");
+	Slice		name = {provider_names[provider], strlen(provider_names[provider])};
+	Slice		services[] = {service, SLICE_LITERAL("*")};
+
+	for (int i = 0; i < lengthof(services) && exact_rows->members == 0; i++)
+		table_look_up(catalogue_relid, index, (TableKey[])
+					  {
+						  {OPERATIONS_PROVIDER, name}, {OPERATIONS_SERVICE, services[i]},
+						  {OPERATIONS_OPERATION, operation},
+						  {OPERATIONS_MATCH, SLICE_LITERAL("exact")}
+					  }, 4, catalogue_context, load_row);
+	for (int i = 0; i < lengthof(services) && exact_rows->members == 0; i++)
+		table_look_up(catalogue_relid, index, (TableKey[])
+					  {
+						  {OPERATIONS_PROVIDER, name}, {OPERATIONS_SERVICE, services[i]},
+						  {OPERATIONS_MATCH, SLICE_LITERAL("suffix")}
+					  }, 3, catalogue_context, load_row);
+	end_copy(COPY_OF_ONE, before);
+}
+
+const Operation *
+catalogue_get(Provider provider, Slice service, Slice operation)
+{
+	if (extent != COPY_OF_ALL && questions < QUESTIONS_BY_INDEX)
+	{
+		ExactKey	key = exact_key(provider, service, operation);
+
+		questions++;
+		if (extent != COPY_OF_ONE || key.a != copied_one.a || key.b != copied_one.b)
+		{
+			copied_one = key;
+			copy_one(provider, service, operation);
+		}
+	}
+	else
+		catalogue_load();
+	return catalogue_find(provider, service, operation);
+}
+
+const Operation *
+catalogue_find(Provider provider, Slice service, Slice operation)
+{
+	uint64		name_hash = slice_hash(operation, provider + 1);
+	uint64		bit = name_hash % NAME_BITS;
+	ExactRow   *exact = NULL;
+
+	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))
+	{
+		uint64		seed = slice_hash(operation, provider + 11);
+
+		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, slice_hash(service, seed)});
+		if (exact == NULL)
+			exact = exact_lookup(exact_rows, (ExactKey)
+								 {
+									 name_hash, slice_hash(SLICE_LITERAL("*"), seed)
+								 });
+	}
+	if (exact != NULL)
+		return exact->operation.watched ? &exact->operation : NULL;
+
+	for (int i = 0; i < suffix_count; i++)
+	{
+		SuffixRow  *row = &suffix_rows[i];
+
+		if (row->provider == provider &&
+			row->suffix.len <= operation.len &&
+			memcmp(operation.s + operation.len - row->suffix.len,
+				   row->suffix.s, row->suffix.len) == 0 &&
+			(row->service.s == NULL || slice_equal(row->service, service)))
+			return row->operation.watched ? &row->operation : NULL;
+	}
+	return NULL;
+}

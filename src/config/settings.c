@@ -1,0 +1,232 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.c
+ *		The enabled detectors, as iamwatch.detectors has them.
+ *
+ * Owns this backend's copy, which goes stale like the catalogue's does, and
+ * what follows from all detectors together.  What others derived from a copy is
+ * stale with it, so they can ask to be told.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "server/objects.h"
+#include "config/settings.h"
+#include "server/table.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#define CONTEXT_KINDS 7			/* of iamwatch_internal.context_kinds() */
+#define CONTEXT_DAYS 4			/* as iamwatch_internal.is_context_day() */
+
+static MemoryContext settings_context = NULL;
+static Detector *detectors = NULL;
+static int	detector_count = 0;
+static int	kept_days = 0;
+static int	deduplication_days = 0;
+static int	training_days = 0;
+static Oid	settings_relid = InvalidOid;
+static bool settings_ready = false;
+
+void		(*settings_changed_hook) (void) = NULL;
+
+static void
+tell_others(void)
+{
+	if (settings_changed_hook != NULL)
+		settings_changed_hook();
+}
+
+bool
+settings_are_ready(void)
+{
+	return settings_ready;
+}
+
+void
+settings_forget(Oid relid)
+{
+	if (!OidIsValid(relid) || relid == settings_relid)
+	{
+		settings_ready = false;
+		tell_others();
+	}
+}
+
+/* Columns of iamwatch.detectors; new ones come after these. */
+enum
+{
+	DETECTORS_DETECTOR,
+	DETECTORS_TITLE,
+	DETECTORS_ENABLED,
+	DETECTORS_ACTIVATION_DAYS,
+	DETECTORS_TRAINING_DAYS,
+	DETECTORS_DEDUPLICATION_DAYS,
+	DETECTORS_LATENESS_DAYS,
+	DETECTORS_PROBABILITY_LIMIT,
+	DETECTORS_SEVERITY_BASE,
+	DETECTORS_SEVERITY_NON_USER,
+	DETECTORS_SEVERITY_INTERNET_FACING,
+	DETECTORS_CATEGORIES,
+	DETECTORS_LEAST_SENSITIVITY,
+	DETECTORS_NOTIFY,
+	DETECTORS_CONTEXT_BITS,
+	DETECTORS_CONTEXT_KINDS
+};
+
+static void
+load_categories(Datum array, Detector *detector)
+{
+	Datum	   *elements;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, NULL, &detector->ncategories);
+	detector->categories = palloc(Max(1, detector->ncategories) * sizeof(char *));
+	for (int i = 0; i < detector->ncategories; i++)
+		detector->categories[i] = TextDatumGetCString(elements[i]);
+}
+
+/* The widest limit, as iamwatch_internal.widest_limit(). */
+static double
+row_limit(const TableRow *row)
+{
+	double		limit = DatumGetFloat8(row->values[DETECTORS_PROBABILITY_LIMIT]);
+	double		bits = DatumGetFloat8(row->values[DETECTORS_CONTEXT_BITS]);
+	int			kinds = CONTEXT_KINDS;
+
+	if (bits == 0)
+		return limit;
+	if (!row->nulls[DETECTORS_CONTEXT_KINDS])
+	{
+		ArrayType  *array = DatumGetArrayTypeP(row->values[DETECTORS_CONTEXT_KINDS]);
+
+		kinds = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	}
+	return Min(1, limit * pow(2, bits * kinds));
+}
+
+/* What is kept follows from all detectors, also those that are disabled. */
+static void
+load_row(const TableRow *row)
+{
+	Detector   *detector;
+	int			training = DatumGetInt32(row->values[DETECTORS_TRAINING_DAYS]);
+	int			lateness = DatumGetInt32(row->values[DETECTORS_LATENESS_DAYS]);
+
+	kept_days = Max(kept_days, training + lateness);
+	deduplication_days = Max(deduplication_days,
+							 DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]));
+	training_days = Max(training_days, training);
+	if (!DatumGetBool(row->values[DETECTORS_ENABLED]))
+		return;
+
+	detectors = detectors == NULL ? palloc(sizeof(Detector)) :
+		repalloc(detectors, (detector_count + 1) * sizeof(Detector));
+	detector = &detectors[detector_count++];
+	memset(detector, 0, sizeof(Detector));
+	detector->name = TextDatumGetCString(row->values[DETECTORS_DETECTOR]);
+	detector->activation_days = DatumGetInt32(row->values[DETECTORS_ACTIVATION_DAYS]);
+	detector->training_days = training;
+	detector->probability_limit = row_limit(row);
+	detector->least_sensitivity = DatumGetInt32(row->values[DETECTORS_LEAST_SENSITIVITY]);
+	if (!row->nulls[DETECTORS_CATEGORIES])
+		load_categories(row->values[DETECTORS_CATEGORIES], detector);
+}
+
+static int
+compare_detectors(const void *a, const void *b)
+{
+	return strcmp(((const Detector *) a)->name, ((const Detector *) b)->name);
+}
+
+void
+settings_load(void)
+{
+	if (settings_ready)
+		return;
+
+	settings_relid = public_relation("detectors");
+	settings_ready = true;
+
+	if (settings_context == NULL)
+		settings_context = AllocSetContextCreate(TopMemoryContext,
+												 "iamwatch settings",
+												 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(settings_context);
+	detectors = NULL;
+	detector_count = kept_days = deduplication_days = training_days = 0;
+	tell_others();
+
+	PG_TRY();
+	{
+		table_read(settings_relid, settings_context, load_row);
+		if (detector_count > 0)
+			qsort(detectors, detector_count, sizeof(Detector), compare_detectors);
+		else if (kept_days == 0)
+		{
+			kept_days = 45;
+			deduplication_days = 5;
+			training_days = 30;
+		}
+	}
+	PG_CATCH();
+	{
+		settings_ready = false;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+int
+settings_kept_days(void)
+{
+	return kept_days;
+}
+
+int
+settings_deduplication_days(void)
+{
+	return deduplication_days;
+}
+
+int
+settings_training_days(void)
+{
+	return training_days;
+}
+
+bool
+settings_is_context_day(int32 day)
+{
+	return day % CONTEXT_DAYS == 0;
+}
+
+int
+settings_detector_count(void)
+{
+	return detector_count;
+}
+
+const Detector *
+settings_detector(int i)
+{
+	return &detectors[i];
+}
+
+bool
+detector_watches(const Detector *detector, const Operation *operation)
+{
+	if (operation->sensitivity < detector->least_sensitivity)
+		return false;
+	if (detector->categories == NULL)
+		return true;
+	for (int i = 0; i < detector->ncategories; i++)
+		if (strcmp(detector->categories[i], operation->category) == 0)
+			return true;
+	return false;
+}

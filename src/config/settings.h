@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *		The enabled detectors, as iamwatch.detectors has them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_SETTINGS_H
+#define IAMWATCH_SETTINGS_H
+
+#include "config/catalogue.h"
+
+typedef struct Detector
+{
+	char	   *name;
+	int			activation_days;
+	int			training_days;
+	double		probability_limit;	/* the widest: context.sql may decide below it */
+	int			least_sensitivity;
+	int			ncategories;	/* 0 means all */
+	char	  **categories;
+} Detector;
+
+/* As catalogue_is_ready(), catalogue_load() and catalogue_forget(). */
+extern bool settings_are_ready(void);
+extern void settings_load(void);
+extern void settings_forget(Oid relid);
+
+/* Called when the settings are, or may be, others than before; safe in a callback. */
+extern void (*settings_changed_hook) (void);
+
+/* The longest training period and lateness allowance: days that are kept. */
+extern int	settings_kept_days(void);
+
+/* The longest deduplication period. */
+extern int	settings_deduplication_days(void);
+
+/* The longest training period. */
+extern int	settings_training_days(void);
+
+/* Are first events of the day taken into its sample? */
+extern bool settings_is_context_day(int32 day);
+
+extern int	settings_detector_count(void);
+extern const Detector *settings_detector(int i);
+extern bool detector_watches(const Detector *detector, const Operation *operation);
+
+#endif							/* IAMWATCH_SETTINGS_H */

@@ -1,0 +1,184 @@
+/*-------------------------------------------------------------------------
+ *
+ * baseline_key.c
+ *		What an event adds to the baselines, as one key and a time, for runs
+ *		over stored history.
+ *
+ * To group a table by account, identity, kind and operation costs less with
+ * one short key a row than with seven columns of text.  The key of an event
+ * that is no IAM operation has no operation, so there are few of them.
+ *
+ * Key: a byte each for provider, kind and flags, then the provider's name if
+ * it is a user's own (each worker of a parallel query numbers those for
+ * itself), account, identity and, for an IAM operation, service and operation,
+ * each after its length in four bytes.  A key lives no longer than a statement
+ * or a temporary table.  Owns that form; what it is used for is SQL's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "config/catalogue.h"
+#include "server/compat.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "baseline/baseline_cache.h"
+#include "event/limits.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_baseline_key);
+PG_FUNCTION_INFO_V1(iamwatch_baseline_key_fields);
+
+#define MARK_FAILED		0x01
+#define MARK_OPERATION	0x02
+#define MARK_HEADER		3
+
+/* Kept for the calls of one expression. */
+static TupleDesc
+result_desc(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		TupleDesc	desc;
+
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("function returning record called in context that cannot accept type record")));
+		fcinfo->flinfo->fn_extra = BlessTupleDesc(desc);
+		MemoryContextSwitchTo(outer);
+	}
+	return fcinfo->flinfo->fn_extra;
+}
+
+static char *
+put_slice(char *at, Slice slice)
+{
+	int32		len = slice.len;
+
+	memcpy(at, &len, sizeof(len));
+	memcpy(at + sizeof(len), slice.s, len);
+	return at + sizeof(len) + len;
+}
+
+static bytea *
+make_key(const Event *event)
+{
+	bool		own = event->provider >= PROVIDER_OWN;
+	Slice		name = own ? (Slice) {provider_names[event->provider],
+									  strlen(provider_names[event->provider])} : SLICE_NONE;
+	bool		operation = catalogue_find(event->provider, event->service,
+										   event->operation) != NULL;
+	Size		size = VARHDRSZ + MARK_HEADER + 5 * sizeof(int32) + name.len +
+		event->account.len + event->identity.len +
+		(operation ? event->service.len + event->operation.len : 0);
+	bytea	   *key = palloc(size);
+	char	   *at = VARDATA(key);
+
+	*at++ = own ? PROVIDER_OWN : event->provider;
+	*at++ = event->kind;
+	*at++ = operation ? MARK_OPERATION | (event->failed ? MARK_FAILED : 0) : 0;
+	if (own)
+		at = put_slice(at, name);
+	at = put_slice(at, event->account);
+	at = put_slice(at, event->identity);
+	if (operation)
+	{
+		at = put_slice(at, event->service);
+		at = put_slice(at, event->operation);
+	}
+	SET_VARSIZE(key, at - (char *) key);
+	return key;
+}
+
+/*
+ * mark(jsonb, OUT key bytea, OUT at timestamptz): both null for what cannot be
+ * read or lies in the future.
+ */
+Datum
+iamwatch_baseline_key(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc = result_desc(fcinfo);
+	Datum		values[2] = {0};
+	bool		nulls[2] = {true, true};
+	Event		event;
+
+	catalogue_load();
+	if (!PG_ARGISNULL(0) &&
+		event_read_loading(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) == NULL &&
+		limits_exceeded(&event) == NULL &&
+		!cache_in_future(event.time))
+	{
+		values[0] = PointerGetDatum(make_key(&event));
+		values[1] = TimestampTzGetDatum(event.time);
+		nulls[0] = nulls[1] = false;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+static Slice
+get_slice(const char **at, const char *end)
+{
+	int32		len;
+	Slice		slice;
+
+	if (end - *at < (ptrdiff_t) sizeof(len))
+		goto corrupt;
+	memcpy(&len, *at, sizeof(len));
+	*at += sizeof(len);
+	if (len < 0 || len > end - *at)
+		goto corrupt;
+	slice.s = *at;
+	slice.len = len;
+	*at += len;
+	return slice;
+
+corrupt:
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("invalid key of a mark"),
+			 errdetail("It ends before its last field.")));
+}
+
+/*
+ * mark_fields(bytea, OUT provider text, OUT account text, OUT identity text,
+ * OUT kinds int, OUT service text, OUT operation text, OUT failed boolean)
+ */
+Datum
+iamwatch_baseline_key_fields(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc = result_desc(fcinfo);
+	bytea	   *key = PG_GETARG_BYTEA_PP(0);
+	const char *at = VARDATA_ANY(key);
+	const char *end = at + VARSIZE_ANY_EXHDR(key);
+	Datum		values[7] = {0};
+	bool		nulls[7] = {false};
+	int			provider;
+	int			flags;
+
+	if (end - at < MARK_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
+		at[1] < 0 || at[1] >= KIND_COUNT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid key of a mark")));
+	provider = at[0];
+	values[3] = Int32GetDatum(1 << at[1]);
+	flags = at[2];
+	at += MARK_HEADER;
+	values[0] = provider == PROVIDER_OWN ? slice_text(get_slice(&at, end)) :
+		CStringGetTextDatum(provider_names[provider]);
+	values[1] = slice_text(get_slice(&at, end));
+	values[2] = slice_text(get_slice(&at, end));
+	if (flags & MARK_OPERATION)
+	{
+		values[4] = slice_text(get_slice(&at, end));
+		values[5] = slice_text(get_slice(&at, end));
+		values[6] = BoolGetDatum((flags & MARK_FAILED) != 0);
+	}
+	else
+		nulls[4] = nulls[5] = nulls[6] = true;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}

@@ -1,0 +1,348 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch.c
+ *		The events of one statement that may be new, kept until its end.
+ *
+ * Audit files are not sorted inside, and look-ups and writes are cheaper for
+ * many events at once, so news is put in order of event time and settled when
+ * the statement ends, or when the memory allowed for it is used up.
+ *
+ * A backend that knows nothing yet takes every row for news, so the batch also
+ * remembers which identities and days it has: a further event that is no IAM
+ * operation is then only counted.
+ *
+ * A batch outlives no statement.  A savepoint can still roll back while one
+ * is open, around the work of somebody else's trigger; its news goes with it.
+ * What is settled inside of that savepoint is only what was collected there:
+ * the rest would be forgotten by the batch and then rolled back.
+ *
+ * What is settled has left the batch: a trigger on one of our tables may store
+ * events of its own meanwhile, which are another batch.
+ *
+ * Must never refuse a document, nor compare one with what tables hold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "detect/batch.h"
+#include "config/catalogue.h"
+#include "common/hashfn.h"
+#include "baseline/baseline_cache.h"
+#include "event/limits.h"
+#include "config/settings.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+static int	batch_memory = 16 * 1024;	/* kB */
+
+static MemoryContext batch_context = NULL;
+static BatchItem *items = NULL;
+static int	item_count = 0;
+static int	item_capacity = 0;
+
+/* The first event of the batch of an identity, as one kind, on a day. */
+typedef struct SeenKey
+{
+	Fingerprint identity;
+	int32		day;
+	int32		kind;
+} SeenKey;
+
+typedef struct SeenDay
+{
+	SeenKey		key;
+	int			index;
+	uint32		status;
+} SeenDay;
+
+#define SH_PREFIX seen_days
+#define SH_ELEMENT_TYPE SeenDay
+#define SH_KEY_TYPE SeenKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) \
+	(murmurhash32((uint32) (key).identity.a + (uint32) (key).day * KIND_COUNT + (key).kind))
+#define SH_EQUAL(tb, x, y) \
+	((x).identity.a == (y).identity.a && (x).identity.b == (y).identity.b && \
+	 (x).day == (y).day && (x).kind == (y).kind)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+/* The earliest event of the batch of an account. */
+typedef struct SeenAccount
+{
+	Fingerprint key;
+	TimestampTz first;
+	uint32		status;
+} SeenAccount;
+
+#define SH_PREFIX seen_accounts
+#define SH_ELEMENT_TYPE SeenAccount
+#include "baseline/fingerprint_table.h"
+
+static seen_days_hash *seen_days = NULL;
+static seen_accounts_hash *seen_accounts = NULL;
+
+static void
+forget_seen(void)
+{
+	if (seen_days != NULL)
+	{
+		seen_days_destroy(seen_days);
+		seen_accounts_destroy(seen_accounts);
+	}
+	seen_days = NULL;
+	seen_accounts = NULL;
+}
+
+/*
+ * Does the batch have all that the event, which is no IAM operation, says?  The
+ * earliest event of its account always counts: the activation period begins
+ * with it.
+ */
+static bool
+only_repeats(const Event *event, bool is_operation, int index)
+{
+	SeenAccount *account;
+	SeenDay    *day;
+	SeenKey		key;
+	Fingerprint fingerprint = fingerprint_account(event);
+	bool		is_earliest;
+	bool		found;
+
+	if (seen_days == NULL)
+	{
+		seen_accounts = seen_accounts_create(batch_context, 1, NULL);
+		seen_days = seen_days_create(batch_context, 16, NULL);
+	}
+	account = seen_accounts_insert(seen_accounts, fingerprint, &found);
+	is_earliest = !found || event->time < account->first;
+	if (is_earliest)
+		account->first = event->time;
+
+	key.identity = fingerprint_identity(fingerprint, event);
+	key.day = event->day;
+	key.kind = event->kind;
+	day = seen_days_insert(seen_days, key, &found);
+	if (!found)
+		day->index = index;
+	else if (!is_earliest && !is_operation)
+	{
+		items[day->index].repeats++;
+		return true;
+	}
+	return false;
+}
+
+static char *
+keep_slice(char *at, Slice *slice)
+{
+	memcpy(at, slice->s, slice->len);
+	slice->s = at;
+	return at + slice->len;
+}
+
+/*
+ * Of what is no IAM operation, only the sample of contexts asks for more than
+ * the names.
+ */
+static void
+keep_names(Event *event)
+{
+	char	   *at = palloc(event->account.len + event->identity.len +
+							event->service.len + event->operation.len);
+
+	at = keep_slice(at, &event->account);
+	at = keep_slice(at, &event->identity);
+	at = keep_slice(at, &event->service);
+	keep_slice(at, &event->operation);
+	event->error_code = SLICE_NONE;
+}
+
+static void
+keep_document(BatchItem *item, const Jsonb *document)
+{
+	item->document = palloc(VARSIZE(document));
+	memcpy(item->document, document, VARSIZE(document));
+	if (item->reason == NULL)
+		item->reason = event_read_loading(item->document, EVENT_FULL, &item->event);
+	if (item->reason == NULL)
+		limits_cut_details(&item->event);
+}
+
+static void
+append(const BatchItem *item)
+{
+	if (item_count == item_capacity)
+	{
+		int			capacity = Max(64, item_capacity * 2);
+
+		items = items == NULL ? palloc(capacity * sizeof(BatchItem)) :
+			repalloc_huge(items, capacity * sizeof(BatchItem));
+		item_capacity = capacity;
+	}
+	items[item_count++] = *item;
+}
+
+bool
+batch_add(Oid source, Datum document, bool isnull)
+{
+	MemoryContext outer;
+	Jsonb	   *stored = NULL;
+	bool		is_operation = true;
+	BatchItem		item;
+
+	if (batch_context == NULL)
+		batch_context = AllocSetContextCreate(TopMemoryContext,
+											  "iamwatch events of a statement",
+											  ALLOCSET_DEFAULT_SIZES);
+	memset(&item, 0, sizeof(item));
+	item.source = source;
+	item.subid = GetCurrentSubTransactionId();
+	if (isnull)
+		item.reason = "the document is null";
+	else
+	{
+		stored = DatumGetJsonbP(document);
+		item.reason = event_read_loading(stored, EVENT_KEY, &item.event);
+	}
+	if (item.reason == NULL)
+		item.reason = limits_exceeded(&item.event);
+	if (item.reason == NULL && cache_in_future(item.event.time))
+		item.reason = "the event time is more than one day ahead of the clock";
+	if (item.reason == NULL)
+	{
+		is_operation = catalogue_get(item.event.provider, item.event.service,
+									 item.event.operation) != NULL;
+		/* it may have been learned since the row was stored */
+		if (cache_knows(&item.event) ||
+			only_repeats(&item.event, is_operation, item_count))
+			return false;
+	}
+
+	outer = MemoryContextSwitchTo(batch_context);
+	if (!is_operation && !settings_is_context_day(item.event.day))
+		keep_names(&item.event);
+	else if (stored != NULL)
+		keep_document(&item, stored);
+	append(&item);
+	MemoryContextSwitchTo(outer);
+	return true;
+}
+
+bool
+batch_is_full(void)
+{
+	return batch_context != NULL &&
+		MemoryContextMemAllocated(batch_context, true) > (Size) batch_memory * 1024;
+}
+
+static int
+compare_slices(Slice a, Slice b)
+{
+	int			result = memcmp(a.s ? a.s : "", b.s ? b.s : "", Min(a.len, b.len));
+
+	return result != 0 ? result : a.len - b.len;
+}
+
+/* A total order, so that what is raised never depends on the order of rows. */
+static int
+compare_items(const void *a, const void *b)
+{
+	const BatchItem *x = a;
+	const BatchItem *y = b;
+
+	if ((x->reason == NULL) != (y->reason == NULL))
+		return x->reason == NULL ? -1 : 1;
+	if (x->event.time != y->event.time)
+		return x->event.time < y->event.time ? -1 : 1;
+	return compare_slices(x->event.event_id, y->event.event_id);
+}
+
+BatchItem *
+batch_take(int *count)
+{
+	SubTransactionId current = GetCurrentSubTransactionId();
+	BatchItem	   *taken;
+	int			held = 0;
+
+	forget_seen();				/* it has the old order */
+	for (int i = 0; i < item_count; i++)
+		if (items[i].subid < current)
+		{
+			BatchItem		other = items[i];
+
+			items[i] = items[held];
+			items[held++] = other;
+		}
+	*count = item_count - held;
+	if (*count == 0)
+		return NULL;
+	if (held == 0)
+	{
+		taken = items;
+		MemoryContextSetParent(batch_context, CurrentMemoryContext);
+		batch_context = NULL;
+		items = NULL;
+		item_capacity = 0;
+	}
+	else
+	{
+		taken = MemoryContextAllocHuge(CurrentMemoryContext, *count * sizeof(BatchItem));
+		memcpy(taken, items + held, *count * sizeof(BatchItem));
+	}
+	item_count = held;
+	if (*count > 1)
+		qsort(taken, *count, sizeof(BatchItem), compare_items);
+	return taken;
+}
+
+static void
+forget_items(void)
+{
+	forget_seen();
+	items = NULL;
+	item_count = item_capacity = 0;
+	if (batch_context != NULL)
+		MemoryContextReset(batch_context);
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PARALLEL_PRE_COMMIT &&
+		event != XACT_EVENT_PRE_PREPARE)
+		forget_items();
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg)
+{
+	int			kept = 0;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	forget_seen();
+	/* ids only grow: everything from subid on was inside of it */
+	for (int i = 0; i < item_count; i++)
+		if (items[i].subid < subid)
+			items[kept++] = items[i];
+	item_count = kept;
+}
+
+void
+batch_init(void)
+{
+	DefineCustomIntVariable("iamwatch.batch_memory",
+							"Memory for the news of one statement before it is processed.",
+							NULL,
+							&batch_memory,
+							16 * 1024, 64, 1024 * 1024,
+							PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+}

@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * detect.c
+ *		Compares a batch of events with the baselines.
+ *
+ * In sets, not event by event, and in this order: entities.c looks up what is
+ * stored of the accounts, identities and behaviours in the batch; learn.c has
+ * learn.sql write what is new; score_batch.c scores, and hands what is unusual to
+ * alerts.sql; then baseline_cache.c is told what need not be asked again.
+ *
+ * That the whole batch is learned before any of it is scored changes nothing:
+ * the score of a day looks only at the days before it, and the batch is in
+ * order of event time.
+ *
+ * Owns that order, and what becomes of documents that were not understood.
+ * All memory is in one context that goes with the batch.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "detect/batch.h"
+#include "catalog/pg_type.h"
+#include "server/column.h"
+#include "detect/detect.h"
+#include "detect/score_batch.h"
+#include "baseline/baseline_cache.h"
+#include "detect/learn.h"
+#include "detect/entities.h"
+#include "server/plans.h"
+#include "config/settings.h"
+#include "detect/status.h"
+#include "utils/builtins.h"
+
+static void
+reject(const BatchItem *batch, int count)
+{
+	Column		source = column_make(OIDOID, count);
+	Column		reason = column_make(TEXTOID, count);
+	Column		document = column_make(JSONBOID, count);
+
+	for (int i = 0; i < count; i++)
+	{
+		column_add(&source, ObjectIdGetDatum(batch[i].source));
+		column_add(&reason, CStringGetTextDatum(batch[i].reason));
+		if (batch[i].document != NULL)
+			column_add(&document, PointerGetDatum(batch[i].document));
+		else
+			column_add_null(&document);
+	}
+	plans_run(PLAN_REJECT, (Datum[])
+			  {
+				  column_array(&source), column_array(&reason), column_array(&document)
+			  }, NULL);
+}
+
+static void
+remember(Entities *entities)
+{
+	for (int i = 0; i < entities->naccounts; i++)
+	{
+		Account    *account = entities->accounts[i];
+
+		if (account->newest > PG_INT32_MIN)
+			cache_remember_account(account->key, account->first, account->newest);
+	}
+	for (int i = 0; i < entities->nitems; i++)
+	{
+		BatchEvent  *item = &entities->items[i];
+
+		if (item->late)
+			continue;
+		cache_remember_identity(item->identity->key, item->event->kind, item->event->day);
+		if (item->behaviour != NULL && item->cacheable)
+			cache_remember_behaviour(item->behaviour->key, item->event->kind, item->event->day);
+	}
+}
+
+static Outcome
+outcome(const BatchEvent *item)
+{
+	if (item->late)
+		return OUTCOME_LATE;
+	return item->brings_day || item->brings_behaviour ? OUTCOME_LEARNED : OUTCOME_NOTHING;
+}
+
+static void
+count_outcomes(const Entities *entities, const BatchItem *batch, int count)
+{
+	SourceCounts *counts = status_begin();
+
+	for (int i = 0; i < entities->nitems; i++)
+		status_count(counts, &batch[i], outcome(&entities->items[i]));
+	for (int i = entities->nitems; i < count; i++)
+		status_count(counts, &batch[i], OUTCOME_REJECTED);
+	status_write(counts);
+}
+
+static void
+detect(const BatchItem *batch, int count)
+{
+	Entities		entities = {0};
+	int			readable = 0;
+
+	while (readable < count && batch[readable].reason == NULL)
+		readable++;
+	if (readable < count)
+		reject(batch + readable, count - readable);
+	if (readable > 0)
+	{
+		entities_find(&entities, batch, readable);
+		learn_batch(&entities);
+		score_batch(&entities);
+		remember(&entities);
+	}
+	count_outcomes(&entities, batch, count);
+}
+
+void
+detect_batch(void)
+{
+	int			count;
+	BatchItem	   *batch;
+	PlansScope	scope;
+
+	SPI_connect();				/* its memory goes with SPI_finish() */
+	batch = batch_take(&count);
+	if (count > 0)
+	{
+		plans_begin(&scope);
+		settings_load();
+		detect(batch, count);
+		plans_end(&scope);
+	}
+	SPI_finish();
+}

@@ -1,0 +1,188 @@
+/*-------------------------------------------------------------------------
+ *
+ * learn.c
+ *		Hands over what a batch adds to the baselines, and to the sample of
+ *		contexts.
+ *
+ * Owns what is new: the days that nothing stored has.  learn.sql writes them
+ * or, when another session is writing the same account, appends them to the
+ * journal; context.sql does so with its sample.  Must never look anything up.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "server/column.h"
+#include "funcapi.h"
+#include "detect/learn.h"
+#include "server/objects.h"
+#include "server/plans.h"
+#include "config/settings.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+/* Returns whether the day is new. */
+static bool
+add_day(DayRuns *days, DayRuns *fresh, int32 day)
+{
+	if (dayruns_contains(days, day))
+		return false;
+	dayruns_add(days, day, day);
+	dayruns_add(fresh, day, day);
+	return true;
+}
+
+/* Rows of a table's type; most batches have none, and do not look it up. */
+typedef struct Rows
+{
+	const char *type;
+	int			capacity;
+	TupleDesc	desc;
+	Column		column;
+} Rows;
+
+static void
+add_row(Rows *rows, Datum *values, bool *nulls)
+{
+	if (rows->desc == NULL)
+	{
+		Oid			type = internal_type(rows->type);
+
+		rows->desc = lookup_rowtype_tupdesc(type, -1);
+		rows->column = column_make(type, rows->capacity);
+	}
+	column_add(&rows->column, HeapTupleGetDatum(heap_form_tuple(rows->desc, values, nulls)));
+}
+
+static void
+hand_over(const Rows *rows, PlanId plan)
+{
+	if (rows->desc == NULL)
+		return;
+	ReleaseTupleDesc(rows->desc);
+	plans_run(plan, (Datum[]) {column_array(&rows->column)}, NULL);
+}
+
+static void
+add_delta(Rows *deltas, const Account *account,
+		  const Identity *identity, const Behaviour *behaviour)
+{
+	const Event *sample = behaviour ? behaviour->sample :
+		identity ? identity->sample : account->sample;
+	Datum		values[10];
+	bool		nulls[10] = {false};
+
+	values[0] = CStringGetTextDatum(provider_names[sample->provider]);
+	values[1] = slice_text(sample->account);
+	values[2] = TimestampTzGetDatum(account->first);
+	nulls[2] = account->first == PG_INT64_MAX;
+	values[3] = Int64GetDatum(identity == NULL ? account->late : 0);
+	if (identity != NULL)
+	{
+		values[4] = slice_text(sample->identity);
+		values[5] = Int32GetDatum(identity->kinds);
+		values[9] = PointerGetDatum(dayruns_to_dayset(behaviour ? &behaviour->fresh :
+													  &identity->fresh));
+	}
+	else
+		nulls[4] = nulls[5] = nulls[9] = true;
+	if (behaviour != NULL)
+	{
+		values[6] = slice_text(sample->service);
+		values[7] = slice_text(sample->operation);
+		values[8] = BoolGetDatum(sample->failed);
+	}
+	else
+		nulls[6] = nulls[7] = nulls[8] = true;
+
+	add_row(deltas, values, nulls);
+}
+
+static void
+learn_baselines(Entities *entities)
+{
+	Rows		deltas = {"journal", entities->naccounts + entities->nidentities +
+		entities->nbehaviours};
+
+	for (int i = 0; i < entities->nidentities; i++)
+	{
+		Identity   *identity = entities->identities[i];
+
+		if (identity->fresh.n > 0 || identity->kinds != identity->stored_kinds)
+			add_delta(&deltas, identity->account, identity, NULL);
+	}
+	for (int i = 0; i < entities->nbehaviours; i++)
+	{
+		Behaviour  *behaviour = entities->behaviours[i];
+
+		if (behaviour->fresh.n > 0)
+			add_delta(&deltas, behaviour->identity->account, behaviour->identity, behaviour);
+	}
+	for (int i = 0; i < entities->naccounts; i++)
+		if (entities->accounts[i]->first_moved || entities->accounts[i]->late > 0)
+			add_delta(&deltas, entities->accounts[i], NULL, NULL);
+	hand_over(&deltas, PLAN_LEARN);
+}
+
+/*
+ * Is the event in the sample of context.sql?  Those that bring a behaviour's
+ * day are, and on every fourth day, so that all days of the week have their
+ * turn, those that bring the day of an identity that is known already.
+ */
+static bool
+is_sampled(const BatchEvent *item)
+{
+	int32		day = item->event->day;
+
+	return item->brings_behaviour ||
+		(item->brings_day && settings_is_context_day(day) &&
+		 dayruns_count(&item->identity->days, day - settings_training_days(), day - 1) > 0);
+}
+
+/* Its rows are those of the sample's journal. */
+static void
+learn_context(Entities *entities)
+{
+	Rows		samples = {"context_journal", entities->nitems};
+
+	for (int i = 0; i < entities->nitems; i++)
+	{
+		const BatchEvent *item = &entities->items[i];
+		const Event *event = item->event;
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		if (!is_sampled(item))
+			continue;
+		values[0] = event_to_datum(event);
+		nulls[1] = event->access_key.s == NULL;
+		values[1] = nulls[1] ? (Datum) 0 : slice_text(event->access_key);
+		values[2] = BoolGetDatum(item->brings_behaviour &&
+								 dayruns_count(&item->behaviour->days,
+											   event->day - settings_training_days(),
+											   event->day - 1) == 0);
+		add_row(&samples, values, nulls);
+	}
+	hand_over(&samples, PLAN_LEARN_CONTEXT);
+}
+
+void
+learn_batch(Entities *entities)
+{
+	for (int i = 0; i < entities->nitems; i++)
+	{
+		BatchEvent  *item = &entities->items[i];
+
+		if (item->late)
+			continue;
+		item->brings_day = add_day(&item->identity->days, &item->identity->fresh,
+								   item->event->day);
+		if (item->behaviour != NULL)
+			item->brings_behaviour = add_day(&item->behaviour->days, &item->behaviour->fresh,
+											 item->event->day);
+	}
+	learn_baselines(entities);
+	learn_context(entities);
+}

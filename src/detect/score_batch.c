@@ -1,0 +1,286 @@
+/*-------------------------------------------------------------------------
+ *
+ * score_batch.c
+ *		Scores what a batch did, and hands over what is unusual.
+ *
+ * Owns which events are scored, against which days and peers; the formula is
+ * in score.c.  What is unusual, or may belong to an alert, goes to alerts.sql,
+ * which decides what becomes of it.  Must never read a table but for the days
+ * of peers, nor change a baseline.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "server/column.h"
+#include "detect/score_batch.h"
+#include "server/objects.h"
+#include "server/plans.h"
+#include "detect/score.h"
+#include "config/settings.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/hsearch.h"
+
+/* Of a behaviour on a day. */
+typedef struct Score
+{
+	int32		k;
+	int32		active;
+	int64		peer_days;
+	int64		peer_active;
+	double		probability;
+	bool		unusual;
+} Score;
+
+/* What peers did, by what it was asked for. */
+typedef struct ClassKey
+{
+	Fingerprint account;
+	Fingerprint behaviour;		/* without identity */
+	int32		day;
+	int32		training_days;
+	int32		is_user;
+	int32		padding;
+} ClassKey;
+
+typedef struct ClassDays
+{
+	ClassKey	key;
+	int64		days;
+	int64		active;
+} ClassDays;
+
+static HTAB *
+make_classes(void)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(ClassKey), .entrysize = sizeof(ClassDays), .hcxt = CurrentMemoryContext
+	};
+
+	return hash_create("iamwatch classes", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/*
+ * What all identities of the account that are people, or all that are not,
+ * did in the training period: kept for the batch, since many ask the same.
+ */
+static const ClassDays *
+class_days(HTAB **classes, const Behaviour *behaviour, int32 day, int training_days,
+		   bool is_user)
+{
+	const Event *sample = behaviour->sample;
+	Account    *account = behaviour->identity->account;
+	ClassKey	key;
+	ClassDays  *class;
+	bool		found;
+	bool		isnull;
+	HeapTuple	row;
+	TupleDesc	desc;
+
+	memset(&key, 0, sizeof(key));
+	key.account = account->key;
+	key.behaviour = fingerprint_behaviour(account->key, sample);
+	key.day = day;
+	key.training_days = training_days;
+	key.is_user = is_user;
+	if (*classes == NULL)
+		*classes = make_classes();
+	class = hash_search(*classes, &key, HASH_ENTER, &found);
+	if (found)
+		return class;
+
+	plans_run(PLAN_PEERS, (Datum[])
+			  {
+				  CStringGetTextDatum(provider_names[sample->provider]),
+				  slice_text(sample->account), BoolGetDatum(is_user),
+				  slice_text(sample->service), slice_text(sample->operation),
+				  BoolGetDatum(sample->failed),
+				  DateADTGetDatum(day - training_days), DateADTGetDatum(day - 1)
+			  }, NULL);
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	class->days = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+	class->active = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+	return class;
+}
+
+/* On how many days from one to another the behaviour counts. */
+static int32
+days_that_count(const Behaviour *behaviour, int32 from, int32 to)
+{
+	int64		n = dayruns_count(&behaviour->days, from, to);
+
+	for (int i = 0; i < behaviour->excluded.n; i++)
+	{
+		DayRun		run = behaviour->excluded.runs[i];
+
+		if (run.lo <= to && run.hi >= from)
+			n -= dayruns_count(&behaviour->days, Max(run.lo, from), Min(run.hi, to));
+	}
+	return (int32) n;
+}
+
+static Score
+score_item(HTAB **classes, const BatchEvent *item, const Detector *detector)
+{
+	const Behaviour *behaviour = item->behaviour;
+	const Identity *identity = item->identity;
+	int32		day = item->event->day;
+	int32		since = day - detector->training_days;
+	bool		is_user = KIND_IS_USER(item->event->kind);
+	const ClassDays *class;
+	Score		score;
+
+	memset(&score, 0, sizeof(score));
+	score.k = days_that_count(behaviour, since, day - 1);
+	score.active = (int32) dayruns_count(&identity->days, since, day - 1);
+
+	/* Whatever the peers do, it only adds to the probability. */
+	if (score.k / (score.active + 2.0) >= detector->probability_limit)
+		return score;
+
+	class = class_days(classes, behaviour, day, detector->training_days, is_user);
+	score.peer_days = class->days;
+	score.peer_active = class->active;
+	if (((identity->kinds & KINDS_OF_PEOPLE) != 0) == is_user)
+	{
+		/* the class counts the identity too, unless triage has just decided */
+		score.peer_days = Max(0, score.peer_days - score.k);
+		score.peer_active -= score.active;
+	}
+	score.probability = score_probability(score.k, score.active,
+										  score.peer_days, score.peer_active);
+	score.unusual = score.probability < detector->probability_limit;
+	return score;
+}
+
+/* May an alert take the event, or have something to say to it? */
+static bool
+is_near(const Behaviour *behaviour, TimestampTz time)
+{
+	int64		reach = entities_alert_reach();
+
+	if (behaviour->pending)
+		return true;
+	for (int i = 0; i < behaviour->nalerts; i++)
+		if (time > behaviour->alerts[i] - reach && time < behaviour->alerts[i] + reach)
+			return true;
+	return false;
+}
+
+static bool
+is_of_both_classes(const Identity *identity)
+{
+	return (identity->kinds & KINDS_OF_PEOPLE) != 0 &&
+		(identity->kinds & ~KINDS_OF_PEOPLE) != 0;
+}
+
+/*
+ * Score the events of a behaviour and hand them to alerts.sql if one is
+ * unusual or an alert may be near.
+ *
+ * Of a day that was stored before, the events are not scored again: the day
+ * was scored when it was stored, and a re-delivered event must not be taken
+ * for a new one because late events have since changed what came before.  The
+ * exceptions are the day in which the activation period, or an alert's
+ * deduplication period, ends, and an identity that was seen as a person and as
+ * none: the day may have been scored against the peers of the other class.
+ */
+static void
+score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
+{
+	int			n = behaviour->nevents;
+	TimestampTz active_from = behaviour->identity->account->first +
+		detector->activation_days * USECS_PER_DAY;
+	Column		events = column_make(public_type("event"), n);
+	Column		unusual = column_make(BOOLOID, n);
+	Column		day_scored_column = column_make(BOOLOID, n);
+	Column		k = column_make(INT4OID, n);
+	Column		active = column_make(INT4OID, n);
+	Column		peer_days = column_make(INT8OID, n);
+	Column		peer_active = column_make(INT8OID, n);
+	Column		probability = column_make(FLOAT8OID, n);
+	bool		opens = false;
+	Score		score = {0};
+	int32		scored_day = 0;
+	bool		scored_user = false;
+	bool		scored = false;
+
+	for (int i = 0; i < n; i++)
+	{
+		BatchEvent  *item = behaviour->events[i];
+		int32		day = item->event->day;
+		TimestampTz day_start = (TimestampTz) day * USECS_PER_DAY;
+		bool		activated = item->event->time >= active_from;
+		bool		day_activates = active_from > day_start &&
+			active_from < day_start + USECS_PER_DAY;
+		bool		is_user = KIND_IS_USER(item->event->kind);
+		bool		day_scored = !dayruns_contains(&behaviour->fresh, day) && !day_activates &&
+			!is_of_both_classes(behaviour->identity);
+
+		/* what cannot open an alert, nor is near one, needs no score */
+		if ((day_scored && !item->near) || (!activated && !day_activates))
+		{
+			if (!item->near && !opens)
+				continue;
+			score.unusual = scored = false;
+		}
+		else if (!scored || day != scored_day || is_user != scored_user)
+		{
+			score = score_item(classes, item, detector);
+			scored_day = day;
+			scored_user = is_user;
+			scored = true;
+		}
+		if (score.unusual && day_activates)
+			item->cacheable = false;
+		opens |= score.unusual && activated && !day_scored;
+		if (!opens && !item->near)
+			continue;
+
+		item->cacheable = false;
+		column_add(&events, event_to_datum(item->event));
+		column_add(&unusual, BoolGetDatum(score.unusual && activated));
+		column_add(&day_scored_column, BoolGetDatum(day_scored));
+		column_add(&k, Int32GetDatum(score.k));
+		column_add(&active, Int32GetDatum(score.active));
+		column_add(&peer_days, Int64GetDatum(score.peer_days));
+		column_add(&peer_active, Int64GetDatum(score.peer_active));
+		column_add(&probability, Float8GetDatum(score.probability));
+	}
+	if (events.count == 0)
+		return;
+
+	cache_forget_behaviour(behaviour->key);
+	plans_run(PLAN_RAISE, (Datum[])
+			  {
+				  CStringGetTextDatum(detector->name), column_array(&events),
+				  column_array(&unusual), column_array(&day_scored_column), column_array(&k),
+				  column_array(&active), column_array(&peer_days), column_array(&peer_active),
+				  column_array(&probability)
+			  }, NULL);
+}
+
+void
+score_batch(Entities *entities)
+{
+	HTAB	   *classes = NULL;
+
+	for (int i = 0; i < entities->nbehaviours; i++)
+	{
+		Behaviour  *behaviour = entities->behaviours[i];
+
+		for (int j = 0; j < behaviour->nevents; j++)
+		{
+			BatchEvent  *item = behaviour->events[j];
+
+			item->near = is_near(behaviour, item->event->time);
+			item->cacheable = !item->near;
+		}
+		for (int j = 0; j < settings_detector_count(); j++)
+			if (detector_watches(settings_detector(j), behaviour->operation))
+				score_behaviour(&classes, behaviour, settings_detector(j));
+	}
+}

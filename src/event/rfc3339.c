@@ -1,0 +1,130 @@
+/*-------------------------------------------------------------------------
+ *
+ * rfc3339.c
+ *		Reading of times as RFC 3339 writes them.
+ *
+ * timestamptz_in() would accept far more, depend on settings of the session,
+ * and raise an error where an audit event must only be put aside.  Must never
+ * do so.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "event/day.h"
+#include "event/rfc3339.h"
+#include "utils/datetime.h"
+
+/* Exactly n digits. */
+static bool
+read_digits(const char **p, const char *end, int n, int *value)
+{
+	*value = 0;
+	if (end - *p < n)
+		return false;
+	for (int i = 0; i < n; i++, (*p)++)
+	{
+		if (**p < '0' || **p > '9')
+			return false;
+		*value = *value * 10 + (**p - '0');
+	}
+	return true;
+}
+
+static bool
+read_char(const char **p, const char *end, char lower, char upper)
+{
+	if (*p >= end || (**p != lower && **p != upper))
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* The first microsecond of a day.  One event after the other has the same. */
+static bool
+read_date(const char **p, const char *end, int64 *start)
+{
+	static char last[10];
+	static int64 last_start = 0;
+	const char *date = *p;
+	int			year,
+				month,
+				mday;
+
+	if (last[0] != '\0' && end - date >= sizeof(last) && memcmp(date, last, sizeof(last)) == 0)
+	{
+		*p += sizeof(last);
+		*start = last_start;
+		return true;
+	}
+	if (!read_digits(p, end, 4, &year) || !read_char(p, end, '-', '-') ||
+		!read_digits(p, end, 2, &month) || !read_char(p, end, '-', '-') ||
+		!read_digits(p, end, 2, &mday) ||
+		month < 1 || month > MONTHS_PER_YEAR || mday < 1 ||
+		mday > day_tab[isleap(year)][month - 1])
+		return false;
+	*start = (int64) (date2j(year, month, mday) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+	memcpy(last, date, sizeof(last));
+	last_start = *start;
+	return true;
+}
+
+bool
+rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
+{
+	const char *p = s;
+	const char *end = s + len;
+	int			hour,
+				minute,
+				second,
+				offset = 0;
+	int			micros = 0;
+	int64		result;
+
+	if (!read_date(&p, end, &result) || !read_char(&p, end, 't', 'T') ||
+		!read_digits(&p, end, 2, &hour) || !read_char(&p, end, ':', ':') ||
+		!read_digits(&p, end, 2, &minute) || !read_char(&p, end, ':', ':') ||
+		!read_digits(&p, end, 2, &second) ||
+		hour >= HOURS_PER_DAY || minute >= MINS_PER_HOUR || second > SECS_PER_MINUTE)
+		return false;
+
+	if (read_char(&p, end, '.', '.'))
+	{
+		int			digits = 0;
+
+		for (; p < end && *p >= '0' && *p <= '9'; p++, digits++)
+			if (digits < 6)
+				micros = micros * 10 + (*p - '0');
+		if (digits == 0)
+			return false;
+		for (; digits < 6; digits++)
+			micros *= 10;
+	}
+
+	if (!read_char(&p, end, 'z', 'Z'))
+	{
+		int			sign;
+		int			offset_hour,
+					offset_minute;
+
+		if (read_char(&p, end, '+', '+'))
+			sign = 1;
+		else if (read_char(&p, end, '-', '-'))
+			sign = -1;
+		else
+			return false;
+		if (!read_digits(&p, end, 2, &offset_hour) || !read_char(&p, end, ':', ':') ||
+			!read_digits(&p, end, 2, &offset_minute) ||
+			offset_hour >= HOURS_PER_DAY || offset_minute >= MINS_PER_HOUR)
+			return false;
+		offset = sign * (offset_hour * MINS_PER_HOUR + offset_minute);
+	}
+	if (p != end)
+		return false;
+
+	result += ((int64) hour * MINS_PER_HOUR + minute - offset) * USECS_PER_MINUTE;
+	result += second * USECS_PER_SEC + micros;
+	*time = result;
+	*day = day_of(result);
+	return true;
+}

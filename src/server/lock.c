@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * lock.c
+ *		Locks that are tried, never waited for.
+ *
+ * They live beside the advisory locks, in a class of their own that no SQL
+ * function reaches: a role with nothing but a connection must not be able to
+ * hold one and so hold detection up.  A full lock table is no reason for an
+ * ingest to fail either: it counts as taken.  Must never wait.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "server/compat.h"
+#include "fmgr.h"
+#include "server/lock.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+/* field4 of the tag; pg_advisory_lock() uses 1 and 2. */
+#define IAMWATCH_LOCK_CLASS 8740
+
+PG_FUNCTION_INFO_V1(iamwatch_try_lock);
+
+/* try_lock(class int, key int) RETURNS boolean: until the transaction ends */
+Datum
+iamwatch_try_lock(PG_FUNCTION_ARGS)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
+						 (uint32) PG_GETARG_INT32(1), IAMWATCH_LOCK_CLASS);
+	PG_RETURN_BOOL(try_lock_acquire(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
+}
+
+/*
+ * For a procedure that commits in steps: one lock of the session, by class and
+ * key, in tags apart from the ones above.  It does not outlive an error, which
+ * would be the end of the procedure.
+ */
+#define IAMWATCH_SESSION_CLASS 8741
+
+static LOCKTAG session_lock;
+static bool session_locked = false;
+
+PG_FUNCTION_INFO_V1(iamwatch_try_session_lock);
+PG_FUNCTION_INFO_V1(iamwatch_session_unlock);
+PG_FUNCTION_INFO_V1(iamwatch_session_lock_held);
+
+static void
+session_tag(LOCKTAG *tag, FunctionCallInfo fcinfo)
+{
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
+						 (uint32) PG_GETARG_INT64(1), IAMWATCH_SESSION_CLASS);
+}
+
+static void
+release_session_lock(void)
+{
+	if (session_locked)
+		LockRelease(&session_lock, ExclusiveLock, true);
+	session_locked = false;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		release_session_lock();
+}
+
+void
+lock_init(void)
+{
+	RegisterXactCallback(at_transaction_end, NULL);
+}
+
+Datum
+iamwatch_try_session_lock(PG_FUNCTION_ARGS)
+{
+	LOCKTAG		tag;
+
+	session_tag(&tag, fcinfo);
+	if (session_locked ||
+		LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		PG_RETURN_BOOL(false);
+	session_lock = tag;
+	session_locked = true;
+	PG_RETURN_BOOL(true);
+}
+
+Datum
+iamwatch_session_unlock(PG_FUNCTION_ARGS)
+{
+	release_session_lock();
+	PG_RETURN_VOID();
+}
+
+Datum
+iamwatch_session_lock_held(PG_FUNCTION_ARGS)
+{
+	LOCKTAG		tag;
+	VirtualTransactionId *holders;
+
+	session_tag(&tag, fcinfo);
+	if (lock_is_mine(&tag, ExclusiveLock))
+		PG_RETURN_BOOL(true);
+	holders = GetLockConflicts(&tag, ExclusiveLock, NULL);
+	PG_RETURN_BOOL(VirtualTransactionIdIsValid(holders[0]));
+}

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * objects.h
+ *		The extension's own objects in the system catalogs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_OBJECTS_H
+#define IAMWATCH_OBJECTS_H
+
+/*
+ * Of the schema that people read, and of the one of the machinery.  All raise
+ * ERRCODE_UNDEFINED_OBJECT when the object is not there.
+ */
+extern Oid	public_namespace(void);
+extern Oid	internal_namespace(void);
+extern Oid	public_relation(const char *name);
+extern Oid	internal_relation(const char *name);
+extern Oid	public_type(const char *name);
+extern Oid	internal_type(const char *name);
+
+/* For many names in a row: in what one of the first two has returned. */
+extern Oid	relation_in(Oid namespace, const char *name);
+
+/* Who owns the tables: who created the extension or was given it. */
+extern Oid	extension_owner(void);
+
+#endif							/* IAMWATCH_OBJECTS_H */

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * slice.h
+ *		A part of a string that somebody else owns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_SLICE_H
+#define IAMWATCH_SLICE_H
+
+#include "common/hashfn.h"
+
+/* A string that is not terminated; s is NULL when the field is missing. */
+typedef struct Slice
+{
+	const char *s;
+	int			len;
+} Slice;
+
+#define SLICE_LITERAL(str) ((Slice) {(str), (int) sizeof(str) - 1})
+#define SLICE_NONE ((Slice) {NULL, 0})
+
+extern bool slice_starts(Slice slice, const char *prefix);
+extern bool slice_ends(Slice slice, const char *suffix);
+extern bool slice_contains(Slice slice, const char *part);
+extern Slice slice_after(Slice slice, int offset);
+extern Slice slice_join(int n, const Slice *parts);
+
+static inline bool
+slice_is(Slice slice, const char *text)
+{
+	return slice.len == strlen(text) && memcmp(slice.s, text, slice.len) == 0;
+}
+
+static inline bool
+slice_equal(Slice a, Slice b)
+{
+	return a.len == b.len && memcmp(a.s, b.s, a.len) == 0;
+}
+
+static inline uint64
+slice_hash(Slice slice, uint64 seed)
+{
+	return hash_bytes_extended((const unsigned char *) slice.s, slice.len, seed);
+}
+
+static inline Slice
+slice_or(Slice a, Slice b)
+{
+	return a.s != NULL ? a : b;
+}
+
+/* The slice, which is not missing, as a text; in the current memory context. */
+extern Datum slice_text(Slice slice);
+
+#endif							/* IAMWATCH_SLICE_H */

@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * table.c
+ *		Reads the small tables of which every backend keeps a copy.
+ *
+ * By a scan of ours, without a query: a session that stores one event and ends
+ * would spend most of its time in planning.  What is made of the rows belongs
+ * to catalogue.c, settings.c and providers.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "server/compat.h"
+#include "fmgr.h"
+#include "server/table.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+static void
+read_rows(Relation relation, Oid index, ScanKey keys, int nkeys, MemoryContext context,
+		  void (*load) (const TableRow *row))
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+	SysScanDesc scan = systable_beginscan(relation, index, OidIsValid(index), NULL, nkeys, keys);
+	TableRow	row;
+	HeapTuple	tuple;
+
+	row.values = palloc(desc->natts * sizeof(Datum));
+	row.nulls = palloc(desc->natts * sizeof(bool));
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		MemoryContext outer = MemoryContextSwitchTo(context);
+
+		heap_deform_tuple(tuple, desc, row.values, row.nulls);
+		load(&row);
+		MemoryContextSwitchTo(outer);
+	}
+	systable_endscan(scan);
+}
+
+void
+table_read(Oid relid, MemoryContext context, void (*load) (const TableRow *row))
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+
+	read_rows(relation, InvalidOid, NULL, 0, context, load);
+	table_close(relation, AccessShareLock);
+}
+
+void
+table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys, MemoryContext context,
+			  void (*load) (const TableRow *row))
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+	ScanKeyData scan_keys[MAX_TABLE_KEYS];
+
+	Assert(nkeys <= MAX_TABLE_KEYS);
+	for (int i = 0; i < nkeys; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), keys[i].column);
+		Slice		value = keys[i].value;
+
+		ScanKeyEntryInitialize(&scan_keys[i], 0, keys[i].column + 1, BTEqualStrategyNumber,
+							   InvalidOid, column->attcollation, F_TEXTEQ,
+							   PointerGetDatum(cstring_to_text_with_len(value.s, value.len)));
+	}
+	read_rows(relation, index, scan_keys, nkeys, context, load);
+	table_close(relation, AccessShareLock);
+}
+
+/* Nearly always in the tuple itself: names are short. */
+Slice
+table_slice(const TableRow *row, int column)
+{
+	struct varlena *text;
+
+	if (row->nulls[column])
+		return SLICE_NONE;
+	text = PG_DETOAST_DATUM_PACKED(row->values[column]);
+	return (Slice) {VARDATA_ANY(text), (int) VARSIZE_ANY_EXHDR(text)};
+}

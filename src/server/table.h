@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * table.h
+ *		Rows of a small table of ours.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_TABLE_H
+#define IAMWATCH_TABLE_H
+
+#include "server/slice.h"
+
+/* A row while it is being read; columns count from 0, dropped ones too. */
+typedef struct TableRow
+{
+	Datum	   *values;
+	bool	   *nulls;
+} TableRow;
+
+/*
+ * Call load for each row, in the given memory context.  What the row points
+ * to is gone after the call.  Rows are those committed by now, not those of
+ * the transaction's snapshot: whoever changes one says so once only.
+ */
+extern void table_read(Oid relid, MemoryContext context, void (*load) (const TableRow *row));
+
+/* A text that a column has to have; columns count as a row's. */
+typedef struct TableKey
+{
+	int			column;
+	Slice		value;
+} TableKey;
+
+#define MAX_TABLE_KEYS 4
+
+/*
+ * The same for the rows that have all the keys, by a unique index on columns
+ * of these; without an index all are read.
+ */
+extern void table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys,
+						  MemoryContext context, void (*load) (const TableRow *row));
+
+/* A text of the row; missing when it is null. */
+extern Slice table_slice(const TableRow *row, int column);
+
+#endif							/* IAMWATCH_TABLE_H */
