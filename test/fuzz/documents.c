@@ -361,9 +361,9 @@ fuzz_documents(PG_FUNCTION_ARGS)
 /* ---- what is said of them ---- */
 
 static void
-find(const char *name, Oid argument, FmgrInfo *function)
+find(const char *schema, const char *name, Oid argument, FmgrInfo *function)
 {
-	fmgr_info(LookupFuncName(list_make2(makeString("iamwatch"), makeString(pstrdup(name))),
+	fmgr_info(LookupFuncName(list_make2(makeString(pstrdup(schema)), makeString(pstrdup(name))),
 							 1, &argument, false), function);
 }
 
@@ -472,11 +472,11 @@ fuzz_read(PG_FUNCTION_ARGS)
 	Datum		result[3];
 
 	take_arguments(fcinfo);
-	find("parse", JSONBOID, &f.parse);
-	find("unreadable", JSONBOID, &f.unreadable);
-	find("news", JSONBOID, &f.news);
-	find("mark", JSONBOID, &f.mark);
-	find("mark_fields", BYTEAOID, &f.mark_fields);
+	find("iamwatch", "parse", JSONBOID, &f.parse);
+	find("iamwatch", "unreadable", JSONBOID, &f.unreadable);
+	find("iamwatch_internal", "may_be_new", JSONBOID, &f.news);
+	find("iamwatch_internal", "baseline_key", JSONBOID, &f.mark);
+	find("iamwatch_internal", "baseline_key_fields", BYTEAOID, &f.mark_fields);
 
 	work = AllocSetContextCreate(CurrentMemoryContext, "fuzz", ALLOCSET_DEFAULT_SIZES);
 	outer = MemoryContextSwitchTo(work);

@@ -23,15 +23,15 @@ def fresh(settings="", watched=True):
     psql(("SELECT iamwatch.watch('log');" if watched else "") + settings)
 
 
-def rows(table="alerts"):
-    query = reference.QUERY.replace("iamwatch.alerts", "iamwatch." + table)
+def rows(table="iamwatch.alerts"):
+    query = reference.QUERY.replace("iamwatch.alerts", table)
     out = psql("SELECT json_agg(r) FROM (SELECT (SELECT json_agg(value ORDER BY n) FROM "
                f"json_each(row_to_json(a)) WITH ORDINALITY AS e (key, value, n)) AS r FROM ({query}) AS a) AS x;")
     return reference.extension_rows(json.loads(out) if out.strip() else [])
 
 
 def both():
-    return rows(), rows("suppressed_alerts"), psql(
+    return rows(), rows("iamwatch_internal.suppressed_alerts"), psql(
         "SELECT suppression_id, alerts, events FROM iamwatch.suppression_counts ORDER BY 1;")
 
 
@@ -154,8 +154,8 @@ ok(both()[1:] == want[1:] and {(r[2], i) for r in rows() for i in r[-1]} >= show
 # Dump and restore
 psql("SELECT iamwatch.triage(alert_id, resolution => CASE WHEN alert_id % 2 = 0 THEN 'benign' ELSE 'true_positive' END) FROM iamwatch.alerts;"
      "SELECT iamwatch.triage(alert_id, 'investigating', note => 'again') FROM iamwatch.alerts WHERE alert_id % 5 = 0;")
-state = "".join(f"SELECT * FROM iamwatch.{t} ORDER BY 1, 2, 3;" for t in (
-    "alerts", "alert_history", "suppressions", "suppressed_alerts", "excluded_days", "baselines"))
+state = "".join(f"SELECT * FROM {t} ORDER BY 1, 2, 3;" for t in (
+    "iamwatch.alerts", "iamwatch.alert_history", "iamwatch.suppressions", "iamwatch_internal.suppressed_alerts", "iamwatch.excluded_days", "iamwatch.baselines"))
 dump = subprocess.run(["pg_dump", database.name], check=True, capture_output=True, text=True).stdout
 kept = psql(state)
 restored.create()
