@@ -1,0 +1,22 @@
+"""Each folder of src/ includes headers of itself and of those under it, never of one above."""
+import glob
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from harness import ROOT, finish, ok
+
+FLOORS = ["server", "event", "config", "baseline", "detect"]
+wrong, seen = [], 0
+for path in sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.[ch]"))):
+    floor = FLOORS.index(os.path.basename(os.path.dirname(path)))
+    for folder, name in re.findall(r'^#include "(\w+)/(\w+)\.h"', open(path).read(), re.M):
+        if os.path.exists(os.path.join(ROOT, "src", folder, name + ".h")):
+            seen += 1
+            if FLOORS.index(folder) > floor:
+                wrong.append(f"{os.path.relpath(path, ROOT)} includes {folder}/{name}.h")
+ok(seen > 50 and not wrong, "layers: a folder of src/ uses only those under it: " + ", ".join(reversed(FLOORS)), "\n".join(wrong))
+long = [f for f in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True) if sum(1 for _ in open(f)) > 600]
+ok(not long, "layers: no C file has more than 600 lines", " ".join(long))
+finish()
