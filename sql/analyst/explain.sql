@@ -17,6 +17,7 @@ CREATE FUNCTION iamwatch_internal.attack_name(id text) RETURNS text
 	WHEN 'T1098.006' THEN 'Account Manipulation: Additional Container Cluster Roles'
 	WHEN 'T1098.007' THEN 'Account Manipulation: Additional Local or Domain Groups'
 	WHEN 'T1098.005' THEN 'Account Manipulation: Device Registration'
+	WHEN 'T1114.003' THEN 'Email Collection: Email Forwarding Rule'
 	WHEN 'T1136' THEN 'Create Account' WHEN 'T1136.003' THEN 'Create Account: Cloud Account'
 	WHEN 'T1199' THEN 'Trusted Relationship'
 	WHEN 'T1484' THEN 'Domain or Tenant Policy Modification'
@@ -29,6 +30,7 @@ CREATE FUNCTION iamwatch_internal.attack_name(id text) RETURNS text
 	WHEN 'T1556.006' THEN 'Modify Authentication Process: Multi-Factor Authentication'
 	WHEN 'T1556.007' THEN 'Modify Authentication Process: Hybrid Identity'
 	WHEN 'T1556.009' THEN 'Modify Authentication Process: Conditional Access Policies'
+	WHEN 'T1562.001' THEN 'Impair Defenses: Disable or Modify Tools'
 	WHEN 'T1562.008' THEN 'Impair Defenses: Disable or Modify Cloud Logs'
 	END;
 COMMENT ON FUNCTION iamwatch_internal.attack_name(text) IS

@@ -17,9 +17,6 @@ SELECT c.oid::regclass FROM pg_class c, aclexplode(relacl) a
 WHERE relnamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND a.grantee = 0;
 SELECT has_schema_privilege('public', 'iamwatch', 'usage') OR has_schema_privilege('public', 'iamwatch_internal', 'usage') AS any;
 
--- The catalogue is the whole of the project's copy.
-SELECT provider, match, count(*) FROM iamwatch.operations GROUP BY 1, 2 ORDER BY 1, 2;
-
 -- Settings are checked.
 UPDATE iamwatch.detectors SET training_days = 0;
 UPDATE iamwatch.detectors SET activation_days = -1;
