@@ -20,7 +20,7 @@ DECLARE
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.all_alerts,
 		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
-	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'records', 'fields_of',
+	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
@@ -29,11 +29,14 @@ DECLARE
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
 		'report_style'];
+	-- and what opens files and messages, which loaders need as well
+	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'only_has', 'log_entry',
+		'cloudtrail_record', 'unwrap_text'];
 	functions text;
 BEGIN
-	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer') THEN
+	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer', 'load') THEN
 		RAISE EXCEPTION 'invalid value for access: %', coalesce(quote_literal(access), 'null')
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use read, triage or administer.';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use read, triage, administer or load.';
 	END IF;
 	EXECUTE format('GRANT USAGE ON SCHEMA iamwatch, iamwatch_internal TO %s', role);
 	IF access = 'administer' THEN
@@ -46,11 +49,13 @@ BEGIN
 		END IF;
 		RETURN;
 	END IF;
-	EXECUTE format('GRANT SELECT ON %s TO %s', reading, role);
+	IF access <> 'load' THEN
+		EXECUTE format('GRANT SELECT ON %s TO %s', reading, role);
+	END IF;
 	SELECT string_agg(p.oid::regprocedure::text, ', ') INTO functions
 	FROM pg_proc AS p
 	WHERE p.pronamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
-	AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%')
+	AND (p.proname = ANY (opening) OR access <> 'load' AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%'))
 	AND p.prorettype <> 'void'::regtype;	-- one of the same name that writes
 	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
 	IF access = 'triage' THEN
@@ -63,5 +68,5 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
-'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), or to run iamwatch (administer). Rejected documents are for administrators: they can hold anything. 22023 for any other access';
+'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), to run iamwatch (administer), or to open files and messages by iamwatch.records() and no more (load), which beside INSERT on the table is all that iamwatch_load uses. Rejected documents are for administrators: they can hold anything. 22023 for any other access';
 REVOKE ALL ON FUNCTION iamwatch.grant_access(regrole, text) FROM PUBLIC;

@@ -153,6 +153,12 @@ document_from_text(const char *text, int len)
 	return JsonbValueToJsonb(&string);
 }
 
+bool
+document_is_gzip(const char *text, int len)
+{
+	return len > 16 && memcmp(text, "H4sI", 4) == 0;
+}
+
 const char *
 document_is_no_object(Jsonb *document)
 {
@@ -161,9 +167,13 @@ document_is_no_object(Jsonb *document)
 	if (JB_ROOT_IS_SCALAR(document) && JsonbExtractScalar(&document->root, &value) &&
 		value.type == jbvString)
 	{
-		char	   *text = pnstrdup(value.val.string.val, value.val.string.len);
-		bool		is_json = try_jsonb(text) != NULL;
+		char	   *text;
+		bool		is_json;
 
+		if (document_is_gzip(value.val.string.val, value.val.string.len))
+			return "the document is compressed by gzip: decompress it first, or load its file with iamwatch_load";
+		text = pnstrdup(value.val.string.val, value.val.string.len);
+		is_json = try_jsonb(text) != NULL;
 		pfree(text);
 		return is_json ? "the document is JSON inside of a string" :
 			"the document is a string that is not valid JSON";

@@ -22,6 +22,9 @@ extern bool document_is_text(Oid type);
  */
 extern Jsonb *document_from_text(const char *text, int len);
 
+/* Whether a text is base64 of what gzip compressed, which is opened outside. */
+extern bool document_is_gzip(const char *text, int len);
+
 /* A document with the fields, pairs of a path and the name of a column. */
 extern Jsonb *document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *fields);
 
