@@ -6,6 +6,7 @@
 #	make check-reproducible	two builds give the same files
 #	make check-packages	build and test the zip for PGXN and the Debian package
 #	make bench	measure it, in a cluster of its own
+#	make bench-detection	measure how well it detects, beside its peers (TRACK, OPTIONS)
 #	make fuzz	feed it odd input, ten million times (FUZZ_INPUTS)
 #	make check-sanitize	run tests under sanitizers and valgrind
 #	make reference	write docs/reference.md from the comments of all objects
@@ -50,12 +51,15 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 # No path of the machine that builds, in debugging information or elsewhere.
 PG_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
-ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize bench fuzz reference,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz reference,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
 demo check bench fuzz reference:
 	@test/setup $@
 	@test/run $@
+bench-detection:
+	@test/setup $@
+	@test/run $@ $(TRACK) $(OPTIONS)
 check-sanitize:
 	@test/setup $@
 	@test/sanitize
@@ -100,4 +104,5 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check check-matrix check-reproducible check-packages check-sanitize bench fuzz reference dist
+.PHONY: demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz \
+	reference dist

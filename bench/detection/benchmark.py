@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Runs iamwatch and its peers on generated organisations and prints a table.
+
+usage: benchmark.py [TRACK | SHAPE:SEED ...] [options]       in test/run bench-detection
+
+Needs a cluster that the environment names (PGHOST and so on).  docs/benchmark.md
+says what is generated, how to read the table, and how to submit a detector.
+"""
+import argparse
+import concurrent.futures
+import datetime
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+
+import detectors
+import generate
+import product
+import score
+from organisation import Organisation
+from shapes import SHAPES
+
+# Seeds 1 to 99 are for tuning, from 100 on for reports.
+TRACKS = {
+    "quick": {shape: range(101, 103) for shape in ("startup", "midsize", "gcp", "seasonal", "churn", "leases")},
+    "report": {**{shape: range(101, 111) for shape in ("startup", "midsize", "gcp", "seasonal", "churn", "leases")},
+               "enterprise": range(101, 103)},
+}
+PRODUCT = {"iamwatch, by risk": "risk", "iamwatch, by surprise": "surprise"}
+# The rules in Python are compared with the product instead.
+PEERS = {name: d for name, d in detectors.DETECTORS.items() if "in Python" not in name}
+WIDTH = max(map(len, [*PRODUCT, *PEERS]))
+
+
+def run(shape, seed, mix=0.0, submissions=None):
+    """detector -> its results on one organisation; and how the product compares with its rules in Python"""
+    results, begun = {}, time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        generate.write(Organisation(shape, seed, mix=mix), folder)
+        truth, log = score.Truth(folder), detectors.Log(folder)
+        alerts = product.detect(folder, log, f"iamwatch_detection_{shape}_{seed}")
+        for name, column in PRODUCT.items():
+            if not all(column in row for row in alerts.values()):
+                continue            # until alerts have a risk
+            results[name] = score.evaluate(truth, product.scores(log, alerts, column))
+        for name, detector in PEERS.items():
+            results[name] = score.evaluate(truth, detectors.run(log, detector))
+        for name in sorted(os.listdir(submissions)) if submissions else ():
+            path = os.path.join(submissions, name, f"{shape}-{seed}.tsv")
+            results[name] = score.evaluate(truth, score.read_submission(truth, path))
+        compared = 0, []            # until alerts have a risk
+        if PRODUCT.keys() <= results.keys():
+            compared = len(alerts), product.differences(log, alerts)
+    return results, compared, time.monotonic() - begun
+
+
+def spread(values):
+    """The mean, and of more than one the lowest and the highest."""
+    mean = statistics.mean(values)
+    digits = 0 if mean >= 100 else 1 if mean >= 10 else 2
+    text = f"{mean:.{digits}f}"
+    if len(values) > 1:
+        text += f" ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    return text
+
+
+def table(first, rows):
+    """Markdown.  rows: name -> (column -> values)"""
+    columns = list(next(iter(rows.values())))
+    width = max(map(len, [first, *rows]))
+    yield "| " + " | ".join([f"{first:{width}}", *columns]) + " |"
+    yield "|" + "---|" * (len(columns) + 1)
+    for name, row in rows.items():
+        yield "| " + " | ".join([f"{name:{width}}", *(spread(row[c]) for c in columns)]) + " |"
+
+
+def over_shapes(runs, name):
+    """column -> one value for each place in the lists of seeds: the mean over the shapes that have one there.
+    Shapes weigh the same, whatever their number of attacks."""
+    shapes = {}
+    for (shape, _), results in runs.items():
+        shapes.setdefault(shape, []).append(results[name])
+    columns = next(iter(shapes.values()))[0]
+    longest = max(map(len, shapes.values()))
+    return {c: [statistics.mean(results[n % len(results)][c] for results in shapes.values())
+                for n in range(longest)] for c in columns}
+
+
+def of_shape(runs, name, shape):
+    mine = [results[name] for (s, _), results in runs.items() if s == shape]
+    return {c: [results[c] for results in mine] for c in mine[0]}
+
+
+def report(runs):
+    """The lines of the tables."""
+    names = list(next(iter(runs.values())))
+    yield from table("all shapes", {name: over_shapes(runs, name) for name in names})
+    shapes = list(dict.fromkeys(shape for shape, _ in runs))
+    yield ""
+    yield from table(names[0], {shape: of_shape(runs, names[0], shape) for shape in shapes})
+
+
+def organisations(given):
+    for item in given or ["quick"]:
+        if item in TRACKS:
+            yield from ((shape, seed) for shape, seeds in TRACKS[item].items() for seed in seeds)
+        else:
+            shape, _, seed = item.partition(":")
+            if shape not in SHAPES or not seed.isdigit():
+                sys.exit(f"{item} is none of {', '.join(TRACKS)}, nor SHAPE:SEED with a shape of {', '.join(SHAPES)}")
+            yield shape, int(seed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("track", nargs="*", help="quick (by default), report, or SHAPE:SEED, any number of them")
+    parser.add_argument("--mix", type=float, default=0.0, help="share of operations of people that are any")
+    parser.add_argument("--submissions", help="a folder of detectors: DETECTOR/SHAPE-SEED.tsv")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="organisations at once")
+    parser.add_argument("--keep", help="also write the result to this file")
+    given = parser.parse_args()
+    todo, begun, runs, compared, different = list(organisations(given.track)), time.monotonic(), {}, 0, []
+    with concurrent.futures.ProcessPoolExecutor(given.jobs) as pool:
+        started = {item: pool.submit(run, *item, given.mix, given.submissions) for item in todo}
+        for item, future in started.items():
+            runs[item], (alerts, lines), seconds = future.result()
+            print(f"{item[0]}:{item[1]}, {seconds:.0f} s: {alerts} alerts,"
+                  f" {len(lines)} other than by the rules in Python", *lines[:5], sep="\n    ", file=sys.stderr)
+            compared, different = compared + alerts, different + lines
+    text = "\n".join(report(runs))
+    print(text)
+    note = (f"{compared} alerts of the product compared with the rules in Python: {len(different)} differ. "
+            f"{time.monotonic() - begun:.0f} s.")
+    print(note)
+    if given.keep:
+        with open(given.keep, "w") as out:
+            out.write(f"# make bench-detection, {datetime.date.today()}\n\n`{' '.join(given.track or ['quick'])}`"
+                      f"{f', mix {given.mix}' if given.mix else ''}, Python {platform.python_version()}."
+                      f" {note}\n\n{text}\n\nOrganisations: "
+                      + ", ".join(f"{shape}:{seed}" for shape, seed in todo) + ".\n")
+    sys.exit(bool(different))
+
+
+if __name__ == "__main__":
+    main()
