@@ -32,7 +32,12 @@ TRACKS = {
 PRODUCT = {"iamwatch, by risk": "risk", "iamwatch, by surprise": "surprise"}
 # The rules in Python are compared with the product instead.
 PEERS = {name: d for name, d in detectors.DETECTORS.items() if "in Python" not in name}
-WIDTH = max(map(len, [*PRODUCT, *PEERS]))
+BEST = "the best that can be"
+# What is found within a number of false alarms, and what somebody sees who reads.
+COLUMNS = (
+    ("beh@10", "beh@30", "beh@100", "att@10", "att@30", "att@100", "recall"),
+    ("first 1", "first 5", "first 10", "alerts/day", "incidents/day", "false/1000"),
+)
 
 
 def run(shape, seed, mix=0.0, submissions=None):
@@ -48,6 +53,7 @@ def run(shape, seed, mix=0.0, submissions=None):
             results[name] = score.evaluate(truth, product.scores(log, alerts, column))
         for name, detector in PEERS.items():
             results[name] = score.evaluate(truth, detectors.run(log, detector))
+        results[BEST] = score.evaluate(truth, dict.fromkeys(truth.attacks_of, 1.0))
         for name in sorted(os.listdir(submissions)) if submissions else ():
             path = os.path.join(submissions, name, f"{shape}-{seed}.tsv")
             results[name] = score.evaluate(truth, score.read_submission(truth, path))
@@ -58,18 +64,17 @@ def run(shape, seed, mix=0.0, submissions=None):
 
 
 def spread(values):
-    """The mean, and of more than one the lowest and the highest."""
+    """The mean, and the lowest and the highest if they differ."""
     mean = statistics.mean(values)
     digits = 0 if mean >= 100 else 1 if mean >= 10 else 2
     text = f"{mean:.{digits}f}"
-    if len(values) > 1:
+    if max(values) > min(values):
         text += f" ({min(values):.{digits}f} to {max(values):.{digits}f})"
     return text
 
 
-def table(first, rows):
+def table(first, rows, columns):
     """Markdown.  rows: name -> (column -> values)"""
-    columns = list(next(iter(rows.values())))
     width = max(map(len, [first, *rows]))
     yield "| " + " | ".join([f"{first:{width}}", *columns]) + " |"
     yield "|" + "---|" * (len(columns) + 1)
@@ -78,8 +83,8 @@ def table(first, rows):
 
 
 def over_shapes(runs, name):
-    """column -> one value for each place in the lists of seeds: the mean over the shapes that have one there.
-    Shapes weigh the same, whatever their number of attacks."""
+    """column -> one value for each seed: the mean over shapes, which weigh the same whatever their number of
+    attacks.  Seeds of shapes that have fewer of them are taken again in turn."""
     shapes = {}
     for (shape, _), results in runs.items():
         shapes.setdefault(shape, []).append(results[name])
@@ -95,12 +100,14 @@ def of_shape(runs, name, shape):
 
 
 def report(runs):
-    """The lines of the tables."""
+    """The lines of the tables: all detectors, then the first of them shape by shape."""
     names = list(next(iter(runs.values())))
-    yield from table("all shapes", {name: over_shapes(runs, name) for name in names})
     shapes = list(dict.fromkeys(shape for shape, _ in runs))
-    yield ""
-    yield from table(names[0], {shape: of_shape(runs, names[0], shape) for shape in shapes})
+    for title, rows in (("all shapes", {name: over_shapes(runs, name) for name in names}),
+                        (names[0], {shape: of_shape(runs, names[0], shape) for shape in shapes})):
+        for columns in COLUMNS:
+            yield from table(title, rows, columns)
+            yield ""
 
 
 def organisations(given):
@@ -139,7 +146,7 @@ def main():
         with open(given.keep, "w") as out:
             out.write(f"# make bench-detection, {datetime.date.today()}\n\n`{' '.join(given.track or ['quick'])}`"
                       f"{f', mix {given.mix}' if given.mix else ''}, Python {platform.python_version()}."
-                      f" {note}\n\n{text}\n\nOrganisations: "
+                      f" {note}\n\n{text}\nOrganisations: "
                       + ", ".join(f"{shape}:{seed}" for shape, seed in todo) + ".\n")
     sys.exit(bool(different))
 

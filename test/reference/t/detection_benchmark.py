@@ -137,6 +137,7 @@ ok(reading({units["e1"]: 4, units["e4"]: 5}, 1) == 1, "score: unless its score h
 result = score.evaluate(truth, scores)
 ok(result["recall"] == 1 / 2 and result["alerts/day"] == 5 / 10 and result["incidents/day"] == 4 / 10
    and math.isclose(result["false/1000"], 3 / (30 / 7) * 1000), "score: recall, alerts, incidents and false alarms", result)
+ok(score.evaluate(truth, dict.fromkeys(truth.attacks_of, 1.0))["beh@10"] == 1, "score: who says the truth finds all")
 ok(score.evaluate(truth, {})["first 5"] == 0, "score: who says nothing finds nothing")
 
 
