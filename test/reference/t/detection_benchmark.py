@@ -2,6 +2,7 @@
 import hashlib
 import math
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -172,8 +173,47 @@ ok(close(detectors.iamwatch_risk(counts["d6"]), -math.log2(rho) + 2 * sensitivit
 ok(log.first_event[counts["d5"].who, counts["d5"].behaviour, 14] == "d5"
    and (counts["d2"].who, counts["d2"].behaviour, 13) not in log.first_event,
    "rules: no alert until the account has been known for 14 days")
+
+
+def visiting_every_peer(log, who, behaviour, day, window):
+    """The peers' days with the behaviour, with anything, with any IAM operation, as docs/detection.md says."""
+    before = lambda days: [d for d in days if day - window <= d < day]
+    newcomer = len([d for d in log.active[who] if d < day]) < 2
+    sums = [0, 0, 0]
+    for peer, days in log.active.items():
+        if peer != who and peer[0] == who[0] and log.person[peer] == log.person[who]:
+            third = sorted(days)[2] if len(days) > 2 else math.inf
+            for n, which in enumerate((log.done.get((peer, behaviour), []), days, log.iam.get(peer, []))):
+                sums[n] += len([d for d in before(which) if newcomer or d >= third])
+    return tuple(sums)
+
+
+log = detectors.Log(path("leases-3"))
+sample = random.Random(1).sample([c for _, c in log.units(test=False)], 400)
+wrong = [c for c in sample for window in (30, 90)
+         if c.peers(window) != visiting_every_peer(log, c.who, c.behaviour, c.day, window)]
+ok(not wrong, "rules: sums by day are what visiting every peer counts", len(wrong))
 ok(detectors.not_done(14)(counts["e3"]) == 1.0 and detectors.not_done(30)(counts["e3"]) is None,
    "peers: what lies outside the window is new, what lies in it is not")
+
+# The ways in and out
+
+here = path("startup-3")
+truth, log = score.Truth(here), detectors.Log(here)
+tool = lambda name, *arguments: subprocess.run([sys.executable, os.path.join(BENCH, name), *arguments], check=True,
+                                               capture_output=True, text=True).stdout
+with open(path("submission.tsv"), "w") as out:
+    out.write(tool("detectors.py", here, "Sentinel-like"))
+printed = dict(line.split("\t") for line in tool("score.py", here, path("submission.tsv")).splitlines())
+want = score.evaluate(truth, detectors.run(log, detectors.DETECTORS["Sentinel-like"]))
+ok(printed == {column: f"{value:.3f}" for column, value in want.items()} and want["recall"] > 0,
+   "a submission: detectors.py writes one, score.py scores it", printed)
+
+results = {("a", 1): {"x": {"recall": 0.0}}, ("a", 2): {"x": {"recall": 0.5}}, ("b", 1): {"x": {"recall": 1.0}}}
+got = benchmark.over_shapes(results, "x")
+ok(got == {"recall": [0.5, 0.75]}, "table: shapes weigh the same, and each seed has a mean of them", got)
+got = "\n".join(benchmark.table("all", {"x": got}, ["recall"]))
+ok("| x   | 0.62 (0.50 to 0.75) |" in got, "table: the mean, and the lowest and the highest seed", got)
 
 
 # iamwatch itself, on seeds for tuning.  The floors are a little under what it reaches.
