@@ -170,7 +170,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.has_suppressed(text) IS 'whether any alert of the identity was ever suppressed';
 
-CREATE FUNCTION iamwatch_internal.in_suppressed(c iamwatch_internal.pending_events, period interval) RETURNS boolean
+CREATE FUNCTION iamwatch_internal.in_suppressed(c iamwatch_internal.candidate, period interval) RETURNS boolean
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN (c.event).event_id IS NOT NULL AND EXISTS (
@@ -178,54 +178,54 @@ BEGIN
 		JOIN iamwatch.alert_events AS x ON x.alert_id = s.alert_id
 			AND hashtextextended(x.event_id, 0) = hashtextextended((c.event).event_id, 0)
 			AND x.event_id = (c.event).event_id
-		WHERE hashtextextended(s.identity, 0) = hashtextextended(c.identity, 0)
+		WHERE hashtextextended(s.identity, 0) = hashtextextended((c.event).identity, 0)
 		AND s.first_event_time > (c.event).event_time - period
 		AND s.first_event_time < (c.event).event_time + period
-		AND s.identity = c.identity AND s.operation = c.operation AND s.service = c.service
-		AND s.failed = c.failed AND s.account = c.account AND s.provider = c.provider
+		AND s.identity = (c.event).identity AND s.operation = (c.event).operation AND s.service = (c.event).service
+		AND s.failed = (c.event).failed AND s.account = (c.event).account AND s.provider = (c.event).provider
 		AND s.detector = c.detector);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.in_suppressed(iamwatch_internal.pending_events, interval) IS
+COMMENT ON FUNCTION iamwatch_internal.in_suppressed(iamwatch_internal.candidate, interval) IS
 'whether the event is one of a suppressed alert already';
 
-CREATE FUNCTION iamwatch_internal.near_suppressed(c iamwatch_internal.pending_events, period interval,
+CREATE FUNCTION iamwatch_internal.near_suppressed(c iamwatch_internal.candidate, period interval,
 	suppression bigint DEFAULT NULL) RETURNS iamwatch_internal.suppressed_alerts
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	near iamwatch_internal.suppressed_alerts;
 BEGIN
 	SELECT s.* INTO near FROM iamwatch_internal.suppressed_alerts AS s
-	WHERE hashtextextended(s.identity, 0) = hashtextextended(c.identity, 0)
+	WHERE hashtextextended(s.identity, 0) = hashtextextended((c.event).identity, 0)
 	AND s.first_event_time > (c.event).event_time - period
 	AND s.first_event_time < (c.event).event_time + period
-	AND s.identity = c.identity AND s.operation = c.operation AND s.service = c.service
-	AND s.failed = c.failed AND s.account = c.account AND s.provider = c.provider
+	AND s.identity = (c.event).identity AND s.operation = (c.event).operation AND s.service = (c.event).service
+	AND s.failed = (c.event).failed AND s.account = (c.event).account AND s.provider = (c.event).provider
 	AND s.detector = c.detector
 	ORDER BY s.suppression_id IS NOT DISTINCT FROM suppression DESC, s.first_event_time LIMIT 1;
 	RETURN near;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.near_suppressed(iamwatch_internal.pending_events, interval, bigint) IS
+COMMENT ON FUNCTION iamwatch_internal.near_suppressed(iamwatch_internal.candidate, interval, bigint) IS
 'the earliest suppressed alert of the behaviour within the deduplication period, one of the suppression given before others; null if none';
 
 -- Without the suppression the event would have joined that alert.
-CREATE FUNCTION iamwatch_internal.scored_as(c iamwatch_internal.pending_events, near iamwatch_internal.suppressed_alerts)
-	RETURNS iamwatch_internal.pending_events
+CREATE FUNCTION iamwatch_internal.scored_as(c iamwatch_internal.candidate, near iamwatch_internal.suppressed_alerts)
+	RETURNS iamwatch_internal.candidate
 	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF NOT c.unusual AND near.alert_id IS NOT NULL THEN
 		c.unusual := true;
-		c.k := near.evidence->'k';
-		c.active := near.evidence->'A';
-		c.peer_days := near.evidence->'K';
-		c.peer_active := near.evidence->'N';
-		c.probability := near.probability;
+		c.score.k := near.evidence->'k';
+		c.score.active := near.evidence->'A';
+		c.score.peer_days := near.evidence->'K';
+		c.score.peer_active := near.evidence->'N';
+		c.score.probability := near.probability;
 	END IF;
 	RETURN c;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.scored_as(iamwatch_internal.pending_events, iamwatch_internal.suppressed_alerts) IS
+COMMENT ON FUNCTION iamwatch_internal.scored_as(iamwatch_internal.candidate, iamwatch_internal.suppressed_alerts) IS
 'an event that is not unusual by itself, with the score of the suppressed alert that it belongs to, if there is one';
 
-CREATE FUNCTION iamwatch_internal.uncovered(c iamwatch_internal.pending_events, period interval) RETURNS iamwatch_internal.pending_events
+CREATE FUNCTION iamwatch_internal.uncovered(c iamwatch_internal.candidate, period interval) RETURNS iamwatch_internal.candidate
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF c.unusual THEN
@@ -233,10 +233,10 @@ BEGIN
 	END IF;
 	RETURN iamwatch_internal.scored_as(c, iamwatch_internal.near_suppressed(c, period));
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.uncovered(iamwatch_internal.pending_events, interval) IS
+COMMENT ON FUNCTION iamwatch_internal.uncovered(iamwatch_internal.candidate, interval) IS
 'an event that no suppression matches, unusual also if it follows a suppressed one';
 
-CREATE FUNCTION iamwatch_internal.open_suppressed(settings iamwatch.detectors, c iamwatch_internal.pending_events,
+CREATE FUNCTION iamwatch_internal.open_suppressed(settings iamwatch.detectors, c iamwatch_internal.candidate,
 	suppression bigint) RETURNS iamwatch_internal.suppressed_alerts
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
@@ -250,7 +250,7 @@ BEGIN
 	RETURNING * INTO suppressed;
 	RETURN suppressed;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.open_suppressed(iamwatch.detectors, iamwatch_internal.pending_events, bigint) IS
+COMMENT ON FUNCTION iamwatch_internal.open_suppressed(iamwatch.detectors, iamwatch_internal.candidate, bigint) IS
 'a suppressed alert with its evidence; null if the operation has left the catalogue';
 
 CREATE FUNCTION iamwatch_internal.join_suppressed(suppressed bigint, events iamwatch.event[]) RETURNS void
@@ -265,11 +265,11 @@ COMMENT ON FUNCTION iamwatch_internal.join_suppressed(bigint, iamwatch.event[]) 
 'let events join a suppressed alert that is locked by this transaction';
 
 CREATE FUNCTION iamwatch_internal.assign_to_suppressed(settings iamwatch.detectors,
-	candidates iamwatch_internal.pending_events[], suppressions bigint[]) RETURNS void
+	candidates iamwatch_internal.candidate[], suppressions bigint[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	period constant interval := settings.deduplication_days * interval '24 hours';
-	c iamwatch_internal.pending_events;
+	c iamwatch_internal.candidate;
 	near iamwatch_internal.suppressed_alerts;
 	joining iamwatch.event[] := '{}';
 	writable boolean;
@@ -305,7 +305,7 @@ BEGIN
 	END LOOP;
 	PERFORM iamwatch_internal.join_suppressed(near.alert_id, joining);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.assign_to_suppressed(iamwatch.detectors, iamwatch_internal.pending_events[], bigint[]) IS
+COMMENT ON FUNCTION iamwatch_internal.assign_to_suppressed(iamwatch.detectors, iamwatch_internal.candidate[], bigint[]) IS
 'let events of a behaviour, each with the suppression that it matches, join a suppressed alert, or open one; under the lock of the behaviour''s bucket';
 
 -- ---- decisions ----

@@ -154,10 +154,11 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.peers(iamwatch.event, integer) IS
 'up to ten peers that did the same in the training period, with the number of days';
 
-CREATE FUNCTION iamwatch_internal.open_alert(settings iamwatch.detectors, c iamwatch_internal.pending_events) RETURNS bigint
+CREATE FUNCTION iamwatch_internal.open_alert(settings iamwatch.detectors, c iamwatch_internal.candidate) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	e iamwatch.event := c.event;
+	score iamwatch_internal.score := c.score;
 	o iamwatch.operations := iamwatch.find_operation(e.provider, e.service, e.operation);
 	v record;
 	opened bigint;
@@ -168,14 +169,14 @@ BEGIN
 	IF o.category IS NULL THEN
 		RETURN NULL;
 	END IF;
-	context := iamwatch_internal.context_of(e, settings.training_days, c.active);
+	context := iamwatch_internal.context_of(e, settings.training_days, score.active);
 	IF settings.context_bits > 0 THEN
-		c.probability := iamwatch_internal.in_context(settings, c.probability, context);
-		IF c.probability >= settings.probability_limit THEN
+		score.probability := iamwatch_internal.in_context(settings, score.probability, context);
+		IF score.probability >= settings.probability_limit THEN
 			RETURN NULL;
 		END IF;
 	END IF;
-	IF c.active = 0 AND iamwatch_internal.limit_room('alerts', in_scope, day) = 0 THEN
+	IF score.active = 0 AND iamwatch_internal.limit_room('alerts', in_scope, day) = 0 THEN
 		PERFORM iamwatch_internal.count_limit('alerts', in_scope, day, 0, 1);
 		RETURN NULL;
 	END IF;
@@ -186,9 +187,9 @@ BEGIN
 	VALUES (c.detector, v.variation, v.severity, e.event_time, e.event_time,
 		e.provider, e.account, e.identity, e.identity_kind, e.service, e.operation, e.failed,
 		o.category, o.sensitivity, 'TA0003', coalesce(nullif(o.attack_technique, ''), 'T1098'),
-		c.probability, iamwatch.surprise(c.probability),
-		iamwatch_internal.merge_evidence(jsonb_build_object('k', c.k, 'A', c.active,
-			'K', c.peer_days, 'N', c.peer_active,
+		score.probability, iamwatch.surprise(score.probability),
+		iamwatch_internal.merge_evidence(jsonb_build_object('k', score.k, 'A', score.active,
+			'K', score.peer_days, 'N', score.peer_active,
 			'training_days', settings.training_days, 'context', context,
 			'peers', iamwatch_internal.peers(e, settings.training_days)), ARRAY[e]))
 	RETURNING alert_id INTO opened;
@@ -197,7 +198,7 @@ BEGIN
 	PERFORM iamwatch_internal.count_limit('alerts', in_scope, day, 1, 0);
 	RETURN opened;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.open_alert(iamwatch.detectors, iamwatch_internal.pending_events) IS
+COMMENT ON FUNCTION iamwatch_internal.open_alert(iamwatch.detectors, iamwatch_internal.candidate) IS
 'a new alert with its evidence; null if the operation has left the catalogue, or context counts and does not make it unusual, or the limit alerts is reached and nothing is known of the identity';
 
 CREATE FUNCTION iamwatch_internal.join_alert(settings iamwatch.detectors, into_alert bigint,
@@ -260,25 +261,25 @@ COMMENT ON FUNCTION iamwatch_internal.in_activation(iamwatch.detectors, iamwatch
 
 -- Events of one behaviour, in order of event time; under the lock of its bucket.
 CREATE FUNCTION iamwatch_internal.assign_to_alerts(settings iamwatch.detectors,
-	candidates iamwatch_internal.pending_events[]) RETURNS void
+	candidates iamwatch_internal.candidate[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_variable
 DECLARE
 	period interval := settings.deduplication_days * interval '24 hours';
-	c iamwatch_internal.pending_events;
+	c iamwatch_internal.candidate;
 	e iamwatch.event;
 	alert_id bigint;
 	opened_at timestamptz;
 	writable boolean;
 	joining iamwatch.event[] := '{}';
-	leaving iamwatch_internal.pending_events[] := '{}';
+	leaving iamwatch_internal.candidate[] := '{}';
 	rows bigint;
 	most_rows bigint;
 	over bigint := 0;
-	shadowed boolean := iamwatch_internal.has_suppressed((candidates[1]).identity);
+	shadowed boolean := iamwatch_internal.has_suppressed(((candidates[1]).event).identity);
 	rules iamwatch.suppressions[];
 	suppression bigint;
-	hidden iamwatch_internal.pending_events[] := '{}';
+	hidden iamwatch_internal.candidate[] := '{}';
 	suppressions bigint[] := '{}';
 	declined timestamptz;
 BEGIN
@@ -318,7 +319,7 @@ BEGIN
 		IF alert_id IS NULL THEN
 			-- a day is scored once, by the first event that may open an alert
 			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined;
-			IF c.unusual AND c.again THEN
+			IF c.unusual AND c.day_scored THEN
 				c.unusual := EXISTS (SELECT FROM iamwatch_internal.all_alerts AS a
 					WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
 					AND a.first_event_time <= e.event_time - period
@@ -394,47 +395,50 @@ BEGIN
 		PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
 	END IF;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.assign_to_alerts(iamwatch.detectors, iamwatch_internal.pending_events[]) IS
+COMMENT ON FUNCTION iamwatch_internal.assign_to_alerts(iamwatch.detectors, iamwatch_internal.candidate[]) IS
 'let events of a behaviour join an alert, or open one; under the lock of its bucket';
 
-CREATE FUNCTION iamwatch_internal.leave_pending(candidates iamwatch_internal.pending_events[]) RETURNS void
+CREATE FUNCTION iamwatch_internal.is_same_behaviour(a iamwatch.event, b iamwatch.event) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN a.identity = b.identity AND a.operation = b.operation AND a.service = b.service
+		AND a.failed = b.failed AND a.account = b.account AND a.provider = b.provider;
+COMMENT ON FUNCTION iamwatch_internal.is_same_behaviour(iamwatch.event, iamwatch.event) IS
+'whether two events are of one identity and operation, with the same outcome';
+
+CREATE FUNCTION iamwatch_internal.leave_pending(candidates iamwatch_internal.candidate[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	first iamwatch_internal.pending_events := candidates[1];
+	first iamwatch_internal.candidate := candidates[1];
+	e iamwatch.event := first.event;
 	most bigint := iamwatch_internal.limit_value('pending_events');
 	room bigint;
 BEGIN
 	SELECT most - count(*) INTO room FROM (SELECT FROM iamwatch_internal.pending_events AS p
-		WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)
-		AND p.identity = first.identity AND p.operation = first.operation
-		AND p.service = first.service AND p.failed = first.failed
-		AND p.account = first.account AND p.provider = first.provider
-		AND p.detector = first.detector
+		WHERE hashtextextended((p.event).identity, 0) = hashtextextended(e.identity, 0)
+		AND iamwatch_internal.is_same_behaviour(p.event, e) AND p.detector = first.detector
 		LIMIT most) AS waiting;
 	IF cardinality(candidates) > room THEN
-		PERFORM iamwatch_internal.count_limit('pending_events', iamwatch_internal.limit_scope(first.provider, first.account),
-			((first.event).event_time AT TIME ZONE 'UTC')::date, 0, cardinality(candidates) - room);
+		PERFORM iamwatch_internal.count_limit('pending_events', iamwatch_internal.limit_scope(e.provider, e.account),
+			(e.event_time AT TIME ZONE 'UTC')::date, 0, cardinality(candidates) - room);
 		candidates := candidates[1:room::integer];
 	END IF;
-	INSERT INTO iamwatch_internal.pending_events (detector, provider, account, identity, service, operation,
-		failed, event, unusual, again, k, active, peer_days, peer_active, probability)
-	SELECT detector, provider, account, identity, service, operation,
-		failed, event, unusual, again, k, active, peer_days, peer_active, probability
-	FROM unnest(candidates);
+	INSERT INTO iamwatch_internal.pending_events (detector, event, unusual, day_scored, score)
+	SELECT c.* FROM unnest(candidates) AS c;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.leave_pending(iamwatch_internal.pending_events[]) IS
+COMMENT ON FUNCTION iamwatch_internal.leave_pending(iamwatch_internal.candidate[]) IS
 'keep events for the next session that touches their behaviour';
 
-CREATE FUNCTION iamwatch_internal.assign_with_pending(candidates iamwatch_internal.pending_events[]) RETURNS void
+CREATE FUNCTION iamwatch_internal.assign_with_pending(candidates iamwatch_internal.candidate[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	first iamwatch_internal.pending_events := candidates[1];
+	first iamwatch_internal.candidate := candidates[1];
+	e iamwatch.event := first.event;
 	settings iamwatch.detectors;
-	earlier iamwatch_internal.pending_events[];
+	earlier iamwatch_internal.candidate[];
 BEGIN
 	IF NOT iamwatch_internal.may_fold()
-		OR NOT iamwatch_internal.try_lock(2, iamwatch_internal.behaviour_bucket(first.identity, first.service,
-			first.operation, first.failed)) THEN
+		OR NOT iamwatch_internal.try_lock(2, iamwatch_internal.behaviour_bucket(e.identity, e.service,
+			e.operation, e.failed)) THEN
 		PERFORM iamwatch_internal.leave_pending(candidates);
 		RETURN;
 	END IF;
@@ -443,17 +447,14 @@ BEGIN
 		RETURN;
 	END IF;
 	IF EXISTS (SELECT FROM iamwatch_internal.pending_events AS p
-		WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)) THEN
+		WHERE hashtextextended((p.event).identity, 0) = hashtextextended(e.identity, 0)) THEN
 		WITH taken AS (
 			DELETE FROM iamwatch_internal.pending_events AS p
-			WHERE hashtextextended(p.identity, 0) = hashtextextended(first.identity, 0)
-			AND p.identity = first.identity AND p.operation = first.operation
-			AND p.service = first.service AND p.failed = first.failed
-			AND p.account = first.account AND p.provider = first.provider
-			AND p.detector = first.detector
-			RETURNING p
+			WHERE hashtextextended((p.event).identity, 0) = hashtextextended(e.identity, 0)
+			AND iamwatch_internal.is_same_behaviour(p.event, e) AND p.detector = first.detector
+			RETURNING ROW(p.detector, p.event, p.unusual, p.day_scored, p.score)::iamwatch_internal.candidate AS c
 		)
-		SELECT array_agg(p) INTO earlier FROM taken;
+		SELECT array_agg(c) INTO earlier FROM taken;
 		IF earlier IS NOT NULL THEN
 			SELECT array_agg(c ORDER BY (c.event).event_time, (c.event).event_id COLLATE "C")
 			INTO candidates FROM unnest(earlier || candidates) AS c;
@@ -462,21 +463,5 @@ BEGIN
 
 	PERFORM iamwatch_internal.assign_to_alerts(settings, candidates);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.assign_with_pending(iamwatch_internal.pending_events[]) IS
-'let events of one detector and behaviour, and those that others left of it, join or open an alert';
-
-CREATE FUNCTION iamwatch_internal.raise(detector text, events iamwatch.event[], unusual boolean[], again boolean[],
-	k integer[], active integer[], peer_days bigint[], peer_active bigint[],
-	probability double precision[]) RETURNS void
-	LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-	PERFORM iamwatch_internal.assign_with_pending(ARRAY(
-		SELECT ROW(0, detector, (events[i]).provider, (events[i]).account, (events[i]).identity,
-			(events[i]).service, (events[i]).operation, (events[i]).failed, events[i],
-			unusual[i], again[i], k[i], active[i], peer_days[i], peer_active[i],
-			probability[i])::iamwatch_internal.pending_events
-		FROM generate_subscripts(events, 1) AS i));
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.raise(text, iamwatch.event[], boolean[], boolean[], integer[], integer[],
-	bigint[], bigint[], double precision[]) IS
-'what the detector has found of one behaviour of one identity: its events in order of time; whether each is unusual, and whether it falls on a day that was scored before; and how it was scored';
+COMMENT ON FUNCTION iamwatch_internal.assign_with_pending(iamwatch_internal.candidate[]) IS
+'let events of one detector and behaviour, in order of time, and those that others left of it, join or open an alert';

@@ -1,10 +1,52 @@
--- Alerts, their events, and the events that wait for another session.
+-- Scores, alerts, their events, and the events that wait for another session.
+
+-- What is counted of an event before it is alerted.  The first five belong to
+-- the probability, the others to the risk.
+CREATE TYPE iamwatch_internal.score AS (
+	k integer,
+	active integer,
+	peer_days bigint,
+	peer_active bigint,
+	probability double precision,
+	risk_k integer,
+	risk_active integer,
+	risk_iam_days integer,
+	risk_peer_days bigint,
+	risk_peer_active bigint,
+	risk_peer_iam_days bigint
+);
+COMMENT ON TYPE iamwatch_internal.score IS 'what was counted of an event, and the probability that follows';
+COMMENT ON COLUMN iamwatch_internal.score.k IS 'days of the training period on which the identity did the operation';
+COMMENT ON COLUMN iamwatch_internal.score.active IS 'A: days of the training period on which it did anything';
+COMMENT ON COLUMN iamwatch_internal.score.peer_days IS 'K: days on which its peers did the operation, summed over them';
+COMMENT ON COLUMN iamwatch_internal.score.peer_active IS 'N: days on which its peers did anything, summed over them';
+COMMENT ON COLUMN iamwatch_internal.score.probability IS 'iamwatch.probability(k, A, K, N)';
+COMMENT ON COLUMN iamwatch_internal.score.risk_k IS 'as k, over the memory that risk looks back on; null where risk was not counted';
+COMMENT ON COLUMN iamwatch_internal.score.risk_active IS 'as A, over that memory';
+COMMENT ON COLUMN iamwatch_internal.score.risk_iam_days IS 'B: days of that memory on which the identity did any IAM operation';
+COMMENT ON COLUMN iamwatch_internal.score.risk_peer_days IS 'as K, over the memory of peers';
+COMMENT ON COLUMN iamwatch_internal.score.risk_peer_active IS 'as N, over the memory of peers';
+COMMENT ON COLUMN iamwatch_internal.score.risk_peer_iam_days IS 'P: days of that memory on which its peers did any IAM operation';
+
+-- What is handed over to find an alert for it, or to open one.
+CREATE TYPE iamwatch_internal.candidate AS (
+	detector text,
+	event iamwatch.event,
+	unusual boolean,
+	day_scored boolean,
+	score iamwatch_internal.score
+);
+COMMENT ON TYPE iamwatch_internal.candidate IS 'an event that may open or join an alert of a detector';
+COMMENT ON COLUMN iamwatch_internal.candidate.unusual IS 'whether its score alone would open one';
+COMMENT ON COLUMN iamwatch_internal.candidate.day_scored IS 'whether it falls on a day that was scored when another of its events was stored';
 
 CREATE TABLE iamwatch.alerts (
 	alert_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	incident_id bigint,
 	detector text NOT NULL,
 	variation text NOT NULL,
 	severity text NOT NULL CHECK (severity IN ('informational', 'low', 'medium', 'high', 'critical')),
+	risk double precision,
 	status text NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'investigating', 'closed')),
 	detected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	first_event_time timestamptz NOT NULL,
@@ -32,6 +74,8 @@ CREATE TABLE iamwatch.alerts (
 	CONSTRAINT alerts_resolved CHECK (status = 'closed' OR resolution IS NULL)
 );
 COMMENT ON TABLE iamwatch.alerts IS 'unusual IAM activity, one row a behaviour of an identity and deduplication period';
+COMMENT ON COLUMN iamwatch.alerts.incident_id IS 'the incident that it belongs to';
+COMMENT ON COLUMN iamwatch.alerts.risk IS 'bits: how much it matters, by all that is remembered of the identity and its peers';
 COMMENT ON COLUMN iamwatch.alerts.variation IS 'which of the detector''s variations gave the severity';
 COMMENT ON COLUMN iamwatch.alerts.first_event_time IS 'time of the event that raised it; the deduplication period counts from here';
 COMMENT ON COLUMN iamwatch.alerts.event_count IS 'events that raised or joined it, each delivery of one counted once';
@@ -64,24 +108,14 @@ CREATE INDEX alert_events_alert ON iamwatch.alert_events (alert_id, hashtextexte
 CREATE TABLE iamwatch_internal.pending_events (
 	pending_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	detector text NOT NULL,
-	provider text NOT NULL,
-	account text NOT NULL,
-	identity text NOT NULL,
-	service text NOT NULL,
-	operation text NOT NULL,
-	failed boolean NOT NULL,
 	event iamwatch.event NOT NULL,
 	unusual boolean NOT NULL,
-	again boolean NOT NULL,
-	k integer NOT NULL,
-	active integer NOT NULL,
-	peer_days bigint NOT NULL,
-	peer_active bigint NOT NULL,
-	probability double precision NOT NULL
+	day_scored boolean NOT NULL,
+	score iamwatch_internal.score NOT NULL
 );
 COMMENT ON TABLE iamwatch_internal.pending_events IS
 'events whose alert another session was just writing; the next that touches the behaviour, or iamwatch.maintain(), lets them join or open it';
-CREATE INDEX pending_events_identity ON iamwatch_internal.pending_events (hashtextextended(identity, 0));
+CREATE INDEX pending_events_identity ON iamwatch_internal.pending_events (hashtextextended((event).identity, 0));
 
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_events', '');

@@ -264,17 +264,16 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_fetch(regclass, name, timestamptz
 CREATE FUNCTION iamwatch_internal.backfill_raise(behaviour text, detector text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
-	candidate iamwatch_internal.pending_events;
-	candidates iamwatch_internal.pending_events[] := '{}';
+	candidate iamwatch_internal.candidate;
+	candidates iamwatch_internal.candidate[] := '{}';
 	period interval;
 BEGIN
 	SELECT d.deduplication_days * interval '24 hours' INTO period
 	FROM iamwatch.detectors AS d WHERE d.detector = backfill_raise.detector;
 	-- in pieces: there can be more of them than an array holds
-	FOR candidate IN SELECT 0, backfill_raise.detector, (e.event).provider, (e.event).account, (e.event).identity,
-			(e.event).service, (e.event).operation, (e.event).failed, e.event,
-			coalesce((e.event).event_time >= u.active_from, false), false, coalesce(u.k, 0), coalesce(u.active, 0),
-			coalesce(u.peer_days, 0), coalesce(u.peer_active, 0), coalesce(u.probability, 1)
+	FOR candidate IN SELECT backfill_raise.detector, e.event, coalesce((e.event).event_time >= u.active_from, false), false,
+			ROW(coalesce(u.k, 0), coalesce(u.active, 0), coalesce(u.peer_days, 0), coalesce(u.peer_active, 0),
+				coalesce(u.probability, 1), NULL, NULL, NULL, NULL, NULL, NULL)::iamwatch_internal.score
 	FROM pg_temp.iamwatch_events AS e
 	LEFT JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key AND u.detector = backfill_raise.detector
 		AND u.day = ((e.event).event_time AT TIME ZONE 'UTC')::date

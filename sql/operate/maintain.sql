@@ -16,18 +16,23 @@ CREATE FUNCTION iamwatch_internal.assign_pending(identity_hash bigint) RETURNS v
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	part iamwatch_internal.pending_events;
+	e iamwatch.event;
 BEGIN
 	FOR part IN
-		SELECT DISTINCT ON (detector, provider, account, identity, service, operation, failed) *
+		SELECT DISTINCT ON (p.detector, (p.event).provider, (p.event).account, (p.event).identity,
+			(p.event).service, (p.event).operation, (p.event).failed) p.*
 		FROM iamwatch_internal.pending_events AS p
-		WHERE hashtextextended(p.identity, 0) = identity_hash
-		ORDER BY detector, provider, account, identity, service, operation, failed, pending_id
+		WHERE hashtextextended((p.event).identity, 0) = identity_hash
+		ORDER BY p.detector, (p.event).provider, (p.event).account, (p.event).identity,
+			(p.event).service, (p.event).operation, (p.event).failed, p.pending_id
 	LOOP
-		IF iamwatch_internal.try_lock(2, iamwatch_internal.behaviour_bucket(part.identity, part.service,
-			part.operation, part.failed)) THEN
+		e := part.event;
+		IF iamwatch_internal.try_lock(2, iamwatch_internal.behaviour_bucket(e.identity, e.service,
+			e.operation, e.failed)) THEN
 			DELETE FROM iamwatch_internal.pending_events AS p WHERE p.pending_id = part.pending_id;
 			IF FOUND THEN
-				PERFORM iamwatch_internal.assign_with_pending(ARRAY[part]);
+				PERFORM iamwatch_internal.assign_with_pending(ARRAY[ROW(part.detector, part.event,
+					part.unusual, part.day_scored, part.score)::iamwatch_internal.candidate]);
 			END IF;
 		END IF;
 	END LOOP;
@@ -91,7 +96,7 @@ BEGIN
 		PERFORM iamwatch_internal.fold_context_journal(part.provider, part.account);
 		COMMIT;
 	END LOOP;
-	FOR part IN SELECT DISTINCT pg_catalog.hashtextextended(p.identity, 0) AS hash FROM iamwatch_internal.pending_events AS p LOOP
+	FOR part IN SELECT DISTINCT pg_catalog.hashtextextended((p.event).identity, 0) AS hash FROM iamwatch_internal.pending_events AS p LOOP
 		PERFORM iamwatch_internal.assign_pending(part.hash);
 		COMMIT;
 	END LOOP;

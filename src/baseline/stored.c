@@ -20,6 +20,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "server/compat.h"
+#include "executor/executor.h"
 #include "executor/tuptable.h"
 #include "event/field.h"
 #include "server/objects.h"
@@ -27,7 +28,6 @@
 #include "baseline/stored.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -69,7 +69,7 @@ static const struct
 	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_account"}
 };
 
-/* Columns, as sql/tables.sql has them; new ones come after these. */
+/* Columns, in the order of the tables; new ones come after these. */
 enum
 {
 	ACCOUNTS_ACCOUNT_ID = 1, ACCOUNTS_PROVIDER, ACCOUNTS_ACCOUNT, ACCOUNTS_FIRST_EVENT_TIME,
@@ -97,22 +97,22 @@ enum
 	JOURNAL_DAYS
 };
 
-/* Where the columns of a behaviour are. */
-typedef struct BehaviourColumns
+enum
 {
-	int			provider;
-	int			account;
-	int			identity;
-	int			service;
-	int			operation;
-	int			failed;
-} BehaviourColumns;
-
-#define ALERTS_FIRST_EVENT_TIME 7
-static const BehaviourColumns alerts_columns = {10, 11, 12, 14, 15, 16};
-#define SUPPRESSED_FIRST_EVENT_TIME 8
-static const BehaviourColumns suppressed_columns = {11, 12, 13, 15, 16, 17};
-static const BehaviourColumns pending_columns = {3, 4, 5, 6, 7, 8};
+	ALERTS_ALERT_ID = 1, ALERTS_INCIDENT_ID, ALERTS_DETECTOR, ALERTS_VARIATION, ALERTS_SEVERITY,
+	ALERTS_RISK, ALERTS_STATUS, ALERTS_DETECTED_AT, ALERTS_FIRST_EVENT_TIME,
+	ALERTS_LAST_EVENT_TIME, ALERTS_EVENT_COUNT, ALERTS_PROVIDER, ALERTS_ACCOUNT, ALERTS_IDENTITY,
+	ALERTS_IDENTITY_KIND, ALERTS_SERVICE, ALERTS_OPERATION, ALERTS_FAILED, ALERTS_CATEGORY,
+	ALERTS_SENSITIVITY, ALERTS_TACTIC, ALERTS_TECHNIQUE, ALERTS_PROBABILITY, ALERTS_SURPRISE,
+	ALERTS_EVIDENCE, ALERTS_RESOLUTION, ALERTS_ASSIGNEE, ALERTS_NOTE, ALERTS_ATTACK_UNTIL,
+	ALERTS_EXCLUDED_DAYS
+};
+enum
+{
+	PENDING_PENDING_ID = 1, PENDING_DETECTOR, PENDING_EVENT
+};
+/* Suppressed alerts have one column more in front. */
+#define SUPPRESSED_SHIFT 1
 
 /* Open from the first look-up on; index and slot unless the table is empty. */
 static struct
@@ -253,15 +253,16 @@ text_is(TupleTableSlot *slot, int column, Slice name)
 	return slice_equal(text_slice(slot, column), name);
 }
 
+/* Of an alert, suppressed or not. */
 static bool
-is_behaviour(TupleTableSlot *slot, const BehaviourColumns *columns, const Event *event)
+alert_is_of(TupleTableSlot *slot, int shift, const Event *event)
 {
-	return DatumGetBool(value(slot, columns->failed)) == event->failed &&
-		text_is(slot, columns->operation, event->operation) &&
-		text_is(slot, columns->identity, event->identity) &&
-		text_is(slot, columns->service, event->service) &&
-		text_is(slot, columns->account, event->account) &&
-		slice_is(text_slice(slot, columns->provider), provider_names[event->provider]);
+	return DatumGetBool(value(slot, ALERTS_FAILED + shift)) == event->failed &&
+		text_is(slot, ALERTS_OPERATION + shift, event->operation) &&
+		text_is(slot, ALERTS_IDENTITY + shift, event->identity) &&
+		text_is(slot, ALERTS_SERVICE + shift, event->service) &&
+		text_is(slot, ALERTS_ACCOUNT + shift, event->account) &&
+		slice_is(text_slice(slot, ALERTS_PROVIDER + shift), provider_names[event->provider]);
 }
 
 bool
@@ -363,6 +364,37 @@ stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event, D
 	return slot != NULL;
 }
 
+/* A field of a row of iamwatch.event that is never null. */
+static Datum
+event_field(HeapTupleHeader row, const char *name)
+{
+	bool		isnull;
+
+	return GetAttributeByName(row, name, &isnull);
+}
+
+static bool
+event_field_is(HeapTupleHeader row, const char *name, Slice value)
+{
+	text	   *stored = DatumGetTextPP(event_field(row, name));
+
+	return slice_equal(value, (Slice) {VARDATA_ANY(stored), (int) VARSIZE_ANY_EXHDR(stored)});
+}
+
+/* Is it a row of iamwatch.event of the same behaviour? */
+static bool
+event_row_is_of(HeapTupleHeader row, const Event *event)
+{
+	const char *provider = provider_names[event->provider];
+
+	return DatumGetBool(event_field(row, "failed")) == event->failed &&
+		event_field_is(row, "operation", event->operation) &&
+		event_field_is(row, "identity", event->identity) &&
+		event_field_is(row, "service", event->service) &&
+		event_field_is(row, "account", event->account) &&
+		event_field_is(row, "provider", (Slice) {provider, (int) strlen(provider)});
+}
+
 bool
 stored_pending(const Event *event)
 {
@@ -374,15 +406,15 @@ stored_pending(const Event *event)
 	key_hash(&key, 1, event->identity);
 	scan = scan_begin(LOOKUP_PENDING, &key, 1);
 	while (!found && (slot = scan_next(LOOKUP_PENDING, scan)) != NULL)
-		found = is_behaviour(slot, &pending_columns, event);
+		found = event_row_is_of(DatumGetHeapTupleHeader(value(slot, PENDING_EVENT)), event);
 	scan_end(LOOKUP_PENDING, scan);
 	return found;
 }
 
 /* Add the alerts that a table has; returns how many there are now. */
 static int
-add_alerts(Lookup lookup, const BehaviourColumns *columns, int first_event_time,
-		   const Event *event, TimestampTz since, TimestampTz until, TimestampTz **times, int count)
+add_alerts(Lookup lookup, int shift, const Event *event, TimestampTz since, TimestampTz until,
+		   TimestampTz **times, int count)
 {
 	ScanKeyData keys[3];
 	IndexScanDesc scan;
@@ -397,7 +429,7 @@ add_alerts(Lookup lookup, const BehaviourColumns *columns, int first_event_time,
 	scan = scan_begin(lookup, keys, 3);
 	while ((slot = scan_next(lookup, scan)) != NULL)
 	{
-		if (!is_behaviour(slot, columns, event))
+		if (!alert_is_of(slot, shift, event))
 			continue;
 		if (count == capacity)
 		{
@@ -405,7 +437,7 @@ add_alerts(Lookup lookup, const BehaviourColumns *columns, int first_event_time,
 			*times = *times == NULL ? palloc(capacity * sizeof(TimestampTz)) :
 				repalloc(*times, capacity * sizeof(TimestampTz));
 		}
-		(*times)[count++] = DatumGetTimestampTz(value(slot, first_event_time));
+		(*times)[count++] = DatumGetTimestampTz(value(slot, ALERTS_FIRST_EVENT_TIME + shift));
 	}
 	scan_end(lookup, scan);
 	return count;
@@ -417,11 +449,8 @@ stored_alerts(const Event *event, TimestampTz since, TimestampTz until, Timestam
 	int			count;
 
 	*times = NULL;
-	count = add_alerts(LOOKUP_ALERTS, &alerts_columns, ALERTS_FIRST_EVENT_TIME,
-					   event, since, until, times, 0);
-	count = add_alerts(LOOKUP_SUPPRESSED, &suppressed_columns, SUPPRESSED_FIRST_EVENT_TIME,
-						   event, since, until, times, count);
-	return count;
+	count = add_alerts(LOOKUP_ALERTS, 0, event, since, until, times, 0);
+	return add_alerts(LOOKUP_SUPPRESSED, SUPPRESSED_SHIFT, event, since, until, times, count);
 }
 
 void
@@ -437,12 +466,10 @@ stored_excluded_days(const Event *event, DayRuns *days)
 	while ((slot = scan_next(LOOKUP_EXCLUDED, scan)) != NULL)
 	{
 		DayRuns		more;
-		AttrNumber	column;
 
-		if (!is_behaviour(slot, &alerts_columns, event))
+		if (!alert_is_of(slot, 0, event))
 			continue;
-		column = get_attnum(RelationGetRelid(lookups[LOOKUP_EXCLUDED].table), "excluded_days");
-		dayruns_from_datum(value(slot, column), &more);
+		dayruns_from_datum(value(slot, ALERTS_EXCLUDED_DAYS), &more);
 		dayruns_add_all(days, &more);
 	}
 	scan_end(LOOKUP_EXCLUDED, scan);

@@ -12,7 +12,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
+#include "access/htup_details.h"
+#include "funcapi.h"
 #include "server/column.h"
 #include "detect/score_batch.h"
 #include "server/objects.h"
@@ -22,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/hsearch.h"
+#include "utils/typcache.h"
 
 /* Of a behaviour on a day. */
 typedef struct Score
@@ -51,6 +53,65 @@ typedef struct ClassDays
 	int64		days;
 	int64		active;
 } ClassDays;
+
+/* Rows of iamwatch_internal.candidate; most batches have none. */
+typedef struct Candidates
+{
+	TupleDesc	desc;
+	TupleDesc	score_desc;
+	Column		rows;
+} Candidates;
+
+static void
+candidates_init(Candidates *candidates, int capacity)
+{
+	Oid			type = internal_type("candidate");
+
+	candidates->desc = lookup_rowtype_tupdesc(type, -1);
+	candidates->score_desc = lookup_rowtype_tupdesc(internal_type("score"), -1);
+	candidates->rows = column_make(type, capacity);
+}
+
+/* A row of iamwatch_internal.score.  What belongs to risk is null. */
+static Datum
+score_to_datum(const Score *score, TupleDesc desc)
+{
+	Datum		values[] = {
+		Int32GetDatum(score->k), Int32GetDatum(score->active),
+		Int64GetDatum(score->peer_days), Int64GetDatum(score->peer_active),
+		Float8GetDatum(score->probability), 0, 0, 0, 0, 0, 0
+	};
+	bool		nulls[] = {
+		false, false, false, false, false, true, true, true, true, true, true
+	};
+
+	StaticAssertStmt(lengthof(values) == lengthof(nulls), "a flag a value");
+	Assert(desc->natts == lengthof(values));
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+static void
+candidates_add(Candidates *candidates, const Detector *detector, const Event *event,
+			   bool unusual, bool day_scored, const Score *score)
+{
+	Datum		values[] = {
+		CStringGetTextDatum(detector->name), event_to_datum(event), BoolGetDatum(unusual),
+		BoolGetDatum(day_scored), score_to_datum(score, candidates->score_desc)
+	};
+	bool		nulls[lengthof(values)] = {false};
+
+	Assert(candidates->desc->natts == lengthof(values));
+	column_add(&candidates->rows,
+			   HeapTupleGetDatum(heap_form_tuple(candidates->desc, values, nulls)));
+}
+
+static void
+candidates_hand_over(Candidates *candidates)
+{
+	ReleaseTupleDesc(candidates->desc);
+	ReleaseTupleDesc(candidates->score_desc);
+	plans_run(PLAN_RAISE, (Datum[]) {column_array(&candidates->rows)}, NULL);
+}
 
 static HTAB *
 make_classes(void)
@@ -194,14 +255,7 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 	int			n = behaviour->nevents;
 	TimestampTz active_from = behaviour->identity->account->first +
 		detector->activation_days * USECS_PER_DAY;
-	Column		events = column_make(public_type("event"), n);
-	Column		unusual = column_make(BOOLOID, n);
-	Column		day_scored_column = column_make(BOOLOID, n);
-	Column		k = column_make(INT4OID, n);
-	Column		active = column_make(INT4OID, n);
-	Column		peer_days = column_make(INT8OID, n);
-	Column		peer_active = column_make(INT8OID, n);
-	Column		probability = column_make(FLOAT8OID, n);
+	Candidates	candidates = {0};
 	bool		opens = false;
 	Score		score = {0};
 	int32		scored_day = 0;
@@ -241,26 +295,16 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 			continue;
 
 		item->cacheable = false;
-		column_add(&events, event_to_datum(item->event));
-		column_add(&unusual, BoolGetDatum(score.unusual && activated));
-		column_add(&day_scored_column, BoolGetDatum(day_scored));
-		column_add(&k, Int32GetDatum(score.k));
-		column_add(&active, Int32GetDatum(score.active));
-		column_add(&peer_days, Int64GetDatum(score.peer_days));
-		column_add(&peer_active, Int64GetDatum(score.peer_active));
-		column_add(&probability, Float8GetDatum(score.probability));
+		if (candidates.desc == NULL)
+			candidates_init(&candidates, n);
+		candidates_add(&candidates, detector, item->event, score.unusual && activated,
+					   day_scored, &score);
 	}
-	if (events.count == 0)
+	if (candidates.desc == NULL)
 		return;
 
 	cache_forget_behaviour(behaviour->key);
-	plans_run(PLAN_RAISE, (Datum[])
-			  {
-				  CStringGetTextDatum(detector->name), column_array(&events),
-				  column_array(&unusual), column_array(&day_scored_column), column_array(&k),
-				  column_array(&active), column_array(&peer_days), column_array(&peer_active),
-				  column_array(&probability)
-			  }, NULL);
+	candidates_hand_over(&candidates);
 }
 
 void

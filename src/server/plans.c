@@ -44,9 +44,8 @@ static const Statement statements[PLAN_COUNT] = {
 		{"iamwatch_internal.context_journal[]"}
 	},
 	[PLAN_RAISE] = {
-		"SELECT iamwatch_internal.raise($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		{"text", "iamwatch.event[]", "boolean[]", "boolean[]", "integer[]", "integer[]",
-			"bigint[]", "bigint[]", "double precision[]"}
+		"SELECT iamwatch_internal.assign_with_pending($1)",
+		{"iamwatch_internal.candidate[]"}
 	},
 	[PLAN_REJECT] = {
 		"SELECT iamwatch_internal.reject($1, $2, $3)",
@@ -85,9 +84,7 @@ type_of(const char *name)
 		Oid			type;
 	}			built_in[] = {
 		{"text", TEXTOID}, {"text[]", TEXTARRAYOID}, {"boolean", BOOLOID},
-		{"boolean[]", BOOLARRAYOID}, {"integer[]", INT4ARRAYOID}, {"bigint[]", INT8ARRAYOID},
-		{"date", DATEOID},
-		{"double precision[]", FLOAT8ARRAYOID}, {"oid[]", OIDARRAYOID},
+		{"date", DATEOID}, {"oid[]", OIDARRAYOID},
 		{"oid", OIDOID}, {"bigint", INT8OID}, {"timestamptz", TIMESTAMPTZOID},
 		{"jsonb[]", JSONBARRAYOID}
 	};
@@ -95,8 +92,8 @@ type_of(const char *name)
 	for (int i = 0; i < lengthof(built_in); i++)
 		if (strcmp(name, built_in[i].name) == 0)
 			return built_in[i].type;
-	if (strcmp(name, "iamwatch.event[]") == 0)
-		return get_array_type(public_type("event"));
+	if (strcmp(name, "iamwatch_internal.candidate[]") == 0)
+		return get_array_type(internal_type("candidate"));
 	if (strcmp(name, "iamwatch_internal.context_journal[]") == 0)
 		return get_array_type(internal_type("context_journal"));
 	return get_array_type(internal_type("journal"));

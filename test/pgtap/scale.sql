@@ -21,7 +21,8 @@ SELECT is_empty($$
 SELECT results_eq($$
 	SELECT c.relname::text FROM pg_class AS c
 	WHERE c.relname IN ('alerts', 'pending_events', 'journal', 'accounts', 'instances') AND c.relnamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND c.relkind = 'r'
-	AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'account' AND a.attnotnull)
+	AND NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnotnull
+		AND (a.attname = 'account' OR a.atttypid = 'iamwatch.event'::regtype))
 	$$, ARRAY[]::text[], 'What is not a baseline but of an account says of which');
 SELECT cmp_ok((SELECT sum(pg_total_relation_size(t)) FROM unnest(ARRAY['operations', 'detectors']::regclass[]) AS t), '<', 1024 * 1024::numeric,
 	'Catalogue and settings are small enough to be on every server: less than a megabyte');
