@@ -215,6 +215,11 @@ def not_done(window):
     return lambda c: None if c.did(window) else 1.0
 
 
+def most_sensitive_first(c):
+    """What was not done in 90 days, ranked by the catalogue of iamwatch: how much of risk is that alone?"""
+    return None if c.did(90) else float(c.log.sensitivity(*c.behaviour[:2]))
+
+
 def account_rarity(c):
     """Rare for the user and rare in the account, in 90 days; of what was not done in 14.  GuardDuty-like."""
     if c.did(14):
@@ -266,6 +271,7 @@ DETECTORS = {
     "new terms, 14 days (Elastic's rule)": not_done(14),
     "first seen, 30 days (Splunk's searches)": not_done(30),
     "first seen, 90 days (Splunk's searches)": not_done(90),
+    "first seen, 90 days, by sensitivity": most_sensitive_first,
     "account rarity (GuardDuty-like)": account_rarity,
     "Sentinel-like": sentinel_like,
     "iamwatch in Python, by surprise": by_surprise,
