@@ -229,7 +229,7 @@ for shape, floors in FLOORS.items():
     generate.write(Organisation(shape, 1), here)
     truth, log = score.Truth(here), detectors.Log(here)
     alerts = product.detect(here, log, f"iamwatch_detection_{shape}")
-    if not all("risk" in row for row in alerts.values()):
+    if None in (row.get("risk") for row in alerts.values()):   # until alerts have one
         result = score.evaluate(truth, product.scores(log, alerts, "surprise"))
         ok(result["recall"] > floors["recall"], f"iamwatch, {shape}: recall is {result['recall']:.2f} at least", result)
         continue
