@@ -10,6 +10,7 @@
 #	make fuzz	feed it odd input, ten million times (FUZZ_INPUTS)
 #	make check-sanitize	run tests under sanitizers and valgrind
 #	make reference	write docs/reference.md from the comments of all objects
+#	make indent	lay out the C sources as pgindent does
 #	make, make install, make installcheck: as every extension
 
 EXTENSION = iamwatch
@@ -51,7 +52,7 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 # No path of the machine that builds, in debugging information or elsewhere.
 PG_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
-ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz reference,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz reference indent,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
 demo check bench fuzz reference:
@@ -74,6 +75,9 @@ check-reproducible:
 check-packages:
 	@test/setup
 	@test/packages
+
+indent:
+	@test/indent
 
 else
 
@@ -105,4 +109,4 @@ dist:
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
 .PHONY: demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz \
-	reference dist
+	reference indent dist

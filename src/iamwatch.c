@@ -3,8 +3,23 @@
  * iamwatch.c
  *		What happens when the library is loaded.
  *
- * Registers settings and callbacks; must never look at a database.  event.c
- * tells the flow of one event through the other files.
+ * Registers settings and callbacks; must never look at a database.
+ *
+ * The way of one event, from trigger to alert.  Each folder uses only those
+ * under it.
+ *
+ *	detect/		observe.c takes it from the trigger; batch.c keeps it to the end
+ *				of the statement; detect.c then has entities.c look up all that
+ *				the batch concerns, learn.c hand over what is new, and
+ *				score_batch.c score it and hand over what is unusual
+ *	baseline/	baseline_cache.c says, in memory, whether an event teaches
+ *				anything: mostly it does not, and that is the end of its way;
+ *				stored.c looks up what the tables hold
+ *	config/		settings.c and catalogue.c keep copies of what was set
+ *	event/		event.c has the document read by the file of its provider;
+ *				document.c makes one of text, document_row.c of columns
+ *	server/		plans.c runs the SQL of sql/baseline and sql/detect, as the
+ *				owner by owner.c
  *
  *-------------------------------------------------------------------------
  */

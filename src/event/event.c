@@ -3,25 +3,6 @@
  * event.c
  *		From a document to a normalised event, and the SQL functions on it.
  *
- * The flow of one event:
- *
- *	observe.c	takes it from the trigger, if need be as a document that
- *				document.c or document_row.c made of text or of columns;
- *	event.c		has it read by event_aws.c, event_gcp.c, event_azure.c (which
- *				turns to event_activity.c or event_entra.c) or, for a provider
- *				that a user described, event_own.c;
- *	baseline_cache.c		says, in memory, whether it teaches anything; if not, this is
- *				the end;
- *	batch.c		keeps it to the end of the statement;
- *	detect.c	then takes all that was kept through
- *	entities.c	which has stored.c look up what the tables hold of them,
- *	learn.c		which hands what is new to learn.sql and context.sql, and
- *	score_batch.c		which scores, with score.c, and hands what is unusual to
- *				alerts.sql.
- *
- * Beside it, catalogue.c, settings.c and providers.c keep copies of the tables
- * that say what to look for; plans.c runs the SQL, as the owner by owner.c.
- *
  * Owns what makes a document one of which provider.  Must never raise an error
  * for what a document contains, nor read a table but to load providers.
  *

@@ -19,4 +19,10 @@ for path in sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.[ch]"))):
 ok(seen > 50 and not wrong, "layers: a folder of src/ uses only those under it: " + ", ".join(reversed(FLOORS)), "\n".join(wrong))
 long = [f for f in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True) if sum(1 for _ in open(f)) > 600]
 ok(not long, "layers: no C file has more than 600 lines", " ".join(long))
+types = set(open(os.path.join(ROOT, "typedefs.list")).read().split())
+missing = set()
+for path in glob.glob(os.path.join(ROOT, "src", "**", "*.[ch]"), recursive=True):
+    missing |= set(re.findall(r"^}\s*(\w+);", re.sub(r"/\*.*?\*/", "", open(path).read(), flags=re.S), re.M)) - types
+missing = {name for name in missing if name[0].isupper()}
+ok(not missing, "layers: typedefs.list has every type of src/, for make indent", " ".join(sorted(missing)))
 finish()
