@@ -11,13 +11,15 @@ CREATE FUNCTION iamwatch_internal.severity_rank(severity text) RETURNS integer
 	RETURN array_position(ARRAY['informational', 'low', 'medium', 'high', 'critical'], severity);
 COMMENT ON FUNCTION iamwatch_internal.severity_rank(text) IS '1 informational to 5 critical';
 
-CREATE FUNCTION iamwatch_internal.behaviour_bucket(identity text, service text, operation text, failed boolean)
-	RETURNS integer
+-- The account's hash in all bits but six: sessions that write different accounts
+-- do not meet.  In an account 64 are enough, since a transaction keeps them.
+CREATE FUNCTION iamwatch_internal.alert_lock_key(event iamwatch.event) RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN (hashtextextended(identity, hashtextextended(service,
-		hashtextextended(operation, failed::integer))) & 63)::integer;
-COMMENT ON FUNCTION iamwatch_internal.behaviour_bucket(text, text, text, boolean) IS
-'key of the lock under which alerts of the behaviour are written, class 2';
+	RETURN ((hashtextextended(event.account, 0) << 38 >> 32)
+		| (hashtextextended(event.identity, hashtextextended(event.service,
+			hashtextextended(event.operation, event.failed::integer))) & 63))::integer;
+COMMENT ON FUNCTION iamwatch_internal.alert_lock_key(iamwatch.event) IS
+'key of the lock under which alerts of the behaviour of an event are written, class 2';
 
 CREATE FUNCTION iamwatch_internal.faces_internet(event iamwatch.event) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -428,6 +430,21 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.leave_pending(iamwatch_internal.candidate[]) IS
 'keep events for the next session that touches their behaviour';
 
+-- Whoever stored the first event of a day scored the day.  While that event
+-- waits here nothing has come of it, so another event of the day that was
+-- stored since is not one more of a day that is done with.
+CREATE FUNCTION iamwatch_internal.put_in_order(candidates iamwatch_internal.candidate[])
+	RETURNS iamwatch_internal.candidate[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(ROW(c.detector, c.event, c.unusual, c.day_scored, c.score)::iamwatch_internal.candidate
+		ORDER BY (c.event).event_time, (c.event).event_id COLLATE "C")
+	FROM (SELECT u.detector, u.event, u.unusual, u.score, bool_and(u.day_scored)
+			OVER (PARTITION BY date_trunc('day', (u.event).event_time, 'UTC')) AS day_scored
+		FROM unnest(candidates) AS u) AS c
+$$;
+COMMENT ON FUNCTION iamwatch_internal.put_in_order(iamwatch_internal.candidate[]) IS
+'events of one behaviour, some of which had to wait, in order of event time; a day counts as scored before only if none of its events says otherwise';
+
 CREATE FUNCTION iamwatch_internal.assign_with_pending(candidates iamwatch_internal.candidate[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -437,8 +454,7 @@ DECLARE
 	earlier iamwatch_internal.candidate[];
 BEGIN
 	IF NOT iamwatch_internal.may_fold()
-		OR NOT iamwatch_internal.try_lock(2, iamwatch_internal.behaviour_bucket(e.identity, e.service,
-			e.operation, e.failed)) THEN
+		OR NOT iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(e)) THEN
 		PERFORM iamwatch_internal.leave_pending(candidates);
 		RETURN;
 	END IF;
@@ -456,8 +472,7 @@ BEGIN
 		)
 		SELECT array_agg(c) INTO earlier FROM taken;
 		IF earlier IS NOT NULL THEN
-			SELECT array_agg(c ORDER BY (c.event).event_time, (c.event).event_id COLLATE "C")
-			INTO candidates FROM unnest(earlier || candidates) AS c;
+			candidates := iamwatch_internal.put_in_order(earlier || candidates);
 		END IF;
 	END IF;
 

@@ -27,8 +27,7 @@ BEGIN
 			(p.event).service, (p.event).operation, (p.event).failed, p.pending_id
 	LOOP
 		e := part.event;
-		IF iamwatch_internal.try_lock(2, iamwatch_internal.behaviour_bucket(e.identity, e.service,
-			e.operation, e.failed)) THEN
+		IF iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(e)) THEN
 			DELETE FROM iamwatch_internal.pending_events AS p WHERE p.pending_id = part.pending_id;
 			IF FOUND THEN
 				PERFORM iamwatch_internal.assign_with_pending(ARRAY[ROW(part.detector, part.event,
