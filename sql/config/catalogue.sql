@@ -139,6 +139,17 @@ CREATE FUNCTION iamwatch.find_operation(provider text, service text, operation t
 DECLARE
 	found_row iamwatch.operations;
 BEGIN
+	-- Azure compares names without regard to case
+	IF $1 = 'azure' THEN
+		SELECT * INTO found_row FROM iamwatch.operations AS o
+		WHERE o.provider = 'azure' AND lower(o.service COLLATE "C") IN (lower($2 COLLATE "C"), '*')
+		AND CASE o.match WHEN 'exact' THEN lower(o.operation COLLATE "C") = lower($3 COLLATE "C")
+			ELSE right(lower($3 COLLATE "C"), length(o.operation)) = lower(o.operation COLLATE "C") END
+		ORDER BY o.match <> 'exact', CASE o.match WHEN 'suffix' THEN length(o.operation) END DESC,
+			o.service = '*', o.origin <> 'user'
+		LIMIT 1;
+		RETURN found_row;
+	END IF;
 	SELECT * INTO found_row FROM iamwatch.operations AS o
 	WHERE o.provider = $1 AND o.service IN ($2, '*') AND o.operation = $3 AND o.match = 'exact'
 	ORDER BY o.service = '*', o.origin <> 'user'
@@ -153,4 +164,4 @@ BEGIN
 	RETURN found_row;
 END $$;
 COMMENT ON FUNCTION iamwatch.find_operation(text, text, text) IS
-'the row of the catalogue that an operation falls under, or null: an exact row before a suffix row, the longest suffix, a named service before any, a user''s row before a shipped one';
+'the row of the catalogue that an operation falls under, or null: an exact row before a suffix row, the longest suffix, a named service before any, a user''s row before a shipped one; names of Azure in any case';

@@ -96,11 +96,17 @@ DECLARE
 	source_addresses text[];
 	user_agents text[];
 	targets text[];
+	granted text[];
+	source_hosts text[];
+	acting_for text[];
 	instances text[];
 	event_ids text[];
 BEGIN
 	FOREACH e IN ARRAY events LOOP
 		source_addresses := array_append(source_addresses, host(e.source_ip));
+		source_hosts := array_append(source_hosts, e.source_host);
+		granted := array_append(granted, e.granted);
+		acting_for := array_append(acting_for, e.acting_for);
 		user_agents := array_append(user_agents, e.user_agent);
 		targets := array_append(targets, e.target);
 		instances := array_append(instances, e.instance_id);
@@ -110,6 +116,9 @@ BEGIN
 		'source_addresses', iamwatch_internal.merge_texts(evidence->'source_addresses', source_addresses, 20),
 		'user_agents', iamwatch_internal.merge_texts(evidence->'user_agents', user_agents, 20),
 		'targets', iamwatch_internal.merge_texts(evidence->'targets', targets, 20),
+		'granted', iamwatch_internal.merge_texts(evidence->'granted', granted, 20),
+		'source_hosts', iamwatch_internal.merge_texts(evidence->'source_hosts', source_hosts, 20),
+		'acting_for', iamwatch_internal.merge_texts(evidence->'acting_for', acting_for, 20),
 		'instances', iamwatch_internal.merge_texts(evidence->'instances', instances, 20),
 		'event_ids', iamwatch_internal.merge_texts(evidence->'event_ids', event_ids, 1000));
 END $$;

@@ -84,7 +84,7 @@ COMMENT ON COLUMN iamwatch.alerts.technique IS 'ATT&CK technique of the operatio
 COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence; where context counts, iamwatch_internal.in_context() of that';
 COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
 COMMENT ON COLUMN iamwatch.alerts.evidence IS
-'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, user_agents, targets, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch_internal.context_of() says';
+'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, source_hosts, user_agents, targets, granted, acting_for, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch_internal.context_of() says';
 COMMENT ON COLUMN iamwatch.alerts.resolution IS
 'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one, and of one that was closed under 0.1.0';
 COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';

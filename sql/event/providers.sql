@@ -25,6 +25,8 @@ CREATE TABLE iamwatch.providers (
 	region_path text[],
 	instance_id_path text[],
 	target_path text[],
+	granted_path text[],
+	acting_for_path text[],
 	note text
 );
 COMMENT ON TABLE iamwatch.providers IS

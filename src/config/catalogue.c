@@ -152,6 +152,11 @@ load_row(const TableRow *row)
 		!slice_is(category, "session") && !slice_is(category, "sign_in");
 	operation.category = NULL;
 
+	if (provider == PROVIDER_AZURE)
+	{
+		service = slice_folded(service);
+		name = slice_folded(name);
+	}
 	if (slice_is(table_slice(row, OPERATIONS_MATCH), "exact"))
 	{
 		ExactKey	key = exact_key(provider, service, name);
@@ -266,7 +271,8 @@ copy_one(Provider provider, Slice service, Slice operation)
 const Operation *
 catalogue_get(Provider provider, Slice service, Slice operation)
 {
-	if (extent != COPY_OF_ALL && questions < QUESTIONS_BY_INDEX)
+	/* no index finds names in any case */
+	if (extent != COPY_OF_ALL && questions < QUESTIONS_BY_INDEX && provider != PROVIDER_AZURE)
 	{
 		ExactKey	key = exact_key(provider, service, operation);
 
@@ -285,10 +291,17 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 const Operation *
 catalogue_find(Provider provider, Slice service, Slice operation)
 {
-	uint64		name_hash = slice_hash(operation, provider + 1);
-	uint64		bit = name_hash % NAME_BITS;
+	uint64		name_hash;
+	uint64		bit;
 	ExactRow   *exact = NULL;
 
+	if (provider == PROVIDER_AZURE)
+	{
+		service = slice_folded(service);
+		operation = slice_folded(operation);
+	}
+	name_hash = slice_hash(operation, provider + 1);
+	bit = name_hash % NAME_BITS;
 	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))
 	{
 		uint64		seed = slice_hash(operation, provider + 11);

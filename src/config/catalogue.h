@@ -27,7 +27,8 @@ extern void catalogue_load(void);
 /*
  * The IAM operation that (service, operation) is, or NULL if it is none that
  * is watched.  An exact row beats a suffix row, the longest suffix wins, a
- * named service beats any service, a user's row beats the shipped one.
+ * named service beats any service, a user's row beats the shipped one.  Names of
+ * Azure are compared without regard to case.
  */
 extern const Operation *catalogue_find(Provider provider, Slice service, Slice operation);
 

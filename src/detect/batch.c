@@ -223,6 +223,8 @@ batch_add(Oid source, Datum document, bool isnull)
 	}
 
 	outer = MemoryContextSwitchTo(batch_context);
+	if (item.reason != NULL)
+		item.reason = pstrdup(item.reason);
 	if (!is_operation && !settings_is_context_day(item.event.day))
 		keep_names(&item.event);
 	else if (stored != NULL)

@@ -42,6 +42,7 @@
 #include "detect/observe.h"
 #include "optimizer/optimizer.h"
 #include "event/providers.h"
+#include "event/targets.h"
 #include "config/settings.h"
 #include "detect/status.h"
 #include "utils/array.h"
@@ -353,6 +354,7 @@ at_relation_change(Datum arg, Oid relid)
 {
 	catalogue_forget(relid);
 	providers_forget(relid);
+	targets_forget(relid);
 	settings_forget(relid);
 }
 

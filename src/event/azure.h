@@ -12,18 +12,17 @@
 
 /*
  * Exports to storage and Event Hubs name their fields in camelCase, Log
- * Analytics in PascalCase.
+ * Analytics in PascalCase, other warehouses in lower case.  An object may be
+ * text that holds one.
  */
-extern Slice azure_string(JsonbContainer *object, const char *name, const char *column);
+extern Field azure_field(JsonbContainer *object, const char *name, const char *column);
 extern JsonbContainer *azure_object(JsonbContainer *object, const char *name, const char *column);
-#define AZURE_STRING(object, name, column) azure_string(object, "" name, "" column)
+#define AZURE_FIELD(object, name, column) azure_field(object, "" name, "" column)
+#define AZURE_STRING(object, name, column) azure_field(object, "" name, "" column).string
 #define AZURE_OBJECT(object, name, column) azure_object(object, "" name, "" column)
 
 /* A string, or the value of {"value": ..., "localizedValue": ...}. */
 extern Slice azure_plain_or_localized(JsonbContainer *doc, const char *name);
-
-/* In lower case: Azure compares ids, and writes them, in any case. */
-extern Slice azure_folded(Slice slice);
 
 extern bool azure_equal(Slice slice, const char *text);
 extern bool azure_starts(Slice slice, const char *prefix);

@@ -4,13 +4,12 @@
  *		From a document to a normalised event, and the SQL functions on it.
  *
  * Owns what makes a document one of which provider.  Must never raise an error
- * for what a document contains, nor read a table but to load providers.
+ * for what a document contains, nor read a table but to load providers and the
+ * paths to targets.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include <arpa/inet.h>
 
 #include "access/htup_details.h"
 #include "server/compat.h"
@@ -21,8 +20,9 @@
 #include "event/limits.h"
 #include "server/objects.h"
 #include "event/providers.h"
+#include "event/source.h"
+#include "event/targets.h"
 #include "utils/builtins.h"
-#include "utils/inet.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
@@ -43,8 +43,10 @@ static const Slice root_names[ROOT_FIELD_COUNT] = {
 	[ROOT_EVENT_TIME] = SLICE_LITERAL("eventTime"),
 	[ROOT_TIMESTAMP] = SLICE_LITERAL("timestamp"),
 	[ROOT_EVENT_SOURCE] = SLICE_LITERAL("eventSource"),
+	[ROOT_ERROR_MESSAGE] = SLICE_LITERAL("errorMessage"),
 	[ROOT_PROTO_PAYLOAD] = SLICE_LITERAL("protoPayload"),
 	[ROOT_USER_IDENTITY] = SLICE_LITERAL("userIdentity"),
+	[ROOT_RESPONSE] = SLICE_LITERAL("responseElements"),
 	[ROOT_RECIPIENT_ACCOUNT_ID] = SLICE_LITERAL("recipientAccountId")
 };
 
@@ -55,22 +57,27 @@ const char *
 event_read(Jsonb *document, EventDepth depth, Event *event)
 {
 	Field		root[ROOT_FIELD_COUNT];
+	JsonbContainer *payload;
 	const char *reason;
 
 	memset(event, 0, sizeof(*event));
 	if (!JB_ROOT_IS_OBJECT(document))
 		return document_is_no_object(document);
 	fields_read(&document->root, &root_fields, root);
-	if (root[ROOT_PROTO_PAYLOAD].object != NULL)
-		return event_read_gcp(&document->root, root, depth, event);
+	payload = field_as_object(&root[ROOT_PROTO_PAYLOAD]);
+	if (payload != NULL)
+		return event_read_gcp(&document->root, payload, root, depth, event);
 	reason = event_read_aws(&document->root, root, depth, event);
 	if (reason == NULL || root[ROOT_EVENT_SOURCE].string.s != NULL)
 		return reason;
 
 	/* without eventSource it is not from AWS */
 	memset(event, 0, sizeof(*event));
-	if (!event_read_azure(&document->root, depth, event, &reason))
-		(void) event_read_own(&document->root, depth, event, &reason);
+	if (event_read_azure(&document->root, depth, event, &reason) ||
+		event_read_own(&document->root, depth, event, &reason))
+		return reason;
+	event_explain_unknown(&document->root, &reason);
+	(void) field_actor(&root[ROOT_PROTO_PAYLOAD], "protoPayload", &reason);
 	return reason;
 }
 
@@ -79,41 +86,14 @@ event_read_loading(Jsonb *document, EventDepth depth, Event *event)
 {
 	const char *reason = event_read(document, depth, event);
 
-	if (likely(reason == NULL) || providers_are_ready())
-		return reason;
-	providers_load();
-	return event_read(document, depth, event);
-}
-
-/* A null result for what is no plain address: hosts, services, "private". */
-static Datum
-address_datum(Slice slice, bool *isnull)
-{
-	char		text[64];
-	inet	   *address;
-
-	*isnull = true;
-	if (slice.s == NULL || slice.len >= sizeof(text))
-		return (Datum) 0;
-	memcpy(text, slice.s, slice.len);
-	text[slice.len] = '\0';
-
-	address = palloc0(sizeof(inet));
-	if (inet_pton(AF_INET, text, ip_addr(address)) == 1)
+	if (unlikely(reason != NULL) && !providers_are_ready())
 	{
-		ip_family(address) = PGSQL_AF_INET;
-		ip_bits(address) = 32;
+		providers_load();
+		reason = event_read(document, depth, event);
 	}
-	else if (inet_pton(AF_INET6, text, ip_addr(address)) == 1)
-	{
-		ip_family(address) = PGSQL_AF_INET6;
-		ip_bits(address) = 128;
-	}
-	else
-		return (Datum) 0;
-	SET_INET_VARSIZE(address);
-	*isnull = false;
-	return InetPGetDatum(address);
+	if (reason == NULL && depth == EVENT_FULL)
+		targets_read(&document->root, event);
+	return reason;
 }
 
 static Datum
@@ -127,8 +107,8 @@ Datum
 event_to_datum(const Event *event)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(public_type("event"), -1);
-	Datum		values[16];
-	bool		nulls[16] = {false};
+	Datum		values[19];
+	bool		nulls[19] = {false};
 	HeapTuple	tuple;
 	int			i = 0;
 
@@ -150,11 +130,14 @@ event_to_datum(const Event *event)
 	values[i] = slice_datum(event->operation, &nulls[i]), i++;
 	values[i++] = BoolGetDatum(event->failed);
 	values[i] = slice_datum(event->error_code, &nulls[i]), i++;
-	values[i] = address_datum(event->source_ip, &nulls[i]), i++;
+	values[i] = source_address(event->source, &nulls[i]), i++;
+	values[i] = slice_datum(nulls[i - 1] ? event->source : SLICE_NONE, &nulls[i]), i++;
 	values[i] = slice_datum(event->user_agent, &nulls[i]), i++;
 	values[i] = slice_datum(event->region, &nulls[i]), i++;
 	values[i] = slice_datum(event->instance_id, &nulls[i]), i++;
 	values[i] = slice_datum(event->target, &nulls[i]), i++;
+	values[i] = slice_datum(event->granted, &nulls[i]), i++;
+	values[i] = slice_datum(event->acting_for, &nulls[i]), i++;
 
 	tuple = heap_form_tuple(desc, values, nulls);
 	ReleaseTupleDesc(desc);

@@ -73,11 +73,13 @@ typedef struct Event
 	/* read at EVENT_FULL only; missing as a slice without string */
 	Slice		event_id;
 	Slice		error_code;
-	Slice		source_ip;		/* as written; may be no address at all */
+	Slice		source;			/* as written: addresses, or what is none */
 	Slice		user_agent;
 	Slice		region;
 	Slice		instance_id;
 	Slice		target;
+	Slice		granted;
+	Slice		acting_for;
 	Slice		access_key;		/* that lasts, not a session's */
 } Event;
 
@@ -94,8 +96,10 @@ typedef enum RootField
 	ROOT_EVENT_TIME,
 	ROOT_TIMESTAMP,
 	ROOT_EVENT_SOURCE,
+	ROOT_ERROR_MESSAGE,
 	ROOT_PROTO_PAYLOAD,
 	ROOT_USER_IDENTITY,
+	ROOT_RESPONSE,
 	ROOT_RECIPIENT_ACCOUNT_ID,
 	ROOT_FIELD_COUNT
 } RootField;
@@ -104,21 +108,23 @@ struct Field;
 
 /*
  * Read a document.  Returns NULL when it was understood, else the reason why
- * not, a constant string; *event is then undefined.  Never raises an error
- * for what a document contains.
+ * not, of at most a line or two, in the current memory context or constant;
+ * *event is then undefined.  Never raises an error for what a document
+ * contains.
  */
 extern const char *event_read(Jsonb *document, EventDepth depth, Event *event);
 
 /*
  * The same where tables may be read: users' own providers are loaded if the
- * document is of no other.
+ * document is of no other, and at EVENT_FULL target and granted are found by
+ * the paths of iamwatch_internal.target_paths.
  */
 extern const char *event_read_loading(Jsonb *document, EventDepth depth, Event *event);
 
 extern const char *event_read_aws(JsonbContainer *doc, const struct Field *root,
 								  EventDepth depth, Event *event);
-extern const char *event_read_gcp(JsonbContainer *doc, const struct Field *root,
-								  EventDepth depth, Event *event);
+extern const char *event_read_gcp(JsonbContainer *doc, JsonbContainer *payload,
+								  const struct Field *root, EventDepth depth, Event *event);
 
 /*
  * False if the document is none of theirs; else as event_read(), the result
@@ -128,6 +134,12 @@ extern bool event_read_azure(JsonbContainer *doc, EventDepth depth, Event *event
 							 const char **reason);
 extern bool event_read_own(JsonbContainer *doc, EventDepth depth, Event *event,
 						   const char **reason);
+
+/*
+ * For a document that no provider reads: a better *reason than that fields are
+ * missing, if it is something that is known not to be an event.
+ */
+extern void event_explain_unknown(JsonbContainer *doc, const char **reason);
 
 extern const char **provider_names;
 extern const char *const kind_names[];

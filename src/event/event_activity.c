@@ -29,12 +29,39 @@ resource_of(JsonbContainer *doc)
 	return found.s != NULL ? found : FIELD_STRING(doc, "ResourceId");
 }
 
+/* What the token said of who asked; *reason is set where it cannot be read. */
 static JsonbContainer *
-find_claims(JsonbContainer *doc)
+find_claims(JsonbContainer *doc, const char **reason)
 {
-	JsonbContainer *claims = FIELD_OBJECT(FIELD_OBJECT(doc, "identity"), "claims");
+	Field		field = FIELD_GET(doc, "identity");
+	JsonbContainer *identity = field_actor(&field, "identity", reason);
+	JsonbContainer *claims;
 
-	return claims != NULL ? claims : AZURE_OBJECT(doc, "claims", "Claims_d");
+	field = FIELD_GET(identity, "claims");
+	claims = field_actor(&field, "identity.claims", reason);
+	if (claims == NULL)
+	{
+		field = AZURE_FIELD(doc, "claims", "Claims");
+		claims = field_actor(&field, "claims", reason);
+	}
+	if (claims == NULL)
+		claims = FIELD_OBJECT(doc, "Claims_d");
+	if (claims != NULL)
+		*reason = NULL;
+	return claims;
+}
+
+/* By which assignment of a role it was allowed, and so whose it was. */
+static JsonbContainer *
+find_evidence(JsonbContainer *doc)
+{
+	JsonbContainer *authorization = FIELD_OBJECT(FIELD_OBJECT(doc, "identity"), "authorization");
+
+	if (authorization == NULL)
+		authorization = AZURE_OBJECT(doc, "authorization", "Authorization");
+	if (authorization == NULL)
+		authorization = FIELD_OBJECT(doc, "Authorization_d");
+	return FIELD_OBJECT(authorization, "evidence");
 }
 
 static bool
@@ -73,6 +100,23 @@ is_guid(Slice slice)
 	return true;
 }
 
+/*
+ * The principal of a role assignment is who acted, unless it is a group.
+ */
+static bool
+identify_by_evidence(JsonbContainer *doc, Event *event)
+{
+	JsonbContainer *evidence = find_evidence(doc);
+	Slice		principal = FIELD_STRING(evidence, "principalId");
+	Slice		type = FIELD_STRING(evidence, "principalType");
+
+	if (principal.s == NULL || !(azure_equal(type, "User") || azure_equal(type, "ServicePrincipal")))
+		return false;
+	event->identity = slice_folded(principal);
+	event->kind = azure_equal(type, "User") ? KIND_USER : KIND_SERVICE_ACCOUNT;
+	return true;
+}
+
 static void
 identify(JsonbContainer *doc, JsonbContainer *claims, Event *event)
 {
@@ -83,7 +127,7 @@ identify(JsonbContainer *doc, JsonbContainer *claims, Event *event)
 	/* the resource that acts by its managed identity: machines, sets of them */
 	if (resource.s != NULL)
 	{
-		event->identity = azure_folded(resource);
+		event->identity = slice_folded(resource);
 		event->kind = KIND_WORKLOAD;
 		if (slice_contains(event->identity, "/providers/microsoft.compute/virtualmachine"))
 		{
@@ -95,7 +139,7 @@ identify(JsonbContainer *doc, JsonbContainer *claims, Event *event)
 	name = find_person(caller, claims);
 	if (name.s != NULL)
 	{
-		event->identity = azure_folded(name);
+		event->identity = slice_folded(name);
 		event->kind = FIELD_STRING(claims, CLAIM_PROVIDER).s != NULL ||
 			slice_contains(event->identity, "#") ? KIND_FEDERATED_USER : KIND_USER;
 		return;
@@ -104,13 +148,16 @@ identify(JsonbContainer *doc, JsonbContainer *claims, Event *event)
 	name = slice_or(name, FIELD_STRING(claims, "appid"));
 	if (name.s != NULL)
 	{
-		event->identity = azure_folded(name);
+		event->identity = slice_folded(name);
 		event->kind = KIND_SERVICE_ACCOUNT;
 		return;
 	}
 
+	if (identify_by_evidence(doc, event))
+		return;
+
 	/* Azure itself: health, alerts, scaling */
-	event->identity = caller.s ? azure_folded(caller) : event->service;
+	event->identity = caller.s ? slice_folded(caller) : event->service;
 	event->kind = KIND_SERVICE;
 }
 
@@ -131,7 +178,7 @@ static void
 read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice time,
 			 Event *event)
 {
-	JsonbContainer *request = FIELD_OBJECT(doc, "httpRequest");
+	JsonbContainer *request = AZURE_OBJECT(doc, "httpRequest", "HTTPRequest");
 
 	event->event_id = AZURE_STRING(doc, "eventDataId", "EventDataId");
 	if (event->event_id.s == NULL)
@@ -147,9 +194,9 @@ read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice ti
 											 SLICE_LITERAL(" "), time
 										 });
 	}
-	event->source_ip = slice_or(AZURE_STRING(doc, "callerIpAddress", "CallerIpAddress"),
-								slice_or(FIELD_STRING(request, "clientIpAddress"),
-										 FIELD_STRING(claims, "ipaddr")));
+	event->source = slice_or(AZURE_STRING(doc, "callerIpAddress", "CallerIpAddress"),
+							 slice_or(FIELD_STRING(request, "clientIpAddress"),
+									  FIELD_STRING(claims, "ipaddr")));
 	event->region = FIELD_STRING(doc, "location");
 	event->target = resource_of(doc);
 }
@@ -157,7 +204,9 @@ read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice ti
 const char *
 event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Event *event)
 {
-	JsonbContainer *claims = find_claims(doc);
+	const char *reason = NULL;
+	JsonbContainer *claims = find_claims(doc, &reason);
+	Slice		caller = AZURE_STRING(doc, "caller", "Caller");
 	Slice		status = AZURE_STRING(doc, "resultType", "ActivityStatusValue");
 	Slice		time = AZURE_STRING(doc, "time", "eventTimestamp");
 
@@ -165,14 +214,14 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 		status = azure_plain_or_localized(doc, "status");
 	if (time.s == NULL)
 		time = FIELD_STRING(doc, "TimeGenerated");
-	event->operation = azure_folded(operation);
+	event->operation = slice_folded(operation);
 	event->service = (Slice) {event->operation.s,
 							  (const char *) memchr(event->operation.s, '/', event->operation.len) -
 							  event->operation.s};
 	if (time.s == NULL)
 		return "time and eventTimestamp are missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
-		return "time is not a time in RFC 3339";
+		return time_reason("time", time);
 
 	/* above subscriptions, the tenant */
 	event->account = azure_id_part(resource_of(doc), "/subscriptions/");
@@ -182,8 +231,11 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 										   FIELD_STRING(claims, CLAIM_TENANT)));
 	if (event->account.s == NULL)
 		return "no account: resourceId names no subscription, and subscriptionId and tenantId are missing";
-	event->account = azure_folded(event->account);
+	event->account = slice_folded(event->account);
 
+	/* that a person is named, is enough */
+	if (reason != NULL && !is_person(&caller))
+		return reason;
 	identify(doc, claims, event);
 	read_status(status, event);
 	if (event->failed)

@@ -42,7 +42,8 @@ static const Slice detail_names[DETAIL_FIELD_COUNT] = {
 	[DETAIL_REQUEST] = SLICE_LITERAL("requestParameters")
 };
 
-static const FieldKeys detail_fields = {detail_names, DETAIL_FIELD_COUNT, NULL};
+static KeyLayout detail_layouts[LAYOUTS];
+static const FieldKeys detail_fields = {detail_names, DETAIL_FIELD_COUNT, detail_layouts, false};
 
 /* Of userIdentity. */
 typedef enum UserField
@@ -55,6 +56,7 @@ typedef enum UserField
 	USER_ON_BEHALF_OF,
 	USER_PRINCIPAL_ID,
 	USER_SESSION_CONTEXT,
+	USER_IDENTITY_PROVIDER,
 	USER_FIELD_COUNT
 } UserField;
 
@@ -66,11 +68,12 @@ static const Slice user_names[USER_FIELD_COUNT] = {
 	[USER_INVOKED_BY] = SLICE_LITERAL("invokedBy"),
 	[USER_ON_BEHALF_OF] = SLICE_LITERAL("onBehalfOf"),
 	[USER_PRINCIPAL_ID] = SLICE_LITERAL("principalId"),
-	[USER_SESSION_CONTEXT] = SLICE_LITERAL("sessionContext")
+	[USER_SESSION_CONTEXT] = SLICE_LITERAL("sessionContext"),
+	[USER_IDENTITY_PROVIDER] = SLICE_LITERAL("identityProvider")
 };
 
 static KeyLayout user_layouts[LAYOUTS];
-static const FieldKeys user_fields = {user_names, USER_FIELD_COUNT, user_layouts};
+static const FieldKeys user_fields = {user_names, USER_FIELD_COUNT, user_layouts, false};
 
 typedef struct AssumedRole
 {
@@ -78,16 +81,6 @@ typedef struct AssumedRole
 	Slice		name;			/* last part of the role's path */
 	Slice		session;
 } AssumedRole;
-
-/* Position of the next ch in slice at or after from, or -1. */
-static int
-slice_find(Slice slice, char ch, int from)
-{
-	const char *p = from < slice.len ?
-		memchr(slice.s + from, ch, slice.len - from) : NULL;
-
-	return p ? (int) (p - slice.s) : -1;
-}
 
 /*
  * Take arn:PARTITION:sts::ACCOUNT:assumed-role/NAME/SESSION apart.  The role
@@ -131,15 +124,18 @@ split_assumed_role_arn(Slice arn, Slice *role, Slice *session)
 }
 
 static void
-read_assumed_role(const Field *user, AssumedRole *assumed)
+read_assumed_role(const Field *user, AssumedRole *assumed, const char **reason)
 {
-	JsonbContainer *issuer = FIELD_OBJECT(user[USER_SESSION_CONTEXT].object, "sessionIssuer");
+	JsonbContainer *session = field_actor(&user[USER_SESSION_CONTEXT],
+										  "userIdentity.sessionContext", reason);
+	Field		issuer = FIELD_GET(session, "sessionIssuer");
 	Slice		principal_id = user[USER_PRINCIPAL_ID].string;
 	Slice		built;
 	int			name = 0;
 
 	split_assumed_role_arn(user[USER_ARN].string, &built, &assumed->session);
-	assumed->role = slice_or(FIELD_STRING(issuer, "arn"), slice_or(built, principal_id));
+	assumed->role = slice_or(FIELD_STRING(field_actor(&issuer, "sessionIssuer", reason), "arn"),
+							 slice_or(built, principal_id));
 
 	if (assumed->session.s == NULL)
 	{
@@ -166,12 +162,76 @@ is_instance_id(Slice slice)
 	return true;
 }
 
+/* The parts of arn:PARTITION:iam::ACCOUNT:role/...; false if it is no such. */
+static bool
+split_role_arn(Slice arn, Slice *partition, Slice *account)
+{
+	static const char iam[] = ":iam::";
+	static const char marker[] = ":role/";
+	int			colon;
+	Slice		rest;
+
+	if (!slice_starts(arn, "arn:"))
+		return false;
+	colon = slice_find(arn, ':', 4);
+	if (colon < 0 || !slice_starts(slice_after(arn, colon), iam))
+		return false;
+	*partition = (Slice) {arn.s + 4, colon - 4};
+	rest = slice_after(arn, colon + sizeof(iam) - 1);
+	colon = slice_find(rest, ':', 0);
+	if (colon < 0 || !slice_starts(slice_after(rest, colon), marker))
+		return false;
+	*account = (Slice) {rest.s, colon};
+	return true;
+}
+
+/*
+ * AWSReservedSSO_NAME_ and 16 hexadecimal digits: these change when the
+ * permission set is provisioned anew.
+ */
+static Slice
+lasting_role_name(Slice name)
+{
+	static const int digits = 16;
+	int			underscore = name.len - digits - 1;
+
+	if (!slice_starts(name, "AWSReservedSSO_") || underscore < 0 || name.s[underscore] != '_')
+		return name;
+	for (int i = underscore + 1; i < name.len; i++)
+		if (!isxdigit((unsigned char) name.s[i]))
+			return name;
+	return (Slice) {name.s, underscore};
+}
+
+/* Who signed in to a role: one identity, however role and session are written. */
+static Slice
+person_in_role(const AssumedRole *assumed)
+{
+	Slice		partition;
+	Slice		account;
+
+	if (assumed->session.s == NULL)
+		return assumed->role;
+	if (!split_role_arn(assumed->role, &partition, &account))
+		return slice_join(3, (Slice[])
+						  {
+							  assumed->role, SLICE_LITERAL("/"), assumed->session
+						  });
+	return slice_join(8, (Slice[])
+					  {
+						  SLICE_LITERAL("arn:"), partition,
+						  SLICE_LITERAL(":sts::"), account,
+						  SLICE_LITERAL(":assumed-role/"), lasting_role_name(assumed->name),
+						  SLICE_LITERAL("/"), slice_folded(assumed->session)
+					  });
+}
+
 static void
-identify_assumed_role(const Field *user, Event *event)
+identify_assumed_role(const Field *user, Event *event, const char **reason)
 {
 	AssumedRole assumed;
 
-	read_assumed_role(user, &assumed);
+	read_assumed_role(user, &assumed, reason);
 	event->identity = assumed.role;
 	event->kind = KIND_ROLE;
 	if (assumed.role.s == NULL)
@@ -189,32 +249,79 @@ identify_assumed_role(const Field *user, Event *event)
 			 slice_contains(assumed.session, "@"))
 	{
 		event->kind = KIND_FEDERATED_USER;
-		if (assumed.session.s != NULL)
-			event->identity = slice_join(3, (Slice[])
-										 {
-											 assumed.role,
-											 SLICE_LITERAL("/"),
-											 assumed.session
-										 });
+		event->identity = person_in_role(&assumed);
 	}
 }
 
+/* The partition of an ARN; missing if it is none. */
 static Slice
-iam_arn(Slice account, const char *resource, Slice name)
+partition_of(Slice arn)
 {
-	return slice_join(5, (Slice[])
+	int			colon;
+
+	if (!slice_starts(arn, "arn:"))
+		return SLICE_NONE;
+	colon = slice_find(arn, ':', 4);
+	return colon > 4 ? (Slice) {arn.s + 4, colon - 4} : SLICE_NONE;
+}
+
+/* That of an ARN in the identity, else that of the region. */
+static Slice
+find_partition(JsonbContainer *doc, const Field *user)
+{
+	JsonbContainer *session = field_as_object(&user[USER_SESSION_CONTEXT]);
+	Slice		region = FIELD_STRING(doc, "awsRegion");
+	Slice		found;
+
+	found = slice_or(partition_of(user[USER_ARN].string),
+					 slice_or(partition_of(FIELD_STRING(FIELD_OBJECT(session, "sessionIssuer"), "arn")),
+							  slice_or(partition_of(user[USER_PRINCIPAL_ID].string),
+									   partition_of(user[USER_IDENTITY_PROVIDER].string))));
+	if (found.s != NULL)
+		return found;
+	if (slice_starts(region, "cn-"))
+		return SLICE_LITERAL("aws-cn");
+	if (slice_starts(region, "us-gov-"))
+		return SLICE_LITERAL("aws-us-gov");
+	if (slice_starts(region, "us-iso"))
+		return SLICE_LITERAL("aws-iso");
+	return SLICE_LITERAL("aws");
+}
+
+static Slice
+iam_arn(JsonbContainer *doc, const Field *user, const Event *event, const char *resource,
+		Slice name)
+{
+	return slice_join(6, (Slice[])
 					  {
-						  SLICE_LITERAL("arn:aws:iam::"),
-						  account,
-						  SLICE_LITERAL(":"),
+						  SLICE_LITERAL("arn:"),
+						  find_partition(doc, user),
+						  SLICE_LITERAL(":iam::"),
+						  slice_or(user[USER_ACCOUNT_ID].string, event->account),
 						  {resource, strlen(resource)},
 						  {name.s ? name.s : "", name.len}
 					  });
 }
 
-/* The table of detection.md, Identity, row by row. */
+/*
+ * Pods and pipelines sign in with tokens of an OpenID Connect provider; the
+ * people who sign in to apps do so with providers that have names.
+ */
+static IdentityKind
+kind_of_web_identity(const Field *user)
+{
+	Slice		provider = slice_or(user[USER_IDENTITY_PROVIDER].string,
+									user[USER_PRINCIPAL_ID].string);
+
+	return slice_contains(provider, ":oidc-provider/") ? KIND_WORKLOAD : KIND_FEDERATED_USER;
+}
+
+/*
+ * The table of detection.md, Identity, row by row.  The *reason is set where
+ * what names the identity cannot be read.
+ */
 static void
-identify(const Field *user, Event *event)
+identify(JsonbContainer *doc, const Field *user, Event *event, const char **reason)
 {
 	Slice		type = user[USER_TYPE].string;
 	Slice		arn = user[USER_ARN].string;
@@ -230,21 +337,22 @@ identify(const Field *user, Event *event)
 	{
 		event->kind = KIND_USER;
 		event->identity = arn;
-		if (arn.s == NULL && account.s != NULL && name.s != NULL)
-			event->identity = iam_arn(account, "user/", name);
+		if (arn.s == NULL)
+			event->identity = name.s != NULL ?
+				iam_arn(doc, user, event, ":user/", name) : principal_id;
 	}
 	else if (TYPE_IS("AssumedRole"))
-		identify_assumed_role(user, event);
+		identify_assumed_role(user, event, reason);
 	else if (TYPE_IS("AWSService") ||
 			 (type.s == NULL && invoked_by.s != NULL))
 	{
 		event->kind = KIND_SERVICE;
-		event->identity = invoked_by;
+		event->identity = slice_or(invoked_by, event->service);
 	}
 	else if (TYPE_IS("Root"))
 	{
 		event->kind = KIND_ROOT;
-		event->identity = arn.s ? arn : iam_arn(event->account, "root", SLICE_NONE);
+		event->identity = arn.s ? arn : iam_arn(doc, user, event, ":root", SLICE_NONE);
 	}
 	else if (TYPE_IS("FederatedUser"))
 	{
@@ -253,14 +361,16 @@ identify(const Field *user, Event *event)
 	}
 	else if (TYPE_IS("SAMLUser") || TYPE_IS("WebIdentityUser"))
 	{
-		event->kind = KIND_FEDERATED_USER;
+		event->kind = TYPE_IS("SAMLUser") ? KIND_FEDERATED_USER : kind_of_web_identity(user);
 		event->identity = slice_or(principal_id, name);
 	}
 	else if (TYPE_IS("IdentityCenterUser"))
 	{
+		JsonbContainer *person = field_actor(&user[USER_ON_BEHALF_OF],
+											 "userIdentity.onBehalfOf", reason);
+
 		event->kind = KIND_FEDERATED_USER;
-		event->identity = slice_or(FIELD_STRING(user[USER_ON_BEHALF_OF].object, "userId"),
-								   principal_id);
+		event->identity = slice_or(FIELD_STRING(person, "userId"), principal_id);
 	}
 	else if (TYPE_IS("AWSAccount"))
 	{
@@ -273,34 +383,98 @@ identify(const Field *user, Event *event)
 		event->identity = slice_or(slice_or(arn, principal_id),
 								   slice_or(name,
 											account));
+		if (event->identity.s == NULL && type.s == NULL &&
+			slice_is(FIELD_STRING(doc, "eventType"), "AwsServiceEvent"))
+		{
+			event->kind = KIND_SERVICE;
+			event->identity = event->service;
+		}
 	}
 }
 
+/* 200, 204: some services write the code of what succeeded, too. */
+static bool
+is_success_code(Slice code)
+{
+	return code.len == 3 && code.s[0] == '2' &&
+		isdigit((unsigned char) code.s[1]) && isdigit((unsigned char) code.s[2]);
+}
+
+/* {"ConsoleLogin": "Failure"}, as sign-in writes it */
+static bool
+response_says_failure(const Field *response, Slice operation)
+{
+	JsonbContainer *object = response->object;
+	JsonbValue	value;
+
+	/* text is not opened for what it cannot say */
+	if (object == NULL && response->string.s != NULL &&
+		(slice_contains(response->string, "Failure") || slice_contains(response->string, "\\u")))
+		object = container_in_text(response->string, false);
+	return object != NULL &&
+		getKeyJsonValueFromContainer(object, operation.s, operation.len, &value) != NULL &&
+		value.type == jbvString &&
+		slice_is((Slice) {value.val.string.val, value.val.string.len}, "Failure");
+}
+
+/* For whom the identity acted, where the log says so; each once. */
+static Slice
+find_acting_for(const Field *user, Slice identity)
+{
+	JsonbContainer *session = field_as_object(&user[USER_SESSION_CONTEXT]);
+	JsonbContainer *person = field_as_object(&user[USER_ON_BEHALF_OF]);
+	Slice		named[] = {FIELD_STRING(session, "sourceIdentity"), FIELD_STRING(person, "userId"),
+		user[USER_INVOKED_BY].string};
+	Slice		found = SLICE_NONE;
+
+	for (int i = 0; i < lengthof(named); i++)
+		if (named[i].s != NULL && !slice_equal(named[i], identity))
+			found = slice_listed(found, named[i]);
+	return found;
+}
+
 static void
-read_details(JsonbContainer *doc, JsonbContainer *user, Event *event)
+read_details(JsonbContainer *doc, JsonbContainer *identity, const Field *user, Event *event)
 {
 	Field		details[DETAIL_FIELD_COUNT];
-	Slice		access_key = FIELD_STRING(user, "accessKeyId");
+	JsonbContainer *request;
+	Slice		access_key = FIELD_STRING(identity, "accessKeyId");
 
 	fields_read(doc, &detail_fields, details);
+	request = field_as_object(&details[DETAIL_REQUEST]);
 	event->event_id = details[DETAIL_EVENT_ID].string;
-	event->source_ip = details[DETAIL_SOURCE_IP].string;
+	event->source = details[DETAIL_SOURCE_IP].string;
 	event->user_agent = details[DETAIL_USER_AGENT].string;
 	event->region = details[DETAIL_REGION].string;
+	event->acting_for = find_acting_for(user, event->identity);
 	/* those of sessions begin with ASIA, and are new each time */
 	if (slice_starts(access_key, "AKIA"))
 		event->access_key = access_key;
-	for (int i = 0; i < lengthof(target_fields) && event->target.s == NULL; i++)
-		event->target = field_string(details[DETAIL_REQUEST].object,
-									 target_fields[i], strlen(target_fields[i]));
+	for (int i = 0; request != NULL && i < lengthof(target_fields) && event->target.s == NULL; i++)
+		event->target = field_string(request, target_fields[i], strlen(target_fields[i]));
+}
+
+/* The part of eventSource that names the service. */
+static void
+cut_domain(Slice *service)
+{
+	static const char *const domains[] = {".amazonaws.com", ".amazonaws.com.cn"};
+
+	for (int i = 0; i < lengthof(domains); i++)
+		if (slice_ends(*service, domains[i]) && service->len > strlen(domains[i]))
+		{
+			service->len -= strlen(domains[i]);
+			return;
+		}
 }
 
 const char *
 event_read_aws(JsonbContainer *doc, const Field *root, EventDepth depth, Event *event)
 {
-	static const char suffix[] = ".amazonaws.com";
 	Field		user[USER_FIELD_COUNT];
 	Slice		time = root[ROOT_EVENT_TIME].string;
+	const char *reason = NULL;
+	JsonbContainer *identity;
 
 	event->provider = PROVIDER_AWS;
 	event->service = root[ROOT_EVENT_SOURCE].string;
@@ -311,25 +485,29 @@ event_read_aws(JsonbContainer *doc, const Field *root, EventDepth depth, Event *
 		return "eventName is missing";
 	if (time.s == NULL)
 		return "eventTime is missing";
-	if (root[ROOT_USER_IDENTITY].object == NULL)
-		return "userIdentity is missing";
+	identity = field_actor(&root[ROOT_USER_IDENTITY], "userIdentity", &reason);
+	if (identity == NULL)
+		return reason != NULL ? reason : "userIdentity is missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
-		return "eventTime is not a time in RFC 3339";
-	fields_read(root[ROOT_USER_IDENTITY].object, &user_fields, user);
+		return time_reason("eventTime", time);
+	fields_read(identity, &user_fields, user);
 	event->account = slice_or(root[ROOT_RECIPIENT_ACCOUNT_ID].string,
 							  user[USER_ACCOUNT_ID].string);
 	if (event->account.s == NULL)
 		return "no account: recipientAccountId and userIdentity.accountId are missing";
-	identify(user, event);
+	identify(doc, user, event, &reason);
+	if (reason != NULL)
+		return reason;
 	if (event->identity.s == NULL)
 		return "no identity results from userIdentity";
 
-	if (slice_ends(event->service, suffix) && event->service.len > sizeof(suffix) - 1)
-		event->service.len -= sizeof(suffix) - 1;
+	cut_domain(&event->service);
 	event->error_code = root[ROOT_ERROR_CODE].string;
-	event->failed = event->error_code.s != NULL;
+	event->failed = (event->error_code.s != NULL && !is_success_code(event->error_code)) ||
+		root[ROOT_ERROR_MESSAGE].string.s != NULL ||
+		response_says_failure(&root[ROOT_RESPONSE], event->operation);
 
 	if (depth == EVENT_FULL)
-		read_details(doc, root[ROOT_USER_IDENTITY].object, event);
+		read_details(doc, identity, user, event);
 	return NULL;
 }

@@ -20,20 +20,27 @@ static const char *const categories[] = {
 	"ServiceHealth", "ResourceHealth", "Write", "Delete", "Action"
 };
 
-Slice
-azure_string(JsonbContainer *object, const char *name, const char *column)
+Field
+azure_field(JsonbContainer *object, const char *name, const char *column)
 {
-	Slice		found = field_string(object, name, strlen(name));
+	Slice		names[] = {{name, strlen(name)}, {column, strlen(column)}};
+	Field		field;
 
-	return found.s != NULL ? found : field_string(object, column, strlen(column));
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		fields_read(object, &(FieldKeys) {&names[i], 1, NULL, true}, &field);
+		if (field.string.s != NULL || field.object != NULL || field.number != NULL)
+			return field;
+	}
+	return field_get(object, name, names[0].len);
 }
 
 JsonbContainer *
 azure_object(JsonbContainer *object, const char *name, const char *column)
 {
-	JsonbContainer *found = field_object(object, name, strlen(name));
+	Field		field = azure_field(object, name, column);
 
-	return found != NULL ? found : field_object(object, column, strlen(column));
+	return field_as_object(&field);
 }
 
 /* A string, or the value of {"value": ..., "localizedValue": ...}. */
@@ -44,22 +51,6 @@ azure_plain_or_localized(JsonbContainer *doc, const char *name)
 	Slice		found = field_string(doc, name, len);
 
 	return found.s != NULL ? found : FIELD_STRING(field_object(doc, name, len), "value");
-}
-
-Slice
-azure_folded(Slice slice)
-{
-	char	   *folded;
-	int			i = 0;
-
-	while (i < slice.len && !(slice.s[i] >= 'A' && slice.s[i] <= 'Z'))
-		i++;
-	if (i == slice.len)
-		return slice;
-	folded = palloc(slice.len);
-	for (i = 0; i < slice.len; i++)
-		folded[i] = pg_ascii_tolower((unsigned char) slice.s[i]);
-	return (Slice) {folded, slice.len};
 }
 
 bool
@@ -94,7 +85,7 @@ azure_id_part(Slice resource_id, const char *kind)
 	end = rest.s ? memchr(rest.s, '/', rest.len) : NULL;
 	if (end != NULL)
 		rest.len = end - rest.s;
-	return rest.len > 0 ? azure_folded(rest) : SLICE_NONE;
+	return rest.len > 0 ? slice_folded(rest) : SLICE_NONE;
 }
 
 /*
@@ -104,10 +95,12 @@ azure_id_part(Slice resource_id, const char *kind)
 static bool
 is_entra(JsonbContainer *doc)
 {
+	Field		initiator = AZURE_FIELD(doc, "initiatedBy", "InitiatedBy");
+
 	return azure_equal(FIELD_STRING(doc, "category"), "AuditLogs") ||
 		azure_equal(FIELD_STRING(doc, "Type"), "AuditLogs") ||
 		(AZURE_STRING(doc, "activityDisplayName", "ActivityDisplayName").s != NULL &&
-		 AZURE_OBJECT(doc, "initiatedBy", "InitiatedBy") != NULL);
+		 (initiator.object != NULL || initiator.string.s != NULL));
 }
 
 static bool

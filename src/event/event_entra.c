@@ -16,26 +16,12 @@
 #include "event/azure.h"
 #include "event/rfc3339.h"
 
-/* Element n of an array field, if it is an object. */
 static JsonbContainer *
-array_object(JsonbContainer *array, int n)
+either_array(JsonbContainer *object, const char *name, const char *column)
 {
-	JsonbValue *value = array ? getIthJsonbValueFromContainer(array, n) : NULL;
+	JsonbContainer *found = field_array(object, name, strlen(name));
 
-	return value != NULL && value->type == jbvBinary &&
-		JsonContainerIsObject(value->val.binary.data) ? value->val.binary.data : NULL;
-}
-
-static JsonbContainer *
-field_array(JsonbContainer *object, const char *name, const char *column)
-{
-	JsonbValue	value;
-
-	if (getKeyJsonValueFromContainer(object, name, strlen(name), &value) == NULL &&
-		getKeyJsonValueFromContainer(object, column, strlen(column), &value) == NULL)
-		return NULL;
-	return value.type == jbvBinary && JsonContainerIsArray(value.val.binary.data) ?
-		value.val.binary.data : NULL;
+	return found != NULL ? found : field_array(object, column, strlen(column));
 }
 
 static Slice
@@ -61,60 +47,85 @@ kind_of_user(Slice name)
 	return KIND_USER;
 }
 
-static void
+static Slice
+name_of_user(JsonbContainer *user)
+{
+	return slice_or(AZURE_STRING(user, "userPrincipalName", "UserPrincipalName"),
+					slice_or(AZURE_STRING(user, "id", "Id"),
+							 AZURE_STRING(user, "displayName", "DisplayName")));
+}
+
+/* Returns why nobody can say who it was, or NULL. */
+static const char *
 identify(JsonbContainer *doc, JsonbContainer *record, Event *event)
 {
-	JsonbContainer *initiator = AZURE_OBJECT(record, "initiatedBy", "InitiatedBy");
-	JsonbContainer *user = FIELD_OBJECT(initiator, "user");
+	const char *reason = NULL;
+	Field		field = AZURE_FIELD(record, "initiatedBy", "InitiatedBy");
+	JsonbContainer *initiator = field_actor(&field, "initiatedBy", &reason);
 	JsonbContainer *app;
 	Slice		name;
 
-	name = FIELD_STRING(user, "userPrincipalName");
-	if (name.s == NULL)
-		name = FIELD_STRING(user, "id");
+	field = AZURE_FIELD(initiator, "user", "User");
+	name = name_of_user(field_actor(&field, "initiatedBy.user", &reason));
+	if (reason != NULL)
+		return reason;
 	if (name.s != NULL)
 	{
-		event->identity = azure_folded(name);
+		event->identity = slice_folded(name);
 		event->kind = kind_of_user(event->identity);
-		return;
+		return NULL;
 	}
-	app = FIELD_OBJECT(initiator, "app");
-	name = slice_or(FIELD_STRING(app, "servicePrincipalId"), FIELD_STRING(app, "appId"));
+	field = AZURE_FIELD(initiator, "app", "App");
+	app = field_actor(&field, "initiatedBy.app", &reason);
+	if (reason != NULL)
+		return reason;
+	name = slice_or(AZURE_STRING(app, "servicePrincipalId", "ServicePrincipalId"),
+					AZURE_STRING(app, "appId", "AppId"));
 	if (name.s != NULL)
 	{
-		event->identity = azure_folded(name);
+		event->identity = slice_folded(name);
 		event->kind = KIND_SERVICE_ACCOUNT;
-		return;
+		return NULL;
 	}
 
 	/* parts of Entra itself have a name at most */
-	name = slice_or(slice_or(FIELD_STRING(app, "displayName"),
+	name = slice_or(slice_or(AZURE_STRING(app, "displayName", "DisplayName"),
 							 AZURE_STRING(doc, "identity", "Identity")), event->service);
-	event->identity = azure_folded(name);
+	event->identity = slice_folded(name);
 	event->kind = slice_contains(name, "@") ? KIND_USER : KIND_SERVICE;
+	return NULL;
+}
+
+/* One of the pairs of key and value in additionalDetails. */
+static Slice
+find_detail(JsonbContainer *details, const char *key)
+{
+	for (int i = 0; details != NULL && i < JsonContainerSize(details); i++)
+	{
+		JsonbContainer *detail = element_object(details, i);
+		Slice		value = AZURE_STRING(detail, "value", "Value");
+
+		if (azure_equal(AZURE_STRING(detail, "key", "Key"), key) && value.s != NULL)
+			return value;
+	}
+	return SLICE_NONE;
 }
 
 static void
 read_details(JsonbContainer *doc, JsonbContainer *record, Event *event)
 {
 	JsonbContainer *initiator = AZURE_OBJECT(record, "initiatedBy", "InitiatedBy");
-	JsonbContainer *user = FIELD_OBJECT(initiator, "user");
-	JsonbContainer *targets = field_array(record, "targetResources", "TargetResources");
-	JsonbContainer *target = array_object(targets, 0);
-	JsonbContainer *details = field_array(record, "additionalDetails", "AdditionalDetails");
+	JsonbContainer *targets = either_array(record, "targetResources", "TargetResources");
+	JsonbContainer *target = element_object(targets, 0);
+	JsonbContainer *details = either_array(record, "additionalDetails", "AdditionalDetails");
 
 	event->event_id = AZURE_STRING(record, "id", "Id");
-	event->source_ip = slice_or(FIELD_STRING(user, "ipAddress"),
-								FIELD_STRING(doc, "callerIpAddress"));
-	event->user_agent = FIELD_STRING(record, "userAgent");
-	for (int i = 0; event->user_agent.s == NULL && details != NULL &&
-		 i < JsonContainerSize(details); i++)
-	{
-		JsonbContainer *detail = array_object(details, i);
-
-		if (azure_equal(FIELD_STRING(detail, "key"), "User-Agent"))
-			event->user_agent = FIELD_STRING(detail, "value");
-	}
+	event->source = slice_or(AZURE_STRING(AZURE_OBJECT(initiator, "user", "User"), "ipAddress", "IpAddress"),
+							 slice_or(AZURE_STRING(AZURE_OBJECT(initiator, "app", "App"), "ipAddress", "IpAddress"),
+									  AZURE_STRING(doc, "callerIpAddress", "CallerIpAddress")));
+	if (event->source.s == NULL)
+		event->source = find_detail(details, "ipaddr");
+	event->user_agent = slice_or(FIELD_STRING(record, "userAgent"), find_detail(details, "User-Agent"));
 	event->target = slice_or(FIELD_STRING(target, "userPrincipalName"),
 							 slice_or(FIELD_STRING(target, "displayName"),
 									  FIELD_STRING(target, "id")));
@@ -123,10 +134,14 @@ read_details(JsonbContainer *doc, JsonbContainer *record, Event *event)
 const char *
 event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 {
-	JsonbContainer *record = FIELD_OBJECT(doc, "properties");
+	const char *reason = NULL;
+	Field		properties = FIELD_GET(doc, "properties");
+	JsonbContainer *record = field_actor(&properties, "properties", &reason);
 	Slice		time;
 	Slice		result;
 
+	if (reason != NULL)
+		return reason;
 	if (record == NULL)
 		record = doc;
 	event->operation = trimmed(AZURE_STRING(record, "activityDisplayName", "ActivityDisplayName"));
@@ -142,15 +157,17 @@ event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 	if (time.s == NULL)
 		return "activityDateTime and time are missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
-		return "activityDateTime is not a time in RFC 3339";
+		return time_reason("activityDateTime", time);
 
 	/* a TenantId is the Log Analytics workspace; Graph names no tenant */
 	event->account = AZURE_STRING(doc, "tenantId", "AADTenantId");
 	if (event->account.s == NULL)
 		event->account = azure_id_part(AZURE_STRING(doc, "resourceId", "ResourceId"), "/tenants/");
-	event->account = event->account.s ? azure_folded(event->account) : SLICE_LITERAL("unknown");
+	event->account = event->account.s ? slice_folded(event->account) : SLICE_LITERAL("unknown");
 
-	identify(doc, record, event);
+	reason = identify(doc, record, event);
+	if (reason != NULL)
+		return reason;
 	result = AZURE_STRING(record, "result", "Result");
 	event->failed = result.s != NULL && !azure_equal(result, "success");
 	if (event->failed)

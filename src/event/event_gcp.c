@@ -30,7 +30,7 @@ static const Slice payload_names[PAYLOAD_FIELD_COUNT] = {
 };
 
 static KeyLayout payload_layouts[LAYOUTS];
-static const FieldKeys payload_fields = {payload_names, PAYLOAD_FIELD_COUNT, payload_layouts};
+static const FieldKeys payload_fields = {payload_names, PAYLOAD_FIELD_COUNT, payload_layouts, false};
 
 /* Of authenticationInfo. */
 typedef enum WhoField
@@ -46,7 +46,7 @@ static const Slice who_names[WHO_FIELD_COUNT] = {
 };
 
 static KeyLayout who_layouts[LAYOUTS];
-static const FieldKeys who_fields = {who_names, WHO_FIELD_COUNT, who_layouts};
+static const FieldKeys who_fields = {who_names, WHO_FIELD_COUNT, who_layouts, false};
 
 /* service-NUMBER@... */
 static bool
@@ -109,65 +109,111 @@ second_part(Slice path)
 	return rest.len > 0 ? rest : SLICE_NONE;
 }
 
+/* Exports of policies write members so: user:ann@example.com. */
+static Slice
+without_prefix(Slice subject)
+{
+	static const char *const prefixes[] = {"user:", "serviceAccount:"};
+
+	for (int i = 0; i < lengthof(prefixes); i++)
+		if (slice_starts(subject, prefixes[i]))
+			return slice_after(subject, strlen(prefixes[i]));
+	return subject;
+}
+
+/*
+ * The end of a long-running operation that does not say who began it.  The start
+ * does, and was an event of its own.
+ */
+static bool
+is_completion(JsonbContainer *doc)
+{
+	JsonbContainer *operation = FIELD_OBJECT(doc, "operation");
+
+	return FIELD_IS_TRUE(operation, "last") && !FIELD_IS_TRUE(operation, "first");
+}
+
+/* The first of a chain of service accounts that acted for each other. */
+static Slice
+find_acting_for(JsonbContainer *info, Slice identity)
+{
+	static const int most = 20;
+	JsonbContainer *chain = FIELD_ARRAY(info, "serviceAccountDelegationInfo");
+	Slice		found = SLICE_NONE;
+
+	for (int i = 0; chain != NULL && i < JsonContainerSize(chain) && i < most; i++)
+	{
+		JsonbContainer *link = element_object(chain, i);
+		Slice		who = slice_or(FIELD_STRING(FIELD_OBJECT(link, "firstPartyPrincipal"), "principalEmail"),
+								   without_prefix(FIELD_STRING(link, "principalSubject")));
+
+		if (who.s != NULL && !slice_equal(who, identity))
+			found = slice_listed(found, who);
+	}
+	return found;
+}
+
 static void
 read_details(JsonbContainer *doc, JsonbContainer *payload, JsonbContainer *labels,
-			 Event *event)
+			 JsonbContainer *info, Event *event)
 {
 	JsonbContainer *request = FIELD_OBJECT(payload, "requestMetadata");
 
 	event->event_id = FIELD_STRING(doc, "insertId");
-	event->source_ip = FIELD_STRING(request, "callerIp");
+	event->source = FIELD_STRING(request, "callerIp");
 	event->user_agent = FIELD_STRING(request, "callerSuppliedUserAgent");
 	event->region = slice_or(FIELD_STRING(labels, "location"),
 							 slice_or(FIELD_STRING(labels, "region"),
 									  FIELD_STRING(labels, "zone")));
 	event->target = FIELD_STRING(payload, "resourceName");
-	event->access_key = FIELD_STRING(FIELD_OBJECT(payload, "authenticationInfo"),
-									 "serviceAccountKeyName");
+	event->access_key = FIELD_STRING(info, "serviceAccountKeyName");
+	event->acting_for = find_acting_for(info, event->identity);
 }
 
 const char *
-event_read_gcp(JsonbContainer *doc, const Field *root, EventDepth depth, Event *event)
+event_read_gcp(JsonbContainer *doc, JsonbContainer *payload, const Field *root, EventDepth depth,
+			   Event *event)
 {
-	Field		payload[PAYLOAD_FIELD_COUNT];
+	Field		fields[PAYLOAD_FIELD_COUNT];
 	Field		who[WHO_FIELD_COUNT];
+	JsonbContainer *info;
 	JsonbContainer *labels;
+	const char *reason = NULL;
 	Slice		time = root[ROOT_TIMESTAMP].string;
 
 	event->provider = PROVIDER_GCP;
-	fields_read(root[ROOT_PROTO_PAYLOAD].object, &payload_fields, payload);
-	event->service = payload[PAYLOAD_SERVICE_NAME].string;
+	fields_read(payload, &payload_fields, fields);
+	event->service = fields[PAYLOAD_SERVICE_NAME].string;
 	if (event->service.s == NULL)
 		return "protoPayload.serviceName is missing";
-	event->operation = payload[PAYLOAD_METHOD_NAME].string;
+	event->operation = fields[PAYLOAD_METHOD_NAME].string;
 	if (event->operation.s == NULL)
 		return "protoPayload.methodName is missing";
 	if (time.s == NULL)
 		return "timestamp is missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
-		return "timestamp is not a time in RFC 3339";
-	labels = FIELD_OBJECT(root[ROOT_RESOURCE].object, "labels");
+		return time_reason("timestamp", time);
+	labels = FIELD_OBJECT(field_as_object(&root[ROOT_RESOURCE]), "labels");
 	event->account = FIELD_STRING(labels, "project_id");
 	if (event->account.s == NULL)
 		event->account = second_part(root[ROOT_LOG_NAME].string);
 	if (event->account.s == NULL)
 		return "no account: resource.labels.project_id is missing and logName names none";
 
-	fields_read(payload[PAYLOAD_AUTHENTICATION_INFO].object, &who_fields, who);
-	event->identity = slice_or(who[WHO_EMAIL].string, who[WHO_SUBJECT].string);
+	info = field_actor(&fields[PAYLOAD_AUTHENTICATION_INFO], "authenticationInfo", &reason);
+	if (reason != NULL)
+		return reason;
+	if (info == NULL && is_completion(doc))
+		return "completion of an operation: its start names who did it";
+	fields_read(info, &who_fields, who);
+	event->identity = slice_or(who[WHO_EMAIL].string, without_prefix(who[WHO_SUBJECT].string));
 	if (event->identity.s == NULL)
-	{
 		event->identity = SLICE_LITERAL("anonymous");
-		event->kind = KIND_ANONYMOUS;
-	}
-	else
-		event->kind = kind_of(event->identity);
-	if (event->identity.len == 9 && memcmp(event->identity.s, "anonymous", 9) == 0)
-		event->kind = KIND_ANONYMOUS;
-	event->failed = FIELD_NONZERO(payload[PAYLOAD_STATUS].object, "code",
+	event->kind = slice_is(event->identity, "anonymous") ? KIND_ANONYMOUS : kind_of(event->identity);
+	event->failed = field_nonzero(field_as_object(&fields[PAYLOAD_STATUS]), "code", 4,
 								  &event->error_code);
 
 	if (depth == EVENT_FULL)
-		read_details(doc, root[ROOT_PROTO_PAYLOAD].object, labels, event);
+		read_details(doc, payload, labels, info, event);
 	return NULL;
 }

@@ -16,8 +16,6 @@
 #include "event/field.h"
 #include "event/providers.h"
 #include "event/rfc3339.h"
-#include "utils/builtins.h"
-#include "utils/numeric.h"
 
 /* Element of an array by its number, from its end if negative. */
 static JsonbValue *
@@ -35,6 +33,22 @@ element(JsonbContainer *array, Slice step)
 	return n >= 0 && n < JsonContainerSize(array) ? getIthJsonbValueFromContainer(array, n) : NULL;
 }
 
+/* What a step of a path goes into; text that holds an object or array counts. */
+static JsonbContainer *
+container_of(const JsonbValue *value)
+{
+	Slice		text;
+	JsonbContainer *object;
+
+	if (value->type == jbvBinary)
+		return value->val.binary.data;
+	if (value->type != jbvString || value->val.string.len == 0)
+		return NULL;
+	text = (Slice) {value->val.string.val, value->val.string.len};
+	object = container_in_text(text, false);
+	return object != NULL ? object : container_in_text(text, true);
+}
+
 static bool
 find(JsonbContainer *doc, const Path *path, JsonbValue *value)
 {
@@ -46,14 +60,12 @@ find(JsonbContainer *doc, const Path *path, JsonbValue *value)
 		JsonbValue *next;
 
 		if (i > 0)
-		{
-			if (value->type != jbvBinary)
-				return false;
-			at = value->val.binary.data;
-		}
+			at = container_of(value);
+		if (at == NULL)
+			return false;
 		if (JsonContainerIsObject(at))
 		{
-			if (getKeyJsonValueFromContainer(at, step.s, step.len, value) == NULL)
+			if (!field_find(at, step.s, step.len, value))
 				return false;
 		}
 		else
@@ -72,24 +84,8 @@ static Slice
 find_text(JsonbContainer *doc, const Path *path)
 {
 	JsonbValue	value;
-	char	   *digits;
 
-	if (!find(doc, path, &value))
-		return SLICE_NONE;
-	switch (value.type)
-	{
-		case jbvString:
-			return value.val.string.len == 0 ? SLICE_NONE :
-				(Slice) {value.val.string.val, value.val.string.len};
-		case jbvNumeric:
-			digits = DatumGetCString(DirectFunctionCall1(numeric_out,
-														 NumericGetDatum(value.val.numeric)));
-			return (Slice) {digits, strlen(digits)};
-		case jbvBool:
-			return value.val.boolean ? SLICE_LITERAL("true") : SLICE_LITERAL("false");
-		default:
-			return SLICE_NONE;
-	}
+	return find(doc, path, &value) ? value_text(&value) : SLICE_NONE;
 }
 
 static Slice
@@ -146,7 +142,7 @@ read_time(const Mapping *mapping, JsonbContainer *doc, Event *event)
 				"the event time is not a number of milliseconds since 1970";
 		default:
 			return rfc3339_read(text.s, text.len, &event->time, &event->day) ? NULL :
-				"the event time is not a time in RFC 3339";
+				time_reason("the event time", text);
 	}
 }
 
@@ -201,11 +197,13 @@ read_mapped(const Mapping *mapping, JsonbContainer *doc, EventDepth depth, Event
 	if (depth == EVENT_FULL)
 	{
 		event->event_id = find_text(doc, &mapping->event_id);
-		event->source_ip = find_text(doc, &mapping->source_ip);
+		event->source = find_text(doc, &mapping->source_ip);
 		event->user_agent = find_text(doc, &mapping->user_agent);
 		event->region = find_text(doc, &mapping->region);
 		event->instance_id = find_text(doc, &mapping->instance_id);
 		event->target = find_text(doc, &mapping->target);
+		event->granted = find_text(doc, &mapping->granted);
+		event->acting_for = find_text(doc, &mapping->acting_for);
 	}
 	return NULL;
 }

@@ -11,7 +11,9 @@
  */
 #include "postgres.h"
 
+#include "event/document.h"
 #include "event/field.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 /* Order of keys in jsonb, of two that are of one length. */
@@ -42,18 +44,73 @@ field_value(JEntry entry, char *base, uint32 start, uint32 end, Field *field)
 		field->number = (Numeric) (base + INTALIGN(start));
 }
 
+/* Keep the order of positions, in which values are walked over. */
+static void
+add_found(FoundKeys *found, int field, int position)
+{
+	int			at = found->count++;
+
+	for (; at > 0 && found->keys[at - 1].position > position; at--)
+		found->keys[at] = found->keys[at - 1];
+	found->keys[at].field = field;
+	found->keys[at].position = position;
+}
+
+/* False if the name is the same in lower case, or too long to ask. */
+static bool
+lower_name(Slice name, char *lower, int size)
+{
+	bool		differs = false;
+
+	if (name.len > size)
+		return false;
+	for (int i = 0; i < name.len; i++)
+	{
+		lower[i] = pg_ascii_tolower((unsigned char) name.s[i]);
+		differs |= lower[i] != name.s[i];
+	}
+	return differs;
+}
+
+/* Look for the key in lower case; those of an object are in order of length. */
+static void
+find_in_lower_case(const JEntry *entries, int size, const char *base, Slice name, int field,
+				   FoundKeys *found)
+{
+	char		lower[64];
+	uint32		offset = 0;
+
+	if (!lower_name(name, lower, sizeof(lower)))
+		return;
+	for (int i = 0; i < size; i++)
+	{
+		uint32		start = offset;
+
+		JBE_ADVANCE_OFFSET(offset, entries[i]);
+		if (offset - start > name.len)
+			return;
+		if (offset - start == name.len && memcmp(base + start, lower, name.len) == 0)
+		{
+			add_found(found, field, i);
+			return;
+		}
+	}
+}
+
 /*
  * Walks once over the keys, adding up lengths, and returns the length of all.
  * The server's own look-up is a binary search that adds up lengths anew at
  * every step, for every key: five times the work for the fields of an event.
  */
 static uint32
-find_positions(const JEntry *entries, int size, const char *base, const FieldKeys *keys,
-			   int *positions)
+find_keys(const JEntry *entries, int size, const char *base, const FieldKeys *keys,
+		  FoundKeys *found)
 {
+	uint32		missing = 0;	/* a bit for each key */
 	uint32		offset = 0;
 	int			next = 0;
 
+	found->count = 0;
 	for (int i = 0; i < size; i++)
 	{
 		uint32		start = offset;
@@ -68,11 +125,17 @@ find_positions(const JEntry *entries, int size, const char *base, const FieldKey
 
 			if (order < 0)
 				break;
-			positions[next] = order == 0 ? i : -1;
+			if (order == 0)
+				add_found(found, next, i);
+			else
+				missing |= 1 << next;
 		}
 	}
-	while (next < keys->count)
-		positions[next++] = -1;
+	for (; next < keys->count; next++)
+		missing |= 1 << next;
+	for (int i = 0; missing != 0 && !keys->exact && i < keys->count; i++)
+		if (missing & (1 << i))
+			find_in_lower_case(entries, size, base, keys->names[i], i, found);
 	return offset;
 }
 
@@ -80,7 +143,7 @@ find_positions(const JEntry *entries, int size, const char *base, const FieldKey
  * Nearly all objects have the very keys of one that came shortly before.  To
  * compare them as a whole is a tenth of the work of finding some.
  */
-static const int *
+static const FoundKeys *
 find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *keys,
 			uint32 *length)
 {
@@ -93,11 +156,11 @@ find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *
 	if (layout->size == size && layout->length == *length &&
 		memcmp(layout->entries, entries, size * sizeof(JEntry)) == 0 &&
 		memcmp(layout->names, base, *length) == 0)
-		return layout->positions;
+		return &layout->found;
 
 	if (*length > sizeof(layout->names))
 		return NULL;
-	if (find_positions(entries, size, base, keys, layout->positions) != *length)
+	if (find_keys(entries, size, base, keys, &layout->found) != *length)
 	{
 		layout->size = 0;
 		return NULL;
@@ -106,14 +169,14 @@ find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *
 	layout->length = *length;
 	memcpy(layout->entries, entries, size * sizeof(JEntry));
 	memcpy(layout->names, base, *length);
-	return layout->positions;
+	return &layout->found;
 }
 
 void
 fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 {
-	int			found[MAX_FIELDS];
-	const int *positions = NULL;
+	FoundKeys	looked_up;
+	const FoundKeys *found = NULL;
 	int			size;
 	const JEntry *entries;
 	char	   *base;
@@ -129,53 +192,154 @@ fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 
 	/* in larger objects, lengths are now and then offsets */
 	if (keys->layouts != NULL && size > 0 && size <= JB_OFFSET_STRIDE)
-		positions = find_layout(entries, size, base, keys, &offset);
-	if (positions == NULL)
+		found = find_layout(entries, size, base, keys, &offset);
+	if (found == NULL)
 	{
-		offset = find_positions(entries, size, base, keys, found);
-		positions = found;
+		offset = find_keys(entries, size, base, keys, &looked_up);
+		found = &looked_up;
 	}
 
-	for (int i = 0; i < keys->count; i++)
+	for (int i = 0; i < found->count; i++)
 	{
+		int			position = found->keys[i].position;
 		uint32		start;
 
-		if (positions[i] < 0)
-			continue;
-		for (; value < positions[i]; value++)
+		for (; value < position; value++)
 			JBE_ADVANCE_OFFSET(offset, entries[size + value]);
 		start = offset;
 		JBE_ADVANCE_OFFSET(offset, entries[size + value]);
-		field_value(entries[size + value++], base, start, offset, &fields[i]);
+		field_value(entries[size + value++], base, start, offset, &fields[found->keys[i].field]);
 	}
 }
 
-static Field
-get_field(JsonbContainer *object, const char *key, int keylen)
+Field
+field_get(JsonbContainer *object, const char *key, int keylen)
 {
 	Slice		name = {key, keylen};
 	Field		field;
 
-	fields_read(object, &(FieldKeys) {&name, 1, NULL}, &field);
+	fields_read(object, &(FieldKeys) {&name, 1, NULL, false}, &field);
 	return field;
 }
 
 Slice
 field_string(JsonbContainer *object, const char *key, int keylen)
 {
-	return get_field(object, key, keylen).string;
+	return field_get(object, key, keylen).string;
 }
 
 JsonbContainer *
 field_object(JsonbContainer *object, const char *key, int keylen)
 {
-	return get_field(object, key, keylen).object;
+	Field		field = field_get(object, key, keylen);
+
+	return field_as_object(&field);
+}
+
+bool
+field_find(JsonbContainer *object, const char *key, int keylen, JsonbValue *value)
+{
+	char		lower[64];
+
+	if (object == NULL || !JsonContainerIsObject(object))
+		return false;
+	return getKeyJsonValueFromContainer(object, key, keylen, value) != NULL ||
+		(lower_name((Slice) {key, keylen}, lower, sizeof(lower)) &&
+		 getKeyJsonValueFromContainer(object, lower, keylen, value) != NULL);
+}
+
+Slice
+value_text(const JsonbValue *value)
+{
+	char	   *digits;
+
+	switch (value->type)
+	{
+		case jbvString:
+			return value->val.string.len == 0 ? SLICE_NONE :
+				(Slice) {value->val.string.val, value->val.string.len};
+		case jbvNumeric:
+			digits = DatumGetCString(DirectFunctionCall1(numeric_out,
+														 NumericGetDatum(value->val.numeric)));
+			return (Slice) {digits, strlen(digits)};
+		case jbvBool:
+			return value->val.boolean ? SLICE_LITERAL("true") : SLICE_LITERAL("false");
+		default:
+			return SLICE_NONE;
+	}
+}
+
+JsonbContainer *
+field_array(JsonbContainer *object, const char *key, int keylen)
+{
+	JsonbValue	value;
+
+	if (!field_find(object, key, keylen, &value))
+		return NULL;
+	if (value.type == jbvString && value.val.string.len > 0)
+		return container_in_text((Slice) {value.val.string.val, value.val.string.len}, true);
+	return value.type == jbvBinary && JsonContainerIsArray(value.val.binary.data) ?
+		value.val.binary.data : NULL;
+}
+
+bool
+field_is_true(JsonbContainer *object, const char *key, int keylen)
+{
+	JsonbValue	value;
+
+	return field_find(object, key, keylen, &value) && value.type == jbvBool && value.val.boolean;
+}
+
+JsonbContainer *
+element_object(JsonbContainer *array, int n)
+{
+	JsonbValue *value;
+
+	if (array != NULL && n < 0)
+		n += JsonContainerSize(array);
+	value = array != NULL && n >= 0 ? getIthJsonbValueFromContainer(array, n) : NULL;
+	if (value == NULL)
+		return NULL;
+	if (value->type == jbvString && value->val.string.len > 0)
+		return container_in_text((Slice) {value->val.string.val, value->val.string.len}, false);
+	return value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data) ?
+		value->val.binary.data : NULL;
+}
+
+JsonbContainer *
+container_in_text(Slice text, bool array)
+{
+	char		first = array ? '[' : '{';
+	int			at = 0;
+	Jsonb	   *document;
+
+	while (at < text.len && strchr(" \t\r\n", text.s[at]) != NULL)
+		at++;
+	if (at == text.len || text.s[at] != first)
+		return NULL;
+	document = document_from_text(text.s, text.len);
+	return (array ? JB_ROOT_IS_ARRAY(document) && !JB_ROOT_IS_SCALAR(document) :
+			JB_ROOT_IS_OBJECT(document)) ? &document->root : NULL;
+}
+
+JsonbContainer *
+field_actor(const Field *field, const char *name, const char **reason)
+{
+	JsonbContainer *object = field_as_object(field);
+	Slice		text = field->string;
+
+	if (object != NULL || text.s == NULL)
+		return object;
+	*reason = psprintf("%s is text that is not JSON: %s%s", name, excerpt_of(text),
+					   slice_contains(text, "=") ? "; it was printed, not exported: have it written as JSON" :
+					   "");
+	return NULL;
 }
 
 bool
 field_nonzero(JsonbContainer *object, const char *key, int keylen, Slice *text)
 {
-	Numeric		number = get_field(object, key, keylen).number;
+	Numeric		number = field_get(object, key, keylen).number;
 	char	   *digits;
 
 	if (number == NULL)
@@ -185,4 +349,30 @@ field_nonzero(JsonbContainer *object, const char *key, int keylen, Slice *text)
 		return false;
 	*text = (Slice) {digits, strlen(digits)};
 	return true;
+}
+
+const char *
+excerpt_of(Slice text)
+{
+	static const int longest = 60;
+	bool		whole = text.len <= longest;
+	int			len = whole ? text.len : pg_mbcliplen(text.s, text.len, longest);
+	char	   *excerpt = palloc(len + 4);
+
+	for (int i = 0; i < len; i++)
+		excerpt[i] = (unsigned char) text.s[i] < ' ' ? ' ' : text.s[i];
+	strcpy(excerpt + len, whole ? "" : "...");
+	return excerpt;
+}
+
+const char *
+time_reason(const char *name, Slice text)
+{
+	const char *why = "";
+
+	if (slice_contains(text, "/Date("))
+		why = "; write it as 2026-01-31T09:41:00Z";
+	else if (slice_contains(text, "/"))
+		why = "; it does not say which number is the day: write it as 2026-01-31T09:41:00Z";
+	return psprintf("%s is not a time in RFC 3339: %s%s", name, excerpt_of(text), why);
 }

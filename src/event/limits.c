@@ -42,11 +42,13 @@ limits_cut_details(Event *event)
 {
 	cut(&event->event_id);
 	cut(&event->error_code);
-	cut(&event->source_ip);
+	cut(&event->source);
 	cut(&event->user_agent);
 	cut(&event->region);
 	cut(&event->instance_id);
 	cut(&event->target);
+	cut(&event->granted);
+	cut(&event->acting_for);
 }
 
 void

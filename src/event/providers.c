@@ -49,7 +49,9 @@ enum
 	PROVIDERS_USER_AGENT_PATH,
 	PROVIDERS_REGION_PATH,
 	PROVIDERS_INSTANCE_ID_PATH,
-	PROVIDERS_TARGET_PATH
+	PROVIDERS_TARGET_PATH,
+	PROVIDERS_GRANTED_PATH,
+	PROVIDERS_ACTING_FOR_PATH
 };
 
 static const char *built_in_names[] = {"aws", "gcp", "azure"};
@@ -233,6 +235,8 @@ load_row(const TableRow *row)
 	mapping->region = PATH(REGION_PATH);
 	mapping->instance_id = PATH(INSTANCE_ID_PATH);
 	mapping->target = PATH(TARGET_PATH);
+	mapping->granted = PATH(GRANTED_PATH);
+	mapping->acting_for = PATH(ACTING_FOR_PATH);
 #undef PATH
 #undef TEXT
 }

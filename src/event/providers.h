@@ -58,6 +58,8 @@ typedef struct Mapping
 	Path		region;
 	Path		instance_id;
 	Path		target;
+	Path		granted;
+	Path		acting_for;
 } Mapping;
 
 /* As catalogue_is_ready() and catalogue_forget(). */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rfc3339.c
- *		Reading of times as RFC 3339 writes them.
+ *		Reading of times as RFC 3339 writes them, or nearly so.
  *
  * timestamptz_in() would accept far more, depend on settings of the session,
  * and raise an error where an audit event must only be put aside.  Must never
@@ -69,6 +69,45 @@ read_date(const char **p, const char *end, int64 *start)
 	return true;
 }
 
+/*
+ * What stands for Z, in minutes: an offset, whose colon or minutes may be left
+ * out, " UTC", or nothing, which means UTC too.
+ */
+static bool
+read_offset(const char **p, const char *end, int *minutes)
+{
+	static const char utc[] = " UTC";
+	int			sign;
+	int			hour;
+	int			minute = 0;
+
+	if (*p == end)
+		return true;
+	if (end - *p == sizeof(utc) - 1 && memcmp(*p, utc, sizeof(utc) - 1) == 0)
+	{
+		*p = end;
+		return true;
+	}
+	if (read_char(p, end, '+', '+'))
+		sign = 1;
+	else if (read_char(p, end, '-', '-'))
+		sign = -1;
+	else
+		return false;
+	if (!read_digits(p, end, 2, &hour))
+		return false;
+	if (*p < end)
+	{
+		(void) read_char(p, end, ':', ':');
+		if (!read_digits(p, end, 2, &minute))
+			return false;
+	}
+	if (hour >= HOURS_PER_DAY || minute >= MINS_PER_HOUR)
+		return false;
+	*minutes = sign * (hour * MINS_PER_HOUR + minute);
+	return true;
+}
+
 bool
 rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 {
@@ -81,7 +120,8 @@ rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 	int			micros = 0;
 	int64		result;
 
-	if (!read_date(&p, end, &result) || !read_char(&p, end, 't', 'T') ||
+	if (!read_date(&p, end, &result) ||
+		(!read_char(&p, end, 't', 'T') && !read_char(&p, end, ' ', ' ')) ||
 		!read_digits(&p, end, 2, &hour) || !read_char(&p, end, ':', ':') ||
 		!read_digits(&p, end, 2, &minute) || !read_char(&p, end, ':', ':') ||
 		!read_digits(&p, end, 2, &second) ||
@@ -101,24 +141,8 @@ rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 			micros *= 10;
 	}
 
-	if (!read_char(&p, end, 'z', 'Z'))
-	{
-		int			sign;
-		int			offset_hour,
-					offset_minute;
-
-		if (read_char(&p, end, '+', '+'))
-			sign = 1;
-		else if (read_char(&p, end, '-', '-'))
-			sign = -1;
-		else
-			return false;
-		if (!read_digits(&p, end, 2, &offset_hour) || !read_char(&p, end, ':', ':') ||
-			!read_digits(&p, end, 2, &offset_minute) ||
-			offset_hour >= HOURS_PER_DAY || offset_minute >= MINS_PER_HOUR)
-			return false;
-		offset = sign * (offset_hour * MINS_PER_HOUR + offset_minute);
-	}
+	if (!read_char(&p, end, 'z', 'Z') && !read_offset(&p, end, &offset))
+		return false;
 	if (p != end)
 		return false;
 

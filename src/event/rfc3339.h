@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rfc3339.h
- *		Reading of times as RFC 3339 writes them.
+ *		Reading of times as RFC 3339 writes them, or nearly so.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,9 @@
 /*
  * Read date-time of RFC 3339, section 5.6: any offset, any number of fraction
  * digits, of which those past microseconds are cut off.  A 60th second is the
- * next minute's first.  Returns false when it is something else.
+ * next minute's first.  Beyond it, as exports write times: a blank instead of
+ * the T, an offset without colon or minutes, " UTC", and no offset at all, which
+ * means UTC.  Returns false when it is something else.
  *
  * *day is the UTC date, in days since 2000-01-01.
  */

@@ -72,3 +72,47 @@ slice_text(Slice slice)
 {
 	return PointerGetDatum(cstring_to_text_with_len(slice.s, slice.len));
 }
+
+Slice
+slice_listed(Slice list, Slice more)
+{
+	static const Slice comma = SLICE_LITERAL(", ");
+
+	for (int start = 0; list.s != NULL && start < list.len;)
+	{
+		Slice		rest = slice_after(list, start);
+		const char *end = memchr(rest.s, ',', rest.len);
+		Slice		one = {rest.s, end != NULL ? end - rest.s : rest.len};
+
+		if (slice_equal(one, more))
+			return list;
+		start += one.len + comma.len;
+	}
+	return list.s == NULL ? more : slice_join(3, (Slice[]) {list, comma, more});
+}
+
+/* Position of the next ch at or after from, or -1. */
+int
+slice_find(Slice slice, char ch, int from)
+{
+	const char *p = from < slice.len ?
+		memchr(slice.s + from, ch, slice.len - from) : NULL;
+
+	return p ? (int) (p - slice.s) : -1;
+}
+
+Slice
+slice_folded(Slice slice)
+{
+	char	   *folded;
+	int			i = 0;
+
+	while (i < slice.len && !(slice.s[i] >= 'A' && slice.s[i] <= 'Z'))
+		i++;
+	if (i == slice.len)
+		return slice;
+	folded = palloc(slice.len);
+	for (i = 0; i < slice.len; i++)
+		folded[i] = pg_ascii_tolower((unsigned char) slice.s[i]);
+	return (Slice) {folded, slice.len};
+}

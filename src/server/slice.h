@@ -25,6 +25,9 @@ extern bool slice_ends(Slice slice, const char *suffix);
 extern bool slice_contains(Slice slice, const char *part);
 extern Slice slice_after(Slice slice, int offset);
 extern Slice slice_join(int n, const Slice *parts);
+extern Slice slice_listed(Slice list, Slice more);	/* "a, b", each once */
+extern int	slice_find(Slice slice, char ch, int from);
+extern Slice slice_folded(Slice slice); /* ASCII letters in lower case */
 
 static inline bool
 slice_is(Slice slice, const char *text)
