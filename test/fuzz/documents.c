@@ -59,7 +59,10 @@ static const char *const names[] = {
 	"insertId", "resourceName", "location", "roleName", "category", "operationName", "properties",
 	"activityDisplayName", "activityDateTime", "initiatedBy", "user", "app", "userPrincipalName",
 	"targetResources", "additionalDetails", "tenantId", "resourceId", "time", "identity", "claims",
-	"caller", "resultType", "Type", "", "\"; DROP TABLE log; --"
+	"caller", "resultType", "Type", "errorMessage", "responseElements", "eventType", "identityProvider",
+	"operation", "last", "first", "useridentity", "sessioncontext", "authenticationinfo", "InitiatedBy",
+	"Claims", "authorization", "serviceAccountDelegationInfo", "sourceIdentity", "CreateUser", "Records",
+	"digestS3Bucket", "", "\"; DROP TABLE log; --"
 };
 
 static const char *const strings[] = {
@@ -79,7 +82,15 @@ static const char *const strings[] = {
 	"google.iam.admin.v1.SetIAMPolicy", "192.0.2.1", "2001:db8::1", "999.1.1.1", "::", "AWS Internal",
 	"'; DROP TABLE iamwatch.alerts; --", "$$", "\\", "\"", "\t\r\n\001", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
 	"AuditLogs", "Administrative", "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", "Add member to role",
-	"/subscriptions/", "/TENANTS/x/", "a#EXT#@b", "%s%n%d", "{}", "null"
+	"/subscriptions/", "/TENANTS/x/", "a#EXT#@b", "%s%n%d", "{}", "null",
+	"2026-03-01 08:00:00", "2026-03-01 08:00:00.5 UTC", "2026-03-01T08:00:00+0530", "2026-03-01T08:00:00-05",
+	"2026-03-01T08:00:00+05:3", "1/9/2026 9:41:00 AM", "Failure", "200", "2000", "AwsServiceEvent",
+	"kms.amazonaws.com.cn", "cn-north-1", "us-gov-west-1", "arn:aws-us-gov:iam::1:oidc-provider/o:s",
+	"arn:aws:iam::1:role/x/AWSReservedSSO_Admin_0123456789abcdef",
+	"arn:aws:sts::1:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/Ann@Example.org",
+	"user:ann@example.org", "serviceAccount:x@p.iam.gserviceaccount.com", "user:", "{type=IAMUser, arn=a}",
+	"{\"userPrincipalName\": \"ann@example.org\"}", "[{\"a\": 1}]", " {\"arn\": \"arn:x\"} ", "{\"a\\u0000\": 1}",
+	"81.2.69.142, 10.0.0.1", "[2001:db8::1]:443", "192.0.2.1:443", ",", "private"
 };
 
 static const char *const numbers[] = {
@@ -179,6 +190,18 @@ odd_value(JsonbValue *value, const JsonbValue *old)
 
 /* ---- odd documents ---- */
 
+static bool all_lower;			/* every name, as warehouses deliver them */
+
+static void
+lower_string(JsonbValue *value)
+{
+	char	   *lower = pnstrdup(value->val.string.val, value->val.string.len);
+
+	for (int i = 0; i < value->val.string.len; i++)
+		lower[i] = pg_ascii_tolower((unsigned char) lower[i]);
+	value->val.string.val = lower;
+}
+
 static JsonbValue *put_container(JsonbParseState **state, JsonbContainer *container, int oddity, int depth);
 
 static void
@@ -186,7 +209,14 @@ put_value(JsonbParseState **state, JsonbIteratorToken token, JsonbValue *value, 
 {
 	JsonbValue	odd;
 
-	if (ONE_IN(oddity))
+	if (value->type == jbvBinary && ONE_IN(oddity))
+	{
+		/* the text of an object or array */
+		memset(&odd, 0, sizeof(odd));
+		set_string(&odd, JsonbToCString(NULL, value->val.binary.data, 64));
+		value = &odd;
+	}
+	else if (ONE_IN(oddity))
 	{
 		odd_value(&odd, value);
 		value = &odd;
@@ -218,6 +248,8 @@ put_container(JsonbParseState **state, JsonbContainer *container, int oddity, in
 					break;		/* dropped */
 				if (ONE_IN(oddity * 2))
 					set_string(&key, pstrdup(names[draw(lengthof(names))]));
+				if (all_lower || ONE_IN(oddity))
+					lower_string(&key);
 				pushJsonbValue(state, WJB_KEY, &key);
 				put_value(state, WJB_VALUE, &value, oddity, depth);
 				break;
@@ -301,6 +333,7 @@ odd_document(void)
 
 	if (ONE_IN(4))
 		return odd_text(seed);
+	all_lower = ONE_IN(8);
 	value = put_container(&state, &seeds[seed]->root, 2 << draw(8), 0);
 	return JsonbValueToJsonb(value);
 }

@@ -6,6 +6,7 @@ scores by visiting every peer.  Tests compare its alerts with the extension's.
 """
 import csv
 import datetime as dt
+import json
 import math
 import os
 import re
@@ -13,21 +14,56 @@ import re
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 PEOPLE = {"root", "user", "federated_user", "anonymous", "unknown"}
 RANK = ["informational", "low", "medium", "high", "critical"]
-RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))")
+TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]| UTC|([+-])(\d\d)(?::?(\d\d))?)?", re.A)
+
+
+class Unreadable(Exception):
+    """Who acted follows from a text that holds no object."""
 
 
 def text(value):
     return value if isinstance(value, str) and value != "" else None
 
 
+def get(container, name):
+    """A field by its name or, if it is not there, by that in lower case."""
+    return container[name] if name in container else container.get(ascii_lower(name))
+
+
+def ascii_lower(s):
+    return re.sub("[A-Z]+", lambda m: m.group().lower(), s)
+
+
+def no_constant(name):
+    raise ValueError(name)
+
+
+def in_text(value):
+    """The object that a text holds, or None."""
+    if not isinstance(value, str) or value == "":
+        return None
+    try:
+        value = json.loads(value, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def obj(value):
-    return value if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else in_text(value) or {}
+
+
+def actor(value):
+    """An object from which it follows who acted."""
+    if text(value) and in_text(value) is None:
+        raise Unreadable(value)
+    return obj(value)
 
 
 def microseconds(value):
-    """Microseconds since 1970, or None when it is no RFC 3339 time."""
-    m = RFC3339.fullmatch(value) if isinstance(value, str) else None
+    """Microseconds since 1970, or None when it is no time."""
+    m = TIME.fullmatch(value) if isinstance(value, str) else None
     if not m:
         return None
     year, month, day, hour, minute, second = (int(x) for x in m.groups()[:6])
@@ -38,10 +74,11 @@ def microseconds(value):
     except ValueError:
         return None
     offset = 0
-    if not m.group(8):
-        if int(m.group(10)) > 23 or int(m.group(11)) > 59:
+    if m.group(8):
+        ahead, minutes = int(m.group(9)), int(m.group(10) or 0)
+        if ahead > 23 or minutes > 59:
             return None
-        offset = (int(m.group(10)) * 60 + int(m.group(11))) * (1 if m.group(9) == "+" else -1)
+        offset = (ahead * 60 + minutes) * (1 if m.group(8) == "+" else -1)
     fraction = int(((m.group(7) or "") + "000000")[:6])
     return (((days * 24 + hour) * 60 + minute - offset) * 60 + second) * 1000000 + fraction
 
@@ -72,11 +109,11 @@ class Catalogue:
         return row
 
 
-def assumed_role(user, account):
-    arn, principal = text(user.get("arn")), text(user.get("principalId"))
+def assumed_role(user):
+    arn, principal = text(get(user, "arn")), text(get(user, "principalId"))
     m = re.fullmatch(r"arn:([^:]*):sts::([^:]*):assumed-role/([^/]+)(?:/(.*))?", arn or "", re.S)
-    issuer = obj(obj(user.get("sessionContext")).get("sessionIssuer"))
-    role = text(issuer.get("arn"))
+    issuer = actor(get(actor(get(user, "sessionContext")), "sessionIssuer"))
+    role = text(get(issuer, "arn"))
     if role is None and m:
         role = f"arn:{m.group(1)}:iam::{m.group(2)}:role/{m.group(3)}"
     if role is None:
@@ -92,35 +129,75 @@ def assumed_role(user, account):
     if session and re.fullmatch(r"i-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})", session):
         return role, "instance", session
     if name.startswith("AWSReservedSSO_") or session and "@" in session:
-        return f"{role}/{session}" if session else role, "federated_user", None
+        if session is None:
+            return role, "federated_user", None
+        whose = re.fullmatch(r"arn:([^:]*):iam::([^:]*):role/.*", role, re.S)
+        if not whose:
+            return f"{role}/{session}", "federated_user", None
+        if name.startswith("AWSReservedSSO_"):
+            name = re.sub(r"_[0-9a-fA-F]{16}\Z", "", name)
+        return (f"arn:{whose.group(1)}:sts::{whose.group(2)}:assumed-role/{name}/{ascii_lower(session)}",
+                "federated_user", None)
     return role, "role", None
 
 
-def aws_identity(user, account):
-    kind = text(user.get("type"))
-    arn, principal = text(user.get("arn")), text(user.get("principalId"))
-    name, own = text(user.get("userName")), text(user.get("accountId"))
+def partition(doc, user):
+    issuer = obj(get(obj(get(user, "sessionContext")), "sessionIssuer"))
+    for arn in (get(user, "arn"), get(issuer, "arn"), get(user, "principalId"), get(user, "identityProvider")):
+        m = re.match(r"arn:([^:]+):", text(arn) or "")
+        if m:
+            return m.group(1)
+    region = text(get(doc, "awsRegion")) or ""
+    for start, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-iso", "aws-iso")):
+        if region.startswith(start):
+            return name
+    return "aws"
+
+
+def aws_identity(doc, user, account):
+    kind = text(get(user, "type"))
+    arn, principal = text(get(user, "arn")), text(get(user, "principalId"))
+    name, own = text(get(user, "userName")), text(get(user, "accountId"))
+    invoked_by, source = text(get(user, "invokedBy")), text(get(doc, "eventSource"))
     if kind == "Root":
-        return arn or f"arn:aws:iam::{account}:root", "root", None
+        return arn or f"arn:{partition(doc, user)}:iam::{own or account}:root", "root", None
     if kind == "IAMUser":
-        return arn or (f"arn:aws:iam::{own}:user/{name}" if own and name else None), "user", None
+        built = f"arn:{partition(doc, user)}:iam::{own or account}:user/{name}" if name else None
+        return arn or built or principal, "user", None
     if kind == "AssumedRole":
-        return assumed_role(user, account)
+        return assumed_role(user)
     if kind == "FederatedUser":
         return arn or principal, "federated_user", None
-    if kind in ("SAMLUser", "WebIdentityUser"):
+    if kind == "SAMLUser":
         return principal or name, "federated_user", None
+    if kind == "WebIdentityUser":
+        provider = text(get(user, "identityProvider")) or principal or ""
+        return principal or name, "workload" if ":oidc-provider/" in provider else "federated_user", None
     if kind == "IdentityCenterUser":
-        return text(obj(user.get("onBehalfOf")).get("userId")) or principal, "federated_user", None
-    if kind == "AWSService" or (kind is None and text(user.get("invokedBy"))):
-        return text(user.get("invokedBy")), "service", None
+        return text(get(actor(get(user, "onBehalfOf")), "userId")) or principal, "federated_user", None
+    if kind == "AWSService" or (kind is None and invoked_by):
+        return invoked_by or source, "service", None
     if kind == "AWSAccount":
         return arn or principal or own, "account", None
-    return arn or principal or name or own, "unknown", None
+    who = arn or principal or name or own
+    if who is None and kind is None and get(doc, "eventType") == "AwsServiceEvent":
+        return source, "service", None
+    return who, "unknown", None
+
+
+def aws_failed(doc):
+    code = text(get(doc, "errorCode"))
+    if code and not re.fullmatch(r"2\d\d", code, re.A) or text(get(doc, "errorMessage")):
+        return True
+    return obj(get(doc, "responseElements")).get(text(get(doc, "eventName"))) == "Failure"
+
+
+def without_prefix(subject):
+    return text(re.sub(r"\A(user|serviceAccount):", "", subject)) if subject else None
 
 
 def gcp_identity(info):
-    who = text(info.get("principalEmail")) or text(info.get("principalSubject")) or "anonymous"
+    who = text(get(info, "principalEmail")) or without_prefix(text(get(info, "principalSubject"))) or "anonymous"
     if who.startswith("system:serviceaccount:"):
         kind = "service_account"
     elif who.startswith("system:"):
@@ -142,38 +219,53 @@ def gcp_identity(info):
     return who, kind
 
 
+def gcp_event(doc, payload):
+    labels = obj(get(obj(get(doc, "resource")), "labels"))
+    account = text(get(labels, "project_id"))
+    if account is None:
+        parts = (text(get(doc, "logName")) or "").split("/")
+        account = parts[1] if len(parts) > 1 and parts[1] else None
+    info = get(payload, "authenticationInfo")
+    part = obj(get(doc, "operation"))
+    if not isinstance(info, (dict, str)) or info == "":
+        if get(part, "last") is True and get(part, "first") is not True:
+            raise Unreadable("the completion of an operation, which does not name who began it")
+    identity, kind = gcp_identity(actor(info))
+    code = get(obj(get(payload, "status")), "code")
+    return dict(provider="gcp", account=account, service=text(get(payload, "serviceName")),
+                operation=text(get(payload, "methodName")), time=microseconds(get(doc, "timestamp")),
+                identity=identity, kind=kind, instance=None, id=text(get(doc, "insertId")),
+                failed=isinstance(code, (int, float)) and not isinstance(code, bool) and code != 0,
+                ip=text(get(obj(get(payload, "requestMetadata")), "callerIp")))
+
+
+def aws_event(doc):
+    user = actor(get(doc, "userIdentity"))
+    if not isinstance(get(doc, "userIdentity"), (dict, str)) or get(doc, "userIdentity") == "":
+        return None
+    account = text(get(doc, "recipientAccountId")) or text(get(user, "accountId"))
+    service = text(get(doc, "eventSource"))
+    identity, kind, instance = aws_identity(doc, user, account)
+    return dict(provider="aws", account=account,
+                service=re.sub(r"(?s)(?<=.)\.amazonaws\.com(\.cn)?\Z", "", service) if service else None,
+                operation=text(get(doc, "eventName")), time=microseconds(get(doc, "eventTime")),
+                identity=identity, kind=kind, instance=instance, id=text(get(doc, "eventID")),
+                failed=aws_failed(doc), ip=text(get(doc, "sourceIPAddress")))
+
+
 def parse(doc):
     """A dictionary, or None when the document is not readable."""
     if not isinstance(doc, dict):
         return None
-    payload = doc.get("protoPayload")
-    if isinstance(payload, dict):
-        labels = obj(obj(doc.get("resource")).get("labels"))
-        account = text(labels.get("project_id"))
-        if account is None:
-            parts = (text(doc.get("logName")) or "").split("/")
-            account = parts[1] if len(parts) > 1 and parts[1] else None
-        identity, kind = gcp_identity(obj(payload.get("authenticationInfo")))
-        code = obj(payload.get("status")).get("code")
-        event = dict(provider="gcp", account=account, service=text(payload.get("serviceName")),
-                     operation=text(payload.get("methodName")), time=microseconds(doc.get("timestamp")),
-                     identity=identity, kind=kind, instance=None, id=text(doc.get("insertId")),
-                     failed=isinstance(code, (int, float)) and not isinstance(code, bool) and code != 0,
-                     ip=text(obj(payload.get("requestMetadata")).get("callerIp")))
-    else:
-        user = doc.get("userIdentity")
-        if not isinstance(user, dict):
-            return None
-        account = text(doc.get("recipientAccountId")) or text(user.get("accountId"))
-        service = text(doc.get("eventSource"))
-        identity, kind, instance = aws_identity(user, account)
-        event = dict(provider="aws", account=account,
-                     service=re.sub(r"(?s)(?<=.)\.amazonaws\.com\Z", "", service) if service else None,
-                     operation=text(doc.get("eventName")), time=microseconds(doc.get("eventTime")),
-                     identity=identity, kind=kind, instance=instance, id=text(doc.get("eventID")),
-                     failed=text(doc.get("errorCode")) is not None,
-                     ip=text(doc.get("sourceIPAddress")))
-    if any(event[f] is None for f in ("account", "service", "operation", "time", "identity")):
+    payload = get(doc, "protoPayload")
+    try:
+        if isinstance(payload, dict) or in_text(payload) is not None:
+            event = gcp_event(doc, obj(payload))
+        else:
+            event = aws_event(doc)
+    except Unreadable:
+        return None
+    if event is None or any(event[f] is None for f in ("account", "service", "operation", "time", "identity")):
         return None
     event["person"] = event["kind"] in PEOPLE
     event["day"] = event["time"] // 86400000000
