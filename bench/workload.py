@@ -23,6 +23,7 @@ def event(rng, who, day, second, serial, operation=None):
     r["eventTime"] = f"{START + datetime.timedelta(days=day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z"
     r["eventID"] = f"{serial:032x}"
     r.pop("errorCode", None)
+    r.pop("errorMessage", None)
     if operation:
         r["eventSource"], r["eventName"] = "iam.amazonaws.com", operation
     else:

@@ -37,10 +37,10 @@ CREATE FUNCTION upn(name text) RETURNS jsonb LANGUAGE sql AS $$
 $$;
 
 SELECT results_eq($$SELECT (parse(entra('2026-01-22T18:15:02.5168093Z', person('Ann@Contoso.com'))))::text$$,
-	$$VALUES ('(azure,4bbb79f7-5724-4c9e-95f3-de075f6ec090,Directory_53161141-e3f4-4944-85b6-7b953f17265e_6X649_134684731,"2026-01-22 18:15:02.516809+00",ann@contoso.com,user,t,"Core Directory","Add member to role",f,,192.0.2.9,Mozilla/5.0,,,bob@contoso.com)')$$,
+	$$VALUES ('(azure,4bbb79f7-5724-4c9e-95f3-de075f6ec090,Directory_53161141-e3f4-4944-85b6-7b953f17265e_6X649_134684731,"2026-01-22 18:15:02.516809+00",ann@contoso.com,user,t,"Core Directory","Add member to role",f,,192.0.2.9,,Mozilla/5.0,,,bob@contoso.com,,)')$$,
 	'Entra: every field of an exported record');
 SELECT results_eq($$SELECT (parse(activity('2026-01-21T22:14:26.9792776Z', upn('Ann@contoso.com'))))::text$$,
-	$$VALUES ('(azure,a921d5d4-bdb7-43c3-aa01-88c6ae24992f,"c776f9f4-36e5-4e0e-809b-c9b3c3fb62a8 Success 2026-01-21T22:14:26.9792776Z","2026-01-21 22:14:26.979277+00",ann@contoso.com,user,t,microsoft.authorization,microsoft.authorization/roleassignments/write,f,,198.51.100.4,,global,,/SUBSCRIPTIONS/A921D5D4-BDB7-43C3-AA01-88C6AE24992F/RESOURCEGROUPS/RG/PROVIDERS/X/Y/Z)')$$,
+	$$VALUES ('(azure,a921d5d4-bdb7-43c3-aa01-88c6ae24992f,"c776f9f4-36e5-4e0e-809b-c9b3c3fb62a8 Success 2026-01-21T22:14:26.9792776Z","2026-01-21 22:14:26.979277+00",ann@contoso.com,user,t,microsoft.authorization,microsoft.authorization/roleassignments/write,f,,198.51.100.4,,,global,,/SUBSCRIPTIONS/A921D5D4-BDB7-43C3-AA01-88C6AE24992F/RESOURCEGROUPS/RG/PROVIDERS/X/Y/Z,,)')$$,
 	'Activity: every field of an exported event; an event id is put together where there is none');
 
 -- The same event in the other forms.
@@ -50,23 +50,23 @@ INSERT INTO forms VALUES
 	"resultReason": "", "activityDisplayName": "Add member to role", "activityDateTime": "2026-01-22T18:15:02Z", "loggedByService": "Core Directory",
 	"operationType": "Assign", "initiatedBy": {"app": null, "user": {"id": "u", "userPrincipalName": "ann@contoso.com", "ipAddress": "192.0.2.9"}},
 	"targetResources": [{"id": "t", "displayName": "Bob", "userPrincipalName": null}], "additionalDetails": [], "tenantId": "T1"}',
-	'(azure,t1,Directory_1,"2026-01-22 18:15:02+00",ann@contoso.com,user,t,"Core Directory","Add member to role",f,,192.0.2.9,,,,Bob)'),
+	'(azure,t1,Directory_1,"2026-01-22 18:15:02+00",ann@contoso.com,user,t,"Core Directory","Add member to role",f,,192.0.2.9,,,,,Bob,,)'),
 ('Entra: a row of Log Analytics, whose TenantId is the workspace', '{"TenantId": "workspace", "TimeGenerated": "2026-01-22T18:15:02Z", "ResourceId": "/tenants/T1/providers/Microsoft.aadiam",
 	"OperationName": "Add member to role", "Category": "RoleManagement", "ResultReason": "", "AADTenantId": "T1", "Id": "Directory_1", "Identity": "Ann",
 	"InitiatedBy": {"user": {"id": "u", "userPrincipalName": "ann@contoso.com", "ipAddress": "192.0.2.9"}}, "LoggedByService": "Core Directory",
 	"ActivityDisplayName": "Add member to role", "Result": "success", "TargetResources": [{"id": "t", "displayName": "Bob"}], "AdditionalDetails": [{"key": "User-Agent", "value": "cli"}], "Type": "AuditLogs"}',
-	'(azure,t1,Directory_1,"2026-01-22 18:15:02+00",ann@contoso.com,user,t,"Core Directory","Add member to role",f,,192.0.2.9,cli,,,Bob)'),
+	'(azure,t1,Directory_1,"2026-01-22 18:15:02+00",ann@contoso.com,user,t,"Core Directory","Add member to role",f,,192.0.2.9,,cli,,,Bob,,)'),
 ('Activity: an event of the REST API', '{"authorization": {"action": "Microsoft.Network/networkSecurityGroups/write"}, "caller": "rob@contoso.com", "channels": "Operation",
 	"claims": {"ipaddr": "192.0.2.1", "appid": "355249ed-15d9-460d-8481-84026b065942", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": "rob@contoso.com"},
 	"correlationId": "c", "eventDataId": "d0d36f97", "eventName": {"value": "EndRequest"}, "category": {"value": "Administrative", "localizedValue": "Verwaltung"},
 	"eventTimestamp": "2026-01-29T20:42:31.3810679Z", "operationName": {"value": "Microsoft.Network/networkSecurityGroups/write", "localizedValue": "NSG schreiben"},
 	"resourceId": "/subscriptions/S1/resourcegroups/rg/providers/Microsoft.Network/networkSecurityGroups/n", "status": {"value": "Failed", "localizedValue": "Fehler"},
 	"subStatus": {"value": "Forbidden", "localizedValue": ""}, "submissionTimestamp": "2026-01-29T20:42:50Z", "subscriptionId": "S1", "properties": {"statusCode": "Forbidden"}}',
-	'(azure,s1,d0d36f97,"2026-01-29 20:42:31.381067+00",rob@contoso.com,user,t,microsoft.network,microsoft.network/networksecuritygroups/write,t,Forbidden,192.0.2.1,,,,/subscriptions/S1/resourcegroups/rg/providers/Microsoft.Network/networkSecurityGroups/n)'),
+	'(azure,s1,d0d36f97,"2026-01-29 20:42:31.381067+00",rob@contoso.com,user,t,microsoft.network,microsoft.network/networksecuritygroups/write,t,Forbidden,192.0.2.1,,,,,/subscriptions/S1/resourcegroups/rg/providers/Microsoft.Network/networkSecurityGroups/n,,)'),
 ('Activity: a row of Log Analytics', '{"TenantId": "workspace", "TimeGenerated": "2026-01-29T20:42:31.3810679Z", "CallerIpAddress": "192.0.2.1", "CategoryValue": "Administrative", "CorrelationId": "c",
 	"EventDataId": "d0d36f97", "OperationNameValue": "MICROSOFT.KEYVAULT/VAULTS/WRITE", "ResourceProviderValue": "MICROSOFT.KEYVAULT", "SubscriptionId": "S1",
 	"Caller": "rob@contoso.com", "Claims": "{}", "Claims_d": {"appid": "a"}, "ActivityStatusValue": "Success", "ActivitySubstatusValue": "OK", "_ResourceId": "/subscriptions/s1/x", "Type": "AzureActivity"}',
-	'(azure,s1,d0d36f97,"2026-01-29 20:42:31.381067+00",rob@contoso.com,user,t,microsoft.keyvault,microsoft.keyvault/vaults/write,f,,192.0.2.1,,,,/subscriptions/s1/x)');
+	'(azure,s1,d0d36f97,"2026-01-29 20:42:31.381067+00",rob@contoso.com,user,t,microsoft.keyvault,microsoft.keyvault/vaults/write,f,,192.0.2.1,,,,,/subscriptions/s1/x,,)');
 SELECT is(parse(document)::text, expected, form) FROM forms;
 
 CREATE TABLE initiators (expected text, initiator jsonb);
@@ -98,7 +98,7 @@ INSERT INTO callers VALUES
 ('service_account f409edeb-4d29-44b5-9763-ee9348ad91bb', '{}', '{"caller": "F409EDEB-4d29-44b5-9763-ee9348ad91bb"}'),
 ('service microsoft.advisor', '{}', '{"caller": "Microsoft.Advisor"}'),
 ('service microsoft.authorization', '{}', '{}'),
-('service microsoft.authorization', '{}', '{"identity": "text"}'),
+('', '{}', '{"identity": "text"}'),
 ('workload /subscriptions/s/resourcegroups/rg/providers/microsoft.managedidentity/userassignedidentities/deploy',
 	upn(NULL) || '{"xms_mirid": "/subscriptions/S/resourcegroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/deploy"}', '{}'),
 ('instance /subscriptions/s/resourcegroups/rg/providers/microsoft.compute/virtualmachines/vm1 /subscriptions/s/resourcegroups/rg/providers/microsoft.compute/virtualmachines/vm1',
@@ -138,8 +138,8 @@ INSERT INTO unread VALUES
 ('{"category": "AuditLogs"}', 'activityDisplayName and operationName are missing'),
 ('{"category": "AuditLogs", "operationName": "  "}', 'activityDisplayName and operationName are missing'),
 ('{"category": "AuditLogs", "operationName": "x"}', 'activityDateTime and time are missing'),
-('{"category": "AuditLogs", "operationName": "x", "time": "1/22/2026 6:15 PM"}', 'activityDateTime is not a time in RFC 3339'),
-('{"operationName": "A/b"}', 'time and eventTimestamp are missing'), ('{"operationName": "A/b", "time": "now"}', 'time is not a time in RFC 3339'),
+('{"category": "AuditLogs", "operationName": "x", "time": "1/22/2026 6:15 PM"}', 'activityDateTime is not a time in RFC 3339: 1/22/2026 6:15 PM; it does not say which number is the day: write it as 2026-01-31T09:41:00Z'),
+('{"operationName": "A/b"}', 'time and eventTimestamp are missing'), ('{"operationName": "A/b", "time": "now"}', 'time is not a time in RFC 3339: now'),
 ('{"operationName": "A/b", "time": "2026-01-01T00:00:00Z"}', 'no account: resourceId names no subscription, and subscriptionId and tenantId are missing');
 SELECT is(unreadable(document), reason, 'unreadable: ' || document::text) FROM unread;
 SELECT is((SELECT (parse(e || '{"operationName": "A/b", "category": "AuditLogs", "initiatedBy": {}, "activityDisplayName": "x"}')) IS NOT DISTINCT FROM parse(e)

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(70);
+SELECT plan(80);
 
 CREATE FUNCTION who(identity jsonb) RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws(' ', identity_kind, identity, instance_id)
@@ -36,10 +36,10 @@ INSERT INTO aws_identities VALUES
 ('instance arn:aws:iam::1:role/r i-0123456789abcdef0', '{"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/r/i-0123456789abcdef0"}'),
 ('role arn:aws:iam::1:role/r', '{"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/r/i-012345678"}'),
 ('role arn:aws:iam::1:role/r', '{"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/r/i-0123456g"}'),
-('federated_user arn:aws:iam::1:role/AWSReservedSSO_A/x', '{"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_A/x"}'),
-('federated_user arn:aws:iam::1:role/r/a@b', '{"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/r/a@b"}'),
-('federated_user arn:aws:iam::1:role/r/a@b', '{"type": "AssumedRole", "principalId": "AROA:a@b", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/r"}}}'),
-('', '{"type": "AWSService"}'),
+('federated_user arn:aws:sts::1:assumed-role/AWSReservedSSO_A/x', '{"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_A/x"}'),
+('federated_user arn:aws:sts::1:assumed-role/r/a@b', '{"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/r/a@b"}'),
+('federated_user arn:aws:sts::1:assumed-role/r/a@b', '{"type": "AssumedRole", "principalId": "AROA:a@b", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/r"}}}'),
+('service iam.amazonaws.com', '{"type": "AWSService"}'),
 ('', '{}'),
 ('', '{"type": {"a": 1}, "arn": ["x"]}');
 SELECT is(coalesce(who(identity), ''), expected, 'Identity: ' || identity::text) FROM aws_identities;
@@ -71,14 +71,17 @@ INSERT INTO times VALUES
 ('2026-01-01 00:00:00+00', '2026-01-01T00:00:00Z'), ('2026-01-01 00:00:00.123456+00', '2026-01-01t00:00:00.1234567z'),
 ('2025-12-31 18:30:00+00', '2026-01-01T00:00:00+05:30'), ('2026-01-01 00:01:00+00', '2026-01-01T00:00:60Z'),
 ('9999-12-31 23:59:59+00', '9999-12-31T23:59:59Z'),
-(NULL, '2026-01-01 00:00:00Z'), (NULL, '2026-02-30T00:00:00Z'), (NULL, '2026-01-01T24:00:00Z'),
-(NULL, '2026-01-01T00:00:00'), (NULL, '2026-01-01T00:00:00.Z'), (NULL, '20260101T000000Z'), (NULL, ' 2026-01-01T00:00:00Z');
-SELECT is((parse(aws(written, 'a', 'CreateUser'))).event_time::text, expected, 'Readable: RFC 3339, ' || written) FROM times;
+('2026-01-01 00:00:00+00', '2026-01-01 00:00:00Z'), ('2026-01-01 00:00:00.5+00', '2026-01-01 00:00:00.5 UTC'), ('2026-01-01 00:00:00+00', '2026-01-01T00:00:00'),
+('2025-12-31 23:00:00+00', '2026-01-01T00:00:00+0100'), ('2025-12-31 23:00:00+00', '2026-01-01T00:00:00+01'), ('2026-01-01 05:30:00+00', '2026-01-01 00:00:00-0530'),
+(NULL, '2026-01-01T00:00:00+1'), (NULL, '2026-01-01T00:00:00+01:'), (NULL, '2026-01-01T00:00:00+24'), (NULL, '2026-01-01T00:00:00 utc'), (NULL, '1/9/2026 9:41:00 AM'), (NULL, '1770717600'),
+(NULL, '2026-02-30T00:00:00Z'), (NULL, '2026-01-01T24:00:00Z'),
+(NULL, '2026-01-01T00:00:00.Z'), (NULL, '20260101T000000Z'), (NULL, ' 2026-01-01T00:00:00Z');
+SELECT is((parse(aws(written, 'a', 'CreateUser'))).event_time::text, expected, 'Times: ' || written) FROM times;
 
 SELECT results_eq($$SELECT (parse(aws('2026-01-01T00:00:00Z', 'a', 'CreateUser', id => 'e1',
 	more => '{"errorCode": "Denied", "awsRegion": "r", "requestParameters": {"userName": "t"}}'))).*$$,
 	$$VALUES ('aws', '111122223333', 'e1', '2026-01-01 00:00:00+00'::timestamptz, 'arn:aws:iam::111122223333:user/a', 'user', true,
-	'iam', 'CreateUser', true, 'Denied', '192.0.2.1'::inet, 'cli', 'r', NULL, 't')$$, 'parse: every field of an AWS event');
+	'iam', 'CreateUser', true, 'Denied', '192.0.2.1'::inet, NULL, 'cli', 'r', NULL, 't', NULL, NULL)$$, 'parse: every field of an AWS event');
 SELECT is((parse(aws('2026-01-01T00:00:00Z', 'a', 'X', more => '{"sourceIPAddress": "ec2.amazonaws.com"}'))).source_ip, NULL, 'parse: a source that is no address');
 SELECT is((parse(aws('2026-01-01T00:00:00Z', 'a', 'X', more => '{"recipientAccountId": null, "userIdentity": {"type": "Root", "accountId": "7"}}'))).account,
 	'7', 'Account: recipientAccountId, else userIdentity.accountId');

@@ -19,7 +19,7 @@ VALUES ('okta', '{legacyEventType}', 'example.okta.com', '{actor,alternateId}', 
 	'{client,zone}', '{target,-1,alternateId}');
 SELECT is(parse(okta('2026-01-01T00:00:00.123Z', 'ann@example.com', 'user.account.privilege.grant'))::text,
 	'(okta,example.okta.com,' || md5('2026-01-01T00:00:00.123Zuser.account.privilege.grant') ||
-	',"2026-01-01 00:00:00.123+00",ann@example.com,user,t,okta,user.account.privilege.grant,f,,192.0.2.3,Mozilla/5.0,null,,admin)', 'every field, from the next statement on');
+	',"2026-01-01 00:00:00.123+00",ann@example.com,user,t,okta,user.account.privilege.grant,f,,192.0.2.3,,Mozilla/5.0,null,,admin,,)', 'every field, from the next statement on');
 SELECT is(unreadable(okta('2026-01-01T00:00:00Z', 'a', 'x')), NULL, 'unreadable: null for what is read');
 
 CREATE TABLE odd (what text, expected text, more jsonb);
@@ -45,8 +45,8 @@ INSERT INTO unread VALUES
 ('not recognised: null', 'eventSource is missing', '{"legacyEventType": null}'),
 ('no operation', 'no operation where iamwatch.providers says it is', '{"eventType": ""}'),
 ('no time', 'no event time where iamwatch.providers says it is', '{"published": null}'),
-('no time in RFC 3339', 'the event time is not a time in RFC 3339', '{"published": "yesterday"}'),
-('a time that is a number', 'the event time is not a time in RFC 3339', '{"published": 1767225600}'),
+('no time in RFC 3339', 'the event time is not a time in RFC 3339: yesterday', '{"published": "yesterday"}'),
+('a time that is a number', 'the event time is not a time in RFC 3339: 1767225600', '{"published": 1767225600}'),
 ('no identity', 'no identity where iamwatch.providers says it is', '{"actor": {"alternateId": null}}'),
 ('an identity that is an object', 'no identity where iamwatch.providers says it is', '{"actor": {"alternateId": {"a": 1}}}');
 SELECT is(unreadable(okta('2026-01-01T00:00:00Z', 'ann', 'x', more)), reason, 'unreadable: ' || what) FROM unread;
@@ -67,7 +67,7 @@ VALUES ('forge', '{source}', 'forge', '{org}', '{who,0}', '{part}', 'forge', '{w
 CREATE FUNCTION forge(more jsonb) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT '{"source": "forge", "org": 7, "who": ["ann"], "part": "repo", "what": true, "at": 1767225600123}'::jsonb || more
 $$;
-SELECT is(parse(forge('{}'))::text, '(forge,7,,"2026-01-01 00:00:00.123+00",ann,user,t,repo,true,f,,,,,,)', 'numbers and booleans count as text; milliseconds since 1970');
+SELECT is(parse(forge('{}'))::text, '(forge,7,,"2026-01-01 00:00:00.123+00",ann,user,t,repo,true,f,,,,,,,,,)', 'numbers and booleans count as text; milliseconds since 1970');
 SELECT is((parse(forge('{"part": null}'))).service, 'forge', 'a default where the path finds nothing');
 SELECT is(unreadable(forge('{"org": null}')), 'no account where iamwatch.providers says it is', 'without a default the account is missing');
 SELECT is(unreadable(forge('{"source": "other"}')), 'eventSource is missing', 'another value is not recognised');
