@@ -32,6 +32,7 @@ PARTS = header overview baseline/dayset \
 	analyst/incidents operate/status analyst/exports analyst/report operate/privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
+SCRIPTS = bin/iamwatch_load
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 EXTRA_CLEAN = sql/config/shipped.sql
 
