@@ -98,9 +98,11 @@ $(SCRIPT): $(PARTS:%=sql/%.sql) Makefile
 	mv $@.new $@
 
 CATALOGUE = $(sort $(wildcard data/catalogue/*.csv))
+TARGETS = $(sort $(wildcard data/targets/*.csv))
 
-sql/config/shipped.sql: $(CATALOGUE) data/catalogue.awk
+sql/config/shipped.sql: $(CATALOGUE) $(TARGETS) data/catalogue.awk data/targets.awk
 	awk -f data/catalogue.awk $(CATALOGUE) > $@.new
+	awk -f data/targets.awk $(TARGETS) >> $@.new
 	mv $@.new $@
 
 endif

@@ -11,7 +11,7 @@ CREATE TABLE iamwatch_internal.target_paths (
 	PRIMARY KEY (provider, service, operation, match)
 );
 COMMENT ON TABLE iamwatch_internal.target_paths IS
-'paths to what an operation was done to and to what it granted. The row of the operation decides, else that with the longest suffix, else that of the service for all operations, else that of the provider. Steps are divided by dots: name, name[] for all elements, name[key=value] for those whose field is that, name[0] for one, from the end if negative, (last) behind any of them for what follows the last slash; the last step may be {a} {b}, fields of what was reached';
+'paths to what an operation was done to and to what it granted. The row of the operation decides, else that with the longest suffix, else that of the service for all operations, else that of the provider. Steps are divided by dots: name, name[] for all elements, name[key=value] for those whose field is that, name[0] for one, from the end if negative, (last) behind any of them for what follows the last slash; the last step may be {a} {b}, fields of what was reached. Filled from data/targets';
 COMMENT ON COLUMN iamwatch_internal.target_paths.provider IS 'aws, gcp, azure, or one of iamwatch.providers';
 COMMENT ON COLUMN iamwatch_internal.target_paths.service IS 'as in iamwatch.operations; * for any';
 COMMENT ON COLUMN iamwatch_internal.target_paths.operation IS 'as in iamwatch.operations; * for all of the service';

@@ -198,7 +198,6 @@ read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice ti
 							 slice_or(FIELD_STRING(request, "clientIpAddress"),
 									  FIELD_STRING(claims, "ipaddr")));
 	event->region = FIELD_STRING(doc, "location");
-	event->target = resource_of(doc);
 }
 
 const char *

@@ -14,15 +14,6 @@
 #include "event/field.h"
 #include "event/rfc3339.h"
 
-/* Fields of requestParameters that name what an IAM operation acts on. */
-static const char *const target_fields[] = {
-	"userName", "roleName", "groupName", "policyArn", "policyName",
-	"instanceProfileName", "serverCertificateName", "sAMLProviderArn",
-	"openIDConnectProviderArn", "roleArn", "resourceArn", "keyId", "bucketName",
-	"functionName", "snapshotId", "imageId", "dBSnapshotIdentifier",
-	"secretId", "topicArn", "queueUrl", "accountId", "targetId", "name"
-};
-
 /* Of the record, beyond what event_read() has looked up. */
 typedef enum DetailField
 {
@@ -30,7 +21,6 @@ typedef enum DetailField
 	DETAIL_REGION,
 	DETAIL_USER_AGENT,
 	DETAIL_SOURCE_IP,
-	DETAIL_REQUEST,
 	DETAIL_FIELD_COUNT
 } DetailField;
 
@@ -38,8 +28,7 @@ static const Slice detail_names[DETAIL_FIELD_COUNT] = {
 	[DETAIL_EVENT_ID] = SLICE_LITERAL("eventID"),
 	[DETAIL_REGION] = SLICE_LITERAL("awsRegion"),
 	[DETAIL_USER_AGENT] = SLICE_LITERAL("userAgent"),
-	[DETAIL_SOURCE_IP] = SLICE_LITERAL("sourceIPAddress"),
-	[DETAIL_REQUEST] = SLICE_LITERAL("requestParameters")
+	[DETAIL_SOURCE_IP] = SLICE_LITERAL("sourceIPAddress")
 };
 
 static KeyLayout detail_layouts[LAYOUTS];
@@ -437,11 +426,9 @@ static void
 read_details(JsonbContainer *doc, JsonbContainer *identity, const Field *user, Event *event)
 {
 	Field		details[DETAIL_FIELD_COUNT];
-	JsonbContainer *request;
 	Slice		access_key = FIELD_STRING(identity, "accessKeyId");
 
 	fields_read(doc, &detail_fields, details);
-	request = field_as_object(&details[DETAIL_REQUEST]);
 	event->event_id = details[DETAIL_EVENT_ID].string;
 	event->source = details[DETAIL_SOURCE_IP].string;
 	event->user_agent = details[DETAIL_USER_AGENT].string;
@@ -450,8 +437,6 @@ read_details(JsonbContainer *doc, JsonbContainer *identity, const Field *user, E
 	/* those of sessions begin with ASIA, and are new each time */
 	if (slice_starts(access_key, "AKIA"))
 		event->access_key = access_key;
-	for (int i = 0; request != NULL && i < lengthof(target_fields) && event->target.s == NULL; i++)
-		event->target = field_string(request, target_fields[i], strlen(target_fields[i]));
 }
 
 /* The part of eventSource that names the service. */

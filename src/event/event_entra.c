@@ -115,8 +115,6 @@ static void
 read_details(JsonbContainer *doc, JsonbContainer *record, Event *event)
 {
 	JsonbContainer *initiator = AZURE_OBJECT(record, "initiatedBy", "InitiatedBy");
-	JsonbContainer *targets = either_array(record, "targetResources", "TargetResources");
-	JsonbContainer *target = element_object(targets, 0);
 	JsonbContainer *details = either_array(record, "additionalDetails", "AdditionalDetails");
 
 	event->event_id = AZURE_STRING(record, "id", "Id");
@@ -126,9 +124,6 @@ read_details(JsonbContainer *doc, JsonbContainer *record, Event *event)
 	if (event->source.s == NULL)
 		event->source = find_detail(details, "ipaddr");
 	event->user_agent = slice_or(FIELD_STRING(record, "userAgent"), find_detail(details, "User-Agent"));
-	event->target = slice_or(FIELD_STRING(target, "userPrincipalName"),
-							 slice_or(FIELD_STRING(target, "displayName"),
-									  FIELD_STRING(target, "id")));
 }
 
 const char *

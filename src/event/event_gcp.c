@@ -165,7 +165,6 @@ read_details(JsonbContainer *doc, JsonbContainer *payload, JsonbContainer *label
 	event->region = slice_or(FIELD_STRING(labels, "location"),
 							 slice_or(FIELD_STRING(labels, "region"),
 									  FIELD_STRING(labels, "zone")));
-	event->target = FIELD_STRING(payload, "resourceName");
 	event->access_key = FIELD_STRING(info, "serviceAccountKeyName");
 	event->acting_for = find_acting_for(info, event->identity);
 }

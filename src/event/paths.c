@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "event/document.h"
 #include "event/paths.h"
 
 #define MOST_VALUES		100
@@ -26,13 +27,13 @@ typedef struct Step
 } Step;
 
 /* A document or a part of it: a container, or a value that is none. */
-typedef struct Node
+typedef struct Place
 {
 	JsonbContainer *container;
 	JsonbValue	value;
-} Node;
+} Place;
 
-static void follow(const Node *node, Slice path, bool last, PathResult *result);
+static void follow(const Place *place, Slice path, bool last, PathResult *result);
 
 static bool
 read_step(Slice path, Step *step)
@@ -65,42 +66,42 @@ read_step(Slice path, Step *step)
 	return step->name.len > 0;
 }
 
-/* As a node; text that holds an object or array is that. */
+/* As a place; text that holds an object or array is that. */
 static void
-set_node(Node *node, const JsonbValue *value)
+set_place(Place *place, const JsonbValue *value)
 {
-	node->container = NULL;
-	node->value = *value;
+	place->container = NULL;
+	place->value = *value;
 	if (value->type == jbvBinary)
-		node->container = value->val.binary.data;
+		place->container = value->val.binary.data;
 	else if (value->type == jbvString && value->val.string.len > 0)
 	{
 		Slice		text = {value->val.string.val, value->val.string.len};
 
-		node->container = container_in_text(text, false);
-		if (node->container == NULL)
-			node->container = container_in_text(text, true);
+		place->container = container_in_text(text, false);
+		if (place->container == NULL)
+			place->container = container_in_text(text, true);
 	}
 }
 
 static bool
-find_name(const Node *node, Slice name, bool pascal, Node *found)
+find_name(const Place *place, Slice name, bool pascal, Place *found)
 {
 	JsonbValue	value;
 	char		capital[64];
 
-	if (node->container == NULL || !JsonContainerIsObject(node->container))
+	if (place->container == NULL || !JsonContainerIsObject(place->container))
 		return false;
-	if (!field_find(node->container, name.s, name.len, &value))
+	if (!field_find(place->container, name.s, name.len, &value))
 	{
 		if (!pascal || name.len > sizeof(capital))
 			return false;
 		memcpy(capital, name.s, name.len);
 		capital[0] = pg_ascii_toupper((unsigned char) capital[0]);
-		if (!field_find(node->container, capital, name.len, &value))
+		if (!field_find(place->container, capital, name.len, &value))
 			return false;
 	}
-	set_node(found, &value);
+	set_place(found, &value);
 	return true;
 }
 
@@ -117,25 +118,41 @@ is_number(Slice slice)
 	return true;
 }
 
+/* "\"admin\"", text that is a JSON string, is admin. */
+static Slice
+without_quotes(Slice text)
+{
+	JsonbValue	value;
+	Jsonb	   *document;
+
+	if (text.len < 2 || text.s[0] != '"' || text.s[text.len - 1] != '"')
+		return text;
+	document = document_from_text(text.s, text.len);
+	if (!JB_ROOT_IS_SCALAR(document) || !JsonbExtractScalar(&document->root, &value) ||
+		value.type != jbvString)
+		return text;
+	return (Slice) {value.val.string.val, value.val.string.len};
+}
+
 static bool
-is_selected(const Node *element, Slice selector, bool pascal)
+is_selected(const Place *element, Slice selector, bool pascal)
 {
 	int			equals = slice_find(selector, '=', 0);
 	Slice		wanted = slice_after(selector, equals + 1);
 	Slice		text;
-	Node		field;
+	Place		field;
 
 	if (selector.len == 0)
 		return true;
 	if (equals <= 0 ||
 		!find_name(element, (Slice) {selector.s, equals}, pascal, &field))
 		return false;
-	text = value_text(&field.value);
+	text = without_quotes(value_text(&field.value));
 	return text.s != NULL && wanted.s != NULL && slice_equal(text, wanted);
 }
 
 static void
-follow_elements(const Node *array, const Step *step, PathResult *result)
+follow_elements(const Place *array, const Step *step, PathResult *result)
 {
 	bool		numbered = is_number(step->selector);
 	int			count;
@@ -160,9 +177,9 @@ follow_elements(const Node *array, const Step *step, PathResult *result)
 	}
 	for (int i = first; i < count && result->count < (result->all ? MOST_VALUES : 1); i++)
 	{
-		Node		element;
+		Place		element;
 
-		set_node(&element, getIthJsonbValueFromContainer(array->container, i));
+		set_place(&element, getIthJsonbValueFromContainer(array->container, i));
 		if (numbered || is_selected(&element, step->selector, result->pascal))
 			follow(&element, step->rest, step->last, result);
 	}
@@ -192,7 +209,7 @@ after_last_slash(Slice text)
 
 /* {A} {B}: the fields by their names, the rest as it is; missing if all are. */
 static void
-add_formatted(const Node *node, Slice format, PathResult *result)
+add_formatted(const Place *place, Slice format, PathResult *result)
 {
 	Slice		found = SLICE_NONE;
 	bool		any = false;
@@ -210,7 +227,7 @@ add_formatted(const Node *node, Slice format, PathResult *result)
 		{
 			PathResult	part = {.all = true, .pascal = result->pascal};
 
-			follow(node, (Slice) {format.s + open + 1, close - open - 1}, false, &part);
+			follow(place, (Slice) {format.s + open + 1, close - open - 1}, false, &part);
 			parts[2] = part.text;
 			any |= part.count > 0;
 		}
@@ -225,29 +242,29 @@ add_formatted(const Node *node, Slice format, PathResult *result)
 		add_value(found, result);
 }
 
-/* Follow what is left of a path; last is of the step that came to the node. */
+/* Follow what is left of a path; last is of the step that came to the place. */
 static void
-follow(const Node *node, Slice path, bool last, PathResult *result)
+follow(const Place *place, Slice path, bool last, PathResult *result)
 {
 	Step		step;
-	Node		found;
+	Place		found;
 
 	if (path.len == 0)
 	{
-		Slice		text = value_text(&node->value);
+		Slice		text = without_quotes(value_text(&place->value));
 
-		if (text.s == NULL && result->all && node->container != NULL &&
-			JsonContainerSize(node->container) > 0)
+		if (text.s == NULL && result->all && place->container != NULL &&
+			JsonContainerSize(place->container) > 0)
 		{
-			char	   *json = JsonbToCString(NULL, node->container, LONGEST_RESULT);
+			char	   *json = JsonbToCString(NULL, place->container, LONGEST_RESULT);
 
 			text = (Slice) {json, strlen(json)};
 		}
 		add_value(last ? after_last_slash(text) : text, result);
 	}
 	else if (path.s[0] == '{')
-		add_formatted(node, path, result);
-	else if (read_step(path, &step) && find_name(node, step.name, result->pascal, &found))
+		add_formatted(place, path, result);
+	else if (read_step(path, &step) && find_name(place, step.name, result->pascal, &found))
 	{
 		if (step.selects)
 			follow_elements(&found, &step, result);
@@ -259,7 +276,7 @@ follow(const Node *node, Slice path, bool last, PathResult *result)
 void
 path_find(JsonbContainer *doc, Slice path, PathResult *result)
 {
-	Node		root = {.container = doc, .value = {.type = jbvNull}};
+	Place		root = {.container = doc, .value = {.type = jbvNull}};
 
 	result->count = 0;
 	result->text = SLICE_NONE;

@@ -11,7 +11,8 @@
  *
  * The table is not there before CREATE or ALTER EXTENSION has made it.  To read
  * it takes no rights and must never run SQL, so that it may be done by whoever
- * reads a document.
+ * reads a document.  As of the catalogue, the first operations of a session are
+ * looked up one by one.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,7 +63,10 @@ typedef struct SuffixPathRow
 	PathRow		row;
 } SuffixPathRow;
 
-#define EXPECTED_ROWS 1000
+#define EXPECTED_ROWS 1500
+
+/* So many questions are answered by index; then all is loaded. */
+#define QUESTIONS_BY_INDEX 8
 
 /* Columns of target_paths; new ones come after these. */
 enum
@@ -81,6 +85,9 @@ static SuffixPathRow *suffix_rows = NULL;
 static int	suffix_count = 0;
 static Oid	targets_relid = InvalidOid;
 static bool targets_ready = false;
+static bool copy_is_whole = false;
+static uint64 copied_one = 0;	/* key of the operation, unless it is whole */
+static int	questions = 0;
 
 /* As long as the table is not there, any change may have made it. */
 void
@@ -172,18 +179,50 @@ compare_suffix_rows(const void *a, const void *b)
 	return slice_is(x->service, "*") - slice_is(y->service, "*");
 }
 
-static void
-targets_load(void)
-{
-	Oid			namespace;
+static const Slice any = SLICE_LITERAL("*");
 
-	if (targets_ready)
+/* The rows that find_rows() would come upon. */
+static void
+load_one(Oid index, Provider provider, Slice service, Slice operation)
+{
+	Slice		name = {provider_names[provider], strlen(provider_names[provider])};
+	Slice		services[] = {service, any};
+	Slice		operations[] = {operation, any};
+
+	for (int i = 0; i < lengthof(services); i++)
+	{
+		for (int n = 0; n < lengthof(operations); n++)
+			table_look_up(targets_relid, index, (TableKey[])
+						  {
+							  {TARGETS_PROVIDER, name}, {TARGETS_SERVICE, services[i]},
+							  {TARGETS_OPERATION, operations[n]},
+							  {TARGETS_MATCH, SLICE_LITERAL("exact")}
+						  }, 4, targets_context, load_row);
+		table_look_up(targets_relid, index, (TableKey[])
+					  {
+						  {TARGETS_PROVIDER, name}, {TARGETS_SERVICE, services[i]},
+						  {TARGETS_MATCH, SLICE_LITERAL("suffix")}
+					  }, 3, targets_context, load_row);
+	}
+}
+
+/* Load what an operation needs, or all. */
+static void
+targets_load(Provider provider, Slice service, Slice operation)
+{
+	uint64		key = row_key(provider, service, operation);
+	Oid			namespace;
+	Oid			index;
+
+	if (targets_ready && (copy_is_whole || key == copied_one))
 		return;
 
 	/* An invalidation that arrives from here on must not be overlooked. */
 	namespace = get_namespace_oid("iamwatch_internal", true);
 	targets_relid = OidIsValid(namespace) ?
 		get_relname_relid("target_paths", namespace) : InvalidOid;
+	index = OidIsValid(namespace) ?
+		get_relname_relid("target_paths_pkey", namespace) : InvalidOid;
 	targets_ready = true;
 
 	if (targets_context == NULL)
@@ -197,10 +236,20 @@ targets_load(void)
 	if (!OidIsValid(targets_relid))
 		return;
 
+	/* no index finds names of Azure in any case */
+	copy_is_whole = provider == PROVIDER_AZURE || !OidIsValid(index) ||
+		questions >= QUESTIONS_BY_INDEX;
+	copied_one = key;
 	PG_TRY();
 	{
-		exact_rows = rows_create(targets_context, EXPECTED_ROWS, NULL);
-		table_read(targets_relid, targets_context, load_row);
+		exact_rows = rows_create(targets_context, copy_is_whole ? EXPECTED_ROWS : 8, NULL);
+		if (copy_is_whole)
+			table_read(targets_relid, targets_context, load_row);
+		else
+		{
+			questions++;
+			load_one(index, provider, service, operation);
+		}
 		if (suffix_count > 1)
 			qsort(suffix_rows, suffix_count, sizeof(SuffixPathRow), compare_suffix_rows);
 	}
@@ -218,7 +267,6 @@ targets_load(void)
 static int
 find_rows(Provider provider, Slice service, Slice operation, const PathRow **found)
 {
-	static const Slice any = SLICE_LITERAL("*");
 	Slice		names[][2] = {{service, operation}, {any, operation}, {service, any}, {any, any}};
 	int			count = 0;
 
@@ -276,14 +324,19 @@ targets_read(JsonbContainer *doc, Event *event)
 	const PathRow *rows[MOST_ROWS];
 	const Paths *target = NULL;
 	const Paths *granted = NULL;
-	bool		fold = event->provider == PROVIDER_AZURE;
+	Slice		service = event->service;
+	Slice		operation = event->operation;
 	int			count;
 
-	targets_load();
+	if (event->provider == PROVIDER_AZURE)
+	{
+		service = slice_folded(service);
+		operation = slice_folded(operation);
+	}
+	targets_load(event->provider, service, operation);
 	if (exact_rows == NULL)
 		return;
-	count = find_rows(event->provider, fold ? slice_folded(event->service) : event->service,
-					  fold ? slice_folded(event->operation) : event->operation, rows);
+	count = find_rows(event->provider, service, operation, rows);
 	for (int i = 0; i < count; i++)
 	{
 		if (target == NULL && rows[i]->target.count >= 0)

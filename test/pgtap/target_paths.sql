@@ -1,7 +1,7 @@
 -- What an operation was done to and what it granted: the paths, and which row
 -- of the table decides.
 \ir settings.psql
-SELECT plan(50);
+SELECT plan(52);
 
 TRUNCATE target_paths;
 CREATE FUNCTION event_of(request jsonb, operation text = 'Op', service text = 'svc') RETURNS jsonb LANGUAGE sql AS $$
@@ -43,6 +43,8 @@ INSERT INTO paths VALUES
 ('an array as text', 'requestParameters.a[0].b', '{"a": "[{\"b\": \"x\"}]"}', 'x'),
 ('names in lower case', 'requestParameters.roleName', '{"rolename": "x"}', 'x'),
 ('an object is no target', 'requestParameters.a', '{"a": {"b": 1}}', ''),
+('text that is a JSON string', 'requestParameters.a', '{"a": "\"Global \\\"Administrator\\\"\""}', 'Global "Administrator"'),
+('quotes that are no JSON', 'requestParameters.a', '{"a": "\"a\"b\""}', '"a"b"'),
 ('the constant default', 'requestParameters.a', '{"a": "default"}', ''),
 ('the constant -', 'requestParameters.a', '{"a": "-"}', ''),
 ('an element that is a constant is passed over', 'requestParameters.a[]', '{"a": ["default", "x"]}', 'x'),

@@ -7,7 +7,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from harness import ROOT, finish, ok
+from harness import ROOT, Database, finish, ok
 from targets import Targets
 
 PROVIDERS = ("aws", "azure", "gcp")
@@ -108,7 +108,7 @@ USER = {"type": "User", "userPrincipalName": "new@c.com", "displayName": "New"}
 GRAPH = {"type": "ServicePrincipal", "displayName": "Microsoft Graph"}
 delta = {"policyDelta": {"bindingDeltas": [{"action": "ADD", "role": "roles/owner", "member": "user:new@c.com"},
                                            {"action": "REMOVE", "role": "roles/viewer", "member": "user:old@c.com"}]}}
-for provider, service, operation, document, expected, what in (
+CASES = (
     ("aws", "iam", "AttachUserPolicy", aws({"userName": "u", "policyArn": "p"}), ("u", "p"), "the user, not the policy"),
     ("aws", "iam", "AddUserToGroup", aws({"groupName": "admins", "userName": "u"}), ("u", "admins"), "who gains, not the group"),
     ("aws", "iam", "PutRolePolicy", aws({"roleName": "r", "policyName": "inline"}), ("r", "inline"), "the role, and the name of its policy"),
@@ -150,6 +150,42 @@ for provider, service, operation, document, expected, what in (
     ("azure", "Azure RBAC (Elevated Access)", "User has elevated their access to User Access Administrator for their Azure Resources", entra(initiatedBy={"user": {"userPrincipalName": "a@c.com"}}), ("a@c.com", None), "who takes access for themselves"),
     ("azure", "microsoft.authorization", "microsoft.authorization/roleassignments/write", {"resourceId": "/subscriptions/s/x", "properties": {"requestbody": json.dumps({"Properties": {"PrincipalId": "guid", "RoleDefinitionId": "role"}})}}, ("guid", "role"), "who gains, from the body of the request"),
     ("azure", "microsoft.keyvault", "microsoft.keyvault/vaults/write", {"resourceId": "/subscriptions/s/v"}, ("/subscriptions/s/v", None), "the resource"),
-):
+)
+for provider, service, operation, document, expected, what in CASES:
     ok(find(provider, service, operation, document) == expected, f"{operation}: {what}", find(provider, service, operation, document))
+
+
+def whole(provider, service, operation, document):
+    """The case with what a document needs to be read at all."""
+    if provider == "aws":
+        return {"eventTime": "2026-01-01T00:00:00Z", "eventSource": service + ".amazonaws.com", "eventName": operation,
+                "userIdentity": {"type": "Root"}, **document}
+    if provider == "gcp":
+        return {**document, "timestamp": "2026-01-01T00:00:00Z", "logName": "projects/p/logs/x",
+                "protoPayload": {**document["protoPayload"], "serviceName": service, "methodName": operation}}
+    if "/" in operation:
+        return {"time": "2026-01-01T00:00:00Z", "operationName": operation, "caller": "a@c.com", **document}
+    record = document.get("properties", document)
+    record.update(activityDisplayName=operation, activityDateTime="2026-01-01T00:00:00Z", loggedByService=service)
+    record.setdefault("initiatedBy", {"user": {"userPrincipalName": "a@c.com"}})
+    return document
+
+
+# The extension reads the same, of the cases and of every real record.
+documents = [whole(*case[:4]) for case in CASES]
+for name in ("aws_attack_simulation", "aws_attack_techniques", "gcp_attack_techniques"):
+    with open(os.path.join(ROOT, "data", "events", name + ".ndjson")) as file:
+        documents += [d.get("event", d) for d in map(json.loads, file)]
+database = Database("iamwatch_targets")
+database.create()
+lines = "\n".join(json.dumps(d).replace("\\", "\\\\") for d in documents)
+rows = list(map(json.loads, database.psql(f"""CREATE EXTENSION iamwatch; CREATE TEMP TABLE documents (n serial, d jsonb);
+COPY documents (d) FROM STDIN;\n{lines}\n\\.
+SELECT json_build_array(e.provider, e.service, e.operation, e.target, e.granted) FROM documents, iamwatch.parse(d) AS e ORDER BY n""").splitlines()))
+database.drop()
+different = [(row, want) for document, row in zip(documents, rows) if row[0] and
+             tuple(row[3:]) != (want := find(*row[:3], document))]
+ok(len(rows) == len(documents) and all(row[0] for row in rows[:len(CASES)]), f"{len(rows)} documents, of which the extension reads the cases all")
+ok(not different, "iamwatch.parse() finds the target and the grant that the reference finds",
+   "\n".join(f"{row}\n  want {want}" for row, want in different[:5]))
 finish()
