@@ -26,7 +26,7 @@ PARTS = header overview baseline/dayset \
 	config/detectors config/catalogue event/providers event/targets config/shipped config/limits event/rejected \
 	baseline/exclusion detect/score baseline/learn baseline/context \
 	detect/context_score \
-	config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
+	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
 	operate/watch operate/maintain operate/backfill operate/context_backfill operate/process \
 	analyst/backtest baseline/views analyst/triage analyst/suppressions analyst/notify analyst/explain \
 	analyst/incidents operate/status analyst/exports analyst/report operate/privileges

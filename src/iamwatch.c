@@ -19,7 +19,7 @@
  *	event/		event.c has the document read by the file of its provider;
  *				document.c makes one of text, document_row.c of columns
  *	server/		plans.c runs the SQL of sql/baseline and sql/detect, as the
- *				owner by owner.c
+ *				owner by owner.c; source.c reads what others own
  *
  *-------------------------------------------------------------------------
  */

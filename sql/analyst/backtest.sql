@@ -37,15 +37,14 @@ CREATE FUNCTION iamwatch_internal.backtest_events(settings iamwatch.detectors, s
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off
 	-- the planner takes each of these sets for one row, and would compare all with all
 	SET enable_nestloop = off AS $$
+#variable_conflict use_column
 BEGIN
-	RETURN QUERY EXECUTE format($query$
-	WITH marks AS MATERIALIZED (
+	RETURN QUERY WITH marks AS MATERIALIZED (
 		SELECT f.*, m.key, m.days, m.first, is_person(f.kinds) AS is_user
-		FROM (SELECT (r.m).key, dayset_agg((r.m).at) AS days, min((r.m).at) AS first
-			FROM (SELECT baseline_key(%1$s) AS m FROM %2$s AS source_row) AS r GROUP BY (r.m).key) AS m
+		FROM iamwatch_internal.read_days(source, event_column, NULL, NULL) AS m
 		CROSS JOIN LATERAL baseline_key_fields(m.key) AS f
 	), account AS MATERIALIZED (
-		SELECT provider, account, min(first) + $1.activation_days * interval '24 hours' AS active_from
+		SELECT provider, account, min(first) + settings.activation_days * interval '24 hours' AS active_from
 		FROM marks GROUP BY provider, account
 	), identity AS MATERIALIZED (
 		SELECT provider, account, identity, is_person(bit_or(kinds)) AS class, dayset_union(days) AS days
@@ -57,18 +56,18 @@ BEGIN
 		WHERE m.operation IS NOT NULL
 		GROUP BY 1, 2, 3, 4, 5, 6, i.class, i.days
 	), watched AS MATERIALIZED (
-		SELECT * FROM marks AS m WHERE is_watched($1, m.provider, m.service, m.operation)
+		SELECT * FROM marks AS m WHERE is_watched(settings, m.provider, m.service, m.operation)
 	), rare AS MATERIALIZED (
 		SELECT m.key, m.is_user, day, b.provider, b.account, b.service, b.operation, b.failed, b.class,
-			count_days(b.days, day - $1.training_days, day - 1) AS k,
-			count_days(b.active_days, day - $1.training_days, day - 1) AS active, a.active_from
+			count_days(b.days, day - settings.training_days, day - 1) AS k,
+			count_days(b.active_days, day - settings.training_days, day - 1) AS active, a.active_from
 		FROM watched AS m
 		JOIN behaviour AS b USING (provider, account, identity, service, operation, failed)
 		JOIN account AS a USING (provider, account)
 		CROSS JOIN LATERAL days(m.days) AS day
 		WHERE day >= (a.active_from AT TIME ZONE 'UTC')::date
-		AND count_days(b.days, day - $1.training_days, day - 1)
-			/ (count_days(b.active_days, day - $1.training_days, day - 1) + 2.0::float8) < $1.probability_limit
+		AND count_days(b.days, day - settings.training_days, day - 1)
+			/ (count_days(b.active_days, day - settings.training_days, day - 1) + 2.0::float8) < settings.probability_limit
 	), activity AS MATERIALIZED (
 		SELECT i.provider, i.account, i.class, day, count(*) AS n
 		FROM identity AS i CROSS JOIN LATERAL days(i.days) AS day GROUP BY 1, 2, 3, 4
@@ -79,14 +78,14 @@ BEGIN
 		SELECT r.provider, r.account, r.is_user, r.day, sum(a.n) AS n
 		FROM (SELECT DISTINCT provider, account, is_user, day FROM rare) AS r
 		JOIN activity AS a ON (a.provider, a.account, a.class) = (r.provider, r.account, r.is_user)
-			AND a.day BETWEEN r.day - $1.training_days AND r.day - 1
+			AND a.day BETWEEN r.day - settings.training_days AND r.day - 1
 		GROUP BY 1, 2, 3, 4
 	), done AS (
 		SELECT r.provider, r.account, r.is_user, r.service, r.operation, r.failed, r.day, sum(d.n) AS n
 		FROM (SELECT DISTINCT provider, account, is_user, service, operation, failed, day FROM rare) AS r
 		JOIN doing AS d ON (d.provider, d.account, d.class, d.service, d.operation, d.failed)
 			= (r.provider, r.account, r.is_user, r.service, r.operation, r.failed)
-			AND d.day BETWEEN r.day - $1.training_days AND r.day - 1
+			AND d.day BETWEEN r.day - settings.training_days AND r.day - 1
 		GROUP BY 1, 2, 3, 4, 5, 6, 7
 	), scored AS MATERIALIZED (
 		SELECT r.key, r.day, r.k, r.active, r.active_from, p.peer_days, p.peer_active,
@@ -98,23 +97,21 @@ BEGIN
 			(coalesce(d.n, 0) - CASE WHEN r.class = r.is_user THEN r.k ELSE 0 END)::bigint AS peer_days,
 			(coalesce(a.n, 0) - CASE WHEN r.class = r.is_user THEN r.active ELSE 0 END)::bigint AS peer_active) AS p
 	), unusual AS MATERIALIZED (
-		SELECT * FROM scored WHERE scored.probability < $1.probability_limit
+		SELECT * FROM scored WHERE scored.probability < settings.probability_limit
 	), found AS MATERIALIZED (
-		SELECT (e.m).key, parse(e.document) AS event
-		FROM (SELECT baseline_key(%1$s) AS m, %1$s AS document FROM %2$s AS source_row) AS e
+		SELECT e.key, parse(e.document) AS event
 		-- whatever kind the identity was seen as
-		WHERE (e.m).key = ANY (ARRAY(SELECT m.key FROM marks AS m
+		FROM iamwatch_internal.read_events(source, event_column, NULL, NULL, ARRAY(SELECT m.key FROM marks AS m
 			WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
 				SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
-				FROM marks AS x JOIN unusual AS u ON u.key = x.key)))
+				FROM marks AS x JOIN unusual AS u ON u.key = x.key)), '{}') AS e
 	)
 	SELECT f.event, coalesce((f.event).event_time >= u.active_from, false), u.k, u.active,
 		u.peer_days, u.peer_active, u.probability
 	FROM found AS f
 	LEFT JOIN unusual AS u ON u.key = f.key AND u.day = ((f.event).event_time AT TIME ZONE 'UTC')::date
 	ORDER BY (f.event).provider, (f.event).account, (f.event).identity, (f.event).service,
-		(f.event).operation, (f.event).failed, (f.event).event_time, (f.event).event_id COLLATE "C"
-	$query$, iamwatch_internal.document_expression(source, event_column, 'source_row'), source) USING settings;
+		(f.event).operation, (f.event).failed, (f.event).event_time, (f.event).event_id COLLATE "C";
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backtest_events(iamwatch.detectors, regclass, name) IS
 'the events of every behaviour that is ever unusual, behaviour by behaviour in order of time, and how their days score';

@@ -45,35 +45,18 @@ COMMENT ON FUNCTION iamwatch_internal.plain(text) IS
 
 -- ---- the events ----
 
--- One source.  By the fields that hold the id, so that an index on such an
--- expression is used; a source for which that means to read very much is left
--- alone.
+-- One source.
 CREATE FUNCTION iamwatch_internal.raw_events_of(source regclass, event_column name, provider text, identity text,
 	operation text, event_ids text[], most integer, OUT events jsonb[], OUT problem text)
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	too_much constant float8 := 1000000;	-- in pages, some 8 GB
-	document text := iamwatch_internal.document_expression(source, event_column, 'source_row');
-	field text := CASE provider WHEN 'aws' THEN format('%s->>''eventID''', document)
-		WHEN 'gcp' THEN format('%s->>''insertId''', document)
-		ELSE format('(iamwatch.parse(%s)).event_id', document) END;
-	query text;
-	plan json;
 BEGIN
-	-- only what has the id is parsed, and only that is in the estimate
-	query := format('SELECT event FROM (SELECT %1$s AS event FROM %2$s AS source_row WHERE %3$s = ANY (%4$L::text[]) OFFSET 0) AS f'
-		' WHERE (iamwatch.parse(event)).identity = %5$L AND (iamwatch.parse(event)).operation = %6$L',
-		document, source, field, event_ids, identity, operation);
-	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
-	IF (plan->0->'Plan'->>'Total Cost')::float8 > too_much THEN
-		problem := format('too large to be searched without an index; CREATE INDEX ON %s ((%s))', source,
-			replace(field, 'source_row.', ''));
-		RETURN;
-	END IF;
 	-- what was delivered twice is shown once
-	EXECUTE format('SELECT array_agg(event ORDER BY at, event) FROM (SELECT DISTINCT event,'
-		' (iamwatch.parse(event)).event_time AS at FROM (%s) AS found ORDER BY at, event LIMIT %s) AS f',
-		query, most) INTO events;
+	SELECT array_agg(f.document ORDER BY f.at, f.document) INTO events
+	FROM (SELECT DISTINCT r.document, (iamwatch.parse(r.document)).event_time AS at
+		FROM iamwatch_internal.read_by_id(source, event_column, provider, event_ids) AS r
+		WHERE (iamwatch.parse(r.document)).identity = raw_events_of.identity
+		AND (iamwatch.parse(r.document)).operation = raw_events_of.operation
+		ORDER BY at, r.document LIMIT most) AS f;
 EXCEPTION
 	-- whatever is wrong with somebody's table is no reason to explain nothing
 	WHEN OTHERS THEN

@@ -106,18 +106,12 @@ BEGIN
 	unchanged := 0;
 	retired := 0;
 	LOCK TABLE iamwatch.instances IN SHARE ROW EXCLUSIVE MODE;
-	FOR stored IN EXECUTE format($query$
-		SELECT s.event, s.document FROM (
-			SELECT iamwatch.parse(%1$s) AS event, %1$s AS document FROM %2$s AS source_row
-			WHERE (%1$s ->> 'eventSource' = 'ec2.amazonaws.com' AND %1$s ->> 'eventName' IN ('RunInstances',
-				'TerminateInstances', 'AllocateAddress', 'AssociateAddress', 'DisassociateAddress'))
-			OR (%1$s #>> '{protoPayload,serviceName}' = 'compute.googleapis.com'
-				AND %1$s #>> '{protoPayload,methodName}' ~ '(^|\.)compute\.instances\.(insert|delete)$')) AS s
+	FOR stored IN SELECT s.event, s.document FROM (
+			SELECT iamwatch.parse(r.document) AS event, r.document
+			FROM iamwatch_internal.read_instances(source, event_column) AS r) AS s
 		WHERE NOT (s.event).failed
-		AND ($1 IS NULL OR (s.event).event_time >= $1) AND ($2 IS NULL OR (s.event).event_time < $2)
-		ORDER BY (s.event).event_time, (s.event).event_id COLLATE "C" $query$,
-		iamwatch_internal.document_expression(source, event_column, 'source_row'), source)
-		USING since, until
+		AND (since IS NULL OR (s.event).event_time >= since) AND (until IS NULL OR (s.event).event_time < until)
+		ORDER BY (s.event).event_time, (s.event).event_id COLLATE "C"
 	LOOP
 		e := stored.event;
 		IF e.operation = 'AllocateAddress' THEN

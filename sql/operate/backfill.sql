@@ -152,30 +152,21 @@ CREATE FUNCTION iamwatch_internal.backfill_read(leaf regclass, event_column name
 	since timestamptz, until timestamptz) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 DECLARE
-	document text := iamwatch_internal.document_expression(leaf, event_column, 'source_row');
 	events bigint;
 BEGIN
-	EXECUTE format($query$
-		CREATE TEMP TABLE iamwatch_part AS
-		SELECT (m).key, iamwatch.dayset_agg((m).at) AS days, min((m).at) AS first, count(*) AS events
-		FROM (SELECT iamwatch_internal.baseline_key(%s) AS m FROM %s AS source_row) AS marks
-		WHERE (%L::timestamptz IS NULL OR (m).key IS NULL OR (m).at >= %L)
-		AND (%L::timestamptz IS NULL OR (m).key IS NULL OR (m).at < %L)
-		GROUP BY (m).key $query$, document, leaf, since, since, until, until);
+	CREATE TEMP TABLE iamwatch_part AS
+	SELECT * FROM iamwatch_internal.read_days(leaf, event_column, since, until);
 	INSERT INTO pg_temp.iamwatch_marks
 	SELECT f.*, p.key, p.days, p.first FROM pg_temp.iamwatch_part AS p
 	CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(p.key) AS f;
 	IF EXISTS (SELECT FROM pg_temp.iamwatch_part AS p WHERE p.key IS NULL) THEN
 		-- one by one: there can be more of them than memory holds
-		EXECUTE format($query$
-			SELECT count(iamwatch_internal.reject(ARRAY[$1], ARRAY[coalesce(iamwatch.unreadable(d),
-				CASE WHEN d IS NULL THEN 'the document is null'
-				WHEN (iamwatch.parse(d)).event_time > clock_timestamp() + interval '1 day'
-				THEN 'the event time is more than one day ahead of the clock'
-				ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[d]))
-			FROM (SELECT %1$s AS d FROM %2$s AS source_row) AS documents
-			WHERE (iamwatch_internal.baseline_key(d)).key IS NULL $query$, document, leaf)
-		USING leaf::oid;
+		PERFORM count(iamwatch_internal.reject(ARRAY[leaf::oid], ARRAY[coalesce(iamwatch.unreadable(r.document),
+			CASE WHEN r.document IS NULL THEN 'the document is null'
+			WHEN (iamwatch.parse(r.document)).event_time > clock_timestamp() + interval '1 day'
+			THEN 'the event time is more than one day ahead of the clock'
+			ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[r.document]))
+		FROM iamwatch_internal.read_unreadable(leaf, event_column) AS r;
 	END IF;
 	SELECT sum(p.events) INTO events FROM pg_temp.iamwatch_part AS p;
 	DROP TABLE pg_temp.iamwatch_part;
@@ -240,16 +231,10 @@ CREATE FUNCTION iamwatch_internal.backfill_fetch(leaf regclass, event_column nam
 DECLARE
 	keys bytea[] := iamwatch_internal.backfill_behaviour_keys();
 BEGIN
-	EXECUTE format($query$
-		CREATE TEMP TABLE iamwatch_part AS
-		SELECT (m).key, (m).at, iamwatch.parse(event) AS event, iamwatch_internal.access_key(event) AS access_key
-		FROM (SELECT iamwatch_internal.baseline_key(%1$s) AS m, %1$s AS event FROM %2$s AS source_row) AS marks
-		WHERE ((m).key = ANY ($1) OR hash_record_extended(ROW((m).key, (m).at), 0) = ANY ($2))
-		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
-		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L) $query$,
-		iamwatch_internal.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
-	USING keys,
-		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f);
+	CREATE TEMP TABLE iamwatch_part AS
+	SELECT r.key, r.at, iamwatch.parse(r.document) AS event, iamwatch_internal.access_key(r.document) AS access_key
+	FROM iamwatch_internal.read_events(leaf, event_column, since, until, keys,
+		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f)) AS r;
 	INSERT INTO pg_temp.iamwatch_events SELECT p.key, p.event FROM pg_temp.iamwatch_part AS p
 	WHERE p.key = ANY (keys);
 	INSERT INTO pg_temp.iamwatch_samples SELECT p.event, p.access_key FROM pg_temp.iamwatch_part AS p

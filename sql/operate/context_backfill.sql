@@ -15,18 +15,8 @@ CREATE FUNCTION iamwatch_internal.backfill_firsts(leaf regclass, event_column na
 	keys bytea[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 BEGIN
-	EXECUTE format($query$
-		CREATE TEMP TABLE iamwatch_part AS
-		SELECT (m).key, min((m).at) AS at
-		FROM (SELECT iamwatch_internal.baseline_key(%1$s) AS m FROM %2$s AS source_row) AS marks
-		WHERE ($1 IS NULL OR (m).key = ANY ($1)) AND (m).key IS NOT NULL
-		AND (%3$L::timestamptz IS NULL OR (m).at >= %3$L)
-		AND (%4$L::timestamptz IS NULL OR (m).at < %4$L)
-		GROUP BY (m).key, date_bin('1 day', (m).at, timestamptz 'epoch') $query$,
-		iamwatch_internal.document_expression(leaf, event_column, 'source_row'), leaf, since, until)
-	USING keys;
-	INSERT INTO pg_temp.iamwatch_firsts SELECT p.key, p.at FROM pg_temp.iamwatch_part AS p;
-	DROP TABLE pg_temp.iamwatch_part;
+	INSERT INTO pg_temp.iamwatch_firsts
+	SELECT r.key, r.at FROM iamwatch_internal.read_firsts(leaf, event_column, since, until, keys) AS r;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_firsts(regclass, name, timestamptz, timestamptz, bytea[]) IS
 'the first event of each key and day in a relation into the working table; keys: null for all';
@@ -111,13 +101,13 @@ CREATE PROCEDURE iamwatch.backfill_contexts(source regclass, event_column name D
 	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
 	LANGUAGE plpgsql AS $$
 DECLARE
-	leaf regclass;
+	leaf pg_catalog.regclass;
 	part integer;
 BEGIN
 	event_column := coalesce(event_column, (SELECT s.event_column FROM iamwatch.sources AS s
 		WHERE s.source OPERATOR(pg_catalog.=) backfill_contexts.source), 'event');
 	PERFORM iamwatch_internal.check_source(source, event_column);
-	IF NOT iamwatch_internal.try_session_lock(3, source::oid::bigint) THEN
+	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
 		RAISE EXCEPTION 'another session is backfilling "%"', source
 			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress.';
 	END IF;

@@ -10,6 +10,11 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA iamwatch, iamwatch_internal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION iamwatch_internal.may_be_new(jsonb), iamwatch.to_document(text), iamwatch.to_document(json),
 	iamwatch.to_document(record, text[]) TO PUBLIC;
 
+-- A source is read with the rights of its owner, who so calls what reads a
+-- document, in the queries of src/detect/source_queries.c and in no other way.
+GRANT EXECUTE ON FUNCTION iamwatch_internal.baseline_key(jsonb), iamwatch.dayset_agg(timestamptz), iamwatch.parse(jsonb)
+	TO PUBLIC;
+
 CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -24,7 +29,8 @@ DECLARE
 		'document_expression', 'probability', 'surprise', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
-		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'attack_name',
+		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'read_by_id',
+		'check_source', 'attack_name',
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
@@ -56,7 +62,7 @@ BEGIN
 	FROM pg_proc AS p
 	WHERE p.pronamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
 	AND (p.proname = ANY (opening) OR access <> 'load' AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%'))
-	AND p.prorettype <> 'void'::regtype;	-- one of the same name that writes
+	AND NOT (p.prorettype = 'void'::regtype AND p.provolatile = 'v');	-- one of the same name that writes
 	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
 	IF access = 'triage' THEN
 		EXECUTE format('GRANT UPDATE (status, resolution, assignee, note, attack_until) ON iamwatch.alerts TO %s', role);

@@ -16,21 +16,17 @@ CREATE FUNCTION iamwatch_internal.process_rows(source regclass, batch_rows integ
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	known iamwatch.sources;
-	type text;
+	next record;
 	reached text;
-	n bigint;
+	n bigint := 0;
 BEGIN
 	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = process_rows.source FOR UPDATE;
-	SELECT format_type(a.atttypid, a.atttypmod) INTO type FROM pg_attribute AS a
-	WHERE a.attrelid = process_rows.source AND a.attname = known.order_column AND NOT a.attisdropped;
-	EXECUTE format($query$
-		SELECT count(iamwatch_internal.ingest_one(%3$L, event)), max(at)::text
-		FROM (SELECT coalesce(%1$s, 'null') AS event, %2$I AS at FROM %3$s AS source_row
-			WHERE %2$I IS NOT NULL AND (%4$L::%5$s IS NULL OR %2$I > %4$L::%5$s)
-			ORDER BY %2$I FETCH FIRST %6$s ROWS WITH TIES) AS batch $query$,
-		iamwatch_internal.document_expression(source, known.event_column, 'source_row'),
-		known.order_column, source, known.watermark, type, batch_rows)
-	INTO n, reached;
+	FOR next IN SELECT r.document, r.at FROM iamwatch_internal.read_after(source, known.event_column,
+			known.order_column, known.watermark, batch_rows) AS r LOOP
+		PERFORM iamwatch_internal.ingest_one(source, next.document);
+		reached := next.at;
+		n := n + 1;
+	END LOOP;
 	IF n > 0 THEN
 		PERFORM iamwatch_internal.ingest(source, '{}');
 		UPDATE iamwatch.sources AS s SET watermark = reached, events_taken = s.events_taken + n
@@ -71,6 +67,28 @@ END $$;
 COMMENT ON PROCEDURE iamwatch.process(regclass, name, name, integer) IS
 'learn from and test what came into a table, view or foreign table since the last call, in batches, each in a transaction. Order column: grows with every row, named at the first call; rows in which it is null are not taken. 42703, 42804, 22023 for what cannot be processed';
 
+CREATE FUNCTION iamwatch_internal.order_type(source regclass, order_column name) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	type record;
+BEGIN
+	SELECT format_type(a.atttypid, a.atttypmod) AS name, t.typtype, t.typnamespace INTO type
+	FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+	WHERE a.attrelid = source AND a.attname = order_column AND a.attnum > 0 AND NOT a.attisdropped;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'column "%" of relation "%" does not exist', order_column, source
+			USING ERRCODE = 'undefined_column';
+	END IF;
+	-- how others compare is whatever they say
+	IF type.typnamespace <> 'pg_catalog'::regnamespace OR type.typtype NOT IN ('b', 'r') THEN
+		RAISE EXCEPTION 'column "%" of relation "%" is of type %, which is not built in', order_column, source, type.name
+			USING ERRCODE = 'datatype_mismatch', HINT = 'Name a column of a number or a time.';
+	END IF;
+	RETURN type.name;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.order_type(regclass, name) IS
+'the type of a column by which a source can be processed; 42703 or 42804 for any other';
+
 CREATE FUNCTION iamwatch_internal.check_order(source regclass, order_column name) RETURNS void
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -79,11 +97,7 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'Name a column that grows with every row, such as an identity column or the time of loading.';
 	END IF;
-	IF NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = source
-		AND a.attname = order_column AND a.attnum > 0 AND NOT a.attisdropped) THEN
-		RAISE EXCEPTION 'column "%" of relation "%" does not exist', order_column, source
-			USING ERRCODE = 'undefined_column';
-	END IF;
+	PERFORM iamwatch_internal.order_type(source, order_column);
 	IF EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = source AND t.tgname = 'iamwatch_observe') THEN
 		RAISE EXCEPTION 'relation "%" is watched already', source
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -91,4 +105,4 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_order(regclass, name) IS
-'22004, 42703 or 55000 unless the relation can be processed in the order of the column';
+'22004, 42703, 42804 or 55000 unless the relation can be processed in the order of the column';

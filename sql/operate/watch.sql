@@ -53,10 +53,17 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'relation with OID % does not exist', source::oid USING ERRCODE = 'undefined_table';
 	END IF;
-	IF relation.relnamespace IN ('iamwatch'::regnamespace, 'pg_catalog'::regnamespace) THEN
+	IF relation.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace, 'pg_catalog'::regnamespace,
+		'pg_toast'::regnamespace, 'information_schema'::regnamespace) THEN
 		RAISE EXCEPTION 'relation "%" cannot be a source of events', source
 			USING ERRCODE = 'wrong_object_type',
 			DETAIL = 'It belongs to the system or to iamwatch itself.';
+	END IF;
+
+	IF relation.relkind NOT IN ('r', 'p', 'v', 'm', 'f') THEN
+		RAISE EXCEPTION 'relation "%" cannot be a source of events', source
+			USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'Only tables, views, materialized views and foreign tables have rows.';
 	END IF;
 
 	IF iamwatch_internal.fields_of(source) IS NOT NULL THEN

@@ -52,4 +52,19 @@
 #define range_of(type, lower, upper) make_range(type, lower, upper, false)
 #endif
 
+#if PG_VERSION_NUM >= 150000
+#define analyze_and_rewrite(statement, sql, types, count) \
+	pg_analyze_and_rewrite_fixedparams(statement, sql, types, count, NULL)
+#else
+#define analyze_and_rewrite(statement, sql, types, count) \
+	pg_analyze_and_rewrite(statement, sql, types, count, NULL)
+#endif
+
+/* All rows, once: only then may it be done in parallel. */
+#if PG_VERSION_NUM >= 180000
+#define run_executor(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#else
+#define run_executor(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#endif
+
 #endif							/* IAMWATCH_COMPAT_H */

@@ -10,7 +10,8 @@ AND relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL;
 -- C code changes the user id in one place.
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prosecdef;
 
--- What PUBLIC may call: what the WHEN of the trigger calls, and nothing else.
+-- What PUBLIC may call: what the WHEN of the trigger calls and what reads a
+-- document in a query that runs as the owner of a source, and nothing else.
 SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
 WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND a.grantee = 0 ORDER BY 1;
 SELECT c.oid::regclass FROM pg_class c, aclexplode(relacl) a

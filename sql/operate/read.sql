@@ -1,0 +1,43 @@
+-- Reading of sources.  These functions alone do it, all by the rule of
+-- src/server/source.c: with the rights of the caller, or of whoever owns the
+-- source, never so that an owner's traps run with somebody else's.
+
+CREATE FUNCTION iamwatch_internal.read_days(source regclass, event_column name, since timestamptz, until timestamptz,
+	OUT key bytea, OUT days iamwatch.dayset, OUT first timestamptz, OUT events bigint) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'iamwatch_read_days' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_days(regclass, name, timestamptz, timestamptz) IS
+'what a source adds to the baselines: per key of iamwatch_internal.baseline_key() the days, the first time and the number of events; the key is null for what cannot be read';
+
+CREATE FUNCTION iamwatch_internal.read_firsts(source regclass, event_column name, since timestamptz, until timestamptz,
+	keys bytea[], OUT key bytea, OUT at timestamptz) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'iamwatch_read_firsts' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_firsts(regclass, name, timestamptz, timestamptz, bytea[]) IS
+'the first event of each key and day in a source; keys: null for all';
+
+CREATE FUNCTION iamwatch_internal.read_events(source regclass, event_column name, since timestamptz, until timestamptz,
+	keys bytea[], firsts bigint[], OUT key bytea, OUT at timestamptz, OUT document jsonb) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'iamwatch_read_events' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_events(regclass, name, timestamptz, timestamptz, bytea[], bigint[]) IS
+'the documents of a source that have one of the keys, or of which hash_record_extended() of key and time is among the firsts';
+
+CREATE FUNCTION iamwatch_internal.read_unreadable(source regclass, event_column name, OUT document jsonb) RETURNS SETOF jsonb
+	AS 'MODULE_PATHNAME', 'iamwatch_read_unreadable' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_unreadable(regclass, name) IS
+'the documents of a source that cannot be read or lie in the future';
+
+CREATE FUNCTION iamwatch_internal.read_after(source regclass, event_column name, order_column name, watermark text,
+	most integer, OUT document jsonb, OUT at text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'iamwatch_read_after' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_after(regclass, name, name, text, integer) IS
+'the next documents of a source in the order of a column, after the watermark if that is not null, and the value of that column; all that are alike in it come together';
+
+CREATE FUNCTION iamwatch_internal.read_by_id(source regclass, event_column name, provider text, ids text[],
+	OUT document jsonb) RETURNS SETOF jsonb
+	AS 'MODULE_PATHNAME', 'iamwatch_read_by_id' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_by_id(regclass, name, text, text[]) IS
+'the documents of a source that have one of the ids, by an index if there is one; 54001 if much would have to be read for that';
+
+CREATE FUNCTION iamwatch_internal.read_instances(source regclass, event_column name, OUT document jsonb) RETURNS SETOF jsonb
+	AS 'MODULE_PATHNAME', 'iamwatch_read_instances' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_instances(regclass, name) IS
+'the documents of a source that tell of instances and their addresses';

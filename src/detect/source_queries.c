@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * source_queries.c
+ *		All that iamwatch ever asks of a source, in one place.
+ *
+ * Each is a function in SQL that returns rows; server/source.c has the rule by
+ * which they are read.  Only what must be done over all rows is in these
+ * queries, and every function that they call is executable by everybody, since
+ * they may run with the rights of whoever owns the source.  What is done with
+ * the rows is done by the caller, with the caller's rights.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "server/source.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_read_days);
+PG_FUNCTION_INFO_V1(iamwatch_read_firsts);
+PG_FUNCTION_INFO_V1(iamwatch_read_events);
+PG_FUNCTION_INFO_V1(iamwatch_read_unreadable);
+PG_FUNCTION_INFO_V1(iamwatch_read_after);
+PG_FUNCTION_INFO_V1(iamwatch_read_by_id);
+PG_FUNCTION_INFO_V1(iamwatch_read_instances);
+
+#define KEYS_OF_SOURCE \
+	" FROM (SELECT iamwatch_internal.baseline_key({document}) AS m FROM {source} AS source_row) AS keys"
+
+/* The first arguments of all of them. */
+static SourceQuery
+begin_query(FunctionCallInfo fcinfo, const char *sql)
+{
+	SourceQuery query = {.sql = sql};
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("table and column must not be null")));
+	query.source = PG_GETARG_OID(0);
+	query.event_column = NameStr(*PG_GETARG_NAME(1));
+	return query;
+}
+
+static void
+add_argument(SourceQuery *query, FunctionCallInfo fcinfo, int argument, Oid type)
+{
+	query->types[query->count] = type;
+	query->nulls[query->count] = PG_ARGISNULL(argument);
+	query->values[query->count++] = PG_ARGISNULL(argument) ? (Datum) 0 : PG_GETARG_DATUM(argument);
+}
+
+/*
+ * read_days(regclass, name, since, until) RETURNS SETOF (key, days, first,
+ * events): one parallel aggregate.  A null key is of what cannot be read.
+ */
+Datum
+iamwatch_read_days(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT (m).key, iamwatch.dayset_agg((m).at), min((m).at), count(*)"
+									KEYS_OF_SOURCE
+									" WHERE ($1 IS NULL OR (m).key IS NULL OR (m).at >= $1)"
+									" AND ($2 IS NULL OR (m).key IS NULL OR (m).at < $2)"
+									" GROUP BY (m).key");
+
+	add_argument(&query, fcinfo, 2, TIMESTAMPTZOID);
+	add_argument(&query, fcinfo, 3, TIMESTAMPTZOID);
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
+
+/*
+ * read_firsts(regclass, name, since, until, keys) RETURNS SETOF (key, at): the
+ * first event of each key and day, of all keys if the array is null.
+ */
+Datum
+iamwatch_read_firsts(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT (m).key, min((m).at)"
+									KEYS_OF_SOURCE
+									" WHERE ($3 IS NULL OR (m).key = ANY ($3)) AND (m).key IS NOT NULL"
+									" AND ($1 IS NULL OR (m).at >= $1) AND ($2 IS NULL OR (m).at < $2)"
+									" GROUP BY (m).key, date_bin('1 day', (m).at, timestamptz 'epoch')");
+
+	add_argument(&query, fcinfo, 2, TIMESTAMPTZOID);
+	add_argument(&query, fcinfo, 3, TIMESTAMPTZOID);
+	add_argument(&query, fcinfo, 4, BYTEAARRAYOID);
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
+
+/*
+ * read_events(regclass, name, since, until, keys, firsts) RETURNS SETOF (key,
+ * at, document): those that have one of the keys, or of which the hash of key
+ * and time is among the firsts.
+ */
+Datum
+iamwatch_read_events(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT (m).key, (m).at, document"
+									" FROM (SELECT iamwatch_internal.baseline_key({document}) AS m,"
+									"  {document} AS document FROM {source} AS source_row) AS keys"
+									" WHERE ((m).key = ANY ($3)"
+									"  OR hash_record_extended(ROW((m).key, (m).at), 0) = ANY ($4))"
+									" AND ($1 IS NULL OR (m).at >= $1) AND ($2 IS NULL OR (m).at < $2)");
+
+	add_argument(&query, fcinfo, 2, TIMESTAMPTZOID);
+	add_argument(&query, fcinfo, 3, TIMESTAMPTZOID);
+	add_argument(&query, fcinfo, 4, BYTEAARRAYOID);
+	add_argument(&query, fcinfo, 5, INT8ARRAYOID);
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
+
+/* read_unreadable(regclass, name) RETURNS SETOF jsonb: what has no key */
+Datum
+iamwatch_read_unreadable(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT document"
+									" FROM (SELECT {document} AS document FROM {source} AS source_row) AS documents"
+									" WHERE (iamwatch_internal.baseline_key(document)).key IS NULL");
+
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
+
+/*
+ * read_after(regclass, name, order_column, watermark text, most) RETURNS SETOF
+ * (document, at text): the next rows in that order; those that are alike in it
+ * stay together.
+ */
+Datum
+iamwatch_read_after(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT coalesce({document}, 'null'), {order}::text"
+									" FROM {source} AS source_row"
+									" WHERE {order} IS NOT NULL AND ($1 IS NULL OR {order} > $1::{order_type})"
+									" ORDER BY {order} FETCH FIRST $2 ROWS WITH TIES");
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("order column must not be null")));
+	query.order_column = NameStr(*PG_GETARG_NAME(2));
+	add_argument(&query, fcinfo, 3, TEXTOID);
+	add_argument(&query, fcinfo, 4, INT4OID);
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
+
+/*
+ * read_by_id(regclass, name, provider, ids) RETURNS SETOF jsonb: by the field
+ * that holds the id, so that an index on it is used; refused where that means
+ * to read some 8 GB.  Only what has the id is read further by the caller.
+ */
+Datum
+iamwatch_read_by_id(PG_FUNCTION_ARGS)
+{
+	static const struct
+	{
+		const char *provider;
+		const char *sql;
+		const char *index_on;
+	}			ways[] = {
+		{"aws", "SELECT {document} FROM {source} AS source_row"
+			" WHERE {document} ->> 'eventID' = ANY ($1)", "{document}->>'eventID'"},
+		{"gcp", "SELECT {document} FROM {source} AS source_row"
+			" WHERE {document} ->> 'insertId' = ANY ($1)", "{document}->>'insertId'"},
+		{NULL, "SELECT {document} FROM {source} AS source_row"
+			" WHERE (iamwatch.parse({document})).event_id = ANY ($1)", "(iamwatch.parse({document})).event_id"}
+	};
+	char	   *provider = PG_ARGISNULL(2) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(2));
+	SourceQuery query;
+	int			way = 0;
+
+	while (ways[way].provider != NULL && strcmp(ways[way].provider, provider) != 0)
+		way++;
+	query = begin_query(fcinfo, ways[way].sql);
+	query.most_cost = 1000000;	/* in pages */
+	query.index_on = ways[way].index_on;
+	add_argument(&query, fcinfo, 3, TEXTARRAYOID);
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
+
+/* read_instances(regclass, name) RETURNS SETOF jsonb: what tells of instances */
+Datum
+iamwatch_read_instances(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT {document} FROM {source} AS source_row"
+									" WHERE ({document} ->> 'eventSource' = 'ec2.amazonaws.com'"
+									"  AND {document} ->> 'eventName' IN ('RunInstances', 'TerminateInstances',"
+									"   'AllocateAddress', 'AssociateAddress', 'DisassociateAddress'))"
+									" OR ({document} #>> '{protoPayload,serviceName}' = 'compute.googleapis.com'"
+									"  AND {document} #>> '{protoPayload,methodName}'"
+									"   ~ '(^|\\.)compute\\.instances\\.(insert|delete)$')");
+
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
