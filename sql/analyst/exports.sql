@@ -37,7 +37,7 @@ SELECT a.alert_id, a.detected_at, a.last_event_time, jsonb_strip_nulls(jsonb_bui
 	'class_uid', 2004, 'class_name', 'Detection Finding',
 	'activity_id', v.activity, 'activity_name', v.activity_name,
 	'type_uid', 200400 + v.activity, 'type_name', 'Detection Finding: ' || v.activity_name,
-	'severity_id', iamwatch_internal.severity_rank(a.severity), 'severity', initcap(a.severity),
+	'severity_id', iamwatch_internal.severity_rank(a.severity), 'severity', initcap(a.severity COLLATE "C"),
 	'status_id', CASE WHEN a.status = 'new' THEN 1 WHEN a.status = 'investigating' THEN 2
 		WHEN a.resolution IN ('benign', 'expected_change') THEN 3 ELSE 4 END,
 	'status', CASE WHEN a.status = 'new' THEN 'New' WHEN a.status = 'investigating' THEN 'In Progress'

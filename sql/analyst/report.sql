@@ -4,9 +4,10 @@
 CREATE FUNCTION iamwatch_internal.html_escape(data text, most integer) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN replace(replace(replace(replace(replace(
-		regexp_replace(CASE WHEN length(data) > most THEN left(data, most - 1) || '…' ELSE data END,
+		regexp_replace(CASE WHEN length(data) > most THEN left(data, most - 1) ELSE data END,
 			'[\x01-\x1f\x7f]', ' ', 'g'),
-		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
+		|| CASE WHEN length(data) > most THEN '&hellip;' ELSE '' END;
 COMMENT ON FUNCTION iamwatch_internal.html_escape(text, integer) IS
 'a text without characters that mean something in HTML, and without control characters; cut to so many characters before';
 
@@ -108,7 +109,7 @@ CREATE FUNCTION iamwatch_internal.report_operations(alert_ids bigint[]) RETURNS 
 	SELECT '<details><summary>' || count(*) || CASE count(*) WHEN 1 THEN ' operation' ELSE ' operations' END
 		|| ' in order</summary><div class="scroll"><table><thead><tr><th scope="col">Time (UTC)</th><th scope="col">Operation</th>'
 		|| '<th scope="col">Technique</th><th scope="col" class="num">Sensitivity</th><th scope="col" class="num">Events</th>'
-		|| '<th scope="col" class="num">Own days</th><th scope="col" class="num">Peers’ days</th><th scope="col" class="num">Bits</th>'
+		|| '<th scope="col" class="num">Own days</th><th scope="col" class="num">Peers&rsquo; days</th><th scope="col" class="num">Bits</th>'
 		|| '<th scope="col">From</th><th scope="col">By</th></tr></thead><tbody>'
 		|| string_agg(format('<tr><td>%s</td><td>%s%s</td><td>%s</td><td class="num"><span class="dot sens-%s"></span>%s</td><td class="num">%s</td>'
 			'<td class="num">%s of %s</td><td class="num">%s of %s</td><td class="num">%s</td><td>%s</td><td>%s</td></tr>',
@@ -151,7 +152,7 @@ CREATE FUNCTION iamwatch_internal.report_calendar(in_provider text, in_account t
 		FROM who AS w
 		UNION ALL
 		SELECT row_number() OVER (ORDER BY c.first_seen, c.alerted, c.service, c.operation, c.failed),
-			CASE WHEN length(c.operation) > 30 THEN left(c.operation, 29) || '…' ELSE c.operation END || CASE WHEN c.failed THEN ' ✗' ELSE '' END,
+			c.operation,
 			c.service || ':' || c.operation || CASE WHEN c.failed THEN ' (failed)' ELSE '' END, c.service, c.operation, c.failed, c.days
 		FROM chosen AS c
 	), cells AS (
@@ -168,7 +169,8 @@ CREATE FUNCTION iamwatch_internal.report_calendar(in_provider text, in_account t
 		 FROM generate_series(0, 55) AS d WHERE extract(isodow FROM w.since + d) > 5),
 		(SELECT string_agg(format('<text class="tick" x="%s" y="13">%s</text>', 246 + 14 * d, to_char(w.since + d, 'FMDD Mon')), '')
 		 FROM generate_series(0, 55) AS d WHERE extract(isodow FROM w.since + d) = 1 AND d < 54),
-		(SELECT string_agg(format('<text class="label" x="238" y="%s" text-anchor="end">%s</text>', 31 + 15 * r.n, iamwatch_internal.html_text(r.label, 40)), '')
+		(SELECT string_agg(format('<text class="label" x="238" y="%s" text-anchor="end">%s</text>', 31 + 15 * r.n,
+			iamwatch_internal.html_text(r.label, 30) || CASE WHEN r.failed THEN ' &#10007;' ELSE '' END), '')
 		 FROM rows AS r),
 		(SELECT string_agg(format('<rect class="%s" x="%s" y="%s" width="12" height="12" rx="2"><title>%s</title></rect>',
 			CASE WHEN c.n = 0 THEN 'any' WHEN c.severity IS NULL THEN 'usual' ELSE 'alert sens-' || c.sensitivity END,
@@ -267,7 +269,7 @@ BEGIN
 			'in the order in which they were first done. What is usual runs from the left; what is new stands at the right.</p>%s'
 			'<div class="legend"><span><i style="--c:var(--any)"></i>active</span><span><i style="--c:var(--usual)"></i>IAM operation</span>'
 			'<span><i class="sens-1"></i>alert, sensitivity 1</span><span><i class="sens-2"></i>2</span><span><i class="sens-3"></i>3</span>'
-			'<span><i class="sens-4"></i>4</span><span>✗ failed</span></div></section>',
+			'<span><i class="sens-4"></i>4</span><span>&#10007; failed</span></div></section>',
 			iamwatch_internal.html(iamwatch.short_name(who.identity)), c.picture)
 	INTO calendar
 	FROM (SELECT i.provider, i.account, i.identity FROM iamwatch.identities AS i

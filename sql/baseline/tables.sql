@@ -79,6 +79,10 @@ CREATE TABLE iamwatch_internal.journal (
 COMMENT ON TABLE iamwatch_internal.journal IS
 'what was learned while another session was writing the same account; the next that writes it takes it over';
 CREATE INDEX journal_account ON iamwatch_internal.journal (hashtextextended(account, 0));
+-- A table that rows are deleted from has a primary key or this: without, a
+-- publication of all tables makes the deletion fail, and the insert with it.
+-- It costs nothing but where changes are decoded.
+ALTER TABLE iamwatch_internal.journal REPLICA IDENTITY FULL;
 
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.accounts', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.identity_days', '');

@@ -23,8 +23,8 @@ CREATE FUNCTION iamwatch_internal.gcp_open(network text, tags text[], emails tex
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 	WITH rule AS MATERIALIZED (
 		SELECT coalesce((r ->> 'priority')::integer, 1000) AS priority, whole.family, part.denied,
-			CASE lower(part.p ->> 'IPProtocol') WHEN '1' THEN 'icmp' WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp'
-				ELSE lower(part.p ->> 'IPProtocol') END AS protocol,
+			CASE lower((part.p ->> 'IPProtocol') COLLATE "C") WHEN '1' THEN 'icmp' WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp'
+				ELSE lower((part.p ->> 'IPProtocol') COLLATE "C") END AS protocol,
 			iamwatch_internal.gcp_ports(part.p) AS ports
 		FROM jsonb_path_query(rules, '$[*]') AS r
 		CROSS JOIN LATERAL (

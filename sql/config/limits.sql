@@ -63,6 +63,7 @@ CREATE INDEX limit_counts_scope ON iamwatch_internal.limit_counts (hashtextexten
 -- nearly always empty: accounts that could be near a limit
 CREATE INDEX limit_counts_near ON iamwatch_internal.limit_counts (hashtextextended(scope, 0)) WHERE taken >= 1000;
 CREATE INDEX limit_counts_hit ON iamwatch_internal.limit_counts (name) WHERE refused > 0;
+ALTER TABLE iamwatch_internal.limit_counts REPLICA IDENTITY FULL;
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.limit_counts', '');
 
 CREATE VIEW iamwatch.limits_hit AS

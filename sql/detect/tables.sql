@@ -104,6 +104,7 @@ CREATE TABLE iamwatch.alert_events (
 );
 COMMENT ON TABLE iamwatch.alert_events IS 'the events of each alert; event_id is null when the log gave none';
 CREATE INDEX alert_events_alert ON iamwatch.alert_events (alert_id, hashtextextended(event_id, 0));
+ALTER TABLE iamwatch.alert_events REPLICA IDENTITY FULL;
 
 CREATE TABLE iamwatch_internal.pending_events (
 	pending_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -46,7 +46,7 @@ CREATE FUNCTION iamwatch_internal.guess_fields(source regclass) RETURNS TABLE (f
 	SELECT DISTINCT ON (known.field) known.field, a.attname
 	FROM pg_attribute AS a
 	JOIN unnest(CASE WHEN EXISTS (SELECT FROM pg_attribute AS t WHERE t.attrelid = source
-			AND lower(replace(t.attname, '_', '')) = 'activitydatetime' AND NOT t.attisdropped)
+			AND lower(replace(t.attname, '_', '') COLLATE "C") = 'activitydatetime' AND NOT t.attisdropped)
 		THEN ARRAY['ActivityDateTime', 'ActivityDisplayName', 'AADTenantId', 'TenantId', 'InitiatedBy', 'TargetResources',
 			'LoggedByService', 'Result', 'ResultReason', 'AdditionalDetails', 'Category', 'OperationName', 'Identity', 'Id',
 			'CorrelationId', 'ResourceId', 'TimeGenerated']
@@ -54,7 +54,7 @@ CREATE FUNCTION iamwatch_internal.guess_fields(source regclass) RETURNS TABLE (f
 			'sourceIPAddress', 'userAgent', 'errorCode', 'errorMessage', 'requestParameters', 'responseElements',
 			'additionalEventData', 'requestID', 'eventID', 'eventType', 'recipientAccountId', 'readOnly',
 			'protoPayload', 'timestamp', 'insertId', 'resource', 'logName', 'severity'] END) AS known (field)
-		ON lower(replace(a.attname, '_', '')) IN (lower(known.field),
+		ON lower(replace(a.attname, '_', '') COLLATE "C") IN (lower(known.field COLLATE "C"),
 			CASE known.field WHEN 'protoPayload' THEN 'protopayloadauditlog' END)
 	WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
 	ORDER BY known.field, a.attnum

@@ -136,8 +136,8 @@ CREATE TRIGGER check_provider BEFORE INSERT OR UPDATE ON iamwatch.providers
 CREATE FUNCTION iamwatch_internal.fold_operation() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	NEW.service := lower(NEW.service);
-	NEW.operation := lower(NEW.operation);
+	NEW.service := lower(NEW.service COLLATE "C");
+	NEW.operation := lower(NEW.operation COLLATE "C");
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_operation() IS

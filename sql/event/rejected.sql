@@ -19,19 +19,18 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch.rejected_events', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.rejected_events_rejected_id_seq', '');
 
 CREATE FUNCTION iamwatch_internal.document_digest(event jsonb) RETURNS uuid
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	-- what is very large has no text that fits in memory
-	SELECT CASE WHEN pg_column_size(event) > 16777216 THEN
-		(lpad(to_hex(jsonb_hash_extended(event, 0)), 16, '0') || lpad(to_hex(jsonb_hash_extended(event, 1)), 16, '0'))::uuid
-		ELSE md5(coalesce(event::text, ''))::uuid END
-$$;
-COMMENT ON FUNCTION iamwatch_internal.document_digest(jsonb) IS 'MD5 of the text of a document; of one beyond 16 MB a hash of its values';
+	AS 'MODULE_PATHNAME', 'iamwatch_document_digest' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.document_digest(jsonb) IS 'MD5 of a document as it is stored: its text can be too long for memory';
+
+CREATE FUNCTION iamwatch_internal.document_beginning(event jsonb, characters integer) RETURNS text
+	AS 'MODULE_PATHNAME', 'iamwatch_document_beginning' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.document_beginning(jsonb, integer) IS
+'the first characters of the text of a document, without making the rest of it';
 
 CREATE FUNCTION iamwatch_internal.document_within(event jsonb, most bigint) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT CASE WHEN pg_column_size(event) <= most OR event IS NULL THEN event
-		WHEN pg_column_size(event) > 16777216 THEN to_jsonb('a document of type ' || jsonb_typeof(event))
-		ELSE to_jsonb(left(event::text, LEAST(most, 1000)::integer)) END
+		ELSE to_jsonb(iamwatch_internal.document_beginning(event, LEAST(most, 1000)::integer)) END
 $$;
 COMMENT ON FUNCTION iamwatch_internal.document_within(jsonb, bigint) IS
 'the document, or as a string its first thousand characters if it is larger than so many bytes';

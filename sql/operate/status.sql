@@ -15,6 +15,7 @@ COMMENT ON TABLE iamwatch_internal.source_counts IS
 'what became of the events of each source that were not known to teach nothing; several rows for one when sessions wrote at once. Read iamwatch.source_status';
 COMMENT ON COLUMN iamwatch_internal.source_counts.lag IS 'how far behind the clock the newest event was when it was counted last';
 CREATE INDEX source_counts_source ON iamwatch_internal.source_counts (source);
+ALTER TABLE iamwatch_internal.source_counts REPLICA IDENTITY FULL;
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.source_counts', '');
 
 CREATE FUNCTION iamwatch_internal.fold_source_counts() RETURNS void

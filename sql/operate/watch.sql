@@ -19,6 +19,7 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch.sources', '');
 COMMENT ON COLUMN iamwatch.sources.event_column IS 'holds the document; of no account when the columns of the source are mapped, see iamwatch.map_columns()';
 
 CREATE TABLE iamwatch_internal.end_of_statement ();
+ALTER TABLE iamwatch_internal.end_of_statement REPLICA IDENTITY FULL;
 COMMENT ON TABLE iamwatch_internal.end_of_statement IS 'always empty: its trigger runs when a statement on a watched table ends';
 
 CREATE FUNCTION iamwatch_internal.may_be_new(event jsonb) RETURNS boolean

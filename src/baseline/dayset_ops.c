@@ -259,6 +259,12 @@ dayset_to_multirange(PG_FUNCTION_ARGS)
 		RangeBound	lower = {DateADTGetDatum(set.runs[i].lo), false, true, true};
 		RangeBound	upper = {DateADTGetDatum(set.runs[i].hi + 1), false, false, false};
 
+		/* a range of dates ends before a day */
+		if (!IS_VALID_DATE(set.runs[i].hi + 1))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+					 errmsg("a range of dates cannot hold the last possible day"),
+					 errhint("Take that day out of the dayset first.")));
 		ranges[i] = range_of(type, &lower, &upper);
 	}
 	PG_RETURN_MULTIRANGE_P(make_multirange(DATEMULTIRANGEOID, type, set.n, ranges));

@@ -227,7 +227,6 @@ row_document(FmgrInfo *flinfo, TriggerData *data, bool *isnull)
 	char	  **args = data->tg_trigger->tgargs;
 	int			column;
 	Datum		value;
-	text	   *source;
 
 	if (data->tg_trigger->tgnargs == 2)
 	{
@@ -246,8 +245,7 @@ row_document(FmgrInfo *flinfo, TriggerData *data, bool *isnull)
 	value = SPI_getbinval(data->tg_trigtuple, desc, column, isnull);
 	if (*isnull || SPI_gettypeid(desc, column) == JSONBOID)
 		return value;
-	source = DatumGetTextPP(value);
-	return JsonbPGetDatum(document_from_text(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source)));
+	return JsonbPGetDatum(document_from_datum(value));
 }
 
 /* observe(COLUMN) or observe('', FIELDS): AFTER INSERT FOR EACH ROW */

@@ -16,6 +16,15 @@
 /* Whether values of the type, jsonb aside, can be made a document. */
 extern bool document_is_text(Oid type);
 
+/* Longer text is not read: jsonb could not hold all of it. */
+#define DOCUMENT_LONGEST	(64 * 1024 * 1024)
+
+/*
+ * What is kept of it, and of a single string in a row: more than
+ * iamwatch.longest_name can be.
+ */
+#define DOCUMENT_CLIP		(1024 * 1024 + 16)
+
 /*
  * The document that a text holds, or the text itself as a JSON string if it is
  * no valid JSON.  Never raises an error for what the text contains.
@@ -24,6 +33,15 @@ extern Jsonb *document_from_text(const char *text, int len);
 
 /* Whether a text is base64 of what gzip compressed, which is opened outside. */
 extern bool document_is_gzip(const char *text, int len);
+
+/* Of a value of a type that is text; what is too long is not even fetched. */
+extern Jsonb *document_from_datum(Datum datum);
+
+/* So much of a text that it can be cut by document_clip(). */
+extern text *document_beginning(Datum datum);
+
+/* The length of a text once it is cut, between two characters. */
+extern int	document_clip(const char *text, int len);
 
 /* A document with the fields, pairs of a path and the name of a column. */
 extern Jsonb *document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *fields);

@@ -7,19 +7,24 @@
  * column name in order of path, and must never become SQL.  A column that is
  * not there is a field that is missing; the row is stored all the same.
  *
+ * A row can hold columns of a gigabyte each.  Text is cut, and what would make
+ * the document larger than one is read is left out of it, so that the memory
+ * for it is bounded and what the other columns say is read.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "event/document.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/json.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -50,54 +55,95 @@ is_object(const char *path)
 	return false;
 }
 
-static void
-append_jsonb(StringInfo out, Jsonb *value)
+/* A document that is being made. */
+typedef struct Row
 {
-	(void) JsonbToCString(out, &value->root, VARSIZE(value));
+	JsonbParseState *state;
+	int			room;			/* in bytes, for what columns hold */
+} Row;
+
+/* As it is, without a text in between. */
+static bool
+jsonb_value(Jsonb *stored, JsonbValue *value)
+{
+	if (JB_ROOT_IS_SCALAR(stored))
+		return JsonbExtractScalar(&stored->root, value);
+	value->type = jbvBinary;
+	value->val.binary.data = &stored->root;
+	value->val.binary.len = VARSIZE(stored) - VARHDRSZ;
+	return true;
 }
 
 static void
-append_text(StringInfo out, const char *path, Datum value, Oid type)
+string_value(const char *text, int len, JsonbValue *value)
 {
-	text	   *source = DatumGetTextPP(value);
+	value->type = jbvString;
+	value->val.string.val = unconstify(char *, text);
+	value->val.string.len = document_clip(text, len);
+}
+
+static bool
+text_value(const char *path, Datum datum, Oid type, JsonbValue *value)
+{
+	text	   *source;
 
 	if (type == JSONOID || is_object(path))
-		append_jsonb(out, document_from_text(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source)));
-	else
-		escape_json(out, text_to_cstring(source));
+		return jsonb_value(document_from_datum(datum), value);
+	source = document_beginning(datum);
+	string_value(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), value);
+	return true;
 }
 
-static void
-append_value(StringInfo out, const char *path, Datum value, Oid type)
+/* What a column holds, as a field of a document; false if that is too large. */
+static bool
+column_value(const char *path, Datum datum, Oid type, JsonbValue *value)
 {
 	Oid			output;
 	bool		is_varlena;
 	char	   *text;
 
+	if (document_is_text(type))
+		return text_value(path, datum, type, value);
+	getTypeOutputInfo(type, &output, &is_varlena);
+	if (is_varlena && toast_raw_datum_size(datum) > DOCUMENT_LONGEST)
+		return false;
 	if (type == JSONBOID)
-		append_jsonb(out, DatumGetJsonbP(value));
-	else if (document_is_text(type))
-		append_text(out, path, value, type);
-	else if (type == TIMESTAMPTZOID || type == TIMESTAMPOID)
+		return jsonb_value(DatumGetJsonbP(datum), value);
+	if (type == BOOLOID)
+	{
+		value->type = jbvBool;
+		value->val.boolean = DatumGetBool(datum);
+		return true;
+	}
+	if (type == INT2OID || type == INT4OID || type == INT8OID)
+	{
+		value->type = jbvNumeric;
+		value->val.numeric = int64_to_numeric(type == INT2OID ? DatumGetInt16(datum) :
+											  type == INT4OID ? DatumGetInt32(datum) :
+											  DatumGetInt64(datum));
+		return true;
+	}
+	if (type == TIMESTAMPTZOID || type == TIMESTAMPOID)
 	{
 		/* in UTC, which a timestamp without time zone is taken for */
-		char		time[MAXDATELEN + 1];
 		int			utc = 0;
 
-		(void) JsonEncodeDateTime(time, value, type, type == TIMESTAMPTZOID ? &utc : NULL);
-		appendStringInfo(out, "\"%s%s\"", time, type == TIMESTAMPOID ? "Z" : "");
+		text = palloc(MAXDATELEN + 2);
+		(void) JsonEncodeDateTime(text, datum, type, type == TIMESTAMPTZOID ? &utc : NULL);
+		if (type == TIMESTAMPOID)
+			strcat(text, "Z");
 	}
 	else
-	{
-		getTypeOutputInfo(type, &output, &is_varlena);
-		text = OidOutputFunctionCall(output, value);
-		if (type == BOOLOID)
-			appendStringInfoString(out, DatumGetBool(value) ? "true" : "false");
-		else if (type == INT2OID || type == INT4OID || type == INT8OID)
-			appendStringInfoString(out, text);
-		else
-			escape_json(out, text);
-	}
+		text = OidOutputFunctionCall(output, datum);
+	string_value(text, strlen(text), value);
+	return true;
+}
+
+static int
+value_size(const JsonbValue *value)
+{
+	return value->type == jbvBinary ? value->val.binary.len :
+		value->type == jbvString ? value->val.string.len : 0;
 }
 
 /* How many leading bytes of two paths are whole steps that both have. */
@@ -113,70 +159,78 @@ common_steps(const char *a, const char *b)
 }
 
 static void
-append_key(StringInfo out, const char *name, int len)
+push_key(Row *row, const char *name, int len)
 {
-	if (out->data[out->len - 1] != '{')
-		appendStringInfoChar(out, ',');
-	escape_json(out, pnstrdup(name, len));
-	appendStringInfoChar(out, ':');
+	JsonbValue	key;
+
+	key.type = jbvString;
+	key.val.string.val = pnstrdup(name, len);
+	key.val.string.len = len;
+	pushJsonbValue(&row->state, WJB_KEY, &key);
+}
+
+/* Close the objects that a path is in, beyond so many bytes of it. */
+static void
+close_objects(Row *row, const char *path, int beyond)
+{
+	for (const char *dot = strchr(path + beyond, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
+		pushJsonbValue(&row->state, WJB_END_OBJECT, NULL);
 }
 
 /* Close and open the objects between the field before and this one. */
 static void
-append_path(StringInfo out, const char *before, const char *path)
+push_path(Row *row, const char *before, const char *path)
 {
 	int			common = common_steps(before, path);
 	const char *dot;
 
-	for (dot = strchr(before + common, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
-		appendStringInfoChar(out, '}');
+	close_objects(row, before, common);
 	for (path += common; (dot = strchr(path, '.')) != NULL; path = dot + 1)
 	{
-		append_key(out, path, dot - path);
-		appendStringInfoChar(out, '{');
+		push_key(row, path, dot - path);
+		pushJsonbValue(&row->state, WJB_BEGIN_OBJECT, NULL);
 	}
-	append_key(out, path, strlen(path));
+	push_key(row, path, strlen(path));
 }
 
 Jsonb *
 document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *fields)
 {
-	StringInfoData out;
+	Row			row = {NULL, DOCUMENT_LONGEST};
 	const char *before = "";
 	Datum	   *names;
 	bool	   *nulls;
 	int			count;
-	Jsonb	   *document;
 
 	deconstruct_array(fields, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &count);
-	initStringInfo(&out);
-	appendStringInfoChar(&out, '{');
+	pushJsonbValue(&row.state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i + 1 < count; i += 2)
 	{
 		char	   *path;
 		int			column;
-		Datum		value;
+		Datum		datum;
 		bool		isnull;
+		JsonbValue	value;
 
 		if (nulls[i] || nulls[i + 1])
 			continue;
 		column = SPI_fnumber(desc, TextDatumGetCString(names[i + 1]));
 		if (column <= 0)
 			continue;
-		value = heap_getattr(tuple, column, desc, &isnull);
+		datum = heap_getattr(tuple, column, desc, &isnull);
 		if (isnull)
 			continue;
 		path = TextDatumGetCString(names[i]);
-		append_path(&out, before, path);
-		append_value(&out, path, value, getBaseType(TupleDescAttr(desc, column - 1)->atttypid));
+		if (!column_value(path, datum, getBaseType(TupleDescAttr(desc, column - 1)->atttypid),
+						  &value) || value_size(&value) > row.room)
+			continue;
+		row.room -= value_size(&value);
+		push_path(&row, before, path);
+		pushJsonbValue(&row.state, WJB_VALUE, &value);
 		before = path;
 	}
-	for (const char *dot = strchr(before, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
-		appendStringInfoChar(&out, '}');
-	appendStringInfoChar(&out, '}');
-	document = document_from_text(out.data, out.len);
-	pfree(out.data);
-	return document;
+	close_objects(&row, before, 0);
+	return JsonbValueToJsonb(pushJsonbValue(&row.state, WJB_END_OBJECT, NULL));
 }
 
 /* to_document(record, text[]) RETURNS jsonb */

@@ -59,12 +59,17 @@ iamwatch_try_lock(PG_FUNCTION_ARGS)
 /*
  * For a procedure that commits in steps: one lock of the session, by class and
  * key, in tags apart from the ones above.  It does not outlive an error, which
- * would be the end of the procedure.
+ * would be the end of the procedure: neither one that ends the transaction nor
+ * one that ends the subtransaction in which the procedure began, as it does
+ * when a client sets a savepoint before each command.
  */
 #define IAMWATCH_SESSION_CLASS 8741
 
 static LOCKTAG session_lock;
 static bool session_locked = false;
+
+/* Where it was taken; none once that transaction has committed. */
+static SubTransactionId session_lock_subid = InvalidSubTransactionId;
 
 PG_FUNCTION_INFO_V1(iamwatch_try_session_lock);
 PG_FUNCTION_INFO_V1(iamwatch_session_unlock);
@@ -83,6 +88,7 @@ release_session_lock(void)
 	if (session_locked)
 		LockRelease(&session_lock, ExclusiveLock, true);
 	session_locked = false;
+	session_lock_subid = InvalidSubTransactionId;
 }
 
 static void
@@ -90,14 +96,26 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT)
 		release_session_lock();
+	else if (event == XACT_EVENT_COMMIT)
+		session_lock_subid = InvalidSubTransactionId;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		locks_held = 0;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg)
+{
+	/* ids only grow: everything from subid on was inside of it */
+	if (event == SUBXACT_EVENT_ABORT_SUB && session_lock_subid >= subid)
+		release_session_lock();
 }
 
 void
 lock_init(void)
 {
 	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }
 
 Datum
@@ -111,6 +129,7 @@ iamwatch_try_session_lock(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	session_lock = tag;
 	session_locked = true;
+	session_lock_subid = GetCurrentSubTransactionId();
 	PG_RETURN_BOOL(true);
 }
 
