@@ -3,7 +3,7 @@
 CREATE FUNCTION iamwatch.to_document(event text) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_to_document' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION iamwatch.to_document(text) IS
-'the document that a text holds; never fails. What is no valid JSON becomes a JSON string, of which iamwatch.unreadable() gives the reason; \u0000 and half surrogate pairs, which jsonb cannot hold, become the replacement character; of text longer than 64 MB the first MB is kept as a string';
+'the document that a text holds; never fails. What is no valid JSON becomes a JSON string, of which iamwatch.unreadable() gives the reason; \u0000, half surrogate pairs and escapes for what the encoding of the database lacks, which jsonb cannot hold, become the replacement character, or ? where the encoding has none; of text longer than 64 MB, and of more than four million values, the first MB is kept as a string';
 
 CREATE FUNCTION iamwatch.to_document(event json) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_to_document' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
@@ -14,7 +14,7 @@ COMMENT ON FUNCTION iamwatch.to_document(json) IS
 CREATE FUNCTION iamwatch.to_document(source record, fields text[]) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_row_to_document' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION iamwatch.to_document(record, text[]) IS
-'the document of a row that has a column for each field. Fields: pairs of a path, its steps divided by dots, and the name of a column, in order of path; null and missing columns are left out. Timestamps without time zone count as UTC; text is taken for JSON in fields that are objects, such as userIdentity';
+'the document of a row that has a column for each field. Fields: pairs of a path, its steps divided by dots, and the name of a column, in order of path; null and missing columns are left out. Timestamps without time zone count as UTC; text is taken for JSON in fields that are objects, such as userIdentity. Other text is cut to 1 MB; a column that would make the document larger than 64 MB is left out';
 
 CREATE FUNCTION iamwatch_internal.unwrap_text(source text) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_unwrap_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(35);
+SELECT plan(43);
 
 SELECT is('{2026-03-01,2026-03-04..2026-03-09}'::dayset::text, '{2026-03-01,2026-03-04..2026-03-09}', 'text: as it was written');
 SELECT is(' { 2026-03-04 , 2026-03-01 .. 2026-03-03,2026-03-02 } '::dayset::text, '{2026-03-01..2026-03-04}', 'text: any order, overlaps, blanks');
@@ -23,6 +23,17 @@ SELECT is(first_day('{2026-03-02..2026-03-09}') || ' ' || last_day('{2026-03-02.
 SELECT is(first_day('{}'), NULL, 'first_day: null for an empty set');
 SELECT is('{2026-03-01..2026-03-03}'::dayset::datemultirange, '{[2026-03-01,2026-03-04)}', 'cast to datemultirange');
 SELECT is('{[2026-03-01,2026-03-04)}'::datemultirange::dayset::text, '{2026-03-01..2026-03-03}', 'cast from datemultirange');
+SELECT is('{4714-11-24 BC..5874897-12-30}'::dayset::datemultirange::dayset::text, '{4714-11-24 BC..5874897-12-30}',
+	'cast to datemultirange and back: the first possible day, and the last but one');
+SELECT throws_ok($$SELECT '{5874897-12-30..5874897-12-31}'::iamwatch.dayset::datemultirange$$, '22008', NULL,
+	'cast to datemultirange: 22008 for the last possible day, which no range of dates can hold');
+SELECT is(count_days('{4714-11-24 BC..5874897-12-31}'), 2147483494, 'count_days: all possible days');
+SELECT is((SELECT array_agg(d) FROM days('{5874897-12-30..5874897-12-31}') AS d), '{5874897-12-30,5874897-12-31}'::date[], 'days: the last possible day');
+SELECT is(('{5874897-12-31}'::dayset - '{5874897-12-30}'::dayset)::text, '{5874897-12-31}', 'operator -: the last possible day');
+SELECT is('{2020-01-01}'::dayset @> 'infinity'::date, false, 'operator @>: no set has an infinite day');
+SELECT is(count_days('{2020-01-01}', '-infinity', 'infinity') || ' ' || count_days('{2020-01-01}', 'infinity', '-infinity'), '1 0', 'count_days: infinite dates mean no bound');
+SELECT is(dayset_agg(t)::text, '{4714-11-24 BC,294276-12-31}', 'dayset_agg: the first and the last possible time')
+FROM unnest('{4714-11-24 00:00:00+00 BC,294276-12-31 23:59:59.999999+00}'::timestamptz[]) AS t;
 SELECT is(dayset_agg(t)::text, '{2025-12-31..2026-01-01}', 'dayset_agg: UTC days, whatever the TimeZone')
 FROM unnest('{2026-01-01T00:30:00+01:00,2026-01-01T00:00:00Z,2026-01-01T23:59:59.999999Z}'::timestamptz[]) AS t;
 SELECT is(dayset_agg(NULL), NULL, 'dayset_agg: null for no times');

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(5);
+SELECT plan(8);
 
 -- A trigger of somebody else's, beside ours, that inserts into another watched
 -- table in a block of its own, and fails there for some rows.
@@ -35,5 +35,9 @@ INSERT INTO log SELECT aws('2026-03-02T08:00:00Z', CASE n % 3 WHEN 0 THEN 'bad' 
 SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ '^(bad|fine)\d{4}$'), 300::bigint, 'Savepoint: nor when a batch is settled in parts');
 SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ 'copy of .*bad'), 0::bigint, 'Savepoint: what rolled back is not learned');
 SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ 'copy of .*fine'), 200::bigint, 'Savepoint: what did not is');
+-- The lock of a backfill goes with the savepoint under which it fails.
+SELECT throws_ok($$CALL iamwatch.backfill('log')$$, '2D000', NULL, 'backfill: cannot commit in a transaction block');
+SELECT is(session_lock_held(3, 'log'::regclass::oid::bigint), false, 'backfill: leaves no lock behind');
+SELECT throws_ok($$CALL iamwatch.backfill('log')$$, '2D000', NULL, 'backfill: so that it can be called again');
 SELECT * FROM finish();
 ROLLBACK;

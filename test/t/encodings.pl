@@ -1,0 +1,87 @@
+# Databases that are not in UTF8, and one whose language folds letters in its
+# own way.  What the encoding lacks is replaced, and the event is read; names
+# of fields and operations are folded as ASCII everywhere.
+use strict;
+use warnings;
+use lib 't';
+use Events;
+use Server;
+use Test::More;
+
+my $node = new_server('encoded');
+$ENV{PGCLIENTENCODING} = 'SQL_ASCII';	# scripts here are ASCII
+
+sub database
+{
+	my ($name, $options) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $name TEMPLATE template0 $options");
+	my ($result, $output, $errors) = $node->psql($name, 'CREATE EXTENSION iamwatch');
+	is($result, 0, "$name: CREATE EXTENSION") or diag($errors);
+}
+
+# What the characters of the user agent become: e with an acute accent,
+# hiragana a, a face that is half a pair of surrogates or a whole one.
+my %becomes = (
+	sql_ascii => [ '3f', '3f', '3f', '3f' ],
+	latin1 => [ 'e9', '3f', '3f', '3f' ],
+	euc_jp => [ '8fabb1', 'a4a2', '3f', '3f' ],
+	utf8 => [ 'c3a9', 'e38182', 'efbfbd', 'f09f9880' ]
+);
+my @escapes = ('\u00e9', '\u3042', '\ud83d', '\ud83d\ude00');
+my $document = q{'{"eventTime": "%sT09:00:00Z", "eventSource": "iam.amazonaws.com", "eventName": "%s", "eventID": "%s", "userAgent": "%s",
+	"recipientAccountId": "1", "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/ann"}}'};
+
+for my $encoding (sort keys %becomes)
+{
+	database($encoding, "ENCODING '$encoding' LC_COLLATE 'C' LC_CTYPE 'C'");
+	$node->safe_psql($encoding, q{CREATE TABLE texts (event text); SELECT iamwatch.watch('texts');
+		CREATE TABLE jsons (event json); SELECT iamwatch.watch('jsons');
+		CREATE TABLE mapped (eventtime text, eventsource text, eventname text, recipientaccountid text, useridentity text, useragent text);
+		SELECT iamwatch.map_columns('mapped'); SELECT iamwatch.watch('mapped')});
+	$node->safe_psql($encoding, sprintf("INSERT INTO texts SELECT format($document, d::date, 'ListUsers', d, 'cli') FROM generate_series(timestamp '2026-01-01', '2026-02-09', '1 day') AS d"
+			=~ s/'\{/'{/r, '%s', '%s', '%s', '%s'));
+	for my $i (0 .. $#escapes)
+	{
+		my $event = sprintf($document, '2026-02-10', 'CreateUser', "id$i", "a $escapes[$i]$escapes[$i] b");
+		is($node->safe_psql($encoding, "SELECT encode(convert_to(iamwatch.to_document($event)->>'userAgent', getdatabaseencoding()), 'hex')"),
+			'6120' . $becomes{$encoding}[$i] x 2 . '2062', "$encoding: $escapes[$i], and each replaced by itself");
+		for my $table ('texts', 'jsons')
+		{
+			my ($result, $output, $errors) = $node->psql($encoding, "INSERT INTO $table VALUES ($event)");
+			is($result, 0, "$encoding: $escapes[$i] in $table") or diag($errors);
+		}
+	}
+	is($node->safe_psql($encoding, 'SELECT identity, operation, event_count FROM iamwatch.alerts'),
+		'arn:aws:iam::1:user/ann|CreateUser|4', "$encoding: all of them are in the alert");
+	$node->safe_psql($encoding, q{INSERT INTO mapped VALUES ('2026-02-10T10:00:00Z', 'iam.amazonaws.com', 'CreateUser', '1',
+		'{"type": "IAMUser", "arn": "arn:aws:iam::1:user/ann", "x": "\u4e2d"}', 'cli')});
+	is($node->safe_psql($encoding, 'SELECT event_count FROM iamwatch.alerts'), '5', "$encoding: so is one that has columns");
+	is($node->safe_psql($encoding, 'SELECT count(*) FROM iamwatch.rejected_events'), '0', "$encoding: nothing is rejected");
+	is($node->safe_psql($encoding, q{SELECT iamwatch.report() ~ 'CreateUser' AND (SELECT count(*) FROM iamwatch.ocsf_findings) = 1}), 't', "$encoding: report and export");
+}
+database($_, "ENCODING '$_' LC_COLLATE 'C' LC_CTYPE 'C'") for qw(euc_cn euc_kr euc_tw euc_jis_2004 win1252 koi8r mule_internal);
+
+SKIP:
+{
+	skip 'no ICU', 1 unless $node->safe_psql('postgres', q{SELECT count(*) FROM pg_collation WHERE collprovider = 'i'}) > 0
+		&& $node->safe_psql('postgres', 'SHOW server_version_num') >= 150000;
+	database('turkish', "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LC_COLLATE 'C' LC_CTYPE 'C'");
+	is($node->safe_psql('turkish', q{SELECT lower('I') = 'i'}), 'f', 'turkish: lower() folds I to another letter');
+	$node->safe_psql('turkish', q{CREATE TABLE mapped ("eventTime" text, "eventSource" text, "eventName" text, "recipientAccountId" text,
+		"userIdentity" jsonb, "eventID" text, "SOURCEIPADDRESS" text, "requestID" text)});
+	is($node->safe_psql('turkish', q{SELECT string_agg(field, ' ') FROM iamwatch.map_columns('mapped')}),
+		'eventID eventName eventSource eventTime recipientAccountId requestID sourceIPAddress userIdentity', 'turkish: all fields are found');
+	$node->safe_psql('turkish', q{SELECT iamwatch.watch('mapped'); CREATE TABLE log (event jsonb); SELECT iamwatch.watch('log');
+		INSERT INTO log SELECT jsonb_build_object('eventTime', d::date || 'T09:00:00Z', 'eventSource', 'iam.amazonaws.com', 'eventName', 'ListUsers',
+			'recipientAccountId', '1', 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', 'arn:aws:iam::1:user/ann'))
+		FROM generate_series(timestamp '2026-01-01', '2026-02-09', '1 day') AS d;
+		INSERT INTO mapped VALUES ('2026-02-10T10:00:00Z', 'iam.amazonaws.com', 'CreateUser', '1',
+			'{"type": "IAMUser", "arn": "arn:aws:iam::1:user/ann"}', 'e2', '192.0.2.1')});
+	is($node->safe_psql('turkish', q{SELECT operation, evidence->>'source_addresses' FROM iamwatch.alerts}),
+		'CreateUser|["192.0.2.1"]', 'turkish: an event is read by them');
+	is($node->safe_psql('turkish', q{SELECT finding->>'severity' FROM iamwatch.ocsf_findings}), 'Informational', 'turkish: the export has the words of its schema');
+	is($node->safe_psql('turkish', q{INSERT INTO iamwatch.operations (provider, service, operation, category, effect)
+		VALUES ('azure', 'MICROSOFT.IO', 'MICROSOFT.IO/DISKS/WRITE', 'identity', 'create') RETURNING service, operation}), 'microsoft.io|microsoft.io/disks/write', 'turkish: operations of Azure are folded as ASCII');
+}
+$node->stop;
+done_testing();
