@@ -105,7 +105,11 @@ CREATE FUNCTION iamwatch_internal.log_entry(document jsonb) RETURNS jsonb
 			SELECT jsonb_object_agg(left(e.key, -4), iamwatch_internal.unwrap_text(e.value #>> '{}'))
 			FROM jsonb_each(p.payload) AS e
 			WHERE e.key IN ('requestJson', 'responseJson', 'metadataJson') AND jsonb_typeof(e.value) = 'string'
-			AND iamwatch_internal.unwrap_text(e.value #>> '{}') IS NOT NULL), '{}'))
+			AND iamwatch_internal.unwrap_text(e.value #>> '{}') IS NOT NULL), '{}')
+			-- and whole numbers are
+			|| CASE WHEN jsonb_typeof(p.payload #> '{status,code}') = 'string' AND p.payload #>> '{status,code}' ~ '^\d{1,9}$'
+				THEN jsonb_build_object('status', jsonb_set(p.payload->'status', '{code}', to_jsonb((p.payload #>> '{status,code}')::integer)))
+				ELSE '{}' END)
 	FROM (SELECT coalesce(document->'protopayload_auditlog', document->'proto_payload')) AS f (field)
 	CROSS JOIN LATERAL (SELECT CASE jsonb_typeof(f.field) WHEN 'object' THEN f.field
 		WHEN 'string' THEN iamwatch_internal.unwrap_text(f.field #>> '{}') END) AS p (payload)

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(95);
+SELECT plan(96);
 
 -- records() opens what records are delivered in: each form is named as the reports name it.
 -- The records: CloudTrail's, a log entry, Azure's activity, Entra's audit.
@@ -63,6 +63,8 @@ SELECT f.name, f.document, f.gives FROM record AS r CROSS JOIN LATERAL (VALUES
 	('BigQuery', replace(gcp, 'protoPayload', 'protopayload_auditlog'), ARRAY[gcp]),
 	('BigQuery, objects as text', json_build_object('insertId', 'g1', 'protopayload_auditlog', '{"serviceName": "s", "requestJson": "{\"a\": 1}", "metadataJson": "cut"}'::json)::text,
 		ARRAY['{"insertId": "g1", "protoPayload": {"serviceName": "s", "requestJson": "{\"a\": 1}", "metadataJson": "cut", "request": {"a": 1}}}']),
+	('BigQuery, numbers as text', '{"insertId": "g1", "protopayload_auditlog": {"serviceName": "s", "status": {"code": "7", "message": "m"}}}',
+		ARRAY['{"insertId": "g1", "protoPayload": {"serviceName": "s", "status": {"code": 7, "message": "m"}}}']),
 	('Steampipe', replace(replace(replace(gcp, 'protoPayload', 'proto_payload'), 'logName', 'log_name'), 'insertId', 'insert_id'), ARRAY[gcp]),
 	('jsonPayload', json_build_object('jsonPayload', gcp::json)::text, ARRAY[gcp]),
 	('textPayload', json_build_object('textPayload', gcp)::text, ARRAY[gcp]),

@@ -16,9 +16,9 @@ for page in sorted(glob.glob(os.path.join(ROOT, "README.md")) + glob.glob(os.pat
         "CREATE EXTENSION iamwatch; CREATE TABLE audit_log (id bigint GENERATED ALWAYS AS IDENTITY, event jsonb);")
     # pg_cron needs a server of its own: test/t/cron.pl
     before += ("CREATE SCHEMA cron; CREATE FUNCTION cron.schedule(text, text, text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';"
-               "DROP ROLE IF EXISTS soc_reader;")
+               "DROP ROLE IF EXISTS soc_reader; DROP ROLE IF EXISTS log_loader;")
     done = database.run(before + "\n" + "\n".join(blocks))
     ok(done.returncode == 0, f"{os.path.basename(page)}: {len(blocks)} blocks of SQL run", done.stderr)
 database.drop()
-subprocess.run(["psql", "-qX", "-d", "postgres", "-c", "DROP ROLE IF EXISTS soc_reader"], check=True)
+subprocess.run(["psql", "-qX", "-d", "postgres", "-c", "DROP ROLE IF EXISTS soc_reader, log_loader"], check=True)
 finish()
