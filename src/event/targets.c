@@ -3,16 +3,20 @@
  * targets.c
  *		What an operation was done to, and what it granted.
  *
- * Owns this backend's copy of the table target_paths, which goes stale like the
- * catalogue's does, and which of its rows decides: the exact row of an
+ * Owns which row of the table target_paths decides: the exact row of an
  * operation, else that with the longest suffix, else what the service, else the
  * provider has for all operations ('*').  Target and granted are asked apart: a
  * row that has null for one leaves it to the next.
  *
+ * The table has more than a thousand rows, and an account does some dozens of
+ * the operations.  So the rows are found by index when an operation is first
+ * asked for, and what they say of it is kept; all of that is forgotten when the
+ * table changes.  Azure's names are in lower case in the table, since no index
+ * finds them in any.
+ *
  * The table is not there before CREATE or ALTER EXTENSION has made it.  To read
  * it takes no rights and must never run SQL, so that it may be done by whoever
- * reads a document.  As of the catalogue, the first operations of a session are
- * looked up one by one.
+ * reads a document.
  *
  *-------------------------------------------------------------------------
  */
@@ -36,18 +40,17 @@ typedef struct Paths
 	Slice	   *paths;
 } Paths;
 
-typedef struct PathRow
+/* What the table says of one operation. */
+typedef struct KnownPaths
 {
 	uint64		key;
-	Slice		service;		/* "*" means any */
-	Slice		operation;
 	Paths		target;
 	Paths		granted;
 	uint32		status;
-} PathRow;
+} KnownPaths;
 
-#define SH_PREFIX rows
-#define SH_ELEMENT_TYPE PathRow
+#define SH_PREFIX paths
+#define SH_ELEMENT_TYPE KnownPaths
 #define SH_KEY_TYPE uint64
 #define SH_KEY key
 #define SH_HASH_KEY(tb, key) ((uint32) (key))
@@ -57,16 +60,9 @@ typedef struct PathRow
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
-typedef struct SuffixPathRow
-{
-	Provider	provider;
-	PathRow		row;
-} SuffixPathRow;
-
-#define EXPECTED_ROWS 1500
-
-/* So many questions are answered by index; then all is loaded. */
-#define QUESTIONS_BY_INDEX 8
+/* When so many operations are known, they are forgotten: a few hundred kB. */
+#define MOST_OPERATIONS 512
+#define EXPECTED_OPERATIONS 32
 
 /* Columns of target_paths; new ones come after these. */
 enum
@@ -80,14 +76,15 @@ enum
 };
 
 static MemoryContext targets_context = NULL;
-static rows_hash *exact_rows = NULL;
-static SuffixPathRow *suffix_rows = NULL;
-static int	suffix_count = 0;
+static paths_hash *known_operations = NULL;
 static Oid	targets_relid = InvalidOid;
+static Oid	targets_index = InvalidOid;
 static bool targets_ready = false;
-static bool copy_is_whole = false;
-static uint64 copied_one = 0;	/* key of the operation, unless it is whole */
-static int	questions = 0;
+
+/* While rows are read: what is asked for, and what was found so far. */
+static Slice asked_operation;
+static int	longest_suffix;
+static KnownPaths found;
 
 /* As long as the table is not there, any change may have made it. */
 void
@@ -97,20 +94,28 @@ targets_forget(Oid relid)
 		targets_ready = false;
 }
 
-static uint64
-row_key(Provider provider, Slice service, Slice operation)
+static void
+begin(void)
 {
-	return slice_hash(service, slice_hash(operation, provider + 1));
-}
+	Oid			namespace;
 
-static Slice
-keep_text(const TableRow *row, int column, bool fold)
-{
-	Slice		text = table_slice(row, column);
+	if (targets_ready && known_operations->members < MOST_OPERATIONS)
+		return;
 
-	if (fold)
-		text = slice_folded(text);
-	return slice_join(1, &text);
+	/* An invalidation that arrives from here on must not be overlooked. */
+	namespace = get_namespace_oid("iamwatch_internal", true);
+	targets_relid = OidIsValid(namespace) ?
+		get_relname_relid("target_paths", namespace) : InvalidOid;
+	targets_index = OidIsValid(targets_relid) ?
+		get_relname_relid("target_paths_pkey", namespace) : InvalidOid;
+	targets_ready = false;
+	if (targets_context == NULL)
+		targets_context = AllocSetContextCreate(TopMemoryContext,
+												"iamwatch paths to targets",
+												ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(targets_context);
+	known_operations = paths_create(targets_context, EXPECTED_OPERATIONS, NULL);
+	targets_ready = true;
 }
 
 static Paths
@@ -137,159 +142,111 @@ keep_paths(const TableRow *row, int column)
 	return kept;
 }
 
+/* Take from a row what no row before it has said. */
 static void
-load_row(const TableRow *row)
+take_row(const TableRow *row)
 {
-	Provider	provider = provider_number(table_slice(row, TARGETS_PROVIDER));
-	bool		fold = provider == PROVIDER_AZURE;
-	PathRow		kept = {
-		.service = keep_text(row, TARGETS_SERVICE, fold),
-		.operation = keep_text(row, TARGETS_OPERATION, fold),
-		.target = keep_paths(row, TARGETS_TARGET),
-		.granted = keep_paths(row, TARGETS_GRANTED)
-	};
-
-	if (slice_is(table_slice(row, TARGETS_MATCH), "suffix"))
-	{
-		suffix_rows = suffix_rows == NULL ? palloc(sizeof(SuffixPathRow)) :
-			repalloc(suffix_rows, (suffix_count + 1) * sizeof(SuffixPathRow));
-		suffix_rows[suffix_count++] = (SuffixPathRow) {provider, kept};
-	}
-	else
-	{
-		bool		found;
-		PathRow    *slot;
-
-		kept.key = row_key(provider, kept.service, kept.operation);
-		slot = rows_insert(exact_rows, kept.key, &found);
-		kept.status = slot->status;
-		*slot = kept;
-	}
+	if (found.target.count < 0)
+		found.target = keep_paths(row, TARGETS_TARGET);
+	if (found.granted.count < 0)
+		found.granted = keep_paths(row, TARGETS_GRANTED);
 }
 
-/* The longest suffix first, then a named service. */
-static int
-compare_suffix_rows(const void *a, const void *b)
+static bool
+row_fits(const TableRow *row)
 {
-	const PathRow *x = &((const SuffixPathRow *) a)->row;
-	const PathRow *y = &((const SuffixPathRow *) b)->row;
-
-	if (x->operation.len != y->operation.len)
-		return y->operation.len - x->operation.len;
-	return slice_is(x->service, "*") - slice_is(y->service, "*");
+	return slice_ends(asked_operation,
+					  TextDatumGetCString(row->values[TARGETS_OPERATION]));
 }
 
-static const Slice any = SLICE_LITERAL("*");
-
-/* The rows that find_rows() would come upon. */
 static void
-load_one(Oid index, Provider provider, Slice service, Slice operation)
+measure_suffix(const TableRow *row)
 {
-	Slice		name = {provider_names[provider], strlen(provider_names[provider])};
-	Slice		services[] = {service, any};
-	Slice		operations[] = {operation, any};
-
-	for (int i = 0; i < lengthof(services); i++)
-	{
-		for (int n = 0; n < lengthof(operations); n++)
-			table_look_up(targets_relid, index, (TableKey[])
-						  {
-							  {TARGETS_PROVIDER, name}, {TARGETS_SERVICE, services[i]},
-							  {TARGETS_OPERATION, operations[n]},
-							  {TARGETS_MATCH, SLICE_LITERAL("exact")}
-						  }, 4, targets_context, load_row);
-		table_look_up(targets_relid, index, (TableKey[])
-					  {
-						  {TARGETS_PROVIDER, name}, {TARGETS_SERVICE, services[i]},
-						  {TARGETS_MATCH, SLICE_LITERAL("suffix")}
-					  }, 3, targets_context, load_row);
-	}
+	if (row_fits(row))
+		longest_suffix = Max(longest_suffix, table_slice(row, TARGETS_OPERATION).len);
 }
 
-/* Load what an operation needs, or all. */
 static void
-targets_load(Provider provider, Slice service, Slice operation)
+take_longest_suffix(const TableRow *row)
 {
-	uint64		key = row_key(provider, service, operation);
-	Oid			namespace;
-	Oid			index;
-
-	if (targets_ready && (copy_is_whole || key == copied_one))
-		return;
-
-	/* An invalidation that arrives from here on must not be overlooked. */
-	namespace = get_namespace_oid("iamwatch_internal", true);
-	targets_relid = OidIsValid(namespace) ?
-		get_relname_relid("target_paths", namespace) : InvalidOid;
-	index = OidIsValid(namespace) ?
-		get_relname_relid("target_paths_pkey", namespace) : InvalidOid;
-	targets_ready = true;
-
-	if (targets_context == NULL)
-		targets_context = AllocSetContextCreate(TopMemoryContext,
-												"iamwatch paths to targets",
-												ALLOCSET_DEFAULT_SIZES);
-	MemoryContextReset(targets_context);
-	suffix_rows = NULL;
-	suffix_count = 0;
-	exact_rows = NULL;
-	if (!OidIsValid(targets_relid))
-		return;
-
-	/* no index finds names of Azure in any case */
-	copy_is_whole = provider == PROVIDER_AZURE || !OidIsValid(index) ||
-		questions >= QUESTIONS_BY_INDEX;
-	copied_one = key;
-	PG_TRY();
-	{
-		exact_rows = rows_create(targets_context, copy_is_whole ? EXPECTED_ROWS : 8, NULL);
-		if (copy_is_whole)
-			table_read(targets_relid, targets_context, load_row);
-		else
-		{
-			questions++;
-			load_one(index, provider, service, operation);
-		}
-		if (suffix_count > 1)
-			qsort(suffix_rows, suffix_count, sizeof(SuffixPathRow), compare_suffix_rows);
-	}
-	PG_CATCH();
-	{
-		targets_ready = false;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	if (row_fits(row) && table_slice(row, TARGETS_OPERATION).len == longest_suffix)
+		take_row(row);
 }
 
-#define MOST_ROWS 5
-
-/* The rows that have something to say, the one that decides first. */
-static int
-find_rows(Provider provider, Slice service, Slice operation, const PathRow **found)
+static void
+look_up(Slice provider, Slice service, Slice operation, const char *match,
+		void (*load) (const TableRow *row))
 {
-	Slice		names[][2] = {{service, operation}, {any, operation}, {service, any}, {any, any}};
-	int			count = 0;
+	/* in the order of the index's columns, as it must be */
+	TableKey	keys[4] = {{TARGETS_PROVIDER, provider}, {TARGETS_SERVICE, service}};
+	int			nkeys = 2;
 
-	for (int i = 0; i < lengthof(names); i++)
+	if (operation.s != NULL)
+		keys[nkeys++] = (TableKey) {TARGETS_OPERATION, operation};
+	keys[nkeys++] = (TableKey) {TARGETS_MATCH, {match, strlen(match)}};
+	table_look_up(targets_relid, targets_index, keys, nkeys, CurrentMemoryContext, load);
+}
+
+/* Ask the rows, the one that decides first. */
+static void
+read_rows(Slice provider, Slice service, Slice operation)
+{
+	static const Slice any = SLICE_LITERAL("*");
+
+	asked_operation = operation;
+	longest_suffix = 0;
+	found.target.count = found.granted.count = -1;
+	look_up(provider, service, operation, "exact", take_row);
+	look_up(provider, any, operation, "exact", take_row);
+	look_up(provider, service, SLICE_NONE, "suffix", measure_suffix);
+	look_up(provider, any, SLICE_NONE, "suffix", measure_suffix);
+	if (longest_suffix > 0)
 	{
-		PathRow    *row = rows_lookup(exact_rows, row_key(provider, names[i][0], names[i][1]));
-
-		/* between the exact rows and those for all operations */
-		for (int n = 0; i == 2 && n < suffix_count; n++)
-		{
-			const SuffixPathRow *suffix = &suffix_rows[n];
-
-			if (suffix->provider == provider && slice_ends(operation, suffix->row.operation.s) &&
-				(slice_is(suffix->row.service, "*") || slice_equal(suffix->row.service, service)))
-			{
-				found[count++] = &suffix->row;
-				break;
-			}
-		}
-		if (row != NULL)
-			found[count++] = row;
+		look_up(provider, service, SLICE_NONE, "suffix", take_longest_suffix);
+		look_up(provider, any, SLICE_NONE, "suffix", take_longest_suffix);
 	}
-	return count;
+	look_up(provider, service, any, "exact", take_row);
+	look_up(provider, any, any, "exact", take_row);
+}
+
+static Paths
+copy_paths(const Paths *paths)
+{
+	Paths		copy = {paths->count, NULL};
+
+	if (paths->count > 0)
+		copy.paths = palloc(paths->count * sizeof(Slice));
+	for (int i = 0; i < paths->count; i++)
+		copy.paths[i] = slice_join(1, &paths->paths[i]);
+	return copy;
+}
+
+static const KnownPaths *
+paths_of(Provider provider, Slice service, Slice operation)
+{
+	uint64		key = slice_hash(service, slice_hash(operation, provider + 1));
+	const char *name = provider_names[provider];
+	MemoryContext outer;
+	KnownPaths *known;
+	bool		there;
+
+	begin();
+	known = paths_lookup(known_operations, key);
+	if (known != NULL)
+		return known;
+	found.target.count = found.granted.count = -1;
+	if (OidIsValid(targets_relid))
+		read_rows((Slice) {name, strlen(name)}, service, operation);
+
+	/* only what has been read whole is kept */
+	outer = MemoryContextSwitchTo(targets_context);
+	found.target = copy_paths(&found.target);
+	found.granted = copy_paths(&found.granted);
+	known = paths_insert(known_operations, key, &there);
+	known->target = found.target;
+	known->granted = found.granted;
+	MemoryContextSwitchTo(outer);
+	return known;
 }
 
 /*
@@ -321,31 +278,13 @@ find_text(JsonbContainer *doc, const Event *event, const Paths *paths, bool all)
 void
 targets_read(JsonbContainer *doc, Event *event)
 {
-	const PathRow *rows[MOST_ROWS];
-	const Paths *target = NULL;
-	const Paths *granted = NULL;
-	Slice		service = event->service;
-	Slice		operation = event->operation;
-	int			count;
+	bool		fold = event->provider == PROVIDER_AZURE;
+	const KnownPaths *known = paths_of(event->provider,
+									   fold ? slice_folded(event->service) : event->service,
+									   fold ? slice_folded(event->operation) : event->operation);
 
-	if (event->provider == PROVIDER_AZURE)
-	{
-		service = slice_folded(service);
-		operation = slice_folded(operation);
-	}
-	targets_load(event->provider, service, operation);
-	if (exact_rows == NULL)
-		return;
-	count = find_rows(event->provider, service, operation, rows);
-	for (int i = 0; i < count; i++)
-	{
-		if (target == NULL && rows[i]->target.count >= 0)
-			target = &rows[i]->target;
-		if (granted == NULL && rows[i]->granted.count >= 0)
-			granted = &rows[i]->granted;
-	}
-	if (target != NULL)
-		event->target = find_text(doc, event, target, false);
-	if (granted != NULL)
-		event->granted = find_text(doc, event, granted, true);
+	if (known->target.count >= 0)
+		event->target = find_text(doc, event, &known->target, false);
+	if (known->granted.count >= 0)
+		event->granted = find_text(doc, event, &known->granted, true);
 }

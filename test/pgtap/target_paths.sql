@@ -72,7 +72,7 @@ TRUNCATE target_paths;
 INSERT INTO target_paths VALUES ('aws', '*', '*', 'exact', '{requestParameters.provider}', '{requestParameters.granted}'),
 	('aws', 'svc', '*', 'exact', '{requestParameters.service}', NULL), ('aws', '*', 'Ending', 'suffix', '{requestParameters.suffix}', NULL),
 	('aws', '*', 'LongEnding', 'suffix', '{requestParameters.longer}', NULL), ('aws', 'svc', 'LongEnding', 'suffix', '{requestParameters.named}', NULL),
-	('aws', 'svc', 'TheLongEnding', 'exact', '{requestParameters.exact}', '{}'), ('azure', 'Core Directory', 'Add Member', 'exact', '{properties.targetResources[0].id}', '{targetResources[0].modifiedProperties[displayName=Role.DisplayName].newValue}');
+	('aws', 'svc', 'TheLongEnding', 'exact', '{requestParameters.exact}', '{}'), ('azure', 'core directory', 'add member', 'exact', '{properties.targetResources[0].id}', '{targetResources[0].modifiedProperties[displayName=Role.DisplayName].newValue}');
 CREATE TABLE rows (service text, operation text, expected text, what text);
 INSERT INTO rows VALUES ('svc', 'TheLongEnding', 'exact|', 'the row of the operation'), ('svc', 'ALongEnding', 'named|granted', 'the longest suffix, of the service'),
 	('s3', 'ALongEnding', 'longer|granted', 'the longest suffix, of any'), ('svc', 'AnEnding', 'suffix|granted', 'a suffix before what the service has for all'),
