@@ -22,10 +22,10 @@ TREE_HEADERS = $(wildcard src/*/*.h)
 
 # The install script is put together from these, in this order.
 PARTS = header overview baseline/dayset \
-	event/types event/parse event/documents event/columns baseline/tables detect/tables \
+	event/types event/parse event/documents event/columns baseline/tables baseline/settled detect/tables \
 	config/detectors config/catalogue event/providers event/targets config/shipped config/limits event/rejected \
 	baseline/exclusion detect/score baseline/learn baseline/context \
-	detect/context_score \
+	detect/context_score detect/risk \
 	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
 	operate/watch operate/maintain operate/backfill operate/context_backfill operate/process \
 	analyst/backtest baseline/views analyst/triage analyst/suppressions analyst/notify analyst/explain \

@@ -122,7 +122,7 @@ DECLARE
 	active constant bigint := evidence->'A';
 	peer_days constant bigint := evidence->'K';
 	peer_active constant bigint := evidence->'N';
-	rate constant float8 := (peer_days + 10 * 0.01::float8) / (peer_active + 10);
+	rate constant float8 := iamwatch_internal.peer_rate(peer_days, peer_active);
 BEGIN
 	RETURN jsonb_build_object('k', k, 'A', active, 'K', peer_days, 'N', peer_active,
 		'peer_rate', rate, 'probability', probability, 'probability_limit', probability_limit,
@@ -137,6 +137,43 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.explain_score(jsonb, double precision, double precision, double precision) IS
 'how the probability of an alert follows from its evidence, step by step';
+
+CREATE FUNCTION iamwatch_internal.explain_risk(evidence jsonb, sensitivity integer, risk double precision) RETURNS jsonb
+	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	k constant integer := evidence#>'{risk,k}';
+	active constant integer := evidence#>'{risk,A}';
+	iam_days constant integer := evidence#>'{risk,B}';
+	peer_days constant bigint := evidence#>'{risk,K}';
+	peer_active constant bigint := evidence#>'{risk,N}';
+	peer_iam_days constant bigint := evidence#>'{risk,P}';
+	bits float8;
+	s record;
+BEGIN
+	IF k IS NULL THEN
+		RETURN NULL;
+	END IF;
+	SELECT * INTO s FROM iamwatch_internal.risk_steps(k, active, iam_days, peer_days, peer_active, peer_iam_days);
+	bits := iamwatch.risk(k, active, iam_days, peer_days, peer_active, peer_iam_days, sensitivity);
+	RETURN evidence->'risk' || jsonb_build_object(
+		'memory_days', evidence->'memory_days', 'peer_memory_days', evidence->'peer_memory_days',
+		'peer_iam_rate', s.peer_iam_rate, 'iam_rate', s.iam_rate, 'share', s.share, 'rate', s.rate,
+		'sensitivity', sensitivity, 'risk', risk, 'steps', jsonb_build_array(
+			format('r = (P + 0.1) / (N + 10) = (%s + 0.1) / (%s + 10) = %s',
+				peer_iam_days, peer_active, s.peer_iam_rate::numeric(12, 6)),
+			format('pi = (B + 2 r) / (A + 2) = (%s + 2 * %s) / (%s + 2) = %s',
+				iam_days, s.peer_iam_rate::numeric(12, 6), active, s.iam_rate::numeric(12, 6)),
+			format('phi = (K + 1) / (P + 20) = (%s + 1) / (%s + 20) = %s',
+				peer_days, peer_iam_days, s.share::numeric(12, 6)),
+			format('rho = (k + 2 pi phi) / (A + 2) = (%s + 2 * %s * %s) / (%s + 2) = %s', k, s.iam_rate::numeric(12, 6),
+				s.share::numeric(12, 6), active, s.rate::numeric(14, 8)),
+			format('risk = -log2(rho) + 2 * sensitivity = %s + 2 * %s = %s bits', (bits - 2 * sensitivity)::numeric(12, 2),
+				sensitivity, bits::numeric(12, 2)))
+			|| CASE WHEN risk - bits > 0.000001 THEN jsonb_build_array(format('with %s bits for its context: %s bits',
+				(risk - bits)::numeric(12, 2), risk::numeric(12, 2))) ELSE '[]' END);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.explain_risk(jsonb, integer, double precision) IS
+'how the risk of an alert follows from its evidence, step by step; null if that has no counts of it';
 
 CREATE FUNCTION iamwatch_internal.explain_identity(provider text, account text, identity text, day date, training_days integer)
 	RETURNS jsonb
@@ -225,6 +262,7 @@ BEGIN
 		'peers', jsonb_build_object('days', a.evidence->'K', 'active_days', a.evidence->'N',
 			'identities', a.evidence->'peers'),
 		'score', iamwatch_internal.explain_score(a.evidence, a.probability, a.surprise, settings.probability_limit),
+		'risk', iamwatch_internal.explain_risk(a.evidence, a.sensitivity, a.risk),
 		'attack', jsonb_build_object('tactic', a.tactic, 'tactic_name', iamwatch_internal.attack_name(a.tactic),
 			'technique', a.technique, 'technique_name', iamwatch_internal.attack_name(a.technique),
 			'goals', jsonb_build_array(
@@ -305,6 +343,18 @@ BEGIN
 		format('  K = %s: its peers'' days of doing this', x#>>'{score,K}'),
 		format('  N = %s: its peers'' active days', x#>>'{score,N}')];
 	lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x#>'{score,steps}') AS s);
+
+	IF x->'risk' <> 'null' THEN
+		lines := lines || ARRAY['', 'How much it matters',
+			format('  k = %s: days on which it did this%s, of the %s before', x#>>'{risk,k}',
+				CASE WHEN (what->>'failed')::boolean THEN ', failed or not' ELSE '' END, x#>>'{risk,memory_days}'),
+			format('  A = %s: days on which it did anything', x#>>'{risk,A}'),
+			format('  B = %s: days on which it did any IAM operation', x#>>'{risk,B}'),
+			format('  K = %s: its peers'' days of doing this, in the %s days before', x#>>'{risk,K}', x#>>'{risk,peer_memory_days}'),
+			format('  N = %s: its peers'' active days', x#>>'{risk,N}'),
+			format('  P = %s: its peers'' days of any IAM operation', x#>>'{risk,P}')];
+		lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x#>'{risk,steps}') AS s);
+	END IF;
 
 	lines := lines || ARRAY['', 'ATT&CK',
 		format('  tactic %s %s', x#>>'{attack,tactic}', x#>>'{attack,tactic_name}'),

@@ -12,7 +12,8 @@ BEGIN
 	-- under 8000 bytes also if every character takes the six of an escape
 	SELECT jsonb_build_object('alert_id', a.alert_id, 'severity', a.severity,
 		'provider', a.provider, 'account', left(a.account, 200), 'identity', left(a.identity, 500),
-		'operation', left(a.operation, 200), 'surprise', round(a.surprise::numeric, 3))
+		'operation', left(a.operation, 200), 'surprise', round(a.surprise::numeric, 3),
+		'risk', round(a.risk::numeric, 2))
 	INTO payload
 	FROM iamwatch.alerts AS a JOIN iamwatch.detectors AS d USING (detector)
 	WHERE a.alert_id = $1 AND d.notify;

@@ -219,6 +219,12 @@ BEGIN
 		c.score.peer_days := near.evidence->'K';
 		c.score.peer_active := near.evidence->'N';
 		c.score.probability := near.probability;
+		c.score.risk_k := near.evidence#>'{risk,k}';
+		c.score.risk_active := near.evidence#>'{risk,A}';
+		c.score.risk_iam_days := near.evidence#>'{risk,B}';
+		c.score.risk_peer_days := near.evidence#>'{risk,K}';
+		c.score.risk_peer_active := near.evidence#>'{risk,N}';
+		c.score.risk_peer_iam_days := near.evidence#>'{risk,P}';
 	END IF;
 	RETURN c;
 END $$;

@@ -36,12 +36,12 @@ COMMENT ON FUNCTION iamwatch_internal.has_excluded(text, text) IS
 'whether true positives may have taken days out of an operation in an account';
 
 CREATE FUNCTION iamwatch_internal.excluded_of_account(in_account integer, provider text, account text)
-	RETURNS TABLE (operation_id integer, identity_id bigint, is_user boolean, days iamwatch.dayset)
+	RETURNS TABLE (operation_id integer, identity_id bigint, is_user boolean, days iamwatch.dayset, settled iamwatch.dayset)
 	LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
-	SELECT b.operation_id, i.identity_id, is_person(i.kinds), d.days & x.days
+	SELECT b.operation_id, i.identity_id, is_person(i.kinds), d.days & x.days, settled_days(d.days & x.days, i.first_days)
 	FROM iamwatch.excluded_days AS x
 	JOIN iamwatch_internal.account_operations AS b ON b.account_id = in_account
 		AND hashtextextended(b.operation, 0) = hashtextextended(x.operation, 0)
@@ -55,14 +55,16 @@ BEGIN
 	AND x.account = $3 AND x.provider = $2;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.excluded_of_account(integer, text, text) IS
-'of an account, the stored days that true positives have taken out';
+'of an account, the stored days that true positives have taken out; settled: those that would count for peers';
 
 CREATE FUNCTION iamwatch_internal.excluded_class_days(in_account integer, in_behaviour integer,
 	provider text, account text, is_user boolean, service text, operation text, failed boolean,
-	since date, until date) RETURNS bigint
+	since date, until date, OUT days bigint, OUT settled_days bigint)
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
-	RETURN (SELECT coalesce(sum(count_days(d.days & x.days, since, until)), 0)
+	SELECT coalesce(sum(count_days(d.days & x.days, since, until)), 0),
+			coalesce(sum(count_days(settled_days(d.days & x.days, i.first_days), since, until)), 0)
+		INTO days, settled_days
 		FROM iamwatch.excluded_days AS x
 		JOIN iamwatch_internal.identity_days AS i ON i.account_id = in_account
 			AND hashtextextended(i.identity, 0) = hashtextextended(x.identity, 0)
@@ -71,7 +73,7 @@ BEGIN
 			AND d.operation_id = in_behaviour AND d.identity_id = i.identity_id
 		WHERE hashtextextended(x.account, 0) = hashtextextended($4, 0)
 		AND hashtextextended(x.operation, 0) = hashtextextended($7, 0)
-		AND x.account = $4 AND x.provider = $3 AND x.service = $6 AND x.operation = $7 AND x.failed = $8);
+		AND x.account = $4 AND x.provider = $3 AND x.service = $6 AND x.operation = $7 AND x.failed = $8;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.excluded_class_days(integer, integer, text, text, boolean, text, text, boolean, date, date) IS
 'what iamwatch_internal.class_days() has to leave out of its tallies';

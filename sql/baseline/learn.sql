@@ -17,16 +17,24 @@ COMMENT ON FUNCTION iamwatch_internal.may_fold() IS
 CREATE FUNCTION iamwatch_internal.retally(in_account integer) RETURNS void
 	LANGUAGE sql VOLATILE AS $$
 	DELETE FROM iamwatch_internal.tallies AS t WHERE t.account_id = in_account;
-	INSERT INTO iamwatch_internal.tallies (account_id, operation_id, is_user, day, identities)
-	SELECT in_account, marks.operation_id, iamwatch_internal.is_person(marks.kinds), day, count(*)
+	INSERT INTO iamwatch_internal.tallies (account_id, operation_id, is_user, day, identities, settled)
+	SELECT in_account, marks.operation_id, iamwatch_internal.is_person(marks.kinds), day, count(*),
+		count(*) FILTER (WHERE day >= marks.settled_from)
 	FROM (
-		SELECT 0 AS operation_id, i.kinds, i.days FROM iamwatch_internal.identity_days AS i
-		WHERE i.account_id = in_account
-		UNION ALL
-		SELECT d.operation_id, i.kinds, d.days
-		FROM iamwatch_internal.behaviour_days AS d
-		JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
-		WHERE d.account_id = in_account) AS marks
+		SELECT m.operation_id, m.kinds, m.days,
+			iamwatch.first_day(iamwatch_internal.settled_days(m.days, m.first_days)) AS settled_from
+		FROM (
+			SELECT 0 AS operation_id, i.kinds, i.days, i.first_days FROM iamwatch_internal.identity_days AS i
+			WHERE i.account_id = in_account
+			UNION ALL
+			SELECT -1, i.kinds, i.iam_days, i.first_days FROM iamwatch_internal.identity_days AS i
+			WHERE i.account_id = in_account
+			UNION ALL
+			SELECT d.operation_id, i.kinds, d.days, i.first_days
+			FROM iamwatch_internal.behaviour_days AS d
+			JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
+			WHERE d.account_id = in_account) AS m
+		OFFSET 0) AS marks
 	CROSS JOIN LATERAL iamwatch.days(marks.days) AS day
 	GROUP BY 2, 3, 4;
 $$;
@@ -35,10 +43,12 @@ COMMENT ON FUNCTION iamwatch_internal.retally(integer) IS 'count the tallies of 
 CREATE FUNCTION iamwatch_internal.add_to_tallies(in_account integer, increments iamwatch_internal.tallies[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	INSERT INTO iamwatch_internal.tallies AS t (account_id, operation_id, is_user, day, identities)
-	SELECT in_account, i.operation_id, i.is_user, i.day, i.identities FROM unnest(increments) AS i
+	INSERT INTO iamwatch_internal.tallies AS t (account_id, operation_id, is_user, day, identities, settled)
+	SELECT in_account, i.operation_id, i.is_user, i.day, sum(i.identities), sum(i.settled)
+	FROM unnest(increments) AS i
+	GROUP BY i.operation_id, i.is_user, i.day
 	ON CONFLICT (account_id, operation_id, is_user, day)
-	DO UPDATE SET identities = t.identities + EXCLUDED.identities;
+	DO UPDATE SET identities = t.identities + EXCLUDED.identities, settled = t.settled + EXCLUDED.settled;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.add_to_tallies(integer, iamwatch_internal.tallies[]) IS
 'count further identities; under the lock of the account''s bucket';
@@ -51,7 +61,10 @@ DECLARE
 	before iamwatch_internal.accounts;
 	id integer;
 	increments iamwatch_internal.tallies[];
+	settling iamwatch_internal.tallies[];
 	more iamwatch_internal.tallies[];
+	moved bigint[];
+	moved_from iamwatch.dayset[];
 	changed_class boolean;
 	in_scope text := iamwatch_internal.limit_scope(in_provider, in_account);
 	new_identities date[];
@@ -107,39 +120,74 @@ BEGIN
 
 	-- a behaviour's day is a day of activity too, but mostly that is known
 	IF EXISTS (SELECT FROM unnest(learned) AS l WHERE l.identity IS NOT NULL
-		AND (SELECT i.days @> l.days AND i.kinds | l.kinds = i.kinds
+		AND (SELECT i.days @> l.days AND (l.operation IS NULL OR i.iam_days @> l.days) AND i.kinds | l.kinds = i.kinds
 			FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
 			AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
 			AND i.identity = l.identity LIMIT 1) IS NOT TRUE) THEN
 		WITH d AS (
-			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days
+			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days,
+				coalesce(iamwatch.dayset_union(days) FILTER (WHERE operation IS NOT NULL), '{}') AS iam_days
 			FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
 		), met AS MATERIALIZED (
-			SELECT d.identity, d.kinds, d.days, i.identity_id,
-				i.kinds AS old_kinds, coalesce(i.days, '{}') AS old_days
-			FROM d LEFT JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
-				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
-				AND i.identity = d.identity
+			SELECT m.*, iamwatch_internal.earliest_days(m.old_first_days | m.days) AS first_days
+			FROM (
+				SELECT d.identity, d.kinds, d.days, d.iam_days, i.identity_id, i.kinds AS old_kinds,
+					coalesce(i.first_days, '{}') AS old_first_days,
+					coalesce(i.days, '{}') AS old_days, coalesce(i.iam_days, '{}') AS old_iam_days
+				FROM d LEFT JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
+					AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+					AND i.identity = d.identity) AS m
 		), updated AS (
 			UPDATE iamwatch_internal.identity_days AS i SET
-				kinds = i.kinds | met.kinds, days = i.days | met.days,
-				first_seen = LEAST(i.first_seen, iamwatch.first_day(met.days))
+				kinds = i.kinds | met.kinds, days = i.days | met.days, iam_days = i.iam_days | met.iam_days,
+				first_days = met.first_days
 			FROM met
 			WHERE i.account_id = id AND i.identity_id = met.identity_id
-			AND (NOT i.days @> met.days OR i.kinds | met.kinds <> i.kinds)
+			AND (NOT i.days @> met.days OR NOT i.iam_days @> met.iam_days OR i.kinds | met.kinds <> i.kinds)
 		), inserted AS (
-			INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_seen, days, identity)
-			SELECT id, kinds, iamwatch.first_day(days), days, identity
+			INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, iam_days, identity)
+			SELECT id, kinds, first_days, days, iam_days, identity
 			FROM met WHERE identity_id IS NULL
 		), increment AS (
-			SELECT ROW(id, 0, iamwatch_internal.is_person(kinds | coalesce(old_kinds, 0)), day, count(*))::iamwatch_internal.tallies AS i
-			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
-			GROUP BY iamwatch_internal.is_person(kinds | coalesce(old_kinds, 0)), day
+			-- days that are new, and known days that count now, since the third has become an earlier one
+			SELECT ROW(id, m.operation_id, m.is_user, day, count(*) FILTER (WHERE m.fresh @> day),
+				count(*) FILTER (WHERE m.settling @> day))::iamwatch_internal.tallies AS i
+			FROM (
+				SELECT kind.operation_id, iamwatch_internal.is_person(met.kinds | coalesce(met.old_kinds, 0)) AS is_user,
+					kind.days - kind.old_days AS fresh,
+					iamwatch_internal.settled_days(kind.days | kind.old_days, met.first_days)
+						- iamwatch_internal.settled_days(kind.old_days, met.old_first_days) AS settling
+				FROM met CROSS JOIN LATERAL (VALUES (0, met.days, met.old_days),
+					(-1, met.iam_days, met.old_iam_days)) AS kind (operation_id, days, old_days)
+				OFFSET 0) AS m
+			CROSS JOIN LATERAL iamwatch.days(m.fresh | m.settling) AS day
+			GROUP BY m.operation_id, m.is_user, day
+		), move AS (
+			SELECT identity_id, old_first_days FROM met
+			WHERE identity_id IS NOT NULL AND first_days <> old_first_days
+			AND iamwatch_internal.settled_days(old_days, first_days)
+				<> iamwatch_internal.settled_days(old_days, old_first_days)
 		)
 		SELECT (SELECT array_agg(i) FROM increment),
 			(SELECT bool_or(iamwatch_internal.is_person(old_kinds | kinds) <> iamwatch_internal.is_person(old_kinds)) FROM met),
-			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL)
-		INTO increments, changed_class, new_identities;
+			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL),
+			(SELECT array_agg(identity_id) FROM move), (SELECT array_agg(old_first_days) FROM move)
+		INTO increments, changed_class, new_identities, moved, moved_from;
+
+		-- the same for what they did on these days
+		IF moved IS NOT NULL AND changed_class IS NOT TRUE THEN
+			SELECT array_agg(s.i) INTO settling
+			FROM (
+				SELECT ROW(id, d.operation_id, iamwatch_internal.is_person(i.kinds), day, 0, count(*))::iamwatch_internal.tallies AS i
+				FROM unnest(moved, moved_from) AS m (identity_id, old_first_days)
+				JOIN iamwatch_internal.identity_days AS i ON i.account_id = id AND i.identity_id = m.identity_id
+				JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
+				JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = id
+					AND d.operation_id = b.operation_id AND d.identity_id = m.identity_id
+				CROSS JOIN LATERAL iamwatch.days(iamwatch_internal.settled_days(d.days, i.first_days)
+					- iamwatch_internal.settled_days(d.days, m.old_first_days)) AS day
+				GROUP BY d.operation_id, iamwatch_internal.is_person(i.kinds), day) AS s;
+		END IF;
 	END IF;
 
 	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
@@ -156,7 +204,7 @@ BEGIN
 			FROM unnest(learned) WHERE operation IS NOT NULL
 			GROUP BY identity, service, operation, failed
 		), met AS MATERIALIZED (
-			SELECT b.operation_id, i.identity_id, i.kinds, d.days,
+			SELECT b.operation_id, i.identity_id, i.kinds, i.first_days, d.days,
 				m.identity_id IS NOT NULL AS known, coalesce(m.days, '{}') AS old_days
 			FROM d
 			JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
@@ -179,9 +227,14 @@ BEGIN
 			SELECT id, operation_id, identity_id, iamwatch.first_day(days), days
 			FROM met WHERE NOT known
 		), increment AS (
-			SELECT ROW(id, operation_id, iamwatch_internal.is_person(kinds), day, count(*))::iamwatch_internal.tallies AS i
-			FROM met CROSS JOIN LATERAL iamwatch.days(met.days - met.old_days) AS day
-			GROUP BY operation_id, iamwatch_internal.is_person(kinds), day
+			SELECT ROW(id, m.operation_id, m.is_user, day, count(*),
+				count(*) FILTER (WHERE m.settled @> day))::iamwatch_internal.tallies AS i
+			FROM (
+				SELECT met.operation_id, iamwatch_internal.is_person(met.kinds) AS is_user, met.days - met.old_days AS fresh,
+					iamwatch_internal.settled_days(met.days - met.old_days, met.first_days) AS settled
+				FROM met OFFSET 0) AS m
+			CROSS JOIN LATERAL iamwatch.days(m.fresh) AS day
+			GROUP BY m.operation_id, m.is_user, day
 		)
 		SELECT (SELECT array_agg(i) FROM increment),
 			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE NOT known)
@@ -197,7 +250,7 @@ BEGIN
 	IF changed_class THEN
 		PERFORM iamwatch_internal.retally(id);
 	ELSIF increments IS NOT NULL OR more IS NOT NULL THEN
-		PERFORM iamwatch_internal.add_to_tallies(id, increments || more);
+		PERFORM iamwatch_internal.add_to_tallies(id, increments || settling || more);
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_account(text, text, iamwatch_internal.journal[]) IS

@@ -22,13 +22,17 @@ CREATE TABLE iamwatch_internal.identity_days (
 	account_id integer NOT NULL,
 	identity_id bigint GENERATED ALWAYS AS IDENTITY,
 	kinds integer NOT NULL,
-	first_seen date NOT NULL,
+	first_days iamwatch.dayset NOT NULL,
 	days iamwatch.dayset NOT NULL,
+	iam_days iamwatch.dayset NOT NULL DEFAULT '{}',
 	identity text NOT NULL,
 	PRIMARY KEY (account_id, identity_id)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE iamwatch_internal.identity_days IS 'per identity the days on which it did anything; read iamwatch.identities';
 COMMENT ON COLUMN iamwatch_internal.identity_days.kinds IS 'the kinds it was seen as: bit n for the n-th of iamwatch_internal.kind_name()';
+COMMENT ON COLUMN iamwatch_internal.identity_days.first_days IS
+'the first three days ever on which it did anything, kept for good: they say from when its days count for its peers';
+COMMENT ON COLUMN iamwatch_internal.identity_days.iam_days IS 'days on which it did any IAM operation, of either outcome';
 CREATE INDEX identity_days_identity ON iamwatch_internal.identity_days (account_id, hashtextextended(identity, 0));
 
 CREATE TABLE iamwatch_internal.account_operations (
@@ -58,11 +62,14 @@ CREATE TABLE iamwatch_internal.tallies (
 	is_user boolean NOT NULL,
 	day date NOT NULL,
 	identities integer NOT NULL,
+	settled integer NOT NULL,
 	PRIMARY KEY (account_id, operation_id, is_user, day)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE iamwatch_internal.tallies IS
 'how many identities of an account did a behaviour on a day, so that scoring need not visit them all; follows from the days';
-COMMENT ON COLUMN iamwatch_internal.tallies.operation_id IS '0 stands for any activity';
+COMMENT ON COLUMN iamwatch_internal.tallies.operation_id IS '0 stands for any activity, -1 for any IAM operation';
+COMMENT ON COLUMN iamwatch_internal.tallies.identities IS 'all that did so on the day';
+COMMENT ON COLUMN iamwatch_internal.tallies.settled IS 'those of them for which it was their third active day or a later one';
 
 CREATE TABLE iamwatch_internal.journal (
 	provider text NOT NULL,

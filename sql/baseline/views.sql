@@ -1,13 +1,6 @@
 -- What is normal.  The journal counts as stored, and days that no longer
 -- matter are left out, so that nobody sees when either is cleaned up.
 
-CREATE FUNCTION iamwatch_internal.kept_days() RETURNS integer
-	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce(max(training_days + lateness_days), 45) FROM iamwatch.detectors
-$$;
-COMMENT ON FUNCTION iamwatch_internal.kept_days() IS
-'days of history that count, back from the newest event of the account: the longest training period and lateness allowance';
-
 CREATE VIEW iamwatch.accounts AS
 SELECT provider, account, max(account_id) AS account_id,
 	min(first_event_time) AS first_event_time, max(newest_day) AS newest_day,
@@ -31,7 +24,7 @@ FROM (
 	SELECT provider, account, identity, bit_or(kinds) AS kinds,
 		iamwatch.dayset_union(days) AS days, min(first_seen) AS first_seen
 	FROM (
-		SELECT a.provider, a.account, i.identity, i.kinds, i.days, i.first_seen
+		SELECT a.provider, a.account, i.identity, i.kinds, i.days, iamwatch.first_day(i.first_days) AS first_seen
 		FROM iamwatch_internal.identity_days AS i JOIN iamwatch_internal.accounts AS a USING (account_id)
 		UNION ALL
 		SELECT provider, account, identity, kinds, days, iamwatch.first_day(days)

@@ -78,7 +78,8 @@ BEGIN
 	FOR setting IN SELECT * FROM (VALUES
 		('activation_days', NEW.activation_days, 0, 3650), ('training_days', NEW.training_days, 1, 3650),
 		('deduplication_days', NEW.deduplication_days, 0, 3650), ('lateness_days', NEW.lateness_days, 0, 3650),
-		('least_sensitivity', NEW.least_sensitivity, 1, 4)) AS v (name, value, least, most)
+		('least_sensitivity', NEW.least_sensitivity, 1, 4), ('memory_days', NEW.memory_days, 1, 3650),
+		('peer_memory_days', NEW.peer_memory_days, 1, 3650), ('daily_budget', NEW.daily_budget, 1, 10000)) AS v (name, value, least, most)
 	LOOP
 		IF setting.value IS NULL OR setting.value NOT BETWEEN setting.least AND setting.most THEN
 			RAISE EXCEPTION '% must be between % and %', setting.name, setting.least, setting.most
@@ -99,16 +100,23 @@ BEGIN
 		RAISE EXCEPTION 'probability_limit must be between 0 and 1'
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.probability_limit::text, 'null'));
 	END IF;
+	IF NEW.least_risk NOT BETWEEN 0 AND 100 THEN
+		RAISE EXCEPTION 'least_risk must be between 0 and 100, or null'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', NEW.least_risk);
+	END IF;
 
 	-- what maintain() has dropped does not come back by asking for more
-	SELECT max(2 * d.training_days + d.lateness_days) INTO oldest FROM iamwatch.detectors AS d;
-	IF TG_OP = 'UPDATE' AND NEW.training_days > oldest AND EXISTS (SELECT FROM iamwatch_internal.accounts AS a
+	oldest := iamwatch_internal.stored_days();
+	SELECT v.name, v.value INTO setting FROM (VALUES ('training_days', NEW.training_days),
+		('memory_days', NEW.memory_days), ('peer_memory_days', NEW.peer_memory_days)) AS v (name, value)
+	ORDER BY v.value DESC LIMIT 1;
+	IF TG_OP = 'UPDATE' AND setting.value > oldest AND EXISTS (SELECT FROM iamwatch_internal.accounts AS a
 		WHERE (SELECT min(t.day) FROM iamwatch_internal.tallies AS t WHERE t.account_id = a.account_id) >= a.newest_day - oldest
 		AND a.first_event_time < (a.newest_day - oldest)::timestamp AT TIME ZONE 'UTC') THEN
-		RAISE EXCEPTION 'training_days (%) is more than the % days of history that are kept', NEW.training_days, oldest
+		RAISE EXCEPTION '% (%) is more than the % days of history that are kept', setting.name, setting.value, oldest
 			USING ERRCODE = 'invalid_parameter_value',
 			HINT = format('Raise lateness_days to %s, run iamwatch.backfill() for the days before, and lower it again.',
-				NEW.training_days);
+				setting.value);
 	END IF;
 	RETURN NEW;
 END $$;
@@ -125,7 +133,8 @@ BEGIN
 	AND (d.enabled, d.activation_days, d.training_days, d.deduplication_days, d.lateness_days,
 		d.probability_limit, d.severity_base, d.severity_non_user, d.severity_internet_facing,
 		d.least_sensitivity, d.notify) = (true, 14, 30, 5, 15, 0.02, 'informational', 'low', 'medium', 1, true)
-	AND d.categories IS NULL AND d.context_bits = 0 AND d.context_kinds IS NULL;
+	AND d.categories IS NULL AND d.context_bits = 0 AND d.context_kinds IS NULL
+	AND (d.memory_days, d.peer_memory_days, d.daily_budget) = (180, 90, 5) AND d.least_risk IS NULL;
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.replace_detector() IS

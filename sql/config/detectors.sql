@@ -21,13 +21,18 @@ CREATE TABLE iamwatch.detectors (
 	notify boolean NOT NULL DEFAULT true,
 	context_bits double precision NOT NULL DEFAULT 0 CHECK (context_bits >= 0 AND context_bits <= 10),
 	context_kinds text[] CHECK (context_kinds <@ ARRAY['new_network', 'new_user_agent', 'new_region',
-		'new_key_network', 'failed_before', 'burst', 'first_day'])
+		'new_key_network', 'failed_before', 'burst', 'first_day']),
+	memory_days integer NOT NULL DEFAULT 180 CHECK (memory_days BETWEEN 1 AND 3650),
+	peer_memory_days integer NOT NULL DEFAULT 90 CHECK (peer_memory_days BETWEEN 1 AND 3650),
+	least_risk double precision CHECK (least_risk >= 0 AND least_risk <= 100),
+	daily_budget integer NOT NULL DEFAULT 5 CHECK (daily_budget BETWEEN 1 AND 10000)
 );
 COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
 COMMENT ON COLUMN iamwatch.detectors.activation_days IS 'no alert until the account has that much log time before the event';
 COMMENT ON COLUMN iamwatch.detectors.training_days IS 'the days before an event that it is compared with';
 COMMENT ON COLUMN iamwatch.detectors.deduplication_days IS 'further events of a behaviour join its alert when its first event is less than this away';
-COMMENT ON COLUMN iamwatch.detectors.lateness_days IS 'with the training period: how far behind the newest event of its account an event may be';
+COMMENT ON COLUMN iamwatch.detectors.lateness_days IS
+'how far behind the newest event of its account an event may be, beyond the longest of training_days, memory_days and peer_memory_days';
 COMMENT ON COLUMN iamwatch.detectors.probability_limit IS 'an event is unusual below this probability';
 COMMENT ON COLUMN iamwatch.detectors.severity_base IS 'severity when nothing more severe applies';
 COMMENT ON COLUMN iamwatch.detectors.severity_non_user IS 'severity when the identity is not a person';
@@ -40,6 +45,24 @@ COMMENT ON COLUMN iamwatch.detectors.context_bits IS
 'bits of surprise, 0 to 10, that each context of an event adds: the probability is halved so many times; 0 leaves context out of the score';
 COMMENT ON COLUMN iamwatch.detectors.context_kinds IS
 'which contexts count: new_network, new_user_agent, new_region, new_key_network, failed_before, burst, first_day; null for all';
+COMMENT ON COLUMN iamwatch.detectors.memory_days IS
+'the days before an event that its risk compares it with, of its own identity';
+COMMENT ON COLUMN iamwatch.detectors.peer_memory_days IS
+'the days before an event that its risk compares it with, of its identity''s peers';
+COMMENT ON COLUMN iamwatch.detectors.least_risk IS
+'an unusual event whose risk, in bits, is lower opens no alert; null for no such limit';
+COMMENT ON COLUMN iamwatch.detectors.daily_budget IS
+'how many incidents a day somebody has time for: an incident is urgent when its risk is among the highest so many a day of the 28 days before it';
 INSERT INTO iamwatch.detectors (detector, title)
 VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.detectors', '');
+
+CREATE FUNCTION iamwatch_internal.kept_days() RETURNS integer
+	AS 'MODULE_PATHNAME', 'iamwatch_kept_days' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.kept_days() IS
+'days of history that count, back from the newest event of the account: the longest memory and lateness allowance of a detector';
+
+CREATE FUNCTION iamwatch_internal.stored_days() RETURNS integer
+	AS 'MODULE_PATHNAME', 'iamwatch_stored_days' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.stored_days() IS
+'days that iamwatch.maintain() leaves, back from the newest event of the account: those that count, and the longest memory before them, which the latest event is compared with';

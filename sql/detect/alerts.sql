@@ -134,6 +134,7 @@ DECLARE
 	since date := until - training_days + 1;
 	in_account integer;
 	in_behaviour integer;
+	newcomer boolean;
 BEGIN
 	SELECT a.account_id, b.operation_id INTO in_account, in_behaviour
 	FROM iamwatch_internal.accounts AS a
@@ -142,28 +143,33 @@ BEGIN
 		AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed
 	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
 	AND a.account = event.account AND a.provider = event.provider;
+	newcomer := coalesce((SELECT iamwatch_internal.is_newcomer(i.first_days, until + 1)
+		FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account
+		AND hashtextextended(i.identity, 0) = hashtextextended(event.identity, 0) AND i.identity = event.identity), true);
 	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', left(p.identity, 500), 'days', p.days)
 			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
 		FROM (
-			SELECT i.identity, d.n AS days
+			SELECT i.identity, n.days
 			FROM (
-				SELECT d.identity_id, count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
-					since, until) AS n
+				SELECT d.identity_id, r.days, count_days(r.days, since, until) AS n
 				FROM iamwatch_internal.behaviour_days AS d
 				LEFT JOIN (SELECT * FROM iamwatch_internal.excluded_of_account(in_account, event.provider, event.account)
 					-- asked once, since it is nearly always false
 					WHERE (SELECT iamwatch_internal.has_excluded(event.account, event.operation))) AS x
 					ON x.operation_id = d.operation_id AND x.identity_id = d.identity_id
+				CROSS JOIN LATERAL (SELECT CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days) AS r
 				WHERE d.account_id = in_account AND d.operation_id = in_behaviour
 				OFFSET 0) AS d
 			JOIN iamwatch_internal.identity_days AS i
 				ON i.account_id = in_account AND i.identity_id = d.identity_id
-			WHERE d.n > 0 AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
+			CROSS JOIN LATERAL (SELECT count_days(CASE WHEN newcomer THEN d.days
+				ELSE iamwatch_internal.settled_days(d.days, i.first_days) END, since, until) AS days) AS n
+			WHERE d.n > 0 AND n.days > 0 AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
 			ORDER BY 2 DESC, i.identity COLLATE "C"
 			LIMIT 10) AS p);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.peers(iamwatch.event, integer) IS
-'up to ten peers that did the same in the training period, with the number of days';
+'up to ten peers that did the same in the training period, with the number of days that count';
 
 CREATE FUNCTION iamwatch_internal.open_alert(settings iamwatch.detectors, c iamwatch_internal.candidate) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE AS $$
@@ -176,6 +182,7 @@ DECLARE
 	in_scope text := iamwatch_internal.limit_scope(e.provider, e.account);
 	day date := (e.event_time AT TIME ZONE 'UTC')::date;
 	context jsonb;
+	risk double precision;
 BEGIN
 	IF o.category IS NULL THEN
 		RETURN NULL;
@@ -187,20 +194,29 @@ BEGIN
 			RETURN NULL;
 		END IF;
 	END IF;
+	-- what follows a suppressed event has the counts of that
+	IF score.risk_active IS NULL THEN
+		score := iamwatch_internal.with_risk(settings, e, score);
+	END IF;
+	risk := iamwatch_internal.risk_of(settings, score, o.sensitivity, context);
+	IF risk < settings.least_risk THEN
+		RETURN NULL;
+	END IF;
 	IF score.active = 0 AND iamwatch_internal.limit_room('alerts', in_scope, day) = 0 THEN
 		PERFORM iamwatch_internal.count_limit('alerts', in_scope, day, 0, 1);
 		RETURN NULL;
 	END IF;
 	v := iamwatch_internal.variation(settings, e);
-	INSERT INTO iamwatch.alerts (detector, variation, severity, first_event_time, last_event_time,
+	INSERT INTO iamwatch.alerts (detector, variation, severity, risk, first_event_time, last_event_time,
 		provider, account, identity, identity_kind, service, operation, failed,
 		category, sensitivity, tactic, technique, probability, surprise, evidence)
-	VALUES (c.detector, v.variation, v.severity, e.event_time, e.event_time,
+	VALUES (c.detector, v.variation, v.severity, risk, e.event_time, e.event_time,
 		e.provider, e.account, e.identity, e.identity_kind, e.service, e.operation, e.failed,
 		o.category, o.sensitivity, 'TA0003', coalesce(nullif(o.attack_technique, ''), 'T1098'),
 		score.probability, iamwatch.surprise(score.probability),
 		iamwatch_internal.merge_evidence(jsonb_build_object('k', score.k, 'A', score.active,
-			'K', score.peer_days, 'N', score.peer_active,
+			'K', score.peer_days, 'N', score.peer_active, 'risk', iamwatch_internal.risk_evidence(score),
+			'memory_days', settings.memory_days, 'peer_memory_days', settings.peer_memory_days,
 			'training_days', settings.training_days, 'context', context,
 			'peers', iamwatch_internal.peers(e, settings.training_days)), ARRAY[e]))
 	RETURNING alert_id INTO opened;
@@ -210,7 +226,7 @@ BEGIN
 	RETURN opened;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.open_alert(iamwatch.detectors, iamwatch_internal.candidate) IS
-'a new alert with its evidence; null if the operation has left the catalogue, or context counts and does not make it unusual, or the limit alerts is reached and nothing is known of the identity';
+'a new alert with its evidence; null if the operation has left the catalogue, or context counts and does not make it unusual, or its risk is below the least, or the limit alerts is reached and nothing is known of the identity';
 
 CREATE FUNCTION iamwatch_internal.join_alert(settings iamwatch.detectors, into_alert bigint,
 	events iamwatch.event[]) RETURNS void
@@ -367,8 +383,8 @@ BEGIN
 			CONTINUE;
 		END IF;
 
-		-- a day on which context did not make it unusual stays out of a later alert
-		IF settings.context_bits > 0 AND opened_at >= date_trunc('day', e.event_time, 'UTC') + interval '24 hours' THEN
+		-- a day on which context did not make it unusual, or the risk was too low, stays out of a later alert
+		IF (settings.context_bits > 0 OR settings.least_risk IS NOT NULL) AND opened_at >= date_trunc('day', e.event_time, 'UTC') + interval '24 hours' THEN
 			CONTINUE;
 		END IF;
 		IF e.event_id IS NOT NULL AND EXISTS (

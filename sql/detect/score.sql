@@ -10,6 +10,29 @@ CREATE FUNCTION iamwatch.surprise(probability double precision) RETURNS double p
 	AS 'MODULE_PATHNAME', 'iamwatch_surprise' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch.surprise(double precision) IS '-log2(probability), in bits; 22003 outside of (0, 1]';
 
+CREATE FUNCTION iamwatch.risk(k integer, active integer, iam_days integer, peer_days bigint, peer_active bigint,
+	peer_iam_days bigint, sensitivity integer) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'iamwatch_risk' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch.risk(integer, integer, integer, bigint, bigint, bigint, integer) IS
+'-log2((k + 2 * iam * share) / (active + 2)) + 2 * sensitivity, in bits: iam is how often the identity does IAM at all, (iam_days + 2 r) / (active + 2) with r = (peer_iam_days + 0.1) / (peer_active + 10); share that of the operation in its peers'' IAM days, (peer_days + 1) / (peer_iam_days + 20). Days of the longer memory; 22003 when a part exceeds its whole, or the sensitivity is not 1 to 4';
+
+CREATE FUNCTION iamwatch_internal.risk_steps(k integer, active integer, iam_days integer, peer_days bigint,
+	peer_active bigint, peer_iam_days bigint, OUT peer_iam_rate double precision, OUT iam_rate double precision,
+	OUT share double precision, OUT rate double precision)
+	AS 'MODULE_PATHNAME', 'iamwatch_risk_steps' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.risk_steps(integer, integer, integer, bigint, bigint, bigint) IS
+'what iamwatch.risk() goes through: how often peers do IAM, how often the identity does, the share of the operation, and the rate that follows';
+
+CREATE FUNCTION iamwatch_internal.peer_rate(peer_days bigint, peer_active bigint) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'iamwatch_peer_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.peer_rate(bigint, bigint) IS 'the q of iamwatch.probability()';
+
+CREATE FUNCTION iamwatch_internal.may_be_unusual(k integer, active integer, probability_limit double precision)
+	RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_may_be_unusual' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.may_be_unusual(integer, integer, double precision) IS
+'whether the probability can be below the limit; what peers do only adds to it, so it is asked before they are looked at';
+
 CREATE FUNCTION iamwatch_internal.is_person(kinds integer) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN kinds & 31 <> 0;
 COMMENT ON FUNCTION iamwatch_internal.is_person(integer) IS
@@ -22,52 +45,70 @@ CREATE FUNCTION iamwatch_internal.kind_name(kinds integer) RETURNS text
 COMMENT ON FUNCTION iamwatch_internal.kind_name(integer) IS
 'the first of the kinds in a set: bit 0 root, 1 user, 2 federated_user, 3 anonymous, 4 unknown, 5 role, 6 instance, 7 service, 8 service_account, 9 workload, 10 account';
 
+CREATE TYPE iamwatch_internal.class_sums AS (
+	days bigint,
+	active bigint,
+	iam_days bigint,
+	settled_days bigint,
+	settled_active bigint,
+	settled_iam_days bigint
+);
+COMMENT ON TYPE iamwatch_internal.class_sums IS
+'summed over identities: days with an operation, with anything, with any IAM operation; and the same without the days before each one''s third active day';
+
 -- Days that only the journal has, of the identities of one class.
 CREATE FUNCTION iamwatch_internal.journal_class_days(provider text, account text, is_user boolean,
-	service text, operation text, failed boolean, since date, until date,
-	OUT days bigint, OUT active bigint)
+	service text, operation text, failed boolean, since date, until date)
+	RETURNS iamwatch_internal.class_sums
 	LANGUAGE sql STABLE AS $$
 	WITH j AS (
-		SELECT j.*, i.account_id, i.identity_id, i.days AS stored,
-			bit_or(j.kinds | coalesce(i.kinds, 0)) OVER (PARTITION BY j.identity) AS all_kinds
+		SELECT j.identity, bit_or(j.kinds) AS kinds, dayset_union(j.days) AS days,
+			coalesce(dayset_union(j.days) FILTER (WHERE j.operation IS NOT NULL), '{}') AS iam_days,
+			coalesce(dayset_union(j.days) FILTER (WHERE j.service = $4 AND j.operation = $5 AND j.failed = $6), '{}') AS behaviour_days
 		FROM iamwatch_internal.journal AS j
+		WHERE hashtextextended(j.account, 0) = hashtextextended($2, 0)
+		AND j.account = $2 AND j.provider = $1 AND j.identity IS NOT NULL
+		GROUP BY j.identity
+	), stored AS (
+		SELECT j.*, coalesce(i.first_days, '{}') AS old_first_days, coalesce(i.days, '{}') AS old_days,
+			coalesce(i.iam_days, '{}') AS old_iam_days, earliest_days(coalesce(i.first_days, '{}') | j.days) AS first_days,
+			coalesce((SELECT d.days FROM iamwatch_internal.account_operations AS b
+				JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = b.account_id
+					AND d.operation_id = b.operation_id AND d.identity_id = i.identity_id
+				WHERE b.account_id = i.account_id AND hashtextextended(b.operation, 0) = hashtextextended($5, 0)
+				AND b.service = $4 AND b.operation = $5 AND b.failed = $6), '{}') AS old_behaviour_days,
+			excluded($1, $2, j.identity, $4, $5, $6) AS excluded
+		FROM j
 		LEFT JOIN iamwatch_internal.accounts AS a ON hashtextextended(a.account, 0) = hashtextextended($2, 0)
 			AND a.account = $2 AND a.provider = $1
 		LEFT JOIN iamwatch_internal.identity_days AS i ON i.account_id = a.account_id
 			AND hashtextextended(i.identity, 0) = hashtextextended(j.identity, 0)
 			AND i.identity = j.identity
-		WHERE hashtextextended(j.account, 0) = hashtextextended($2, 0)
-		AND j.account = $2 AND j.provider = $1 AND j.identity IS NOT NULL
-	), activity AS (
-		SELECT coalesce(count_days(dayset_union(j.days) - coalesce(j.stored, '{}'), since, until), 0) AS n
-		FROM j WHERE j.operation IS NULL AND is_person(j.all_kinds) = is_user
-		GROUP BY j.identity, j.stored
-	), behaviour AS (
-		SELECT coalesce(count_days(dayset_union(j.days) - coalesce(d.days, '{}')
-			- excluded($1, $2, j.identity, $4, $5, $6), since, until), 0) AS n
-		FROM j
-		LEFT JOIN iamwatch_internal.account_operations AS b ON b.account_id = j.account_id
-			AND b.service = $4 AND b.operation = $5 AND b.failed = $6
-		LEFT JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = b.account_id
-			AND d.operation_id = b.operation_id AND d.identity_id = j.identity_id
-		WHERE j.service = $4 AND j.operation = $5 AND j.failed = $6
-		AND is_person(j.all_kinds) = is_user
-		GROUP BY j.identity, d.days
+		WHERE is_person(j.kinds | coalesce(i.kinds, 0)) = $3
+	), parts AS (
+		SELECT p.n, count_days(p.days - p.old_days, $7, $8) AS fresh,
+			count_days(settled_days(p.days | p.old_days, s.first_days), $7, $8)
+			- count_days(settled_days(p.old_days, s.old_first_days), $7, $8) AS settling
+		FROM stored AS s CROSS JOIN LATERAL (VALUES (1, s.days, s.old_days), (2, s.iam_days, s.old_iam_days),
+			(3, s.behaviour_days - s.excluded, s.old_behaviour_days - s.excluded)) AS p (n, days, old_days)
 	)
-	SELECT (SELECT coalesce(sum(n), 0) FROM behaviour)::bigint,
-		(SELECT coalesce(sum(n), 0) FROM activity)::bigint
+	SELECT coalesce(sum(fresh) FILTER (WHERE n = 3), 0)::bigint, coalesce(sum(fresh) FILTER (WHERE n = 1), 0)::bigint,
+		coalesce(sum(fresh) FILTER (WHERE n = 2), 0)::bigint, coalesce(sum(settling) FILTER (WHERE n = 3), 0)::bigint,
+		coalesce(sum(settling) FILTER (WHERE n = 1), 0)::bigint, coalesce(sum(settling) FILTER (WHERE n = 2), 0)::bigint
+	FROM parts
 $$;
 COMMENT ON FUNCTION iamwatch_internal.journal_class_days(text, text, boolean, text, text, boolean, date, date) IS
 'what iamwatch_internal.class_days() has to add for days that are in the journal only';
 
 CREATE FUNCTION iamwatch_internal.class_days(provider text, account text, is_user boolean,
-	service text, operation text, failed boolean, since date, until date,
-	OUT days bigint, OUT active bigint)
+	service text, operation text, failed boolean, since date, until date)
+	RETURNS iamwatch_internal.class_sums
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	in_account integer;
 	in_behaviour integer;
-	more record;
+	sums iamwatch_internal.class_sums;
+	more iamwatch_internal.class_sums;
 BEGIN
 	SELECT a.account_id INTO in_account FROM iamwatch_internal.accounts AS a
 	WHERE hashtextextended(a.account, 0) = hashtextextended($2, 0)
@@ -79,15 +120,19 @@ BEGIN
 	AND b.operation = $5 AND b.service = $4 AND b.failed = $6;
 
 	-- one statement: to start one costs more than to read a month of tallies
-	SELECT (SELECT coalesce(sum(t.identities), 0) FROM iamwatch_internal.tallies AS t
-			WHERE t.account_id = in_account AND t.operation_id = 0
-			AND t.is_user = $3 AND t.day BETWEEN since AND until),
-		(SELECT coalesce(sum(t.identities), 0) FROM iamwatch_internal.tallies AS t
-			WHERE t.account_id = in_account AND t.operation_id = in_behaviour
-			AND t.is_user = $3 AND t.day BETWEEN since AND until)
-	INTO active, days;
+	SELECT coalesce(sum(t.identities) FILTER (WHERE t.operation_id > 0), 0),
+		coalesce(sum(t.identities) FILTER (WHERE t.operation_id = 0), 0),
+		coalesce(sum(t.identities) FILTER (WHERE t.operation_id = -1), 0),
+		coalesce(sum(t.settled) FILTER (WHERE t.operation_id > 0), 0),
+		coalesce(sum(t.settled) FILTER (WHERE t.operation_id = 0), 0),
+		coalesce(sum(t.settled) FILTER (WHERE t.operation_id = -1), 0)
+	INTO sums
+	FROM iamwatch_internal.tallies AS t
+	WHERE t.account_id = in_account AND t.operation_id IN (in_behaviour, 0, -1)
+	AND t.is_user = $3 AND t.day BETWEEN since AND until;
 	IF iamwatch_internal.has_excluded($2, $5) THEN
-		days := days - iamwatch_internal.excluded_class_days(in_account, in_behaviour, $1, $2, $3, $4, $5, $6, since, until);
+		SELECT sums.days - x.days, sums.settled_days - x.settled_days INTO sums.days, sums.settled_days
+		FROM iamwatch_internal.excluded_class_days(in_account, in_behaviour, $1, $2, $3, $4, $5, $6, since, until) AS x;
 	END IF;
 
 	IF EXISTS (SELECT FROM iamwatch_internal.journal AS j
@@ -95,9 +140,14 @@ BEGIN
 		AND j.account = $2 AND j.provider = $1) THEN
 		SELECT * INTO more
 		FROM iamwatch_internal.journal_class_days($1, $2, $3, $4, $5, $6, since, until);
-		days := days + more.days;
-		active := active + more.active;
+		sums.days := sums.days + more.days;
+		sums.active := sums.active + more.active;
+		sums.iam_days := sums.iam_days + more.iam_days;
+		sums.settled_days := sums.settled_days + more.settled_days;
+		sums.settled_active := sums.settled_active + more.settled_active;
+		sums.settled_iam_days := sums.settled_iam_days + more.settled_iam_days;
 	END IF;
+	RETURN sums;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.class_days(text, text, boolean, text, text, boolean, date, date) IS
-'summed over all identities of the account that are people, or that are not: days from since to until on which they did the operation, and on which they were active';
+'summed over all identities of the account that are people, or that are not: days from since to until on which they did the operation, were active, and did any IAM operation';

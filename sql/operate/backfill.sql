@@ -71,7 +71,8 @@ CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_a
 		SELECT m.n, b.operation_id, is_person(m.kinds) AS is_user, is_person(i.kinds) AS class, day,
 			count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
 				day - settings.training_days, day - 1) AS k,
-			count_days(i.days, day - settings.training_days, day - 1) AS active
+			count_days(i.days, day - settings.training_days, day - 1) AS active,
+			i.first_days, i.days AS active_days, CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days
 		FROM unnest(marks) WITH ORDINALITY AS m (provider, account, first_event_time, late_events,
 			identity, kinds, service, operation, failed, days, n)
 		JOIN iamwatch_internal.identity_days AS i ON i.account_id = in_account
@@ -85,27 +86,35 @@ CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_a
 		LEFT JOIN taken AS x ON x.operation_id = b.operation_id AND x.identity_id = i.identity_id
 		CROSS JOIN LATERAL days(m.days) AS day
 	), rare AS MATERIALIZED (
-		-- whatever the peers do, it only adds to the probability
-		SELECT * FROM own WHERE own.k / (own.active + 2.0::float8) < settings.probability_limit
+		SELECT own.*, iamwatch_internal.is_newcomer(own.first_days, own.day) AS newcomer
+		FROM own WHERE iamwatch_internal.may_be_unusual(own.k, own.active, settings.probability_limit)
 	), class AS MATERIALIZED (
-		SELECT c.operation_id, c.is_user, c.day,
-			(SELECT coalesce(sum(t.identities), 0) FROM iamwatch_internal.tallies AS t
+		SELECT c.operation_id, c.is_user, c.day, c.newcomer,
+			(SELECT coalesce(sum(CASE WHEN c.newcomer THEN t.identities ELSE t.settled END), 0)
+			 FROM iamwatch_internal.tallies AS t
 			 WHERE t.account_id = in_account AND t.operation_id = c.operation_id AND t.is_user = c.is_user
 			 AND t.day BETWEEN c.day - settings.training_days AND c.day - 1)
-			- (SELECT coalesce(sum(count_days(x.days, c.day - settings.training_days, c.day - 1)), 0)
+			- (SELECT coalesce(sum(count_days(CASE WHEN c.newcomer THEN x.days ELSE x.settled END,
+				c.day - settings.training_days, c.day - 1)), 0)
 			 FROM taken AS x WHERE x.operation_id = c.operation_id AND x.is_user = c.is_user) AS days,
-			(SELECT coalesce(sum(t.identities), 0) FROM iamwatch_internal.tallies AS t
+			(SELECT coalesce(sum(CASE WHEN c.newcomer THEN t.identities ELSE t.settled END), 0)
+			 FROM iamwatch_internal.tallies AS t
 			 WHERE t.account_id = in_account AND t.operation_id = 0 AND t.is_user = c.is_user
 			 AND t.day BETWEEN c.day - settings.training_days AND c.day - 1) AS active
-		FROM (SELECT DISTINCT r.operation_id, r.is_user, r.day FROM rare AS r) AS c
+		FROM (SELECT DISTINCT r.operation_id, r.is_user, r.day, r.newcomer FROM rare AS r) AS c
 	), scored AS (
 		SELECT r.n, r.is_user, r.day, r.k, r.active, p.peer_days, p.peer_active,
 			iamwatch.probability(r.k, r.active, p.peer_days, p.peer_active) AS probability
 		FROM rare AS r
-		JOIN class AS c ON (c.operation_id, c.is_user, c.day) = (r.operation_id, r.is_user, r.day)
+		JOIN class AS c ON (c.operation_id, c.is_user, c.day, c.newcomer) = (r.operation_id, r.is_user, r.day, r.newcomer)
+		CROSS JOIN LATERAL (SELECT CASE WHEN r.newcomer THEN r.days ELSE settled_days(r.days, r.first_days) END AS days,
+			CASE WHEN r.newcomer THEN r.active_days ELSE settled_days(r.active_days, r.first_days) END AS active_days) AS own
+		-- the class counts the identity too
 		CROSS JOIN LATERAL (SELECT
-			c.days - CASE WHEN r.class = r.is_user THEN r.k ELSE 0 END AS peer_days,
-			c.active - CASE WHEN r.class = r.is_user THEN r.active ELSE 0 END AS peer_active) AS p
+			c.days - CASE WHEN r.class = r.is_user
+				THEN count_days(own.days, r.day - settings.training_days, r.day - 1) ELSE 0 END AS peer_days,
+			c.active - CASE WHEN r.class = r.is_user
+				THEN count_days(own.active_days, r.day - settings.training_days, r.day - 1) ELSE 0 END AS peer_active) AS p
 	)
 	SELECT s.* FROM scored AS s WHERE s.probability < settings.probability_limit
 $$;

@@ -39,13 +39,14 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.assign_pending(bigint) IS
 'let the pending events of the identities with that hash join or open alerts';
 
--- Days that far back are outside of what any event can still be compared
--- with: an event may be as late as training and lateness together, and looks
--- back another training period from there.
+-- Days further back than stored_days() are outside of what any event can still
+-- be compared with.  Identities stay, with their first three days, which say from
+-- when their days count for their peers.
 CREATE FUNCTION iamwatch_internal.prune_account(in_account integer) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	since date;
+	context_since date;
 BEGIN
 	-- what a backfill has just learned is as old as it likes
 	IF EXISTS (SELECT FROM iamwatch_internal.backfills AS b WHERE b.finished_at IS NULL) THEN
@@ -55,9 +56,16 @@ BEGIN
 		FROM iamwatch_internal.accounts AS a WHERE a.account_id = in_account)) THEN
 		RETURN false;
 	END IF;
-	SELECT a.newest_day - (SELECT coalesce(max(2 * d.training_days + d.lateness_days), 75) FROM iamwatch.detectors AS d)
-	INTO since FROM iamwatch_internal.accounts AS a WHERE a.account_id = in_account;
+	SELECT a.newest_day - iamwatch_internal.stored_days(),
+		a.newest_day - iamwatch_internal.kept_days() - (SELECT coalesce(max(d.training_days), 30) FROM iamwatch.detectors AS d)
+	INTO since, context_since FROM iamwatch_internal.accounts AS a WHERE a.account_id = in_account;
+	-- contexts are compared with the training period only, so they go sooner
 	IF since IS NULL OR NOT EXISTS (SELECT FROM iamwatch_internal.tallies AS t
+		WHERE t.account_id = in_account AND t.operation_id = 0 AND t.day < context_since) THEN
+		RETURN false;
+	END IF;
+	PERFORM iamwatch_internal.prune_context(in_account, context_since);
+	IF NOT EXISTS (SELECT FROM iamwatch_internal.tallies AS t
 		WHERE t.account_id = in_account AND t.operation_id = 0 AND t.day < since) THEN
 		RETURN false;
 	END IF;
@@ -67,12 +75,10 @@ BEGIN
 	UPDATE iamwatch_internal.behaviour_days AS d
 	SET days = d.days OPERATOR(iamwatch.&) iamwatch.dayset(since, iamwatch.last_day(d.days))
 	WHERE d.account_id = in_account AND iamwatch.first_day(d.days) < since;
-	DELETE FROM iamwatch_internal.identity_days AS d
-	WHERE d.account_id = in_account AND iamwatch.last_day(d.days) < since;
 	UPDATE iamwatch_internal.identity_days AS d
-	SET days = d.days OPERATOR(iamwatch.&) iamwatch.dayset(since, iamwatch.last_day(d.days))
+	SET days = d.days OPERATOR(iamwatch.&) iamwatch.dayset(since, iamwatch.last_day(d.days)),
+		iam_days = d.iam_days OPERATOR(iamwatch.&) iamwatch.dayset(since, iamwatch.last_day(d.days))
 	WHERE d.account_id = in_account AND iamwatch.first_day(d.days) < since;
-	PERFORM iamwatch_internal.prune_context(in_account, since);
 	DELETE FROM iamwatch_internal.tallies AS t WHERE t.account_id = in_account AND t.day < since;
 	DELETE FROM iamwatch_internal.account_operations AS b
 	WHERE b.account_id = in_account AND NOT EXISTS (SELECT FROM iamwatch_internal.behaviour_days AS d
@@ -80,7 +86,7 @@ BEGIN
 	RETURN true;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.prune_account(integer) IS
-'drop days past the kept history, and identities and behaviours without any, unless another session is just writing the account; whether there were any';
+'drop days past the kept history, and behaviours without any, unless another session is just writing the account; whether there were any';
 
 CREATE PROCEDURE iamwatch.maintain()
 	LANGUAGE plpgsql AS $$
@@ -111,4 +117,4 @@ BEGIN
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) s.source);
 END $$;
 COMMENT ON PROCEDURE iamwatch.maintain() IS
-'fold what concurrent sessions appended, settle their pending events, drop days past the kept history: the longest lateness allowance and twice the training period. Safe beside ingest, never changes what is alerted; run it daily';
+'fold what concurrent sessions appended, settle their pending events, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. Safe beside ingest, never changes what is alerted; run it daily';

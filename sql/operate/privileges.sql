@@ -26,10 +26,10 @@ DECLARE
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.all_alerts,
 		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'fields_of',
-		'document_expression', 'probability', 'surprise', 'find_operation',
+		'document_expression', 'probability', 'surprise', 'risk', 'risk_steps', 'peer_rate', 'find_operation',
 		'session_lock_held', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
-		'explain', 'explain_json', 'explain_identity', 'explain_score', 'raw_events', 'raw_events_of', 'read_by_id',
+		'explain', 'explain_json', 'explain_identity', 'explain_score', 'explain_risk', 'raw_events', 'raw_events_of', 'read_by_id',
 		'check_source', 'attack_name',
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',

@@ -128,6 +128,8 @@ dayruns_count(const DayRuns *set, int32 from, int32 to)
 {
 	int64		count = 0;
 
+	if (from > to)
+		return 0;
 	for (int i = first_run_from(set, from); i < set->n && set->runs[i].lo <= to; i++)
 		count += (int64) Min(set->runs[i].hi, to) - Max(set->runs[i].lo, from) + 1;
 	return count;

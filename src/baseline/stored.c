@@ -77,8 +77,8 @@ enum
 };
 enum
 {
-	IDENTITIES_ACCOUNT_ID = 1, IDENTITIES_IDENTITY_ID, IDENTITIES_KINDS, IDENTITIES_FIRST_SEEN,
-	IDENTITIES_DAYS, IDENTITIES_IDENTITY
+	IDENTITIES_ACCOUNT_ID = 1, IDENTITIES_IDENTITY_ID, IDENTITIES_KINDS, IDENTITIES_FIRST_DAYS,
+	IDENTITIES_DAYS, IDENTITIES_IAM_DAYS, IDENTITIES_IDENTITY
 };
 enum
 {
@@ -312,6 +312,7 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 		found = true;
 		identity->identity_id = DatumGetInt64(value(slot, IDENTITIES_IDENTITY_ID));
 		identity->kinds = DatumGetInt32(value(slot, IDENTITIES_KINDS));
+		dayruns_from_datum(value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
 		dayruns_from_datum(value(slot, IDENTITIES_DAYS), &identity->days);
 	}
 	scan_end(LOOKUP_IDENTITIES, scan);

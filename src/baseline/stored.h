@@ -22,6 +22,7 @@ typedef struct StoredIdentity
 {
 	int64		identity_id;
 	int			kinds;
+	DayRuns		first_days;		/* the first ever */
 	DayRuns		days;
 } StoredIdentity;
 

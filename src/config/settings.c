@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "server/objects.h"
 #include "config/settings.h"
 #include "server/table.h"
@@ -24,12 +25,22 @@
 #define CONTEXT_KINDS 7			/* of iamwatch_internal.context_kinds() */
 #define CONTEXT_DAYS 4			/* as iamwatch_internal.is_context_day() */
 
+/* Of a database without any detector, as the shipped one has them. */
+#define DEFAULT_MEMORY_DAYS 180
+#define DEFAULT_TRAINING_DAYS 30
+#define DEFAULT_LATENESS_DAYS 15
+#define DEFAULT_DEDUPLICATION_DAYS 5
+
+PG_FUNCTION_INFO_V1(iamwatch_kept_days);
+PG_FUNCTION_INFO_V1(iamwatch_stored_days);
+
 static MemoryContext settings_context = NULL;
 static Detector *detectors = NULL;
 static int	detector_count = 0;
 static int	kept_days = 0;
 static int	deduplication_days = 0;
 static int	training_days = 0;
+static int	memory_days = 0;
 static Oid	settings_relid = InvalidOid;
 static bool settings_ready = false;
 
@@ -76,7 +87,9 @@ enum
 	DETECTORS_LEAST_SENSITIVITY,
 	DETECTORS_NOTIFY,
 	DETECTORS_CONTEXT_BITS,
-	DETECTORS_CONTEXT_KINDS
+	DETECTORS_CONTEXT_KINDS,
+	DETECTORS_MEMORY_DAYS,
+	DETECTORS_PEER_MEMORY_DAYS
 };
 
 static void
@@ -116,9 +129,13 @@ load_row(const TableRow *row)
 {
 	Detector   *detector;
 	int			training = DatumGetInt32(row->values[DETECTORS_TRAINING_DAYS]);
-	int			lateness = DatumGetInt32(row->values[DETECTORS_LATENESS_DAYS]);
+	int			memory = Max(training,
+							 Max(DatumGetInt32(row->values[DETECTORS_MEMORY_DAYS]),
+								 DatumGetInt32(row->values[DETECTORS_PEER_MEMORY_DAYS])));
 
-	kept_days = Max(kept_days, training + lateness);
+	kept_days = Max(kept_days, memory +
+					DatumGetInt32(row->values[DETECTORS_LATENESS_DAYS]));
+	memory_days = Max(memory_days, memory);
 	deduplication_days = Max(deduplication_days,
 							 DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]));
 	training_days = Max(training_days, training);
@@ -159,7 +176,7 @@ settings_load(void)
 												 ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(settings_context);
 	detectors = NULL;
-	detector_count = kept_days = deduplication_days = training_days = 0;
+	detector_count = kept_days = deduplication_days = training_days = memory_days = 0;
 	tell_others();
 
 	PG_TRY();
@@ -169,9 +186,10 @@ settings_load(void)
 			qsort(detectors, detector_count, sizeof(Detector), compare_detectors);
 		else if (kept_days == 0)
 		{
-			kept_days = 45;
-			deduplication_days = 5;
-			training_days = 30;
+			kept_days = DEFAULT_MEMORY_DAYS + DEFAULT_LATENESS_DAYS;
+			deduplication_days = DEFAULT_DEDUPLICATION_DAYS;
+			training_days = DEFAULT_TRAINING_DAYS;
+			memory_days = DEFAULT_MEMORY_DAYS;
 		}
 	}
 	PG_CATCH();
@@ -186,6 +204,25 @@ int
 settings_kept_days(void)
 {
 	return kept_days;
+}
+
+/* kept_days() RETURNS integer */
+Datum
+iamwatch_kept_days(PG_FUNCTION_ARGS)
+{
+	settings_load();
+	PG_RETURN_INT32(kept_days);
+}
+
+/*
+ * stored_days() RETURNS integer: an event may be as late as the days that are
+ * kept, and looks back the longest memory from there.
+ */
+Datum
+iamwatch_stored_days(PG_FUNCTION_ARGS)
+{
+	settings_load();
+	PG_RETURN_INT32(kept_days + memory_days);
 }
 
 int

@@ -29,7 +29,10 @@ extern void settings_forget(Oid relid);
 /* Called when the settings are, or may be, others than before; safe in a callback. */
 extern void (*settings_changed_hook) (void);
 
-/* The longest training period and lateness allowance: days that are kept. */
+/*
+ * The longest memory and lateness allowance: how far behind the newest event of
+ * its account an event may be.
+ */
 extern int	settings_kept_days(void);
 
 /* The longest deduplication period. */

@@ -78,6 +78,7 @@ find_identity(Entities *entities, Fingerprint key, Account *account, const Event
 	{
 		identity->account = account;
 		identity->sample = event;
+		dayruns_init(&identity->first_days);
 		dayruns_init(&identity->days);
 		dayruns_init(&identity->fresh);
 		entities->identities[entities->nidentities++] = identity;
@@ -175,6 +176,7 @@ look_up_identities(Entities *entities)
 		identity->identity_id = stored.identity_id;
 		identity->stored_kinds = stored.kinds;
 		identity->kinds |= stored.kinds;
+		identity->first_days = stored.first_days;
 		identity->days = stored.days;
 	}
 }

@@ -37,6 +37,7 @@ typedef struct Identity
 	int64		identity_id;	/* 0 if it has none yet */
 	int			kinds;			/* stored and of the batch */
 	int			stored_kinds;
+	DayRuns		first_days;		/* stored: the first ever, also if dropped since */
 	DayRuns		days;			/* stored, and learned of the batch */
 	DayRuns		fresh;			/* learned of the batch */
 } Identity;

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * score.c
- *		How probable it is that an identity does an operation on a day.
+ *		How probable it is that an identity does an operation on a day, and how
+ *		much it matters that it did.
  *
  * Pure functions; must never look at a table.
  *
@@ -11,22 +12,81 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "detect/score.h"
 
 #define OWN_WEIGHT		2.0
 #define PEER_WEIGHT		10.0
 #define BASE_RATE		0.01
 
+/* The same for the risk: how often anybody does IAM, and the share of one operation in it. */
+#define IAM_BASE_DAYS	0.1
+#define IAM_BASE_ACTIVE	10.0
+#define SHARE_BASE_DAYS	1.0
+#define SHARE_BASE_IAM	20.0
+#define SENSITIVITY_BITS	2.0
+#define LEAST_SENSITIVITY	1
+#define MOST_SENSITIVITY	4
+
+PG_FUNCTION_INFO_V1(iamwatch_peer_rate);
 PG_FUNCTION_INFO_V1(iamwatch_probability);
+PG_FUNCTION_INFO_V1(iamwatch_may_be_unusual);
+PG_FUNCTION_INFO_V1(iamwatch_risk);
+PG_FUNCTION_INFO_V1(iamwatch_risk_steps);
 PG_FUNCTION_INFO_V1(iamwatch_surprise);
+
+static double
+peer_rate(int64 peer_days, int64 peer_active)
+{
+	return (peer_days + PEER_WEIGHT * BASE_RATE) / (peer_active + PEER_WEIGHT);
+}
+
+/* What was seen on part of the days, shrunk toward a rate. */
+static double
+own_rate(int64 part, int64 active, double rate)
+{
+	return (part + OWN_WEIGHT * rate) / (active + OWN_WEIGHT);
+}
 
 double
 score_probability(int64 k, int64 active, int64 peer_days, int64 peer_active)
 {
-	double		peer_rate = (peer_days + PEER_WEIGHT * BASE_RATE) / (peer_active + PEER_WEIGHT);
+	return own_rate(k, active, peer_rate(peer_days, peer_active));
+}
 
-	return (k + OWN_WEIGHT * peer_rate) / (active + OWN_WEIGHT);
+bool
+score_may_be_unusual(int64 k, int64 active, double probability_limit)
+{
+	return own_rate(k, active, 0) < probability_limit;
+}
+
+/* Its parts, for those who show the arithmetic. */
+typedef struct RiskSteps
+{
+	double		peer_iam_rate;
+	double		iam_rate;
+	double		share;
+	double		rate;
+} RiskSteps;
+
+static RiskSteps
+risk_steps(const RiskCounts *c)
+{
+	RiskSteps	steps;
+
+	steps.peer_iam_rate = (c->peer_iam_days + IAM_BASE_DAYS) / (c->peer_active + IAM_BASE_ACTIVE);
+	steps.iam_rate = own_rate(c->iam_days, c->active, steps.peer_iam_rate);
+	steps.share = (c->peer_days + SHARE_BASE_DAYS) / (c->peer_iam_days + SHARE_BASE_IAM);
+	steps.rate = own_rate(c->k, c->active, steps.iam_rate * steps.share);
+	return steps;
+}
+
+double
+score_risk(const RiskCounts *counts, int sensitivity)
+{
+	return -log2(risk_steps(counts).rate) + SENSITIVITY_BITS * sensitivity;
 }
 
 double
@@ -59,6 +119,80 @@ iamwatch_probability(PG_FUNCTION_ARGS)
 	check_days("k", k, "active", active);
 	check_days("peer_days", peer_days, "peer_active", peer_active);
 	PG_RETURN_FLOAT8(score_probability(k, active, peer_days, peer_active));
+}
+
+/* peer_rate(peer_days bigint, peer_active bigint) */
+Datum
+iamwatch_peer_rate(PG_FUNCTION_ARGS)
+{
+	check_days("peer_days", PG_GETARG_INT64(0), "peer_active", PG_GETARG_INT64(1));
+	PG_RETURN_FLOAT8(peer_rate(PG_GETARG_INT64(0), PG_GETARG_INT64(1)));
+}
+
+/* may_be_unusual(k int, active int, probability_limit float8) */
+Datum
+iamwatch_may_be_unusual(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(score_may_be_unusual(PG_GETARG_INT32(0), PG_GETARG_INT32(1),
+										PG_GETARG_FLOAT8(2)));
+}
+
+static RiskCounts
+get_risk_counts(FunctionCallInfo fcinfo)
+{
+	RiskCounts	counts = {
+		PG_GETARG_INT32(0), PG_GETARG_INT32(1), PG_GETARG_INT32(2),
+		PG_GETARG_INT64(3), PG_GETARG_INT64(4), PG_GETARG_INT64(5)
+	};
+
+	check_days("k", counts.k, "active", counts.active);
+	check_days("iam_days", counts.iam_days, "active", counts.active);
+	check_days("peer_days", counts.peer_days, "peer_active", counts.peer_active);
+	check_days("peer_iam_days", counts.peer_iam_days, "peer_active", counts.peer_active);
+	return counts;
+}
+
+/*
+ * risk(k int, active int, iam_days int, peer_days bigint, peer_active bigint,
+ * peer_iam_days bigint, sensitivity int)
+ */
+Datum
+iamwatch_risk(PG_FUNCTION_ARGS)
+{
+	RiskCounts	counts = get_risk_counts(fcinfo);
+	int			sensitivity = PG_GETARG_INT32(6);
+
+	if (sensitivity < LEAST_SENSITIVITY || sensitivity > MOST_SENSITIVITY)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("sensitivity (%d) must be between %d and %d",
+						sensitivity, LEAST_SENSITIVITY, MOST_SENSITIVITY)));
+	PG_RETURN_FLOAT8(score_risk(&counts, sensitivity));
+}
+
+/*
+ * risk_steps(k int, active int, iam_days int, peer_days bigint, peer_active
+ * bigint, peer_iam_days bigint, OUT peer_iam_rate float8, OUT iam_rate float8,
+ * OUT share float8, OUT rate float8)
+ */
+Datum
+iamwatch_risk_steps(PG_FUNCTION_ARGS)
+{
+	RiskCounts	counts = get_risk_counts(fcinfo);
+	RiskSteps	steps = risk_steps(&counts);
+	Datum		values[4];
+	bool		nulls[4] = {false};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("function returning record called in context that cannot accept type record")));
+	values[0] = Float8GetDatum(steps.peer_iam_rate);
+	values[1] = Float8GetDatum(steps.iam_rate);
+	values[2] = Float8GetDatum(steps.share);
+	values[3] = Float8GetDatum(steps.rate);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 /* surprise(float8) */

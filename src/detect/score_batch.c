@@ -14,6 +14,7 @@
 
 #include "access/htup_details.h"
 #include "funcapi.h"
+#include "baseline/settled.h"
 #include "server/column.h"
 #include "detect/score_batch.h"
 #include "server/objects.h"
@@ -47,11 +48,17 @@ typedef struct ClassKey
 	int32		padding;
 } ClassKey;
 
+typedef struct ClassSums
+{
+	int64		days;
+	int64		active;
+} ClassSums;
+
 typedef struct ClassDays
 {
 	ClassKey	key;
-	int64		days;
-	int64		active;
+	ClassSums	all;
+	ClassSums	settled;		/* from each identity's third active day on */
 } ClassDays;
 
 /* Rows of iamwatch_internal.candidate; most batches have none. */
@@ -162,8 +169,10 @@ class_days(HTAB **classes, const Behaviour *behaviour, int32 day, int training_d
 			  }, NULL);
 	row = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
-	class->days = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
-	class->active = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+	class->all.days = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+	class->all.active = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+	class->settled.days = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
+	class->settled.active = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
 	return class;
 }
 
@@ -173,6 +182,8 @@ days_that_count(const Behaviour *behaviour, int32 from, int32 to)
 {
 	int64		n = dayruns_count(&behaviour->days, from, to);
 
+	if (from > to)
+		return 0;
 	for (int i = 0; i < behaviour->excluded.n; i++)
 	{
 		DayRun		run = behaviour->excluded.runs[i];
@@ -192,24 +203,32 @@ score_item(HTAB **classes, const BatchEvent *item, const Detector *detector)
 	int32		since = day - detector->training_days;
 	bool		is_user = KIND_IS_USER(item->event->kind);
 	const ClassDays *class;
+	const ClassSums *sums;
+	DayRuns		first_days;
+	bool		newcomer;
 	Score		score;
 
 	memset(&score, 0, sizeof(score));
 	score.k = days_that_count(behaviour, since, day - 1);
 	score.active = (int32) dayruns_count(&identity->days, since, day - 1);
 
-	/* Whatever the peers do, it only adds to the probability. */
-	if (score.k / (score.active + 2.0) >= detector->probability_limit)
+	if (!score_may_be_unusual(score.k, score.active, detector->probability_limit))
 		return score;
 
+	dayruns_init(&first_days);
+	dayruns_union(&first_days, &identity->first_days, &identity->days);
+	newcomer = is_newcomer(&first_days, day);
 	class = class_days(classes, behaviour, day, detector->training_days, is_user);
-	score.peer_days = class->days;
-	score.peer_active = class->active;
+	sums = newcomer ? &class->all : &class->settled;
+	score.peer_days = sums->days;
+	score.peer_active = sums->active;
 	if (((identity->kinds & KINDS_OF_PEOPLE) != 0) == is_user)
 	{
+		int32		from = newcomer ? since : Max(since, settled_from(&first_days));
+
 		/* the class counts the identity too, unless triage has just decided */
-		score.peer_days = Max(0, score.peer_days - score.k);
-		score.peer_active -= score.active;
+		score.peer_days = Max(0, score.peer_days - days_that_count(behaviour, from, day - 1));
+		score.peer_active -= dayruns_count(&identity->days, from, day - 1);
 	}
 	score.probability = score_probability(score.k, score.active,
 										  score.peer_days, score.peer_active);

@@ -32,7 +32,7 @@ typedef struct Statement
 
 static const Statement statements[PLAN_COUNT] = {
 	[PLAN_PEERS] = {
-		"SELECT days, active FROM iamwatch_internal.class_days($1, $2, $3, $4, $5, $6, $7, $8)",
+		"SELECT days, active, settled_days, settled_active FROM iamwatch_internal.class_days($1, $2, $3, $4, $5, $6, $7, $8)",
 		{"text", "text", "boolean", "text", "text", "boolean", "date", "date"}
 	},
 	[PLAN_LEARN] = {

@@ -134,7 +134,7 @@ SELECT lives('eve', '2026-02-01', '2026-03-20');
 INSERT INTO log SELECT aws(d::date || 'T03:00:00Z', 'eve', 'PutUserPolicy') FROM generate_series('2026-02-20'::date, '2026-03-19', interval '1 day') AS d;
 SELECT is(min(first_event_time)::date, '2026-02-20'::date, 'Teaching: events of past days, all delivered today, raise an alert by the first of them')
 FROM alerts WHERE identity LIKE '%eve';
-SELECT put(aws('2026-01-05T03:00:00Z', 'eve', 'AttachUserPolicy'));
+SELECT put(aws('2025-08-05T03:00:00Z', 'eve', 'AttachUserPolicy'));
 SELECT is_empty($$SELECT FROM baselines WHERE identity LIKE '%eve' AND operation = 'AttachUserPolicy'$$, 'Teaching: what is further back than the kept history is not learned');
 
 -- Forged and replayed ids

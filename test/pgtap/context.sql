@@ -95,7 +95,7 @@ SELECT ok(contexts, 'Privileges: who reads alerts reads contexts') FROM seen;
 
 -- Upkeep
 SELECT isnt_empty($$SELECT FROM novelties WHERE at < '2026-02-25'$$, 'Upkeep: novelties are kept as long as days are');
-SELECT lives('ann', '2026-06-01', '2026-06-01');
+SELECT lives('ann', '2026-11-01', '2026-11-01');
 SELECT FROM accounts, prune_account(account_id);
 SELECT ok(NOT EXISTS (SELECT FROM habits WHERE first_day(days) < '2026-03-01') AND NOT EXISTS (SELECT FROM novelties WHERE at < '2026-03-01'),
 	'Upkeep: contexts go with the days that they belong to');

@@ -103,12 +103,13 @@ SELECT is(severity || event_count, 'medium3', 'Alerts: severity never falls') FR
 
 -- The baseline
 SELECT is(days::text, '{2026-03-20,2026-03-25}', 'Baseline: days, never calls') FROM baselines WHERE identity LIKE '%dan' AND NOT failed;
-SELECT is(days, '{2026-02-13..2026-03-05}'::dayset, 'Baseline: days of activity, kept 45 days back from the account''s newest event')
+SELECT lives('bob', '2025-09-15', '2025-09-20');
+SELECT is(days, '{2025-09-16..2025-09-20,2026-02-01..2026-03-05}'::dayset, 'Baseline: days of activity, kept 195 days back from the account''s newest event')
 FROM identities WHERE identity LIKE '%bob' AND account = '111122223333';
-SELECT put(aws('2026-02-13T00:00:00Z', 'fay', 'CreateUser'));
-SELECT is(late_events, 0::bigint, 'Late: not up to 45 days, the training period and 15 more, before the newest day') FROM accounts WHERE account = '111122223333';
-SELECT put(aws('2026-02-12T23:59:59Z', 'hal', 'CreateUser'));
-SELECT is(late_events, 1::bigint, 'Late: an event further back is counted as late') FROM accounts WHERE account = '111122223333';
+SELECT put(aws('2025-09-16T00:00:00Z', 'fay', 'CreateUser'));
+SELECT is(late_events, 1::bigint, 'Late: not up to 195 days, the longest memory and 15 more, before the newest day') FROM accounts WHERE account = '111122223333';
+SELECT put(aws('2025-09-15T23:59:59Z', 'hal', 'CreateUser'));
+SELECT is(late_events, 2::bigint, 'Late: an event further back is counted as late') FROM accounts WHERE account = '111122223333';
 SELECT is_empty($$SELECT FROM identities WHERE identity LIKE '%hal'$$, 'Late: it is not learned');
 SELECT is_empty($$SELECT FROM alerts WHERE identity LIKE '%hal'$$, 'Late: it is not scored');
 

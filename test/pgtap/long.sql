@@ -6,6 +6,7 @@ SELECT plan(2);
 SELECT lives('a', '2026-01-01', '2026-01-20');
 SELECT lives('b', '2026-01-01', '2026-01-20');
 SELECT lives('c' || n, '2026-01-01', '2026-01-20') FROM generate_series(1, 10) AS n;
+SELECT lives(repeat('x', 10000), '2026-01-17', '2026-01-18');
 INSERT INTO log VALUES (aws('2026-01-19T08:00:00Z', repeat('x', 10000), 'CreateUser'));
 INSERT INTO log VALUES (aws('2026-01-21T08:00:00Z', 'a', 'CreateUser'));
 SELECT is((SELECT max(length(identity)) FROM baselines), 10031, 'Long name: learned in full');

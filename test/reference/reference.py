@@ -274,12 +274,14 @@ def parse(doc):
 
 class Detector:
     def __init__(self, catalogue, instances=(), activation=14, training=30, deduplication=5,
-                 lateness=15, limit=0.02):
+                 lateness=15, limit=0.02, memory=180, peer_memory=90, least_risk=None):
         self.catalogue, self.instances = catalogue, instances
         self.activation, self.training, self.deduplication = activation, training, deduplication
-        self.lateness, self.limit = lateness, limit
-        self.accounts, self.active, self.did, self.person = {}, {}, {}, {}
-        self.alerts, self.rejected, self.late = [], 0, 0
+        self.lateness, self.limit, self.least_risk = lateness, limit, least_risk
+        self.memory, self.peer_memory = memory, peer_memory
+        self.kept = max(training, memory, peer_memory) + lateness
+        self.accounts, self.active, self.iam, self.did, self.person = {}, {}, {}, {}, {}
+        self.alerts, self.rejected, self.late, self.declined = [], 0, 0, {}
 
     def severity(self, e):
         for provider, instance_id, addresses in self.instances:
@@ -290,19 +292,50 @@ class Detector:
                 return "medium", "executed from a cloud Internet-facing instance"
         return ("informational", "base") if e["person"] else ("low", "cloud non-user identity")
 
-    def count(self, days, day):
-        return sum(1 for d in days if day - self.training <= d < day)
+    @staticmethod
+    def count(days, day, period, since=-10**9):
+        return sum(1 for d in days if day - period <= d < day and d >= since)
+
+    def peers(self, who, behaviour, day, person, period):
+        """Days of the peers with the behaviour, with anything, with any IAM operation."""
+        newcomer = sum(1 for d in self.active.get(who, ()) if d < day) < 2
+        kk = nn = pp = 0
+        for peer, days in self.active.items():
+            if peer[:2] != who[:2] or peer == who or self.person[peer] != person:
+                continue
+            if newcomer:
+                since = -10**9
+            elif len(days) < 3:
+                continue
+            else:
+                since = sorted(days)[2]
+            nn += self.count(days, day, period, since)
+            kk += self.count(self.did.get((peer, behaviour), ()), day, period, since)
+            pp += self.count(self.iam.get(peer, ()), day, period, since)
+        return kk, nn, pp
 
     def score(self, who, behaviour, day, person):
-        k = self.count(self.did.get((who, behaviour), ()), day)
-        a = self.count(self.active.get(who, ()), day)
-        kk = nn = 0
-        for peer, days in self.active.items():
-            if peer[:2] == who[:2] and peer != who and self.person[peer] == person:
-                nn += self.count(days, day)
-                kk += self.count(self.did.get((peer, behaviour), ()), day)
+        k = self.count(self.did.get((who, behaviour), ()), day, self.training)
+        a = self.count(self.active.get(who, ()), day, self.training)
+        kk, nn, _ = self.peers(who, behaviour, day, person, self.training)
         q = (kk + 10 * 0.01) / (nn + 10)
         return k, a, kk, nn, (k + 2 * q) / (a + 2)
+
+    def risk(self, who, behaviour, day, person, sensitivity):
+        """k, A, B, K, N, P of the longer memory, and the risk."""
+        service, operation, failed = behaviour
+        done = set(self.did.get((who, behaviour), ()))
+        if failed:
+            done |= set(self.did.get((who, (service, operation, False)), ()))
+        k = self.count(done, day, self.memory)
+        a = self.count(self.active.get(who, ()), day, self.memory)
+        b = self.count(self.iam.get(who, ()), day, self.memory)
+        kk, nn, pp = self.peers(who, behaviour, day, person, self.peer_memory)
+        peers_iam = (pp + 0.1) / (nn + 10)
+        own_iam = (b + 2 * peers_iam) / (a + 2)
+        share = (kk + 1) / (pp + 20)
+        rate = (k + 2 * own_iam * share) / (a + 2)
+        return (k, a, b, kk, nn, pp), -math.log2(rate) + 2 * sensitivity
 
     def event(self, doc):
         e = parse(doc)
@@ -312,7 +345,7 @@ class Detector:
         where = (e["provider"], e["account"])
         who = where + (e["identity"],)
         account = self.accounts.setdefault(where, {"first": e["time"], "newest": e["day"]})
-        if e["day"] < account["newest"] - self.training - self.lateness:
+        if e["day"] < account["newest"] - self.kept:
             self.late += 1
             return
         account["first"] = min(account["first"], e["time"])
@@ -323,6 +356,7 @@ class Detector:
             behaviour = (e["service"], e["operation"], e["failed"])
             self.judge(e, who, behaviour, operation, account)
             self.did.setdefault((who, behaviour), set()).add(e["day"])
+            self.iam.setdefault(who, set()).add(e["day"])
         self.active.setdefault(who, set()).add(e["day"])
 
     def judge(self, e, who, behaviour, operation, account):
@@ -340,14 +374,18 @@ class Detector:
                     if RANK.index(severity) > RANK.index(alert["severity"]):
                         alert["severity"], alert["variation"] = severity, variation
                 return
-        if e["time"] < active_from:
+        if e["time"] < active_from or self.declined.get((who, behaviour)) == e["day"]:
             return
         k, a, kk, nn, p = self.score(who, behaviour, e["day"], e["person"])
         if p < self.limit:
+            counts, risk = self.risk(who, behaviour, e["day"], e["person"], int(operation["sensitivity"]))
+            if self.least_risk is not None and risk < self.least_risk:
+                self.declined[who, behaviour] = e["day"]
+                return
             self.alerts.append(dict(
                 who=who, behaviour=behaviour, kind=e["kind"], severity=severity, variation=variation,
                 first=e["time"], last=e["time"], ids=[e["id"]], k=k, A=a, K=kk, N=nn, p=p,
-                surprise=-math.log2(p), category=operation["category"],
+                surprise=-math.log2(p), counts=counts, risk=risk, category=operation["category"],
                 sensitivity=int(operation["sensitivity"]),
                 technique=operation["attack_technique"] or "T1098"))
 
@@ -355,7 +393,7 @@ class Detector:
         return sorted(
             (*a["who"], *a["behaviour"], a["kind"], a["severity"], a["variation"], a["first"], a["last"],
              len(a["ids"]), a["k"], a["A"], a["K"], a["N"], round(a["p"], 12), round(a["surprise"], 9),
-             a["category"], a["sensitivity"], a["technique"],
+             *a["counts"], round(a["risk"], 9), a["category"], a["sensitivity"], a["technique"],
              tuple(sorted(i for i in a["ids"] if i is not None)))
             for a in self.alerts)
 
@@ -363,11 +401,12 @@ class Detector:
 QUERY = """SELECT provider, account, identity, service, operation, failed, identity_kind, severity, variation,
  (extract(epoch FROM first_event_time) * 1000000)::bigint, (extract(epoch FROM last_event_time) * 1000000)::bigint,
  event_count, (evidence->>'k')::int, (evidence->>'A')::int, (evidence->>'K')::bigint, (evidence->>'N')::bigint,
- probability, surprise, category, sensitivity, technique, evidence->'event_ids' AS ids
+ probability, surprise, (evidence->'risk'->>'k')::int, (evidence->'risk'->>'A')::int, (evidence->'risk'->>'B')::int,
+ (evidence->'risk'->>'K')::bigint, (evidence->'risk'->>'N')::bigint, (evidence->'risk'->>'P')::bigint, risk, category, sensitivity, technique, evidence->'event_ids' AS ids
  FROM iamwatch.alerts"""
 
 
 def extension_rows(records):
     """Rows of QUERY, as JSON arrays, in the form of Detector.rows()."""
-    return sorted((*r[:16], round(r[16], 12), round(r[17], 9), *r[18:21], tuple(sorted(r[21])))
+    return sorted((*r[:16], round(r[16], 12), round(r[17], 9), *r[18:24], round(r[24], 9), *r[25:28], tuple(sorted(r[28])))
                   for r in records)

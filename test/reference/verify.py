@@ -16,7 +16,7 @@ EPOCH_2000 = 10957
 
 def baselines(detector):
     """(provider, account, identity[, service, operation, failed], days), within the kept history."""
-    kept = detector.training + detector.lateness
+    kept = detector.kept
     rows = []
     for who, days in detector.active.items():
         rows.append((*who, days))

@@ -46,14 +46,15 @@ sub prepare
 # Does what is stored follow from itself?  Tallies from days, counts from events.
 my $inner = q{
 	WITH fresh AS (
-		SELECT i.account_id, m.operation_id, iamwatch_internal.is_person(i.kinds) AS is_user, day, count(*) AS identities
+		SELECT i.account_id, m.operation_id, iamwatch_internal.is_person(i.kinds) AS is_user, day, count(*) AS identities,
+			count(*) FILTER (WHERE iamwatch_internal.settled_days(m.days, i.first_days) OPERATOR(iamwatch.@>) day) AS settled
 		FROM iamwatch_internal.identity_days AS i
-		CROSS JOIN LATERAL (SELECT 0 AS operation_id, i.days UNION ALL SELECT d.operation_id, d.days
+		CROSS JOIN LATERAL (SELECT 0 AS operation_id, i.days UNION ALL SELECT -1, i.iam_days UNION ALL SELECT d.operation_id, d.days
 			FROM iamwatch_internal.behaviour_days AS d WHERE (d.account_id, d.identity_id) = (i.account_id, i.identity_id)) AS m
 		CROSS JOIN LATERAL iamwatch.days(m.days) AS day
 		GROUP BY 1, 2, 3, 4
 	), tallies AS (
-		SELECT account_id, operation_id, is_user, day, identities FROM iamwatch_internal.tallies
+		SELECT account_id, operation_id, is_user, day, identities, settled FROM iamwatch_internal.tallies
 	)
 	SELECT (SELECT count(*) FROM (SELECT * FROM fresh EXCEPT ALL SELECT * FROM tallies) AS x),
 		(SELECT count(*) FROM (SELECT * FROM tallies EXCEPT ALL SELECT * FROM fresh) AS x),

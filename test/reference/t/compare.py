@@ -76,9 +76,11 @@ for seed, largest in ((1, 1), (2, 40), (3, 100000)):
     got = json.loads(psql("SELECT coalesce(json_agg(json_build_array(provider, account, identity, service, operation,"
                           " failed, identity_kind, severity, variation, (extract(epoch FROM first_event_time) * 1000000)::bigint,"
                           " (extract(epoch FROM last_event_time) * 1000000)::bigint, event_count, k, active, peer_days,"
-                          " peer_active, probability, surprise, category, sensitivity, technique)), '[]')"
+                          " peer_active, probability, surprise, (risk_counts->>'k')::int, (risk_counts->>'A')::int, (risk_counts->>'B')::int,"
+                          " (risk_counts->>'K')::bigint, (risk_counts->>'N')::bigint, (risk_counts->>'P')::bigint, risk,"
+                          " category, sensitivity, technique)), '[]')"
                           " FROM iamwatch.backtest('log');"))
-    got = sorted((*r[:16], round(r[16], 12), round(r[17], 9), *r[18:]) for r in got)
+    got = sorted((*r[:16], round(r[16], 12), round(r[17], 9), *r[18:24], round(r[24], 9), *r[25:]) for r in got)
     ok(got == [r[:-1] for r in want], f"seed {seed}: backtest with the same settings finds the same alerts",
        difference(got, [r[:-1] for r in want]))
     summary = psql("SELECT alerts, new_alerts, vanished_alerts FROM iamwatch.backtest_summary('log');").strip()
@@ -143,7 +145,7 @@ psql("".join(copy(part) + "CALL iamwatch.maintain();" for part in chunks(random.
 ok(alerts() == want, f"maintain() never changes what is alerted ({len(want)} alerts)", difference(alerts(), want))
 kept = psql("SELECT a.newest_day - min(t.day) FROM iamwatch_internal.tallies t JOIN iamwatch_internal.accounts a USING (account_id)"
             " GROUP BY a.account_id, a.newest_day;").split()
-ok(all(int(n) <= 75 for n in kept), f"maintain() drops days past the kept history ({kept} days are left)")
+ok(all(int(n) <= 375 for n in kept), f"maintain() drops days past the kept history ({kept} days are left)")
 days = baselines()
 fresh()
 psql("".join(copy(part) for part in chunks(random.Random(6), events, 600)))
