@@ -24,6 +24,7 @@
 #include "server/objects.h"
 #include "event/providers.h"
 #include "server/table.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /* So many bits of hash that a chance collision is not worth a thought. */
@@ -248,7 +249,7 @@ static void
 copy_one(Provider provider, Slice service, Slice operation)
 {
 	uint64		before = begin_copy(1);
-	Oid			index = public_relation("operations_pkey");
+	Oid			index = get_relname_relid("operations_pkey", public_namespace());
 	Slice		name = {provider_names[provider], strlen(provider_names[provider])};
 	Slice		services[] = {service, SLICE_LITERAL("*")};
 
