@@ -53,7 +53,7 @@ CREATE FUNCTION iamwatch_internal.guess_fields(source regclass) RETURNS TABLE (f
 		ELSE ARRAY['eventVersion', 'userIdentity', 'eventTime', 'eventSource', 'eventName', 'awsRegion',
 			'sourceIPAddress', 'userAgent', 'errorCode', 'errorMessage', 'requestParameters', 'responseElements',
 			'additionalEventData', 'requestID', 'eventID', 'eventType', 'recipientAccountId', 'readOnly',
-			'protoPayload', 'timestamp', 'insertId', 'resource', 'logName', 'severity'] END) AS known (field)
+			'protoPayload', 'timestamp', 'insertId', 'resource', 'logName', 'severity', 'operation'] END) AS known (field)
 		ON lower(replace(a.attname, '_', '') COLLATE "C") IN (lower(known.field COLLATE "C"),
 			CASE known.field WHEN 'protoPayload' THEN 'protopayloadauditlog' END)
 	WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
