@@ -16,9 +16,10 @@
  * text that holds one.
  */
 extern Field azure_field(JsonbContainer *object, const char *name, const char *column);
+extern Slice azure_string(JsonbContainer *object, const char *name, const char *column);
 extern JsonbContainer *azure_object(JsonbContainer *object, const char *name, const char *column);
 #define AZURE_FIELD(object, name, column) azure_field(object, "" name, "" column)
-#define AZURE_STRING(object, name, column) azure_field(object, "" name, "" column).string
+#define AZURE_STRING(object, name, column) azure_string(object, "" name, "" column)
 #define AZURE_OBJECT(object, name, column) azure_object(object, "" name, "" column)
 
 /* A string, or the value of {"value": ..., "localizedValue": ...}. */

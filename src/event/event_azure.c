@@ -20,8 +20,9 @@ static const char *const categories[] = {
 	"ServiceHealth", "ResourceHealth", "Write", "Delete", "Action"
 };
 
-Field
-azure_field(JsonbContainer *object, const char *name, const char *column)
+/* The first of the names that holds a string or, if asked for, an object. */
+static Field
+find_spelt(JsonbContainer *object, const char *name, const char *column, bool or_object)
 {
 	Slice		names[] = {{name, strlen(name)}, {column, strlen(column)}};
 	Field		field;
@@ -29,10 +30,22 @@ azure_field(JsonbContainer *object, const char *name, const char *column)
 	for (int i = 0; i < lengthof(names); i++)
 	{
 		fields_read(object, &(FieldKeys) {&names[i], 1, NULL, true}, &field);
-		if (field.string.s != NULL || field.object != NULL || field.number != NULL)
+		if (field.string.s != NULL || (or_object && field.object != NULL))
 			return field;
 	}
 	return field_get(object, name, names[0].len);
+}
+
+Field
+azure_field(JsonbContainer *object, const char *name, const char *column)
+{
+	return find_spelt(object, name, column, true);
+}
+
+Slice
+azure_string(JsonbContainer *object, const char *name, const char *column)
+{
+	return find_spelt(object, name, column, false).string;
 }
 
 JsonbContainer *

@@ -253,6 +253,160 @@ def aws_event(doc):
                 failed=aws_failed(doc), ip=text(get(doc, "sourceIPAddress")))
 
 
+def spelt(container, name, column=None):
+    """What a field of Azure's may hold: in camelCase, in PascalCase or as another column, in lower case if it is not there."""
+    return container.get(name), container.get(column or name[:1].upper() + name[1:]), get(container, name)
+
+
+def first_text(*values):
+    return next((v for v in map(text, values) if v), None)
+
+
+def text_of(container, name, column=None):
+    return first_text(*spelt(container, name, column))
+
+
+def object_of(container, name, column=None):
+    """An object, or text that should hold one."""
+    return next((v for v in spelt(container, name, column) if isinstance(v, dict) or text(v)), None)
+
+
+def plain_or_localized(doc, name):
+    return text(get(doc, name)) or text(get(obj(get(doc, name)), "value"))
+
+
+def between(path, kind):
+    """The part of a resource's id that follows the one of that name, in lower case."""
+    m = re.search("/" + kind + "/([^/]*)", ascii_lower(path or "")) if path else None
+    return m.group(1) or None if m else None
+
+
+def is_entra(doc):
+    if ascii_lower(text(get(doc, "category")) or "") == "auditlogs" or ascii_lower(text(get(doc, "Type")) or "") == "auditlogs":
+        return True
+    return text_of(doc, "activityDisplayName") is not None and object_of(doc, "initiatedBy") is not None
+
+
+def entra_identity(doc, record, service):
+    initiator = actor(object_of(record, "initiatedBy"))
+    user = actor(object_of(initiator, "user"))
+    name = first_text(text_of(user, "userPrincipalName"), text_of(user, "id"), text_of(user, "displayName"))
+    if name:
+        name = ascii_lower(name)
+        if "#ext#@" in name:
+            return name, "federated_user"
+        if name.endswith(".onmicrosoft.com") and name.startswith(("sync_", "adtoaadsyncserviceaccount@")):
+            return name, "service_account"
+        return name, "user"
+    app = actor(object_of(initiator, "app"))
+    name = first_text(text_of(app, "servicePrincipalId"), text_of(app, "appId"))
+    if name:
+        return ascii_lower(name), "service_account"
+    name = first_text(text_of(app, "displayName"), text_of(doc, "identity"), service)
+    return ascii_lower(name), "user" if "@" in name else "service"
+
+
+def entra_event(doc):
+    record = actor(get(doc, "properties")) or doc
+    if isinstance(get(doc, "properties"), (dict, str)) and get(doc, "properties") != "":
+        record = obj(get(doc, "properties"))
+    operation = (text_of(record, "activityDisplayName") or "").rstrip(" ") or \
+        (text_of(doc, "operationName") or "").rstrip(" ") or None
+    service = text_of(record, "loggedByService") or "Microsoft Entra ID"
+    time = text_of(record, "activityDateTime") or text_of(doc, "time", "TimeGenerated")
+    account = text_of(doc, "tenantId", "AADTenantId")
+    account = ascii_lower(account) if account else between(text_of(doc, "resourceId"), "tenants") or "unknown"
+    identity, kind = entra_identity(doc, record, service)
+    result = text_of(record, "result")
+    return dict(provider="azure", account=account, service=service, operation=operation, time=microseconds(time),
+                identity=identity, kind=kind, instance=None, id=text_of(record, "id"),
+                failed=result is not None and ascii_lower(result) != "success", ip=None)
+
+
+UPN, NAME = (f"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/{c}" for c in ("upn", "name"))
+OBJECT, PROVIDER, TENANT = (f"http://schemas.microsoft.com/identity/claims/{c}"
+                            for c in ("objectidentifier", "identityprovider", "tenantid"))
+
+
+def person(name):
+    name = (text(name) or "").lstrip(" ")
+    return name if "@" in name else None
+
+
+def activity_claims(doc, caller):
+    """What the token said; where it cannot be read, it matters unless the caller is a person."""
+    unreadable = False
+    for value in (lambda: get(obj(get(doc, "identity")), "claims"), lambda: object_of(doc, "claims")):
+        for found in (get(doc, "identity"), value()):
+            unreadable = unreadable or bool(text(found)) and in_text(found) is None
+        claims = value()
+        if isinstance(claims, dict) or in_text(claims) is not None:
+            return obj(claims)
+    claims = get(doc, "Claims_d")
+    if isinstance(claims, dict) or in_text(claims) is not None:
+        return obj(claims)
+    if unreadable and not person(caller):
+        raise Unreadable(doc)
+    return {}
+
+
+def activity_identity(doc, service):
+    caller = text_of(doc, "caller")
+    claims = activity_claims(doc, caller)
+    resource = text(get(claims, "xms_mirid"))
+    if resource:
+        resource = ascii_lower(resource)
+        machine = "/providers/microsoft.compute/virtualmachine" in resource
+        return (resource, "instance", resource) if machine else (resource, "workload", None)
+    name = person(caller) or person(get(claims, UPN)) or person(get(claims, NAME))
+    if name:
+        name = ascii_lower(name)
+        return name, "federated_user" if text(get(claims, PROVIDER)) or "#" in name else "user", None
+    guid = caller if re.fullmatch("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", caller or "") else None
+    name = first_text(get(claims, OBJECT), guid, get(claims, "appid"))
+    if name:
+        return ascii_lower(name), "service_account", None
+    where = (get(obj(get(doc, "identity")), "authorization"), object_of(doc, "authorization"), get(doc, "Authorization_d"))
+    authorization = next((obj(a) for a in where if isinstance(a, dict) or in_text(a) is not None), {})
+    evidence = obj(get(authorization, "evidence"))
+    principal, kind = text(get(evidence, "principalId")), ascii_lower(text(get(evidence, "principalType")) or "")
+    if principal and kind in ("user", "serviceprincipal"):
+        return ascii_lower(principal), "user" if kind == "user" else "service_account", None
+    return ascii_lower(caller or service), "service", None
+
+
+CATEGORIES = {"administrative", "policy", "security", "alert", "autoscale", "recommendation", "servicehealth",
+              "resourcehealth", "write", "delete", "action"}
+
+
+def azure_event(doc):
+    if is_entra(doc):
+        return entra_event(doc)
+    operation = plain_or_localized(doc, "operationName") or text(get(doc, "OperationNameValue"))
+    category = plain_or_localized(doc, "category") or text(get(doc, "CategoryValue"))
+    if not operation or "/" not in operation[1:] or operation[0] == "/" or \
+            category and ascii_lower(category) not in CATEGORIES:
+        return None
+    operation = ascii_lower(operation)
+    service = operation.split("/")[0]
+    resource = text_of(doc, "resourceId", "_ResourceId") or text(get(doc, "ResourceId"))
+    identity, kind, instance = activity_identity(doc, service)
+    claims = activity_claims(doc, "somebody@")
+    account = between(resource, "subscriptions") or first_text(
+        text_of(doc, "subscriptionId"), get(doc, "tenantId"), get(claims, TENANT))
+    status = text_of(doc, "resultType", "ActivityStatusValue") or \
+        plain_or_localized(doc, "status")
+    lower = ascii_lower(status or "")
+    if lower.startswith(("start", "accept")) or lower in ("in progress", "running"):
+        operation += " (started)"
+    time = text_of(doc, "time", "eventTimestamp") or text(get(doc, "TimeGenerated"))
+    correlation = text_of(doc, "correlationId")
+    event_id = text_of(doc, "eventDataId") or (f"{correlation} {status or ''} {time}" if correlation else None)
+    return dict(provider="azure", account=ascii_lower(account) if account else None, service=service,
+                operation=operation, time=microseconds(time), identity=identity, kind=kind, instance=instance,
+                id=event_id, failed=lower.startswith(("fail", "cancel")), ip=None)
+
+
 def parse(doc):
     """A dictionary, or None when the document is not readable."""
     if not isinstance(doc, dict):
@@ -261,8 +415,10 @@ def parse(doc):
     try:
         if isinstance(payload, dict) or in_text(payload) is not None:
             event = gcp_event(doc, obj(payload))
-        else:
+        elif text(get(doc, "eventSource")):
             event = aws_event(doc)
+        else:
+            event = azure_event(doc)
     except Unreadable:
         return None
     if event is None or any(event[f] is None for f in ("account", "service", "operation", "time", "identity")):
