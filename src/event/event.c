@@ -20,7 +20,7 @@
 #include "event/limits.h"
 #include "server/objects.h"
 #include "event/providers.h"
-#include "event/source.h"
+#include "event/address.h"
 #include "event/targets.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * source.h
+ * address.h
  *		The address in what a log names as the source of a call.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef IAMWATCH_SOURCE_H
-#define IAMWATCH_SOURCE_H
+#ifndef IAMWATCH_ADDRESS_H
+#define IAMWATCH_ADDRESS_H
 
 #include "event/event.h"
 
@@ -16,4 +16,4 @@
  */
 extern Datum source_address(Slice source, bool *isnull);
 
-#endif							/* IAMWATCH_SOURCE_H */
+#endif							/* IAMWATCH_ADDRESS_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * source.c
+ * address.c
  *		The address in what a log names as the source of a call.
  *
  * Owns which of several addresses counts: proxies append theirs to a list,
@@ -14,7 +14,7 @@
 #include <arpa/inet.h>
 
 #include "event/field.h"
-#include "event/source.h"
+#include "event/address.h"
 #include "utils/inet.h"
 
 static bool
