@@ -153,8 +153,8 @@ kms:RetireGrant > keyId /resources[0].ARN grantId
 kms:RevokeGrant > keyId /resources[0].ARN grantId
 kms:CreateKey > R.keyMetadata.arn R.keyMetadata.keyId /resources[0].ARN
 kms:ReplicateKey > keyId R.replicaKeyMetadata.arn > replicaRegion
-s3:PutBucketPolicy DeleteBucketPolicy PutBucketAcl PutBucketPublicAccessBlock DeleteBucketPublicAccessBlock PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls DeleteBucketOwnershipControls > bucketName bucket /resources[type=AWS::S3::Bucket].ARN accountId > AccessControlPolicy.AccessControlList.Grant[].{Permission} {Grantee.URI}{Grantee.ID} x-amz-acl
-s3:PutObjectAcl > key /resources[type=AWS::S3::Object].ARN bucketName > AccessControlPolicy.AccessControlList.Grant[].{Permission} {Grantee.URI}{Grantee.ID} x-amz-acl
+s3:PutBucketPolicy DeleteBucketPolicy PutBucketAcl PutBucketPublicAccessBlock DeleteBucketPublicAccessBlock PutPublicAccessBlock DeletePublicAccessBlock PutBucketOwnershipControls DeleteBucketOwnershipControls > bucketName bucket /resources[type=AWS::S3::Bucket].ARN accountId > AccessControlPolicy.AccessControlList.Grant[].{Permission} {Grantee.URI}{Grantee.ID} x-amz-acl[]
+s3:PutObjectAcl > key /resources[type=AWS::S3::Object].ARN bucketName > AccessControlPolicy.AccessControlList.Grant[].{Permission} {Grantee.URI}{Grantee.ID} x-amz-acl[]
 s3:PutAccountPublicAccessBlock DeleteAccountPublicAccessBlock > accountId /recipientAccountId
 s3:PutAccessPointPolicy DeleteAccessPointPolicy PutAccessPointPolicyForObjectLambda DeleteAccessPointPolicyForObjectLambda > name accessPointName /resources[0].ARN
 s3:PutMultiRegionAccessPointPolicy > PutMultiRegionAccessPointPolicyRequest.Details.Name details.name name
