@@ -366,6 +366,24 @@ quicksight:UpdateUserCustomPermission > userName > customPermissionsName
 quicksight:DeleteAccountCustomPermission > awsAccountId /recipientAccountId
 quicksight:UpdateAccountCustomPermission > awsAccountId /recipientAccountId > customPermissionsName
 quicksight:UpdateApplicationWithTokenExchangeGrant > awsAccountId /recipientAccountId
+cloud9:CreateEnvironmentMembership UpdateEnvironmentMembership > userArn > permissions
+cloud9:DeleteEnvironmentMembership > userArn
+quicksight:CreateRoleMembership > memberName > role
+quicksight:DeleteRoleMembership > memberName
+quicksight:UpdatePublicSharingSettings > awsAccountId /recipientAccountId
+iot:AttachThingPrincipal > principal > thingName
+iot:DetachThingPrincipal > principal
+datazone:CreateProjectMembership > member.userIdentifier member.groupIdentifier > projectIdentifier
+datazone:DeleteProjectMembership > member.userIdentifier member.groupIdentifier
+detective:EnableOrganizationAdminAccount > accountId
+inspector2:EnableDelegatedAdminAccount DisableDelegatedAdminAccount > delegatedAdminAccountId
+lex:CreateResourcePolicyStatement > resourceArn > principal[].{arn}{service}
+guardduty:AcceptAdministratorInvitation > administratorId
+securityhub:AcceptAdministratorInvitation > administratorId
+macie2:AcceptAdministratorInvitation > administratorAccountId masterAccount
+cognito-idp:SetUserMFAPreference > /userIdentity.userName /additionalEventData.sub /resources[0].ARN
+s3:CreateAccessGrantsInstance DeleteAccessGrantsInstance AssociateAccessGrantsIdentityCenter > accountId /recipientAccountId > CreateAccessGrantsInstanceRequest.IdentityCenterArn identityCenterArn
+s3:DeleteAccessGrantsLocation UpdateAccessGrantsLocation > id accessGrantsLocationId > UpdateAccessGrantsLocationRequest.IAMRoleArn iAMRoleArn
 """
 
 # Of any service: what the names of fields say, in the order of what is changed.
