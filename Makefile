@@ -22,7 +22,7 @@ TREE_HEADERS = $(wildcard src/*/*.h)
 
 # The install script is put together from these, in this order.
 PARTS = header overview baseline/dayset \
-	event/types event/parse event/documents event/columns baseline/tables baseline/settled detect/tables \
+	event/types event/parse event/documents event/columns baseline/tables baseline/settled detect/tables detect/lookups \
 	config/detectors config/catalogue event/providers event/targets config/shipped config/limits event/rejected \
 	baseline/exclusion detect/score baseline/learn baseline/context \
 	detect/context_score detect/risk \

@@ -208,7 +208,7 @@ CREATE FUNCTION iamwatch.explain_json(alert_id bigint) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	a iamwatch.alerts;
+	a iamwatch_internal.all_alerts;
 	suppression bigint;
 	settings iamwatch.detectors;
 	effect text;
@@ -216,15 +216,11 @@ DECLARE
 	raw jsonb;
 	sessions jsonb;
 BEGIN
-	SELECT x.* INTO a FROM iamwatch.alerts AS x WHERE x.alert_id = explain_json.alert_id;
+	SELECT x.* INTO a FROM iamwatch_internal.all_alerts AS x WHERE x.alert_id = explain_json.alert_id;
 	IF NOT FOUND THEN
-		SELECT s.suppression_id INTO suppression FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = explain_json.alert_id;
-		IF NOT FOUND THEN
-			PERFORM iamwatch_internal.no_alert(alert_id);
-		END IF;
-		SELECT (jsonb_populate_record(NULL::iamwatch.alerts, to_jsonb(s))).* INTO a
-		FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = explain_json.alert_id;
+		PERFORM iamwatch_internal.no_alert(alert_id);
 	END IF;
+	SELECT s.suppression_id INTO suppression FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = explain_json.alert_id;
 	SELECT d.* INTO settings FROM iamwatch.detectors AS d WHERE d.detector = a.detector;
 	effect := (iamwatch.find_operation(a.provider, a.service, a.operation)).effect;
 	training := coalesce((a.evidence->>'training_days')::integer, settings.training_days, 30);

@@ -51,31 +51,8 @@ CREATE INDEX suppressions_others ON iamwatch.suppressions (suppression_id)
 	WHERE withdrawn_at IS NULL AND identity IS NULL;
 CREATE INDEX suppressions_alert ON iamwatch.suppressions (alert_id) WHERE alert_id IS NOT NULL;
 
--- The columns of alerts in their order: a new one there must be one here too.
-CREATE TABLE iamwatch_internal.suppressed_alerts (
-	suppression_id bigint NOT NULL,
-	LIKE iamwatch.alerts INCLUDING COMMENTS,
-	PRIMARY KEY (alert_id)
-);
-COMMENT ON TABLE iamwatch_internal.suppressed_alerts IS
-'the alerts that would have been, but for a suppression; their events are in iamwatch.alert_events. There is nothing to triage: status and what follows it mean nothing here';
-COMMENT ON COLUMN iamwatch_internal.suppressed_alerts.suppression_id IS 'what hid it';
-CREATE INDEX suppressed_alerts_identity ON iamwatch_internal.suppressed_alerts (hashtextextended(identity, 0), first_event_time);
-CREATE INDEX suppressed_alerts_suppression ON iamwatch_internal.suppressed_alerts (suppression_id);
-
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.suppressions', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.suppressions_suppression_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.suppressed_alerts', '');
-
-CREATE VIEW iamwatch_internal.all_alerts AS
-SELECT alert_id, NULL::bigint AS suppression_id, detector, first_event_time, provider, account, identity,
-	service, operation, failed
-FROM iamwatch.alerts
-UNION ALL
-SELECT alert_id, suppression_id, detector, first_event_time, provider, account, identity,
-	service, operation, failed
-FROM iamwatch_internal.suppressed_alerts;
-COMMENT ON VIEW iamwatch_internal.all_alerts IS 'alerts, suppressed or not';
 
 CREATE VIEW iamwatch.suppression_counts AS
 SELECT s.suppression_id, s.reason, s.author, s.created_at, s.expires_at, s.withdrawn_at, s.alert_id,
@@ -120,12 +97,12 @@ COMMENT ON FUNCTION iamwatch_internal.suppression_covers(iamwatch.suppressions, 
 'whether source and time of an event meet those of a suppression';
 
 CREATE FUNCTION iamwatch_internal.suppressions_of(detector text, event iamwatch.event) RETURNS iamwatch.suppressions[]
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
 	category text;
 BEGIN
-	IF NOT EXISTS (SELECT FROM iamwatch.suppressions) THEN
+	IF NOT iamwatch_internal.has_suppressions() THEN
 		RETURN '{}';
 	END IF;
 	category := (iamwatch.find_operation(event.provider, event.service, event.operation)).category;
@@ -161,14 +138,6 @@ COMMENT ON FUNCTION iamwatch_internal.suppression_of(iamwatch.suppressions[], ia
 'the first of the suppressions that the event matches, null if none';
 
 -- ---- where an alert would be opened ----
-
-CREATE FUNCTION iamwatch_internal.has_suppressed(identity text) RETURNS boolean
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	RETURN EXISTS (SELECT FROM iamwatch_internal.suppressed_alerts AS s
-		WHERE hashtextextended(s.identity, 0) = hashtextextended($1, 0) AND s.identity = $1);
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.has_suppressed(text) IS 'whether any alert of the identity was ever suppressed';
 
 CREATE FUNCTION iamwatch_internal.in_suppressed(c iamwatch_internal.candidate, period interval) RETURNS boolean
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -242,34 +211,6 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.uncovered(iamwatch_internal.candidate, interval) IS
 'an event that no suppression matches, unusual also if it follows a suppressed one';
 
-CREATE FUNCTION iamwatch_internal.open_suppressed(settings iamwatch.detectors, c iamwatch_internal.candidate,
-	suppression bigint) RETURNS iamwatch_internal.suppressed_alerts
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	opened bigint := iamwatch_internal.open_alert(settings, c);
-	suppressed iamwatch_internal.suppressed_alerts;
-BEGIN
-	WITH moved AS (
-		DELETE FROM iamwatch.alerts AS a WHERE a.alert_id = opened RETURNING a.*
-	)
-	INSERT INTO iamwatch_internal.suppressed_alerts SELECT suppression, moved.* FROM moved
-	RETURNING * INTO suppressed;
-	RETURN suppressed;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.open_suppressed(iamwatch.detectors, iamwatch_internal.candidate, bigint) IS
-'a suppressed alert with its evidence; null if the operation has left the catalogue';
-
-CREATE FUNCTION iamwatch_internal.join_suppressed(suppressed bigint, events iamwatch.event[]) RETURNS void
-	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-	UPDATE iamwatch_internal.suppressed_alerts AS s SET
-		event_count = s.event_count + cardinality(events),
-		last_event_time = GREATEST(s.last_event_time, (SELECT max((e).event_time) FROM unnest(events) AS e)),
-		evidence = iamwatch_internal.merge_evidence(s.evidence, events)
-	WHERE s.alert_id = suppressed AND events <> '{}'
-$$;
-COMMENT ON FUNCTION iamwatch_internal.join_suppressed(bigint, iamwatch.event[]) IS
-'let events join a suppressed alert that is locked by this transaction';
-
 CREATE FUNCTION iamwatch_internal.assign_to_suppressed(settings iamwatch.detectors,
 	candidates iamwatch_internal.candidate[], suppressions bigint[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -284,32 +225,31 @@ BEGIN
 		c := candidates[i];
 		IF near.alert_id IS NULL OR near.suppression_id <> suppressions[i]
 			OR (c.event).event_time >= near.first_event_time + period THEN
-			PERFORM iamwatch_internal.join_suppressed(near.alert_id, joining);
-			joining := '{}';
+			IF joining <> '{}' THEN
+				PERFORM iamwatch_internal.join_alert(settings, near.alert_id, joining);
+				joining := '{}';
+			END IF;
 			near := iamwatch_internal.near_suppressed(c, period, suppressions[i]);
 			c := iamwatch_internal.scored_as(c, near);
 			IF near.suppression_id IS DISTINCT FROM suppressions[i] THEN
 				near := NULL;
 				IF c.unusual THEN
-					near := iamwatch_internal.open_suppressed(settings, c, suppressions[i]);
+					PERFORM iamwatch_internal.open_alert(settings, c, suppressions[i]);
 				END IF;
-				writable := true;
 				CONTINUE;
 			END IF;
-			PERFORM FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = near.alert_id
-			FOR NO KEY UPDATE SKIP LOCKED;
-			writable := FOUND;
+			writable := iamwatch_internal.try_lock_alert(near.alert_id);
 		END IF;
 		CONTINUE WHEN iamwatch_internal.in_suppressed(c, period);
-		IF writable THEN
-			INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
-			VALUES (near.alert_id, (c.event).event_time, (c.event).event_id);
-			joining := array_append(joining, c.event);
-		ELSE
+		IF NOT writable THEN
 			PERFORM iamwatch_internal.leave_pending(ARRAY[c]);
+		ELSIF iamwatch_internal.note_event(near.alert_id, c.event, true) THEN
+			joining := array_append(joining, c.event);
 		END IF;
 	END LOOP;
-	PERFORM iamwatch_internal.join_suppressed(near.alert_id, joining);
+	IF joining <> '{}' THEN
+		PERFORM iamwatch_internal.join_alert(settings, near.alert_id, joining);
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.assign_to_suppressed(iamwatch.detectors, iamwatch_internal.candidate[], bigint[]) IS
 'let events of a behaviour, each with the suppression that it matches, join a suppressed alert, or open one; under the lock of the behaviour''s bucket';

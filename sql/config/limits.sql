@@ -79,10 +79,7 @@ COMMENT ON COLUMN iamwatch.limits_hit.refused IS 'of what the limit counts: iden
 COMMENT ON COLUMN iamwatch.limits_hit.first_day IS 'days that the limit was reached on: of events, for rejected documents of rejection';
 
 CREATE FUNCTION iamwatch_internal.limit_value(limit_name text) RETURNS bigint
-	LANGUAGE plpgsql STABLE AS $$
-BEGIN
-	RETURN coalesce((SELECT l.value FROM iamwatch.limits AS l WHERE l.name = limit_name), 9223372036854775807);
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_limit_value' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.limit_value(text) IS 'a limit, or the largest bigint if it does not hold';
 
 CREATE FUNCTION iamwatch_internal.limit_room(limit_name text, in_scope text, on_day date) RETURNS bigint
@@ -96,30 +93,30 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.limit_room(text, text, date) IS 'how many more the limit allows';
 
 CREATE FUNCTION iamwatch_internal.count_limit(limit_name text, in_scope text, on_day date,
-	more_taken bigint, more_refused bigint) RETURNS void
+	more_taken bigint, more_refused bigint) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	-- with a fixed snapshot, to lock a row that others have changed is an error
-	IF iamwatch_internal.may_fold() THEN
+	WITH counted AS (
 		UPDATE iamwatch_internal.limit_counts AS c SET taken = c.taken + more_taken, refused = c.refused + more_refused,
 			changed_at = clock_timestamp()
 		WHERE c.ctid = (SELECT f.ctid FROM iamwatch_internal.limit_counts AS f
 			WHERE hashtextextended(f.scope, 0) = hashtextextended(in_scope, 0)
 			AND f.scope = in_scope AND f.name = limit_name AND f.day = on_day
-			LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED);
-		IF FOUND THEN
-			RETURN;
-		END IF;
-	END IF;
+			-- with a fixed snapshot, to lock a row that others have changed is an error
+			AND iamwatch_internal.may_fold()
+			LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+		RETURNING 1
+	)
 	INSERT INTO iamwatch_internal.limit_counts (name, scope, day, taken, refused)
-	VALUES (limit_name, in_scope, on_day, more_taken, more_refused);
-	IF more_refused > 0 THEN
+	SELECT limit_name, in_scope, on_day, more_taken, more_refused WHERE NOT EXISTS (SELECT FROM counted);
+	IF FOUND AND more_refused > 0 THEN
 		RAISE LOG 'limit "%" of iamwatch is reached by "%"', limit_name, left(in_scope, 200)
 			USING HINT = 'See iamwatch.limits_hit.';
 	END IF;
+	RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.count_limit(text, text, date, bigint, bigint) IS
-'count what was taken, and what was refused, toward a limit; never waits';
+'count what was taken, and what was refused, toward a limit; whether that needed a counter of its own. Never waits';
 
 CREATE FUNCTION iamwatch_internal.count_limit_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$

@@ -5,6 +5,10 @@
 -- the behaviour, or iamwatch.maintain(), lets them join or open an alert.
 -- Nobody waits, and no reader sees two alerts for one behaviour within the
 -- deduplication period.
+--
+-- To start a statement costs more than most of the work here, so what need not
+-- be one is an expression: functions without SET search_path, which the callers
+-- have set, and look-ups in C (lookups.sql).
 
 CREATE FUNCTION iamwatch_internal.severity_rank(severity text) RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -20,6 +24,8 @@ CREATE FUNCTION iamwatch_internal.alert_lock_key(event iamwatch.event) RETURNS i
 			hashtextextended(event.operation, event.failed::integer))) & 63))::integer;
 COMMENT ON FUNCTION iamwatch_internal.alert_lock_key(iamwatch.event) IS
 'key of the lock under which alerts of the behaviour of an event are written, class 2';
+
+-- ---- how severe ----
 
 CREATE FUNCTION iamwatch_internal.faces_internet(event iamwatch.event) RETURNS boolean
 	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -68,6 +74,8 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.variation(iamwatch.detectors, iamwatch.event) IS
 'the variation of the detector that an event falls under, and its severity';
 
+-- ---- evidence ----
+
 CREATE FUNCTION iamwatch_internal.merge_texts(texts jsonb, more text[], most integer) RETURNS jsonb
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
@@ -94,10 +102,10 @@ CREATE FUNCTION iamwatch_internal.merge_evidence(evidence jsonb, events iamwatch
 DECLARE
 	e iamwatch.event;
 	source_addresses text[];
+	source_hosts text[];
 	user_agents text[];
 	targets text[];
 	granted text[];
-	source_hosts text[];
 	acting_for text[];
 	instances text[];
 	event_ids text[];
@@ -105,19 +113,19 @@ BEGIN
 	FOREACH e IN ARRAY events LOOP
 		source_addresses := array_append(source_addresses, host(e.source_ip));
 		source_hosts := array_append(source_hosts, e.source_host);
-		granted := array_append(granted, e.granted);
-		acting_for := array_append(acting_for, e.acting_for);
 		user_agents := array_append(user_agents, e.user_agent);
 		targets := array_append(targets, e.target);
+		granted := array_append(granted, e.granted);
+		acting_for := array_append(acting_for, e.acting_for);
 		instances := array_append(instances, e.instance_id);
 		event_ids := array_append(event_ids, e.event_id);
 	END LOOP;
 	RETURN evidence || jsonb_build_object(
 		'source_addresses', iamwatch_internal.merge_texts(evidence->'source_addresses', source_addresses, 20),
+		'source_hosts', iamwatch_internal.merge_texts(evidence->'source_hosts', source_hosts, 20),
 		'user_agents', iamwatch_internal.merge_texts(evidence->'user_agents', user_agents, 20),
 		'targets', iamwatch_internal.merge_texts(evidence->'targets', targets, 20),
 		'granted', iamwatch_internal.merge_texts(evidence->'granted', granted, 20),
-		'source_hosts', iamwatch_internal.merge_texts(evidence->'source_hosts', source_hosts, 20),
 		'acting_for', iamwatch_internal.merge_texts(evidence->'acting_for', acting_for, 20),
 		'instances', iamwatch_internal.merge_texts(evidence->'instances', instances, 20),
 		'event_ids', iamwatch_internal.merge_texts(evidence->'event_ids', event_ids, 1000));
@@ -127,147 +135,242 @@ COMMENT ON FUNCTION iamwatch_internal.merge_evidence(jsonb, iamwatch.event[]) IS
 
 -- Peers are named to be recognised; the numbers of all of them are K and N.
 -- Names are cut as other evidence is: ten of them must not exceed what jsonb holds.
-CREATE FUNCTION iamwatch_internal.peers(event iamwatch.event, training_days integer) RETURNS jsonb
+CREATE FUNCTION iamwatch_internal.peers(event iamwatch.event, ids iamwatch_internal.ids, training_days integer)
+	RETURNS jsonb
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	until date := (event.event_time AT TIME ZONE 'UTC')::date - 1;
-	since date := until - training_days + 1;
-	in_account integer;
-	in_behaviour integer;
-	newcomer boolean;
+	until constant date := (event.event_time AT TIME ZONE 'UTC')::date - 1;
+	since constant date := until - training_days + 1;
+	has_excluded constant boolean := iamwatch_internal.has_excluded(event.account, event.operation);
 BEGIN
-	SELECT a.account_id, b.operation_id INTO in_account, in_behaviour
-	FROM iamwatch_internal.accounts AS a
-	JOIN iamwatch_internal.account_operations AS b ON b.account_id = a.account_id
-		AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
-		AND b.operation = event.operation AND b.service = event.service AND b.failed = event.failed
-	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
-	AND a.account = event.account AND a.provider = event.provider;
-	newcomer := coalesce((SELECT iamwatch_internal.is_newcomer(i.first_days, until + 1)
-		FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account
-		AND hashtextextended(i.identity, 0) = hashtextextended(event.identity, 0) AND i.identity = event.identity), true);
-	RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('identity', left(p.identity, 500), 'days', p.days)
-			ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
+	RETURN (WITH own AS MATERIALIZED (
+		SELECT coalesce((SELECT iamwatch_internal.is_newcomer(i.first_days, until + 1) FROM iamwatch_internal.identity_days AS i
+			WHERE i.account_id = ids.account_id AND i.identity_id = ids.identity_id), true) AS newcomer
+	)
+	SELECT coalesce(jsonb_agg(jsonb_build_object('identity', left(p.identity, 500), 'days', p.days)
+		ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
+	FROM (
+		SELECT i.identity, n.days
 		FROM (
-			SELECT i.identity, n.days
-			FROM (
-				SELECT d.identity_id, r.days, count_days(r.days, since, until) AS n
-				FROM iamwatch_internal.behaviour_days AS d
-				LEFT JOIN (SELECT * FROM iamwatch_internal.excluded_of_account(in_account, event.provider, event.account)
-					-- asked once, since it is nearly always false
-					WHERE (SELECT iamwatch_internal.has_excluded(event.account, event.operation))) AS x
-					ON x.operation_id = d.operation_id AND x.identity_id = d.identity_id
-				CROSS JOIN LATERAL (SELECT CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days) AS r
-				WHERE d.account_id = in_account AND d.operation_id = in_behaviour
-				OFFSET 0) AS d
-			JOIN iamwatch_internal.identity_days AS i
-				ON i.account_id = in_account AND i.identity_id = d.identity_id
-			CROSS JOIN LATERAL (SELECT count_days(CASE WHEN newcomer THEN d.days
-				ELSE iamwatch_internal.settled_days(d.days, i.first_days) END, since, until) AS days) AS n
-			WHERE d.n > 0 AND n.days > 0 AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
-			ORDER BY 2 DESC, i.identity COLLATE "C"
-			LIMIT 10) AS p);
+			SELECT d.identity_id, r.days, count_days(r.days, since, until) AS n
+			FROM iamwatch_internal.behaviour_days AS d
+			LEFT JOIN (SELECT * FROM iamwatch_internal.excluded_of_account(ids.account_id, event.provider, event.account)
+				WHERE has_excluded) AS x
+				ON x.operation_id = d.operation_id AND x.identity_id = d.identity_id
+			CROSS JOIN LATERAL (SELECT CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days) AS r
+			WHERE d.account_id = ids.account_id AND d.operation_id = ids.operation_id
+			OFFSET 0) AS d
+		CROSS JOIN own
+		JOIN iamwatch_internal.identity_days AS i
+			ON i.account_id = ids.account_id AND i.identity_id = d.identity_id
+		CROSS JOIN LATERAL (SELECT count_days(CASE WHEN own.newcomer THEN d.days
+			ELSE iamwatch_internal.settled_days(d.days, i.first_days) END, since, until) AS days) AS n
+		WHERE d.n > 0 AND n.days > 0 AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
+		ORDER BY 2 DESC, i.identity COLLATE "C"
+		LIMIT 10) AS p);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.peers(iamwatch.event, integer) IS
+COMMENT ON FUNCTION iamwatch_internal.peers(iamwatch.event, iamwatch_internal.ids, integer) IS
 'up to ten peers that did the same in the training period, with the number of days that count';
 
-CREATE FUNCTION iamwatch_internal.open_alert(settings iamwatch.detectors, c iamwatch_internal.candidate) RETURNS bigint
+-- ---- open one ----
+
+CREATE FUNCTION iamwatch_internal.new_alert(settings iamwatch.detectors, c iamwatch_internal.candidate,
+	OUT alert iamwatch_internal.all_alerts)
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	e iamwatch.event := c.event;
+	e constant iamwatch.event := c.event;
 	score iamwatch_internal.score := c.score;
-	o iamwatch.operations := iamwatch.find_operation(e.provider, e.service, e.operation);
-	v record;
-	opened bigint;
-	in_scope text := iamwatch_internal.limit_scope(e.provider, e.account);
-	day date := (e.event_time AT TIME ZONE 'UTC')::date;
+	ids constant iamwatch_internal.ids := iamwatch_internal.ids_of(e);
+	o constant iamwatch.operations := iamwatch.find_operation(e.provider, e.service, e.operation);
+	in_scope constant text := iamwatch_internal.limit_scope(e.provider, e.account);
+	day constant date := (e.event_time AT TIME ZONE 'UTC')::date;
 	context jsonb;
-	risk double precision;
+	v record;
 BEGIN
 	IF o.category IS NULL THEN
-		RETURN NULL;
+		RETURN;
 	END IF;
-	context := iamwatch_internal.context_of(e, settings.training_days, score.active);
+	context := iamwatch_internal.context_of(e, ids, settings.training_days, score.active);
 	IF settings.context_bits > 0 THEN
 		score.probability := iamwatch_internal.in_context(settings, score.probability, context);
 		IF score.probability >= settings.probability_limit THEN
-			RETURN NULL;
+			RETURN;
 		END IF;
 	END IF;
 	-- what follows a suppressed event has the counts of that
 	IF score.risk_active IS NULL THEN
-		score := iamwatch_internal.with_risk(settings, e, score);
+		score := iamwatch_internal.with_risk(settings, e, ids, score);
 	END IF;
-	risk := iamwatch_internal.risk_of(settings, score, o.sensitivity, context);
-	IF risk < settings.least_risk THEN
-		RETURN NULL;
+	alert.risk := iamwatch_internal.risk_of(settings, score, o.sensitivity, context);
+	IF alert.risk < settings.least_risk THEN
+		alert := NULL;
+		RETURN;
 	END IF;
 	IF score.active = 0 AND iamwatch_internal.limit_room('alerts', in_scope, day) = 0 THEN
 		PERFORM iamwatch_internal.count_limit('alerts', in_scope, day, 0, 1);
-		RETURN NULL;
+		alert := NULL;
+		RETURN;
 	END IF;
 	v := iamwatch_internal.variation(settings, e);
-	INSERT INTO iamwatch.alerts (detector, variation, severity, risk, first_event_time, last_event_time,
-		provider, account, identity, identity_kind, service, operation, failed,
-		category, sensitivity, tactic, technique, probability, surprise, evidence)
-	VALUES (c.detector, v.variation, v.severity, risk, e.event_time, e.event_time,
-		e.provider, e.account, e.identity, e.identity_kind, e.service, e.operation, e.failed,
-		o.category, o.sensitivity, 'TA0003', coalesce(nullif(o.attack_technique, ''), 'T1098'),
-		score.probability, iamwatch.surprise(score.probability),
-		iamwatch_internal.merge_evidence(jsonb_build_object('k', score.k, 'A', score.active,
-			'K', score.peer_days, 'N', score.peer_active, 'risk', iamwatch_internal.risk_evidence(score),
-			'memory_days', settings.memory_days, 'peer_memory_days', settings.peer_memory_days,
-			'training_days', settings.training_days, 'context', context,
-			'peers', iamwatch_internal.peers(e, settings.training_days)), ARRAY[e]))
-	RETURNING alert_id INTO opened;
-	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
-	VALUES (opened, e.event_time, e.event_id);
-	PERFORM iamwatch_internal.count_limit('alerts', in_scope, day, 1, 0);
-	RETURN opened;
+	alert.alert_id := nextval('iamwatch.alerts_alert_id_seq');
+	alert.detector := c.detector;
+	alert.variation := v.variation;
+	alert.severity := v.severity;
+	alert.status := 'new';
+	alert.detected_at := clock_timestamp();
+	alert.first_event_time := e.event_time;
+	alert.last_event_time := e.event_time;
+	alert.event_count := 1;
+	alert.provider := e.provider;
+	alert.account := e.account;
+	alert.identity := e.identity;
+	alert.identity_kind := e.identity_kind;
+	alert.service := e.service;
+	alert.operation := e.operation;
+	alert.failed := e.failed;
+	alert.category := o.category;
+	alert.sensitivity := o.sensitivity;
+	alert.tactic := 'TA0003';
+	alert.technique := coalesce(nullif(o.attack_technique, ''), 'T1098');
+	alert.probability := score.probability;
+	alert.surprise := iamwatch.surprise(score.probability);
+	alert.evidence := iamwatch_internal.merge_evidence(jsonb_build_object('k', score.k, 'A', score.active,
+		'K', score.peer_days, 'N', score.peer_active, 'risk', iamwatch_internal.risk_evidence(score),
+		'memory_days', settings.memory_days, 'peer_memory_days', settings.peer_memory_days,
+		'training_days', settings.training_days, 'context', context,
+		'peers', iamwatch_internal.peers(e, ids, settings.training_days)), ARRAY[e]);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.open_alert(iamwatch.detectors, iamwatch_internal.candidate) IS
-'a new alert with its evidence; null if the operation has left the catalogue, or context counts and does not make it unusual, or its risk is below the least, or the limit alerts is reached and nothing is known of the identity';
+COMMENT ON FUNCTION iamwatch_internal.new_alert(iamwatch.detectors, iamwatch_internal.candidate) IS
+'the alert that an unusual event opens, with its evidence; null if the operation has left the catalogue, or context counts and does not make it unusual, or its risk is below the least, or the limit alerts is reached and nothing is known of the identity';
+
+CREATE FUNCTION iamwatch_internal.open_alert(settings iamwatch.detectors, c iamwatch_internal.candidate,
+	suppression bigint DEFAULT NULL) RETURNS iamwatch_internal.all_alerts
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	e constant iamwatch.event := c.event;
+	a constant iamwatch_internal.all_alerts := iamwatch_internal.new_alert(settings, c);
+	counted boolean;
+BEGIN
+	IF a.alert_id IS NULL THEN
+		RETURN a;
+	ELSIF suppression IS NULL THEN
+		WITH opened AS (
+			INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT (a).*
+		)
+		INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
+		VALUES (a.alert_id, e.event_time, e.event_id);
+	ELSE
+		WITH opened AS (
+			INSERT INTO iamwatch_internal.suppressed_alerts SELECT (a).*, suppression
+		)
+		INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
+		VALUES (a.alert_id, e.event_time, e.event_id);
+	END IF;
+	counted := iamwatch_internal.count_limit('alerts', iamwatch_internal.limit_scope(e.provider, e.account),
+		(e.event_time AT TIME ZONE 'UTC')::date, 1, 0);
+	RETURN a;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.open_alert(iamwatch.detectors, iamwatch_internal.candidate, bigint) IS
+'open an alert, a suppressed one if the suppression is given that hides it; null as of iamwatch_internal.new_alert()';
+
+-- ---- join one ----
+
+CREATE FUNCTION iamwatch_internal.worst_variation(settings iamwatch.detectors, events iamwatch.event[],
+	OUT variation text, OUT severity text)
+	LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	e iamwatch.event;
+	v record;
+BEGIN
+	FOREACH e IN ARRAY events LOOP
+		v := iamwatch_internal.variation(settings, e);
+		IF severity IS NULL OR iamwatch_internal.severity_rank(v.severity) > iamwatch_internal.severity_rank(severity) THEN
+			variation := v.variation;
+			severity := v.severity;
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.worst_variation(iamwatch.detectors, iamwatch.event[]) IS
+'the most severe variation that any of the events falls under';
 
 CREATE FUNCTION iamwatch_internal.join_alert(settings iamwatch.detectors, into_alert bigint,
 	events iamwatch.event[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	e iamwatch.event;
-	v record;
-	worst text := 'base';
-	worst_severity text;
-	latest timestamptz := '-infinity';
-	rises boolean;
+	worst record;
+	joined record;
+	told boolean;
 BEGIN
-	FOREACH e IN ARRAY events LOOP
-		v := iamwatch_internal.variation(settings, e);
-		IF worst_severity IS NULL OR iamwatch_internal.severity_rank(v.severity) > iamwatch_internal.severity_rank(worst_severity) THEN
-			worst := v.variation;
-			worst_severity := v.severity;
-		END IF;
-		latest := GREATEST(latest, e.event_time);
-	END LOOP;
-	SELECT iamwatch_internal.severity_rank(worst_severity) > iamwatch_internal.severity_rank(a.severity) INTO rises
-	FROM iamwatch.alerts AS a WHERE a.alert_id = into_alert;
-	UPDATE iamwatch.alerts AS a SET
+	worst := iamwatch_internal.worst_variation(settings, events);
+	UPDATE iamwatch_internal.all_alerts AS a SET
 		event_count = a.event_count + cardinality(events),
-		last_event_time = GREATEST(a.last_event_time, latest),
-		variation = CASE WHEN rises THEN worst ELSE a.variation END,
-		severity = CASE WHEN rises THEN worst_severity ELSE a.severity END,
+		last_event_time = GREATEST(a.last_event_time, (SELECT max((x).event_time) FROM unnest(events) AS x)),
+		variation = CASE WHEN m.rises THEN worst.variation ELSE a.variation END,
+		severity = CASE WHEN m.rises THEN worst.severity ELSE a.severity END,
 		-- what has not changed is not written again: it can be large
 		evidence = CASE WHEN m.evidence = a.evidence THEN a.evidence ELSE m.evidence END,
 		-- more of what is known to be an attack
 		excluded_days = CASE WHEN a.excluded_days IS NOT NULL THEN a.excluded_days
 			| (SELECT dayset_agg((x).event_time) FROM unnest(events) AS x) END
-	FROM (SELECT b.alert_id, iamwatch_internal.merge_evidence(b.evidence, events) AS evidence
-		FROM iamwatch.alerts AS b WHERE b.alert_id = into_alert) AS m
-	WHERE m.alert_id = a.alert_id AND a.alert_id = into_alert;
-	IF rises THEN
-		PERFORM iamwatch_internal.notify_alert(into_alert);
+	FROM (SELECT b.alert_id, iamwatch_internal.merge_evidence(b.evidence, events) AS evidence,
+			iamwatch_internal.severity_rank(worst.severity) > iamwatch_internal.severity_rank(b.severity) AS rises
+		FROM iamwatch_internal.all_alerts AS b WHERE b.alert_id = into_alert OFFSET 0) AS m
+	WHERE a.alert_id = into_alert
+	RETURNING a::iamwatch_internal.all_alerts AS alert, m.rises INTO joined;
+	IF joined.rises THEN
+		told := iamwatch_internal.notify_alert(settings, joined.alert);
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.join_alert(iamwatch.detectors, bigint, iamwatch.event[]) IS
-'let events join an alert that is locked by this transaction';
+'let events join an alert, suppressed or not, that is locked by this transaction';
+
+-- Somebody may be at work on the alert, for as long as they like.
+CREATE FUNCTION iamwatch_internal.try_lock_alert(alert_id bigint) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	PERFORM FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id = $1 FOR NO KEY UPDATE SKIP LOCKED;
+	RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.try_lock_alert(bigint) IS
+'lock an alert, suppressed or not, unless another session has; whether it did';
+
+-- Its id is noted if the alert takes the event, and has room for the id.
+CREATE FUNCTION iamwatch_internal.note_event(alert_id bigint, e iamwatch.event, has_room boolean) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	is_new boolean;
+BEGIN
+	WITH fresh AS (
+		SELECT WHERE e.event_id IS NULL OR NOT EXISTS (SELECT FROM iamwatch.alert_events AS x
+			WHERE x.alert_id = $1 AND hashtextextended(x.event_id, 0) = hashtextextended(e.event_id, 0)
+			AND x.event_id = e.event_id)
+	), noted AS (
+		INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
+		SELECT $1, e.event_time, e.event_id FROM fresh WHERE has_room
+	)
+	SELECT EXISTS (SELECT FROM fresh) INTO is_new;
+	RETURN is_new;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.note_event(bigint, iamwatch.event, boolean) IS
+'whether the event is not one of the alert''s yet; if so, and if there is room, it is noted there';
+
+CREATE FUNCTION iamwatch_internal.near_alert(c iamwatch_internal.candidate, period interval) RETURNS iamwatch.alerts
+	LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	e constant iamwatch.event := c.event;
+	near iamwatch.alerts;
+BEGIN
+	SELECT a.* INTO near FROM iamwatch.alerts AS a
+	WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+	AND a.first_event_time > e.event_time - period AND a.first_event_time < e.event_time + period
+	AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+	AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+	AND a.detector = c.detector
+	ORDER BY a.first_event_time LIMIT 1;
+	RETURN near;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.near_alert(iamwatch_internal.candidate, interval) IS
+'the earliest alert within the deduplication period of an event; null if there is none';
 
 -- In order of event time, what lies in the activation period comes before any
 -- alert, so delivered again it must not join one that a later event opened.
@@ -286,144 +389,22 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.in_activation(iamwatch.detectors, iamwatch.event) IS
 'whether the event lies in the activation period of its account, by what is learned';
 
--- Events of one behaviour, in order of event time; under the lock of its bucket.
-CREATE FUNCTION iamwatch_internal.assign_to_alerts(settings iamwatch.detectors,
-	candidates iamwatch_internal.candidate[]) RETURNS void
-	LANGUAGE plpgsql VOLATILE AS $$
-#variable_conflict use_variable
+-- A day is scored once, by the first event of it that may open an alert.
+CREATE FUNCTION iamwatch_internal.opens_on_scored_day(c iamwatch_internal.candidate, period interval) RETURNS boolean
+	LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	period interval := settings.deduplication_days * interval '24 hours';
-	c iamwatch_internal.candidate;
-	e iamwatch.event;
-	alert_id bigint;
-	opened_at timestamptz;
-	writable boolean;
-	joining iamwatch.event[] := '{}';
-	leaving iamwatch_internal.candidate[] := '{}';
-	rows bigint;
-	most_rows bigint;
-	over bigint := 0;
-	shadowed boolean := iamwatch_internal.has_suppressed(((candidates[1]).event).identity);
-	rules iamwatch.suppressions[];
-	suppression bigint;
-	hidden iamwatch_internal.candidate[] := '{}';
-	suppressions bigint[] := '{}';
-	declined timestamptz;
+	e constant iamwatch.event := c.event;
 BEGIN
-	FOREACH c IN ARRAY candidates LOOP
-		e := c.event;
-		CONTINUE WHEN shadowed AND iamwatch_internal.in_suppressed(c, period);
-
-		-- the earliest alert near enough; the next event may still be near it
-		IF alert_id IS NULL OR e.event_time >= opened_at + period THEN
-			IF joining <> '{}' THEN
-				PERFORM iamwatch_internal.join_alert(settings, alert_id, joining);
-				joining := '{}';
-			END IF;
-			SELECT a.alert_id, a.first_event_time, a.event_count INTO alert_id, opened_at, rows
-			FROM iamwatch.alerts AS a
-			WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
-			AND a.first_event_time > e.event_time - period
-			AND a.first_event_time < e.event_time + period
-			AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
-			AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
-			AND a.detector = c.detector
-			ORDER BY a.first_event_time LIMIT 1;
-			IF alert_id IS NOT NULL AND opened_at > e.event_time THEN
-				IF iamwatch_internal.in_activation(settings, e) THEN
-					alert_id := NULL;
-					CONTINUE;
-				END IF;
-			END IF;
-			-- somebody may be at work on it, for as long as they like
-			IF alert_id IS NOT NULL THEN
-				PERFORM FROM iamwatch.alerts AS a WHERE a.alert_id = alert_id
-				FOR NO KEY UPDATE SKIP LOCKED;
-				writable := FOUND;
-			END IF;
-		END IF;
-
-		IF alert_id IS NULL THEN
-			-- a day is scored once, by the first event that may open an alert
-			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined;
-			IF c.unusual AND c.day_scored THEN
-				c.unusual := EXISTS (SELECT FROM iamwatch_internal.all_alerts AS a
-					WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
-					AND a.first_event_time <= e.event_time - period
-					AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
-					AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
-					AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
-					AND a.detector = c.detector);
-			END IF;
-			IF c.unusual OR shadowed THEN
-				rules := coalesce(rules, iamwatch_internal.suppressions_of(c.detector, e));
-				suppression := iamwatch_internal.suppression_of(rules, e);
-				IF suppression IS NOT NULL THEN
-					hidden := array_append(hidden, c);
-					suppressions := array_append(suppressions, suppression);
-					shadowed := true;
-					CONTINUE;
-				ELSIF shadowed THEN
-					PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
-					hidden := '{}';
-					suppressions := '{}';
-					c := iamwatch_internal.uncovered(c, period);
-				END IF;
-			END IF;
-			IF c.unusual THEN
-				alert_id := iamwatch_internal.open_alert(settings, c);
-				IF alert_id IS NULL THEN
-					declined := date_trunc('day', e.event_time, 'UTC');
-				END IF;
-				opened_at := e.event_time;
-				writable := true;
-				rows := 1;
-				PERFORM iamwatch_internal.notify_alert(alert_id);
-			END IF;
-			CONTINUE;
-		END IF;
-
-		-- a day on which context did not make it unusual, or the risk was too low, stays out of a later alert
-		IF (settings.context_bits > 0 OR settings.least_risk IS NOT NULL) AND opened_at >= date_trunc('day', e.event_time, 'UTC') + interval '24 hours' THEN
-			CONTINUE;
-		END IF;
-		IF e.event_id IS NOT NULL AND EXISTS (
-			SELECT FROM iamwatch.alert_events AS x
-			WHERE x.alert_id = alert_id
-			AND hashtextextended(x.event_id, 0) = hashtextextended(e.event_id, 0)
-			AND x.event_id = e.event_id) THEN
-			CONTINUE;
-		END IF;
-		IF writable THEN
-			most_rows := coalesce(most_rows, iamwatch_internal.limit_value('alert_events'));
-			IF rows < most_rows THEN
-				INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
-				VALUES (alert_id, e.event_time, e.event_id);
-			ELSE
-				over := over + 1;
-			END IF;
-			rows := rows + 1;
-			joining := array_append(joining, e);
-		ELSE
-			leaving := array_append(leaving, c);
-		END IF;
-	END LOOP;
-	IF joining <> '{}' THEN
-		PERFORM iamwatch_internal.join_alert(settings, alert_id, joining);
-	END IF;
-	IF leaving <> '{}' THEN
-		PERFORM iamwatch_internal.leave_pending(leaving);
-	END IF;
-	IF over > 0 THEN
-		PERFORM iamwatch_internal.count_limit('alert_events', iamwatch_internal.limit_scope(e.provider, e.account),
-			(e.event_time AT TIME ZONE 'UTC')::date, 0, over);
-	END IF;
-	IF cardinality(suppressions) > 0 THEN
-		PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
-	END IF;
+	RETURN EXISTS (SELECT FROM iamwatch_internal.all_alerts AS a
+		WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+		AND a.first_event_time <= e.event_time - period
+		AND a.first_event_time >= date_trunc('day', e.event_time, 'UTC') - period
+		AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+		AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+		AND a.detector = c.detector);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.assign_to_alerts(iamwatch.detectors, iamwatch_internal.candidate[]) IS
-'let events of a behaviour join an alert, or open one; under the lock of its bucket';
+COMMENT ON FUNCTION iamwatch_internal.opens_on_scored_day(iamwatch_internal.candidate, interval) IS
+'whether the deduplication period of an alert ends on the day before the event, so that it may open one though its day was scored';
 
 CREATE FUNCTION iamwatch_internal.is_same_behaviour(a iamwatch.event, b iamwatch.event) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -470,25 +451,19 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.put_in_order(iamwatch_internal.candidate[]) IS
 'events of one behaviour, some of which had to wait, in order of event time; a day counts as scored before only if none of its events says otherwise';
 
-CREATE FUNCTION iamwatch_internal.assign_with_pending(candidates iamwatch_internal.candidate[]) RETURNS void
+CREATE FUNCTION iamwatch_internal.take_candidates(candidates iamwatch_internal.candidate[])
+	RETURNS iamwatch_internal.candidate[]
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	first iamwatch_internal.candidate := candidates[1];
-	e iamwatch.event := first.event;
-	settings iamwatch.detectors;
+	first constant iamwatch_internal.candidate := candidates[1];
+	e constant iamwatch.event := first.event;
 	earlier iamwatch_internal.candidate[];
 BEGIN
-	IF NOT iamwatch_internal.may_fold()
-		OR NOT iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(e)) THEN
+	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(e)) THEN
 		PERFORM iamwatch_internal.leave_pending(candidates);
-		RETURN;
+		RETURN NULL;
 	END IF;
-	SELECT * INTO settings FROM iamwatch.detectors AS d WHERE d.detector = first.detector;
-	IF NOT FOUND THEN
-		RETURN;
-	END IF;
-	IF EXISTS (SELECT FROM iamwatch_internal.pending_events AS p
-		WHERE hashtextextended((p.event).identity, 0) = hashtextextended(e.identity, 0)) THEN
+	IF iamwatch_internal.has_pending(e) THEN
 		WITH taken AS (
 			DELETE FROM iamwatch_internal.pending_events AS p
 			WHERE hashtextextended((p.event).identity, 0) = hashtextextended(e.identity, 0)
@@ -496,12 +471,121 @@ BEGIN
 			RETURNING ROW(p.detector, p.event, p.unusual, p.day_scored, p.score)::iamwatch_internal.candidate AS c
 		)
 		SELECT array_agg(c) INTO earlier FROM taken;
-		IF earlier IS NOT NULL THEN
-			candidates := iamwatch_internal.put_in_order(earlier || candidates);
-		END IF;
+		RETURN iamwatch_internal.put_in_order(earlier || candidates);
 	END IF;
-
-	PERFORM iamwatch_internal.assign_to_alerts(settings, candidates);
+	RETURN candidates;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.assign_with_pending(iamwatch_internal.candidate[]) IS
+COMMENT ON FUNCTION iamwatch_internal.take_candidates(iamwatch_internal.candidate[]) IS
+'under the lock of their behaviour, the candidates and those that others left of it; null if they had to be left to others';
+
+-- Events of one detector and behaviour, in order of event time.
+CREATE FUNCTION iamwatch_internal.assign_to_alerts(settings iamwatch.detectors,
+	given iamwatch_internal.candidate[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	period constant interval := settings.deduplication_days * interval '24 hours';
+	candidates constant iamwatch_internal.candidate[] := iamwatch_internal.take_candidates(given);
+	c iamwatch_internal.candidate;
+	e iamwatch.event := (candidates[1]).event;
+	around record;
+	near iamwatch_internal.all_alerts;		-- that is being joined
+	writable boolean;
+	joining iamwatch.event[] := '{}';
+	leaving iamwatch_internal.candidate[] := '{}';
+	most_events constant bigint := iamwatch_internal.limit_value('alert_events');
+	has_room boolean;
+	over bigint := 0;
+	rules iamwatch.suppressions[];
+	suppression bigint;
+	hidden iamwatch_internal.candidate[] := '{}';
+	suppressions bigint[] := '{}';
+	declined timestamptz;
+	told boolean;
+BEGIN
+	IF candidates IS NULL THEN
+		RETURN;
+	END IF;
+	around := iamwatch_internal.alerts_around(e, date_trunc('day', e.event_time, 'UTC') - period,
+		((candidates[cardinality(candidates)]).event).event_time + period);
+
+	FOREACH c IN ARRAY candidates LOOP
+		e := c.event;
+		CONTINUE WHEN around.hidden AND iamwatch_internal.in_suppressed(c, period);
+
+		-- the current alert no longer covers this event; find the earliest that does
+		IF near.alert_id IS NULL OR e.event_time >= near.first_event_time + period THEN
+			IF joining <> '{}' THEN
+				PERFORM iamwatch_internal.join_alert(settings, near.alert_id, joining);
+				joining := '{}';
+			END IF;
+			near := CASE WHEN around.shown THEN iamwatch_internal.near_alert(c, period)::iamwatch_internal.all_alerts END;
+			IF near.first_event_time > e.event_time AND iamwatch_internal.in_activation(settings, e) THEN
+				near := NULL;
+				CONTINUE;
+			END IF;
+			writable := near.alert_id IS NOT NULL AND iamwatch_internal.try_lock_alert(near.alert_id);
+		END IF;
+
+		IF near.alert_id IS NULL THEN
+			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined;
+			IF c.unusual AND c.day_scored THEN
+				c.unusual := (around.shown OR around.hidden) AND iamwatch_internal.opens_on_scored_day(c, period);
+			END IF;
+			IF c.unusual OR around.hidden THEN
+				rules := coalesce(rules, iamwatch_internal.suppressions_of(c.detector, e));
+				suppression := iamwatch_internal.suppression_of(rules, e);
+				IF suppression IS NOT NULL THEN
+					hidden := array_append(hidden, c);
+					suppressions := array_append(suppressions, suppression);
+					around.hidden := true;
+					CONTINUE;
+				ELSIF around.hidden THEN
+					PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
+					hidden := '{}';
+					suppressions := '{}';
+					c := iamwatch_internal.uncovered(c, period);
+				END IF;
+			END IF;
+			IF c.unusual THEN
+				near := iamwatch_internal.open_alert(settings, c);
+				IF near.alert_id IS NULL THEN
+					declined := date_trunc('day', e.event_time, 'UTC');
+				ELSE
+					around.shown := true;
+					writable := true;
+					told := iamwatch_internal.notify_alert(settings, near);
+				END IF;
+			END IF;
+			CONTINUE;
+		END IF;
+
+		-- a day on which context did not make it unusual, or the risk was too low, stays out of a later alert
+		CONTINUE WHEN (settings.context_bits > 0 OR settings.least_risk IS NOT NULL)
+			AND near.first_event_time >= date_trunc('day', e.event_time, 'UTC') + interval '24 hours';
+		has_room := near.event_count < most_events;
+		CONTINUE WHEN NOT iamwatch_internal.note_event(near.alert_id, e, writable AND has_room);
+		IF NOT writable THEN
+			leaving := array_append(leaving, c);
+		ELSE
+			over := over + (NOT has_room)::integer;
+			near.event_count := near.event_count + 1;
+			joining := array_append(joining, e);
+		END IF;
+	END LOOP;
+
+	IF joining <> '{}' THEN
+		PERFORM iamwatch_internal.join_alert(settings, near.alert_id, joining);
+	END IF;
+	IF leaving <> '{}' THEN
+		PERFORM iamwatch_internal.leave_pending(leaving);
+	END IF;
+	IF over > 0 THEN
+		PERFORM iamwatch_internal.count_limit('alert_events', iamwatch_internal.limit_scope(e.provider, e.account),
+			(e.event_time AT TIME ZONE 'UTC')::date, 0, over);
+	END IF;
+	IF hidden <> '{}' THEN
+		PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.assign_to_alerts(iamwatch.detectors, iamwatch_internal.candidate[]) IS
 'let events of one detector and behaviour, in order of time, and those that others left of it, join or open an alert';

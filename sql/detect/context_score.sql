@@ -73,26 +73,20 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.failed_days(integer, bigint, iamwatch.event) IS
 'days on which the operation of an event failed for its identity';
 
-CREATE FUNCTION iamwatch_internal.context_of(event iamwatch.event, training_days integer, active integer) RETURNS jsonb
+CREATE FUNCTION iamwatch_internal.context_of(event iamwatch.event, ids iamwatch_internal.ids,
+	training_days integer, active integer) RETURNS jsonb
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	today date := (event.event_time AT TIME ZONE 'UTC')::date;
 	since date := today - training_days;
-	in_account integer;
-	in_identity bigint;
+	in_account constant integer := ids.account_id;
+	in_identity constant bigint := ids.identity_id;
 	key text;
 	failed_at timestamptz;
 	failed_today timestamptz;
 	operations bigint;
 	context jsonb;
 BEGIN
-	SELECT a.account_id INTO in_account FROM iamwatch_internal.accounts AS a
-	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
-	AND a.account = event.account AND a.provider = event.provider;
-	SELECT i.identity_id INTO in_identity FROM iamwatch_internal.identity_days AS i
-	WHERE i.account_id = in_account AND hashtextextended(i.identity, 0) = hashtextextended(event.identity, 0)
-	AND i.identity = event.identity;
-
 	SELECT (array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
 			AND n.service = event.service AND n.failed = event.failed))[1],
 		max(n.at) FILTER (WHERE n.at >= today::timestamp AT TIME ZONE 'UTC' AND n.at < event.event_time
@@ -121,7 +115,7 @@ BEGIN
 	END IF;
 	RETURN context;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.context_of(iamwatch.event, integer, integer) IS
+COMMENT ON FUNCTION iamwatch_internal.context_of(iamwatch.event, iamwatch_internal.ids, integer, integer) IS
 'what makes an unusual event stronger, against the training period before its day: new_network, new_user_agent, new_region, new_key_network: the value, not sampled of the identity while others were; failed_before: when the operation last failed for it, to the day or, on the same day, the time; burst: different operations new to it within the hour before, this one included, if at least 3; first_day: true if it was not active. Active: A of the score';
 
 CREATE FUNCTION iamwatch_internal.bits_of_context(settings iamwatch.detectors, context jsonb) RETURNS double precision

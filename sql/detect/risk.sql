@@ -3,41 +3,36 @@
 -- from the tallies; what waits in the journal counts as stored.
 
 CREATE FUNCTION iamwatch_internal.with_risk(settings iamwatch.detectors, event iamwatch.event,
-	score iamwatch_internal.score) RETURNS iamwatch_internal.score
+	ids iamwatch_internal.ids, score iamwatch_internal.score) RETURNS iamwatch_internal.score
 	LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
 	until constant date := (event.event_time AT TIME ZONE 'UTC')::date - 1;
 	since constant date := until - settings.memory_days + 1;
 	peers_since constant date := until - settings.peer_memory_days + 1;
-	known iamwatch_internal.identity_days;
+	known record;
 	waiting record;
 	did iamwatch.dayset;
 	other_outcome iamwatch.dayset;
 	class iamwatch_internal.class_sums;
 BEGIN
-	SELECT i.* INTO known FROM iamwatch_internal.accounts AS a
-	JOIN iamwatch_internal.identity_days AS i ON i.account_id = a.account_id
-		AND hashtextextended(i.identity, 0) = hashtextextended(event.identity, 0) AND i.identity = event.identity
-	WHERE hashtextextended(a.account, 0) = hashtextextended(event.account, 0)
-	AND a.account = event.account AND a.provider = event.provider;
-	SELECT coalesce(dayset_union(d.days) FILTER (WHERE b.failed = event.failed), '{}'),
-		coalesce(dayset_union(d.days) FILTER (WHERE b.failed <> event.failed), '{}')
-	INTO did, other_outcome
-	FROM iamwatch_internal.account_operations AS b
-	JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = b.account_id
-		AND d.operation_id = b.operation_id AND d.identity_id = known.identity_id
-	WHERE b.account_id = known.account_id
-	AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
-	AND b.operation = event.operation AND b.service = event.service;
-	known.first_days := coalesce(known.first_days, '{}');
-	known.days := coalesce(known.days, '{}');
-	known.iam_days := coalesce(known.iam_days, '{}');
-	known.kinds := coalesce(known.kinds, 0);
+	SELECT coalesce(i.kinds, 0) AS kinds, coalesce(i.first_days, '{}') AS first_days, coalesce(i.days, '{}') AS days,
+		coalesce(i.iam_days, '{}') AS iam_days, d.did, d.other_outcome
+	INTO known
+	FROM (SELECT coalesce(dayset_union(d.days) FILTER (WHERE b.failed = event.failed), '{}') AS did,
+			coalesce(dayset_union(d.days) FILTER (WHERE b.failed <> event.failed), '{}') AS other_outcome
+		FROM iamwatch_internal.account_operations AS b
+		JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = b.account_id
+			AND d.operation_id = b.operation_id AND d.identity_id = ids.identity_id
+		WHERE b.account_id = ids.account_id
+		AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+		AND b.operation = event.operation AND b.service = event.service) AS d
+	LEFT JOIN iamwatch_internal.identity_days AS i
+		ON i.account_id = ids.account_id AND i.identity_id = ids.identity_id;
+	did := known.did;
+	other_outcome := known.other_outcome;
 
-	IF EXISTS (SELECT FROM iamwatch_internal.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
-		AND j.account = event.account AND j.provider = event.provider) THEN
+	IF iamwatch_internal.has_journal(event.account) THEN
 		SELECT coalesce(bit_or(j.kinds), 0) AS kinds, coalesce(dayset_union(j.days), '{}') AS days,
 			coalesce(dayset_union(j.days) FILTER (WHERE j.operation IS NOT NULL), '{}') AS iam_days,
 			coalesce(dayset_union(j.days) FILTER (WHERE j.operation = event.operation AND j.service = event.service
@@ -88,7 +83,7 @@ BEGIN
 	score.risk_peer_iam_days := class.iam_days;
 	RETURN score;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.with_risk(iamwatch.detectors, iamwatch.event, iamwatch_internal.score) IS
+COMMENT ON FUNCTION iamwatch_internal.with_risk(iamwatch.detectors, iamwatch.event, iamwatch_internal.ids, iamwatch_internal.score) IS
 'a score with what iamwatch.risk() asks for: the memory of the event''s identity and of its peers, before its day';
 
 CREATE FUNCTION iamwatch_internal.risk_of(settings iamwatch.detectors, score iamwatch_internal.score, sensitivity integer,

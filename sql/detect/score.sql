@@ -105,20 +105,10 @@ CREATE FUNCTION iamwatch_internal.class_days(provider text, account text, is_use
 	RETURNS iamwatch_internal.class_sums
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	in_account integer;
-	in_behaviour integer;
+	ids constant iamwatch_internal.ids := iamwatch_internal.ids_of($1, $2, NULL, $4, $5, $6);
 	sums iamwatch_internal.class_sums;
 	more iamwatch_internal.class_sums;
 BEGIN
-	SELECT a.account_id INTO in_account FROM iamwatch_internal.accounts AS a
-	WHERE hashtextextended(a.account, 0) = hashtextextended($2, 0)
-	AND a.account = $2 AND a.provider = $1;
-
-	SELECT b.operation_id INTO in_behaviour FROM iamwatch_internal.account_operations AS b
-	WHERE b.account_id = in_account
-	AND hashtextextended(b.operation, 0) = hashtextextended($5, 0)
-	AND b.operation = $5 AND b.service = $4 AND b.failed = $6;
-
 	-- one statement: to start one costs more than to read a month of tallies
 	SELECT coalesce(sum(t.identities) FILTER (WHERE t.operation_id > 0), 0),
 		coalesce(sum(t.identities) FILTER (WHERE t.operation_id = 0), 0),
@@ -128,16 +118,14 @@ BEGIN
 		coalesce(sum(t.settled) FILTER (WHERE t.operation_id = -1), 0)
 	INTO sums
 	FROM iamwatch_internal.tallies AS t
-	WHERE t.account_id = in_account AND t.operation_id IN (in_behaviour, 0, -1)
+	WHERE t.account_id = ids.account_id AND t.operation_id IN (ids.operation_id, 0, -1)
 	AND t.is_user = $3 AND t.day BETWEEN since AND until;
 	IF iamwatch_internal.has_excluded($2, $5) THEN
 		SELECT sums.days - x.days, sums.settled_days - x.settled_days INTO sums.days, sums.settled_days
-		FROM iamwatch_internal.excluded_class_days(in_account, in_behaviour, $1, $2, $3, $4, $5, $6, since, until) AS x;
+		FROM iamwatch_internal.excluded_class_days(ids.account_id, ids.operation_id, $1, $2, $3, $4, $5, $6, since, until) AS x;
 	END IF;
 
-	IF EXISTS (SELECT FROM iamwatch_internal.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended($2, 0)
-		AND j.account = $2 AND j.provider = $1) THEN
+	IF iamwatch_internal.has_journal($2) THEN
 		SELECT * INTO more
 		FROM iamwatch_internal.journal_class_days($1, $2, $3, $4, $5, $6, since, until);
 		sums.days := sums.days + more.days;

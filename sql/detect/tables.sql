@@ -40,14 +40,16 @@ COMMENT ON TYPE iamwatch_internal.candidate IS 'an event that may open or join a
 COMMENT ON COLUMN iamwatch_internal.candidate.unusual IS 'whether its score alone would open one';
 COMMENT ON COLUMN iamwatch_internal.candidate.day_scored IS 'whether it falls on a day that was scored when another of its events was stored';
 
-CREATE TABLE iamwatch.alerts (
-	alert_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+-- Alerts, and those that a suppression hides, are two tables of one kind: what
+-- concerns both is asked of this one, which has no rows of its own.
+CREATE TABLE iamwatch_internal.all_alerts (
+	alert_id bigint PRIMARY KEY,
 	incident_id bigint,
 	detector text NOT NULL,
 	variation text NOT NULL,
-	severity text NOT NULL CHECK (severity IN ('informational', 'low', 'medium', 'high', 'critical')),
+	severity text NOT NULL CONSTRAINT alerts_severity_check CHECK (severity IN ('informational', 'low', 'medium', 'high', 'critical')),
 	risk double precision,
-	status text NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'investigating', 'closed')),
+	status text NOT NULL DEFAULT 'new' CONSTRAINT alerts_status_check CHECK (status IN ('new', 'investigating', 'closed')),
 	detected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	first_event_time timestamptz NOT NULL,
 	last_event_time timestamptz NOT NULL,
@@ -66,13 +68,18 @@ CREATE TABLE iamwatch.alerts (
 	probability double precision NOT NULL,
 	surprise double precision NOT NULL,
 	evidence jsonb NOT NULL,
-	resolution text CHECK (resolution IN ('true_positive', 'benign', 'expected_change')),
+	resolution text CONSTRAINT alerts_resolution_check CHECK (resolution IN ('true_positive', 'benign', 'expected_change')),
 	assignee text,
 	note text,
 	attack_until date,
 	excluded_days iamwatch.dayset,
 	CONSTRAINT alerts_resolved CHECK (status = 'closed' OR resolution IS NULL)
 );
+COMMENT ON TABLE iamwatch_internal.all_alerts IS 'alerts, suppressed or not; new columns are added here';
+
+CREATE TABLE iamwatch.alerts (
+	alert_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+) INHERITS (iamwatch_internal.all_alerts);
 COMMENT ON TABLE iamwatch.alerts IS 'unusual IAM activity, one row a behaviour of an identity and deduplication period';
 COMMENT ON COLUMN iamwatch.alerts.incident_id IS 'the incident that it belongs to';
 COMMENT ON COLUMN iamwatch.alerts.risk IS 'bits: how much it matters, by all that is remembered of the identity and its peers';
@@ -97,6 +104,16 @@ CREATE INDEX alerts_excluded ON iamwatch.alerts (hashtextextended(account, 0), h
 CREATE INDEX alerts_identity ON iamwatch.alerts (hashtextextended(identity, 0), first_event_time);
 CREATE INDEX alerts_detected_at ON iamwatch.alerts (detected_at);
 
+CREATE TABLE iamwatch_internal.suppressed_alerts (
+	suppression_id bigint NOT NULL,
+	PRIMARY KEY (alert_id)
+) INHERITS (iamwatch_internal.all_alerts);
+COMMENT ON TABLE iamwatch_internal.suppressed_alerts IS
+'the alerts that would have been, but for a suppression; their events are in iamwatch.alert_events. There is nothing to triage: status and what follows it mean nothing here';
+COMMENT ON COLUMN iamwatch_internal.suppressed_alerts.suppression_id IS 'what hid it';
+CREATE INDEX suppressed_alerts_identity ON iamwatch_internal.suppressed_alerts (hashtextextended(identity, 0), first_event_time);
+CREATE INDEX suppressed_alerts_suppression ON iamwatch_internal.suppressed_alerts (suppression_id);
+
 CREATE TABLE iamwatch.alert_events (
 	alert_id bigint NOT NULL,
 	event_time timestamptz NOT NULL,
@@ -119,6 +136,7 @@ COMMENT ON TABLE iamwatch_internal.pending_events IS
 CREATE INDEX pending_events_identity ON iamwatch_internal.pending_events (hashtextextended((event).identity, 0));
 
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.suppressed_alerts', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_events', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts_alert_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.pending_events', '');

@@ -260,10 +260,11 @@ CREATE FUNCTION iamwatch_internal.backfill_raise(behaviour text, detector text) 
 DECLARE
 	candidate iamwatch_internal.candidate;
 	candidates iamwatch_internal.candidate[] := '{}';
+	settings iamwatch.detectors;
 	period interval;
 BEGIN
-	SELECT d.deduplication_days * interval '24 hours' INTO period
-	FROM iamwatch.detectors AS d WHERE d.detector = backfill_raise.detector;
+	SELECT * INTO settings FROM iamwatch.detectors AS d WHERE d.detector = backfill_raise.detector;
+	period := settings.deduplication_days * interval '24 hours';
 	-- in pieces: there can be more of them than an array holds
 	FOR candidate IN SELECT backfill_raise.detector, e.event, coalesce((e.event).event_time >= u.active_from, false), false,
 			ROW(coalesce(u.k, 0), coalesce(u.active, 0), coalesce(u.peer_days, 0), coalesce(u.peer_active, 0),
@@ -286,12 +287,12 @@ BEGIN
 	LOOP
 		candidates := array_append(candidates, candidate);
 		IF cardinality(candidates) = 10000 THEN
-			PERFORM iamwatch_internal.assign_with_pending(candidates);
+			PERFORM iamwatch_internal.assign_to_alerts(settings, candidates);
 			candidates := '{}';
 		END IF;
 	END LOOP;
 	IF candidates <> '{}' THEN
-		PERFORM iamwatch_internal.assign_with_pending(candidates);
+		PERFORM iamwatch_internal.assign_to_alerts(settings, candidates);
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_raise(text, text) IS

@@ -30,8 +30,9 @@ BEGIN
 		IF iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(e)) THEN
 			DELETE FROM iamwatch_internal.pending_events AS p WHERE p.pending_id = part.pending_id;
 			IF FOUND THEN
-				PERFORM iamwatch_internal.assign_with_pending(ARRAY[ROW(part.detector, part.event,
-					part.unusual, part.day_scored, part.score)::iamwatch_internal.candidate]);
+				PERFORM iamwatch_internal.assign_to_alerts(d, ARRAY[ROW(part.detector, part.event,
+					part.unusual, part.day_scored, part.score)::iamwatch_internal.candidate])
+				FROM iamwatch.detectors AS d WHERE d.detector = part.detector;
 			END IF;
 		END IF;
 	END LOOP;

@@ -43,6 +43,8 @@ typedef enum Lookup
 	LOOKUP_EXCLUDED,
 	LOOKUP_PENDING,
 	LOOKUP_JOURNAL,
+	LOOKUP_SAMPLES,
+	LOOKUP_SUPPRESSIONS,
 	LOOKUP_COUNT
 } Lookup;
 
@@ -66,7 +68,9 @@ static const struct
 	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity"},
 	[LOOKUP_EXCLUDED] = {IN_PUBLIC, "alerts", "alerts_excluded"},
 	[LOOKUP_PENDING] = {IN_INTERNAL, "pending_events", "pending_events_identity"},
-	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_account"}
+	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_account"},
+	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_account"},
+	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey"}
 };
 
 /* Columns, in the order of the tables; new ones come after these. */
@@ -97,6 +101,7 @@ enum
 	JOURNAL_DAYS
 };
 
+/* Of all_alerts, and so of those that are shown and of those that are suppressed. */
 enum
 {
 	ALERTS_ALERT_ID = 1, ALERTS_INCIDENT_ID, ALERTS_DETECTOR, ALERTS_VARIATION, ALERTS_SEVERITY,
@@ -111,9 +116,6 @@ enum
 {
 	PENDING_PENDING_ID = 1, PENDING_DETECTOR, PENDING_EVENT
 };
-/* Suppressed alerts have one column more in front. */
-#define SUPPRESSED_SHIFT 1
-
 /* Open from the first look-up on; index and slot unless the table is empty. */
 static struct
 {
@@ -255,14 +257,14 @@ text_is(TupleTableSlot *slot, int column, Slice name)
 
 /* Of an alert, suppressed or not. */
 static bool
-alert_is_of(TupleTableSlot *slot, int shift, const Event *event)
+alert_is_of(TupleTableSlot *slot, const Event *event)
 {
-	return DatumGetBool(value(slot, ALERTS_FAILED + shift)) == event->failed &&
-		text_is(slot, ALERTS_OPERATION + shift, event->operation) &&
-		text_is(slot, ALERTS_IDENTITY + shift, event->identity) &&
-		text_is(slot, ALERTS_SERVICE + shift, event->service) &&
-		text_is(slot, ALERTS_ACCOUNT + shift, event->account) &&
-		slice_is(text_slice(slot, ALERTS_PROVIDER + shift), provider_names[event->provider]);
+	return DatumGetBool(value(slot, ALERTS_FAILED)) == event->failed &&
+		text_is(slot, ALERTS_OPERATION, event->operation) &&
+		text_is(slot, ALERTS_IDENTITY, event->identity) &&
+		text_is(slot, ALERTS_SERVICE, event->service) &&
+		text_is(slot, ALERTS_ACCOUNT, event->account) &&
+		slice_is(text_slice(slot, ALERTS_PROVIDER), provider_names[event->provider]);
 }
 
 bool
@@ -319,9 +321,8 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 	return found;
 }
 
-/* The number that the behaviour has in its account; 0 if it has none. */
-static int32
-operation_id(int32 account_id, const Event *event)
+int32
+stored_operation_id(int32 account_id, const Event *event)
 {
 	ScanKeyData keys[2];
 	IndexScanDesc scan;
@@ -345,7 +346,7 @@ operation_id(int32 account_id, const Event *event)
 bool
 stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event, DayRuns *days)
 {
-	int32		id = operation_id(account_id, event);
+	int32		id = stored_operation_id(account_id, event);
 	ScanKeyData keys[3];
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
@@ -414,7 +415,7 @@ stored_pending(const Event *event)
 
 /* Add the alerts that a table has; returns how many there are now. */
 static int
-add_alerts(Lookup lookup, int shift, const Event *event, TimestampTz since, TimestampTz until,
+add_alerts(Lookup lookup, const Event *event, TimestampTz since, TimestampTz until,
 		   TimestampTz **times, int count)
 {
 	ScanKeyData keys[3];
@@ -430,7 +431,7 @@ add_alerts(Lookup lookup, int shift, const Event *event, TimestampTz since, Time
 	scan = scan_begin(lookup, keys, 3);
 	while ((slot = scan_next(lookup, scan)) != NULL)
 	{
-		if (!alert_is_of(slot, shift, event))
+		if (!alert_is_of(slot, event))
 			continue;
 		if (count == capacity)
 		{
@@ -438,7 +439,7 @@ add_alerts(Lookup lookup, int shift, const Event *event, TimestampTz since, Time
 			*times = *times == NULL ? palloc(capacity * sizeof(TimestampTz)) :
 				repalloc(*times, capacity * sizeof(TimestampTz));
 		}
-		(*times)[count++] = DatumGetTimestampTz(value(slot, ALERTS_FIRST_EVENT_TIME + shift));
+		(*times)[count++] = DatumGetTimestampTz(value(slot, ALERTS_FIRST_EVENT_TIME));
 	}
 	scan_end(lookup, scan);
 	return count;
@@ -450,8 +451,64 @@ stored_alerts(const Event *event, TimestampTz since, TimestampTz until, Timestam
 	int			count;
 
 	*times = NULL;
-	count = add_alerts(LOOKUP_ALERTS, 0, event, since, until, times, 0);
-	return add_alerts(LOOKUP_SUPPRESSED, SUPPRESSED_SHIFT, event, since, until, times, count);
+	count = add_alerts(LOOKUP_ALERTS, event, since, until, times, 0);
+	return add_alerts(LOOKUP_SUPPRESSED, event, since, until, times, count);
+}
+
+void
+stored_alerts_around(const Event *event, TimestampTz since, TimestampTz until,
+					 bool *shown, bool *hidden)
+{
+	TimestampTz *times = NULL;
+
+	*shown = add_alerts(LOOKUP_ALERTS, event, since, until, &times, 0) > 0;
+	times = NULL;
+	*hidden = add_alerts(LOOKUP_SUPPRESSED, event, since, until, &times, 0) > 0;
+}
+
+/* Has an index a row of these hashes? */
+static bool
+has_hashes(Lookup lookup, int count, const Slice *names)
+{
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	bool		found;
+
+	Assert(count <= lengthof(keys));
+	for (int i = 0; i < count; i++)
+		key_hash(&keys[i], i + 1, names[i]);
+	scan = scan_begin(lookup, keys, count);
+	found = scan_next(lookup, scan) != NULL;
+	scan_end(lookup, scan);
+	return found;
+}
+
+bool
+stored_may_have_excluded(Slice account, Slice operation)
+{
+	return has_hashes(LOOKUP_EXCLUDED, 2, (Slice[]) {account, operation});
+}
+
+bool
+stored_may_have_journal(Slice account)
+{
+	return has_hashes(LOOKUP_JOURNAL, 1, &account);
+}
+
+bool
+stored_may_have_samples(Slice account)
+{
+	return has_hashes(LOOKUP_SAMPLES, 1, &account);
+}
+
+bool
+stored_has_suppressions(void)
+{
+	IndexScanDesc scan = scan_begin(LOOKUP_SUPPRESSIONS, NULL, 0);
+	bool		found = scan_next(LOOKUP_SUPPRESSIONS, scan) != NULL;
+
+	scan_end(LOOKUP_SUPPRESSIONS, scan);
+	return found;
 }
 
 void
@@ -468,7 +525,7 @@ stored_excluded_days(const Event *event, DayRuns *days)
 	{
 		DayRuns		more;
 
-		if (!alert_is_of(slot, 0, event))
+		if (!alert_is_of(slot, event))
 			continue;
 		dayruns_from_datum(value(slot, ALERTS_EXCLUDED_DAYS), &more);
 		dayruns_add_all(days, &more);

@@ -50,12 +50,29 @@ extern bool stored_behaviour_days(int32 account_id, int64 identity_id, const Eve
 								  DayRuns *days);
 extern bool stored_pending(const Event *event);
 
+/* The number that the operation has in its account; 0 if it has none. */
+extern int32 stored_operation_id(int32 account_id, const Event *event);
+
 /*
  * First events of the behaviour's alerts, suppressed or not, that lie between
  * since and until; how many there are.
  */
 extern int	stored_alerts(const Event *event, TimestampTz since, TimestampTz until,
 						  TimestampTz **times);
+
+/* Are there any, shown or suppressed, that began between since and until? */
+extern void stored_alerts_around(const Event *event, TimestampTz since, TimestampTz until,
+								 bool *shown, bool *hidden);
+
+/*
+ * By hash alone: they may say so of another, but never miss one.  Days that
+ * true positives took out; the journal; the journal of the sample of contexts.
+ */
+extern bool stored_may_have_excluded(Slice account, Slice operation);
+extern bool stored_may_have_journal(Slice account);
+extern bool stored_may_have_samples(Slice account);
+
+extern bool stored_has_suppressions(void);
 
 /* Add the days that true positives have taken out of the behaviour. */
 extern void stored_excluded_days(const Event *event, DayRuns *days);

@@ -113,11 +113,14 @@ candidates_add(Candidates *candidates, const Detector *detector, const Event *ev
 }
 
 static void
-candidates_hand_over(Candidates *candidates)
+candidates_hand_over(Candidates *candidates, const Detector *detector)
 {
 	ReleaseTupleDesc(candidates->desc);
 	ReleaseTupleDesc(candidates->score_desc);
-	plans_run(PLAN_RAISE, (Datum[]) {column_array(&candidates->rows)}, NULL);
+	plans_run(PLAN_RAISE, (Datum[])
+			  {
+				  CStringGetTextDatum(detector->name), column_array(&candidates->rows)
+			  }, NULL);
 }
 
 static HTAB *
@@ -323,7 +326,7 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 		return;
 
 	cache_forget_behaviour(behaviour->key);
-	candidates_hand_over(&candidates);
+	candidates_hand_over(&candidates, detector);
 }
 
 void

@@ -44,8 +44,9 @@ static const Statement statements[PLAN_COUNT] = {
 		{"iamwatch_internal.context_journal[]"}
 	},
 	[PLAN_RAISE] = {
-		"SELECT iamwatch_internal.assign_with_pending($1)",
-		{"iamwatch_internal.candidate[]"}
+		"SELECT iamwatch_internal.assign_to_alerts(d, $2)"
+		" FROM iamwatch.detectors AS d WHERE d.detector = $1",
+		{"text", "iamwatch_internal.candidate[]"}
 	},
 	[PLAN_REJECT] = {
 		"SELECT iamwatch_internal.reject($1, $2, $3)",

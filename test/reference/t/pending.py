@@ -79,8 +79,8 @@ ok(got == [["2026-02-25T09:00:00+00:00", 401]], "a decoy that waits hides none o
 # sessions that write different accounts do not meet
 got = psql("""
     SELECT count(DISTINCT iamwatch_internal.alert_lock_key(e) >> 6) >= 4990
-    FROM (SELECT ROW('aws', n::text, NULL, NULL, 'ann', NULL, true, 'iam', 'CreateUser', false,
-        NULL, NULL, NULL, NULL, NULL, NULL)::iamwatch.event AS e FROM generate_series(1, 5000) AS n) AS x;""").strip()
+    FROM (SELECT jsonb_populate_record(NULL::iamwatch.event, jsonb_build_object('provider', 'aws', 'account', n::text,
+        'identity', 'ann', 'service', 'iam', 'operation', 'CreateUser', 'failed', false)) AS e FROM generate_series(1, 5000) AS n) AS x;""").strip()
 ok(got == "t", "the lock for alerts of an identity and operation is another in every account", got)
 got = psql("""
     BEGIN; SELECT count(*) FILTER (WHERE iamwatch_internal.try_lock(2, n)) FROM generate_series(1, 20000) AS n;

@@ -1,0 +1,230 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_sql.c
+ *		The look-ups of stored.c for SQL.
+ *
+ * PL/pgSQL calls them in expressions, where a query that asks whether there is
+ * anything to do, or for a number by its name, would cost more than most of
+ * what it is asked for.  Must never write.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "baseline/stored.h"
+#include "event/providers.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "server/objects.h"
+#include "server/table.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_ids_of);
+PG_FUNCTION_INFO_V1(iamwatch_has_pending);
+PG_FUNCTION_INFO_V1(iamwatch_alerts_around);
+PG_FUNCTION_INFO_V1(iamwatch_has_excluded);
+PG_FUNCTION_INFO_V1(iamwatch_has_journal);
+PG_FUNCTION_INFO_V1(iamwatch_has_samples);
+PG_FUNCTION_INFO_V1(iamwatch_has_suppressions);
+PG_FUNCTION_INFO_V1(iamwatch_limit_value);
+
+static Slice
+text_argument(FunctionCallInfo fcinfo, int n)
+{
+	text	   *argument = PG_GETARG_TEXT_PP(n);
+
+	return (Slice) {VARDATA_ANY(argument), (int) VARSIZE_ANY_EXHDR(argument)};
+}
+
+static Slice
+text_field(HeapTupleHeader row, const char *name)
+{
+	bool		isnull;
+	Datum		datum = GetAttributeByName(row, name, &isnull);
+	text	   *field;
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("field \"%s\" of an event is null", name)));
+	field = DatumGetTextPP(datum);
+	return (Slice) {VARDATA_ANY(field), (int) VARSIZE_ANY_EXHDR(field)};
+}
+
+/* Who did what, of a row of iamwatch.event. */
+static Event
+event_argument(FunctionCallInfo fcinfo, int n)
+{
+	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(n);
+	Event		event;
+	bool		isnull;
+
+	memset(&event, 0, sizeof(event));
+	event.provider = provider_number(text_field(row, "provider"));
+	event.account = text_field(row, "account");
+	event.identity = text_field(row, "identity");
+	event.service = text_field(row, "service");
+	event.operation = text_field(row, "operation");
+	event.failed = DatumGetBool(GetAttributeByName(row, "failed", &isnull)) && !isnull;
+	return event;
+}
+
+static Datum
+return_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/*
+ * ids_of(provider text, account text, identity text, service text, operation
+ * text, failed boolean) RETURNS ids: null for what has none, or was not given
+ */
+Datum
+iamwatch_ids_of(PG_FUNCTION_ARGS)
+{
+	Event		event;
+	StoredAccount account;
+	StoredIdentity identity;
+	Datum		values[3] = {0};
+	bool		nulls[3] = {true, true, true};
+	int32		operation_id;
+
+	memset(&event, 0, sizeof(event));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return return_row(fcinfo, values, nulls);
+	event.provider = provider_number(text_argument(fcinfo, 0));
+	event.account = text_argument(fcinfo, 1);
+	if (!PG_ARGISNULL(2))
+		event.identity = text_argument(fcinfo, 2);
+	if (!PG_ARGISNULL(3) && !PG_ARGISNULL(4) && !PG_ARGISNULL(5))
+	{
+		event.service = text_argument(fcinfo, 3);
+		event.operation = text_argument(fcinfo, 4);
+		event.failed = PG_GETARG_BOOL(5);
+	}
+	stored_begin();
+	if (stored_account(&event, &account))
+	{
+		values[0] = Int32GetDatum(account.account_id);
+		nulls[0] = false;
+		if (event.identity.s != NULL &&
+			stored_identity(account.account_id, &event, &identity))
+		{
+			values[1] = Int64GetDatum(identity.identity_id);
+			nulls[1] = false;
+		}
+		operation_id = event.operation.s == NULL ? 0 :
+			stored_operation_id(account.account_id, &event);
+		values[2] = Int32GetDatum(operation_id);
+		nulls[2] = operation_id == 0;
+	}
+	stored_end();
+	return return_row(fcinfo, values, nulls);
+}
+
+/* has_pending(event) RETURNS boolean */
+Datum
+iamwatch_has_pending(PG_FUNCTION_ARGS)
+{
+	Event		event = event_argument(fcinfo, 0);
+	bool		result;
+
+	stored_begin();
+	result = stored_pending(&event);
+	stored_end();
+	PG_RETURN_BOOL(result);
+}
+
+/*
+ * alerts_around(event, since timestamptz, until timestamptz, OUT shown bool,
+ * OUT hidden bool)
+ */
+Datum
+iamwatch_alerts_around(PG_FUNCTION_ARGS)
+{
+	Event		event = event_argument(fcinfo, 0);
+	bool		shown, hidden;
+	bool		nulls[2] = {false};
+
+	stored_begin();
+	stored_alerts_around(&event, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2),
+						 &shown, &hidden);
+	stored_end();
+	return return_row(fcinfo, (Datum[]) {BoolGetDatum(shown), BoolGetDatum(hidden)}, nulls);
+}
+
+/* has_excluded(account text, operation text) RETURNS boolean */
+Datum
+iamwatch_has_excluded(PG_FUNCTION_ARGS)
+{
+	bool		result;
+
+	stored_begin();
+	result = stored_may_have_excluded(text_argument(fcinfo, 0), text_argument(fcinfo, 1));
+	stored_end();
+	PG_RETURN_BOOL(result);
+}
+
+/* has_journal(account text) RETURNS boolean */
+Datum
+iamwatch_has_journal(PG_FUNCTION_ARGS)
+{
+	bool		result;
+
+	stored_begin();
+	result = stored_may_have_journal(text_argument(fcinfo, 0));
+	stored_end();
+	PG_RETURN_BOOL(result);
+}
+
+/* has_samples(account text) RETURNS boolean */
+Datum
+iamwatch_has_samples(PG_FUNCTION_ARGS)
+{
+	bool		result;
+
+	stored_begin();
+	result = stored_may_have_samples(text_argument(fcinfo, 0));
+	stored_end();
+	PG_RETURN_BOOL(result);
+}
+
+/* has_suppressions() RETURNS boolean */
+Datum
+iamwatch_has_suppressions(PG_FUNCTION_ARGS)
+{
+	bool		result;
+
+	stored_begin();
+	result = stored_has_suppressions();
+	stored_end();
+	PG_RETURN_BOOL(result);
+}
+
+/* Of the row that was looked up last. */
+static int64 limit_found;
+
+static void
+load_limit(const TableRow *row)
+{
+	limit_found = DatumGetInt64(row->values[1]);
+}
+
+/* limit_value(limit_name text) RETURNS bigint: the largest if it does not hold */
+Datum
+iamwatch_limit_value(PG_FUNCTION_ARGS)
+{
+	TableKey	key = {0, text_argument(fcinfo, 0)};
+
+	limit_found = PG_INT64_MAX;
+	table_look_up(public_relation("limits"), public_relation("limits_pkey"), &key, 1,
+				  CurrentMemoryContext, load_limit);
+	PG_RETURN_INT64(limit_found);
+}
