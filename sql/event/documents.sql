@@ -22,28 +22,25 @@ COMMENT ON FUNCTION iamwatch_internal.unwrap_text(text) IS
 'the object or array that a text holds: as JSON, behind a byte order mark, inside of a JSON string or in base64; of objects after each other an array, in which strings are what is no JSON between them. Base64 of what gzip compressed is a string, as it was. Null if there is none of these';
 
 -- The forms of audit records, from wherever they came: what is one is never opened.
+-- In PL/pgSQL, as a function in SQL that cannot be inlined costs several times as much.
 CREATE FUNCTION iamwatch_internal.is_record(document jsonb) RETURNS boolean
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT jsonb_typeof(document) = 'object' AND (
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN jsonb_typeof(document) = 'object' AND (
 		document ?| '{protoPayload,protopayload,activityDateTime,ActivityDateTime,eventTimestamp}'
 		-- Kinesis and SQS give their messages a source and a name as well
 		OR document ?& '{eventName,eventSource}' AND NOT starts_with(coalesce(document->>'eventSource', ''), 'aws:')
 		OR document ?& '{eventname,eventsource}'
-		OR document ?| '{operationName,OperationName}' AND document ?| '{time,timestamp,TimeGenerated}')
-$$;
+		OR document ?| '{operationName,OperationName}' AND document ?| '{time,timestamp,TimeGenerated}');
+END $$;
 COMMENT ON FUNCTION iamwatch_internal.is_record(jsonb) IS
 'whether a document has the fields that every audit record of AWS, GCP or Azure has';
 
-CREATE FUNCTION iamwatch_internal.only_has(document jsonb, keys text[]) RETURNS boolean
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT document - keys = '{}'
-$$;
-COMMENT ON FUNCTION iamwatch_internal.only_has(jsonb, text[]) IS 'whether an object has no other fields than these';
-
 -- One rule a line: what it is, and where what it holds is.
 CREATE FUNCTION iamwatch_internal.wrapped(document jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN CASE
 		-- CloudTrail Lake: a row of a query
 		WHEN document ? 'eventJson' THEN document->'eventJson'
 		WHEN iamwatch_internal.is_record(document) THEN NULL
@@ -54,8 +51,8 @@ CREATE FUNCTION iamwatch_internal.wrapped(document jsonb) RETURNS jsonb
 		-- the Logging API
 		WHEN jsonb_typeof(document->'entries') = 'array' THEN document->'entries'
 		-- Microsoft Graph and Azure Resource Manager
-		WHEN jsonb_typeof(document->'value') = 'array' AND (document ? '@odata.context' OR iamwatch_internal.only_has(document,
-			'{value,nextLink,count,@odata.nextLink,@odata.count,@odata.deltaLink}')) THEN document->'value'
+		WHEN jsonb_typeof(document->'value') = 'array' AND (document ? '@odata.context' OR document
+			- '{value,nextLink,count,@odata.nextLink,@odata.count,@odata.deltaLink}'::text[] = '{}') THEN document->'value'
 		-- CloudTrail LookupEvents
 		WHEN jsonb_typeof(document->'Events') = 'array' THEN document->'Events'
 		WHEN document ? 'CloudTrailEvent' THEN document->'CloudTrailEvent'
@@ -64,8 +61,8 @@ CREATE FUNCTION iamwatch_internal.wrapped(document jsonb) RETURNS jsonb
 		WHEN jsonb_typeof(document->'logEvents') = 'array' THEN document->'logEvents'
 		WHEN jsonb_typeof(document->'events') = 'array' AND (document ?| '{searchedLogStreams,nextForwardToken}'
 			OR document #> '{events,0}' ? 'message') THEN document->'events'
-		WHEN jsonb_typeof(document->'message') = 'string' AND iamwatch_internal.only_has(document,
-			'{id,eventId,message,timestamp,ingestionTime,logStreamName,extractedFields}') THEN document->'message'
+		WHEN jsonb_typeof(document->'message') = 'string' AND document
+			- '{id,eventId,message,timestamp,ingestionTime,logStreamName,extractedFields}'::text[] = '{}' THEN document->'message'
 		WHEN jsonb_typeof(document->'awslogs') = 'object' THEN document #> '{awslogs,data}'
 		-- SNS, to Lambda and over SQS or HTTP
 		WHEN jsonb_typeof(document->'Sns') = 'object' THEN document->'Sns'
@@ -78,7 +75,7 @@ CREATE FUNCTION iamwatch_internal.wrapped(document jsonb) RETURNS jsonb
 		-- Kinesis and Firehose
 		WHEN jsonb_typeof(document->'kinesis') = 'object' THEN document #> '{kinesis,data}'
 		WHEN document ?& '{PartitionKey,Data}' THEN document->'Data'
-		WHEN document ?& '{recordId,data}' OR document ? 'data' AND iamwatch_internal.only_has(document, '{data}') THEN document->'data'
+		WHEN document ?& '{recordId,data}' OR document ? 'data' AND document - '{data}'::text[] = '{}' THEN document->'data'
 		-- Pub/Sub: pushed, pulled and as a CloudEvent
 		WHEN jsonb_typeof(document->'receivedMessages') = 'array' THEN document->'receivedMessages'
 		WHEN jsonb_typeof(document #> '{message,data}') = 'string' THEN document #> '{message,data}'
@@ -89,8 +86,8 @@ CREATE FUNCTION iamwatch_internal.wrapped(document jsonb) RETURNS jsonb
 		WHEN document ?& '{detail-type,detail}' THEN document->'detail'
 		-- CloudTrail Lake: all rows of a query
 		WHEN jsonb_typeof(document->'QueryResultRows') = 'array' THEN document->'QueryResultRows'
-		END
-$$;
+		END;
+END $$;
 COMMENT ON FUNCTION iamwatch_internal.wrapped(jsonb) IS
 'what a message or list holds: an array, an object, or text as a JSON string; null if it is neither message nor list';
 
@@ -164,6 +161,7 @@ CREATE FUNCTION iamwatch_internal.open_document(document jsonb, depth integer) R
 DECLARE
 	inner_ jsonb;
 	element jsonb;
+	single jsonb;
 	opened jsonb[];
 	field text;
 BEGIN
@@ -181,8 +179,15 @@ BEGIN
 	END IF;
 	IF jsonb_typeof(inner_) = 'array' THEN
 		FOR element IN SELECT e FROM jsonb_array_elements(inner_) AS e LOOP
-			IF iamwatch_internal.is_record(element) AND NOT element ? 'eventJson' THEN
+			-- of most lists, each element is a record, or text of one
+			single := CASE WHEN jsonb_typeof(element) = 'object' THEN iamwatch_internal.wrapped(element) END;
+			IF jsonb_typeof(single) = 'string' THEN
+				single := iamwatch_internal.unwrap_text(single #>> '{}');
+			END IF;
+			IF single IS NULL AND iamwatch_internal.is_record(element) THEN
 				RETURN NEXT element;
+			ELSIF single IS NOT NULL AND depth < 15 AND iamwatch_internal.is_record(single) AND NOT single ? 'eventJson' THEN
+				RETURN NEXT single;
 			ELSE
 				RETURN QUERY SELECT r FROM iamwatch_internal.open_document(element, depth + 1) AS r;
 			END IF;

@@ -36,7 +36,7 @@ DECLARE
 		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
 		'report_style'];
 	-- and what opens files and messages, which loaders need as well
-	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'only_has', 'log_entry',
+	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'log_entry',
 		'cloudtrail_record', 'unwrap_text'];
 	functions text;
 BEGIN

@@ -141,7 +141,7 @@ GRANT SELECT ON record TO iamwatch_test_loader;
 SET ROLE iamwatch_test_loader;
 SELECT is((SELECT array_agg(r) FROM record, iamwatch.records('[' || aws || ', {"Records": [{"Sns": {"Message": "x"}}]}]') AS r), (SELECT ARRAY[aws::jsonb, '{"Message": "x"}'] FROM record),
 	'A role of grant_access(..., load) opens files and messages');
-SELECT throws_ok($$SELECT iamwatch.parse('{}')$$, '42501', NULL, 'and does nothing else');
+SELECT throws_ok('SELECT iamwatch.report()', '42501', NULL, 'and does nothing else');
 SELECT throws_ok('SELECT FROM iamwatch.alerts', '42501', NULL, 'nor reads alerts');
 RESET ROLE;
 SELECT * FROM finish();

@@ -3,6 +3,7 @@ import base64
 import gzip
 import json
 import os
+import pty
 import random
 import re
 import resource
@@ -153,6 +154,19 @@ done = load(folder)
 ok(done.returncode == 0 and psql("SELECT string_agg(event->>'eventID', ' ' ORDER BY id) FROM audit_log").strip() == "e3 e5 e1 e4",
    "of a file that grew, what came to it is loaded", done.stdout + psql("SELECT * FROM audit_log"))
 
+
+def message(e):
+    return {"Type": "Notification", "TopicArn": "t", "Message": json.dumps(e)}
+
+
+mixed = [event(9), message(event(8)), event(7), message(event(6)), event(5)]
+put("mixed.ndjson", lines(mixed[:3]))
+load(folder)
+put("mixed.ndjson", lines(mixed))
+done = load(folder)
+ok(psql("SELECT string_agg(event->>'eventID', ' ' ORDER BY id) FROM audit_log").strip() == "e3 e5 e1 e4 e9 e8 e7 e6 e5",
+   "also where records and messages stand side by side", done.stdout + psql("SELECT * FROM audit_log"))
+
 # What is broken is named, and keeps nothing else out.
 empty()
 fresh()
@@ -211,7 +225,51 @@ done = load(folder)
 ok(done.returncode == 1 and rows() == 2 and re.search(r"2\.json: the database refuses an event of it: new row .* violates check", done.stdout),
    "a file with an event that the table refuses is named, the others are loaded", done.stdout + done.stderr)
 
+# What the database says is passed on, once; at a terminal there is a bar.
+psql("DELETE FROM audit_log; DELETE FROM iamwatch_loaded; CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$"
+     "BEGIN RAISE WARNING 'mind this' USING HINT = 'Do that.'; RETURN NULL; END $$;"
+     "CREATE TRIGGER warn AFTER INSERT ON audit_log EXECUTE FUNCTION warn()")
+done = load(folder, "--batch", "1")
+ok(done.stderr.count("warning: mind this Do that.") == 1, "a warning of the database is shown once", done.stderr)
+psql("DROP TRIGGER warn ON audit_log; DELETE FROM iamwatch_loaded")
+controller, terminal = pty.openpty()
+loader = subprocess.Popen([PROGRAM, "--table", "audit_log", folder], env=environment, stdout=subprocess.PIPE, stderr=terminal)
+loader.communicate()
+os.close(terminal)
+shown = b""
+while True:
+    try:
+        piece = os.read(controller, 65536)
+    except OSError:
+        piece = b""
+    if not piece:
+        break
+    shown += piece
+os.close(controller)
+ok(re.search(rb"\[#{20}\] loaded 2 events, 100%, [0-9,]+/s", shown), "at a terminal a bar shows how far it is", shown)
+
+# Names of files that are no UTF-8, and databases that are not in it.
+empty()
+put(os.fsdecode(b"caf\xe9.json"), json.dumps([event(1, userAgent="caf\u00e9 \u20ac \ud83d\ude00 \\u20ac")]))
+put(os.fsdecode(b"b\xe9.json"), "{")
+fresh()
+done = load(folder)
+ok(done.returncode == 1 and rows() == 1 and "b\\udce9.json: is cut" in done.stdout and load(folder).stdout.startswith("0 events"),
+   "names of files that are no UTF-8 are told and remembered", done.stdout + done.stderr)
+for encoding, locale, agent in (("LATIN1", "C", "caf\u00e9 ? ? \\u20ac"), ("LATIN9", "C", "caf\u00e9 \u20ac ? \\u20ac")):
+    for escaped in (True, False):
+        database.drop()
+        subprocess.run(["createdb", "-T", "template0", "-E", encoding, "--locale", locale, database.name], check=True)
+        done = database.run("CREATE EXTENSION iamwatch; CREATE TABLE audit_log (event jsonb); SELECT iamwatch.watch('audit_log')")
+        put(os.fsdecode(b"caf\xe9.json"), json.dumps([event(1, userAgent="caf\u00e9 \u20ac \U0001F600 \\u20ac")], ensure_ascii=escaped))
+        done = load(folder)
+        got = psql("SET client_encoding = 'UTF8'; SELECT event->>'userAgent' FROM audit_log").strip()
+        ok(got == agent, f"{encoding}, {'escapes' if escaped else 'UTF-8'}: what the database has no character for becomes a question mark", got + done.stdout + done.stderr)
+
 # Columns of other types, and tables that are none.
+empty()
+for n in range(3):
+    put(f"{n}.json", json.dumps([event(n, minute(n))]))
 for kind in ("json", "text", "varchar"):
     fresh(f"event {kind}")
     ok(load(folder).returncode == 0 and rows() == 3, f"a column of type {kind}")
