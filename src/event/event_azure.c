@@ -20,20 +20,25 @@ static const char *const categories[] = {
 	"ServiceHealth", "ResourceHealth", "Write", "Delete", "Action"
 };
 
-/* The first of the names that holds a string or, if asked for, an object. */
+/*
+ * The first of the names that holds a string or, if asked for, an object; both
+ * as they are written before either in lower case.
+ */
 static Field
 find_spelt(JsonbContainer *object, const char *name, const char *column, bool or_object)
 {
 	Slice		names[] = {{name, strlen(name)}, {column, strlen(column)}};
-	Field		field;
+	Field		field = {0};
 
-	for (int i = 0; i < lengthof(names); i++)
+	for (int i = 0; i < 2 * lengthof(names); i++)
 	{
-		fields_read(object, &(FieldKeys) {&names[i], 1, NULL, true}, &field);
+		bool		exact = i < lengthof(names);
+
+		fields_read(object, &(FieldKeys) {&names[i % lengthof(names)], 1, NULL, exact}, &field);
 		if (field.string.s != NULL || (or_object && field.object != NULL))
 			return field;
 	}
-	return field_get(object, name, names[0].len);
+	return field;
 }
 
 Field

@@ -132,6 +132,8 @@ event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 	const char *reason = NULL;
 	Field		properties = FIELD_GET(doc, "properties");
 	JsonbContainer *record = field_actor(&properties, "properties", &reason);
+	static const Slice tenant_id = SLICE_LITERAL("tenantId");
+	Field		tenant;
 	Slice		time;
 	Slice		result;
 
@@ -154,8 +156,13 @@ event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return time_reason("activityDateTime", time);
 
-	/* a TenantId is the Log Analytics workspace; Graph names no tenant */
-	event->account = AZURE_STRING(doc, "tenantId", "AADTenantId");
+	/*
+	 * A TenantId is the Log Analytics workspace, so tenantid may be it; Graph
+	 * names no tenant.
+	 */
+	fields_read(doc, &(FieldKeys) {&tenant_id, 1, NULL, true}, &tenant);
+	event->account = slice_or(tenant.string,
+							  slice_or(FIELD_STRING(doc, "AADTenantId"), FIELD_STRING(doc, "tenantId")));
 	if (event->account.s == NULL)
 		event->account = azure_id_part(AZURE_STRING(doc, "resourceId", "ResourceId"), "/tenants/");
 	event->account = event->account.s ? slice_folded(event->account) : SLICE_LITERAL("unknown");

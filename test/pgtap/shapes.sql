@@ -1,7 +1,7 @@
 -- Documents in the shapes in which logs and exports really write them.  Each
 -- test names the rule of docs/providers.md that it checks.
 \ir settings.psql
-SELECT plan(161);
+SELECT plan(165);
 
 CREATE FUNCTION aws_by(identity jsonb, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('eventTime', '2026-01-01T00:00:00Z', 'eventSource', 'iam.amazonaws.com', 'eventName', 'CreateUser',
@@ -36,6 +36,10 @@ INSERT INTO samples VALUES
 ('Entra', '{"category": "AuditLogs", "time": "2026-01-01T00:00:00Z", "tenantId": "t", "properties": {"id": "i", "activityDisplayName": "Add user", "loggedByService": "Core Directory",
 	"result": "failure", "resultReason": "quota", "initiatedBy": {"user": {"userPrincipalName": "a@b.c", "ipAddress": "192.0.2.1"}}, "targetResources": [{"displayName": "x", "userPrincipalName": "y"}],
 	"additionalDetails": [{"key": "User-Agent", "value": "cli"}]}}'),
+('Entra of Log Analytics, whose TenantId is the workspace', '{"TenantId": "workspace", "AADTenantId": "t", "TimeGenerated": "2026-01-01T00:00:00Z", "OperationName": "Add user", "Result": "failure", "Type": "AuditLogs",
+	"InitiatedBy": {"app": {"appId": "a"}}, "TargetResources": [{"displayName": "x"}]}'),
+('Activity of Log Analytics', '{"TimeGenerated": "2026-01-01T00:00:00Z", "CategoryValue": "Administrative", "OperationNameValue": "MICROSOFT.A/B/WRITE", "ActivityStatusValue": "Start", "ActivitySubstatusValue": "x",
+	"_ResourceId": "/subscriptions/s/x", "Caller": "a@b.c", "CallerIpAddress": "192.0.2.1", "CorrelationId": "c", "Type": "AzureActivity"}'),
 ('Activity', '{"time": "2026-01-01T00:00:00Z", "category": "Administrative", "operationName": "Microsoft.A/b/write", "resourceId": "/subscriptions/s/x", "callerIpAddress": "192.0.2.1",
 	"correlationId": "c", "resultType": "Failed", "identity": {"claims": {"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn": "a@b.c"}}}');
 SELECT is(parse(lower_names(document))::text, parse(document)::text, 'Names: all fields in lower case, ' || what) FROM samples;

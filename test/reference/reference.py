@@ -255,7 +255,8 @@ def aws_event(doc):
 
 def spelt(container, name, column=None):
     """What a field of Azure's may hold: in camelCase, in PascalCase or as another column, in lower case if it is not there."""
-    return container.get(name), container.get(column or name[:1].upper() + name[1:]), get(container, name)
+    column = column or name[:1].upper() + name[1:]
+    return container.get(name), container.get(column), get(container, name), get(container, column)
 
 
 def first_text(*values):
@@ -314,7 +315,7 @@ def entra_event(doc):
         (text_of(doc, "operationName") or "").rstrip(" ") or None
     service = text_of(record, "loggedByService") or "Microsoft Entra ID"
     time = text_of(record, "activityDateTime") or text_of(doc, "time", "TimeGenerated")
-    account = text_of(doc, "tenantId", "AADTenantId")
+    account = first_text(doc.get("tenantId"), get(doc, "AADTenantId"), get(doc, "tenantId"))
     account = ascii_lower(account) if account else between(text_of(doc, "resourceId"), "tenants") or "unknown"
     identity, kind = entra_identity(doc, record, service)
     result = text_of(record, "result")
