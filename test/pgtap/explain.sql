@@ -17,13 +17,13 @@ SELECT throws_ok('SELECT explain(-1)', 'P0002', 'alert -1 does not exist', 'No s
 SELECT throws_ok('SELECT explain(NULL)', 'P0002', NULL, 'No alert at all');
 
 SELECT is((json->'what') - '{first_event_time,last_event_time}'::text[], '{"service": "iam", "operation": "CreateUser", "failed": false, "category": "account",
-	"effect": "create", "sensitivity": 4, "targets": ["backdoor"], "events": 2}', 'What was done, on what target') FROM said;
+	"effect": "create", "sensitivity": 4, "targets": ["backdoor"], "granted": [], "events": 2}', 'What was done, on what target') FROM said;
 SELECT matches(text, 'iam:CreateUser succeeded: create of account, sensitivity 4 of 4', 'What: in words') FROM said;
 SELECT matches(explain(one('DeleteUser')), 'iam:DeleteUser FAILED', 'What: failed, in words');
 SELECT is(json->'who'->>'identity', 'arn:aws:iam::111122223333:user/ann', 'Who') FROM said;
 SELECT is((explain_json(one('CreateRole'))->'who') - '{provider,account}'::text[], '{"identity": "arn:aws:iam::111122223333:role/web", "kind": "instance",
-	"sessions": ["arn:aws:sts::111122223333:assumed-role/web/i-0123456789abcdef0"], "instances": ["i-0123456789abcdef0"]}', 'Who: session and instance');
-SELECT is(json->'from', '{"source_addresses": ["192.0.2.1", "203.0.113.5"], "user_agents": ["cli"]}', 'From where') FROM said;
+	"sessions": ["arn:aws:sts::111122223333:assumed-role/web/i-0123456789abcdef0"], "instances": ["i-0123456789abcdef0"], "acting_for": []}', 'Who: session and instance');
+SELECT is(json->'from', '{"source_addresses": ["192.0.2.1", "203.0.113.5"], "source_hosts": [], "user_agents": ["cli"]}', 'From where') FROM said;
 SELECT is(json->'normal'->'operations'->0, '{"service": "iam", "operation": "CreateAccessKey", "failed": false, "days": 10, "days_before": 10,
 	"first_seen": "2026-02-01", "last_seen": "2026-02-10"}', 'What it normally does: the most usual operation first') FROM said;
 SELECT matches(text, 'iam:CreateAccessKey on 10 days, 10 of them before, since 2026-02-01', 'What it normally does: in words') FROM said;
