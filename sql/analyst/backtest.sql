@@ -201,8 +201,7 @@ DECLARE
 	was iamwatch.event;
 	declined timestamptz;
 BEGIN
-	event_column := coalesce(event_column, (SELECT s.event_column FROM iamwatch.sources AS s
-		WHERE s.source = backtest.source), 'event');
+	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	FOR c IN SELECT * FROM iamwatch_internal.backtest_events(settings, source, event_column) LOOP
 		e := c.event;

@@ -84,7 +84,7 @@ BEGIN
 	ids := ARRAY(SELECT x.event_id FROM iamwatch.alert_events AS x
 		WHERE x.alert_id = raw_events.alert_id AND x.event_id IS NOT NULL
 		ORDER BY x.event_time, x.event_id COLLATE "C" LIMIT left_over);
-	FOR s IN SELECT w.source, w.event_column FROM iamwatch.sources AS w ORDER BY w.source::text COLLATE "C" LOOP
+	FOR s IN SELECT w.source, iamwatch_internal.event_column_of(w.source) AS event_column FROM iamwatch.sources AS w ORDER BY w.source::text COLLATE "C" LOOP
 		EXIT WHEN ids = '{}' OR left_over = 0;
 		source := s.source::text;
 		event := NULL;

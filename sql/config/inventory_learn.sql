@@ -98,8 +98,7 @@ DECLARE
 	allocated jsonb := '{}';	-- by allocation, the address
 	associated jsonb := '{}';	-- by association and by address, the instance and the address
 BEGIN
-	event_column := coalesce(event_column, (SELECT s.event_column FROM iamwatch.sources AS s
-		WHERE s.source = learn_instances.source), 'event');
+	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	added := 0;
 	changed := 0;

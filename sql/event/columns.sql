@@ -5,6 +5,7 @@ CREATE TABLE iamwatch_internal.column_fields (
 	source regclass NOT NULL,
 	field text NOT NULL CHECK (field ~ '^[^.]+(\.[^.]+)*$'),
 	column_name name NOT NULL,
+	column_attnum smallint,
 	PRIMARY KEY (source, field)
 );
 COMMENT ON TABLE iamwatch_internal.column_fields IS
@@ -13,12 +14,42 @@ COMMENT ON COLUMN iamwatch_internal.column_fields.field IS
 'path in the record as the provider writes it, steps divided by dots, such as userIdentity.arn';
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.column_fields', '');
 
+COMMENT ON COLUMN iamwatch_internal.column_fields.column_attnum IS 'number of the column in the relation, by which it is found after it was renamed';
+
+CREATE FUNCTION iamwatch_internal.column_number(source regclass, column_name name) RETURNS smallint
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT a.attnum FROM pg_attribute AS a
+	WHERE a.attrelid = source AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION iamwatch_internal.column_number(regclass, name) IS 'the number of a column that has the name now';
+
+CREATE FUNCTION iamwatch_internal.current_column(source regclass, column_name name, column_attnum smallint) RETURNS name
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce((SELECT a.attname FROM pg_attribute AS a
+		WHERE a.attrelid = source AND a.attnum = column_attnum AND NOT a.attisdropped), column_name)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.current_column(regclass, name, smallint) IS
+'what the column of the number is called now; else the name that it had';
+
+CREATE FUNCTION iamwatch_internal.number_field() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF TG_OP = 'INSERT' OR NEW.column_name <> OLD.column_name THEN
+		NEW.column_attnum := iamwatch_internal.column_number(NEW.source, NEW.column_name);
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.number_field() IS 'trigger BEFORE INSERT OR UPDATE on iamwatch_internal.column_fields: the number of the column';
+CREATE TRIGGER number_field BEFORE INSERT OR UPDATE ON iamwatch_internal.column_fields
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.number_field();
+
 -- A partition has the columns of the table that it is part of.
 CREATE FUNCTION iamwatch_internal.fields_of(source regclass) RETURNS text[]
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT array_agg(u.part ORDER BY string_to_array(f.field, '.') COLLATE "C", u.n)
 	FROM iamwatch_internal.column_fields AS f
-	CROSS JOIN LATERAL unnest(ARRAY[f.field, f.column_name::text]) WITH ORDINALITY AS u (part, n)
+	CROSS JOIN LATERAL unnest(ARRAY[f.field,
+		iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum)::text]) WITH ORDINALITY AS u (part, n)
 	WHERE f.source = fields_of.source
 	OR f.source IN (SELECT a.relid FROM pg_partition_ancestors(fields_of.source) AS a)
 $$;

@@ -310,8 +310,7 @@ DECLARE
 	alerts_before bigint;
 	waited integer := 0;
 BEGIN
-	event_column := coalesce(event_column, (SELECT s.event_column FROM iamwatch.sources AS s
-		WHERE s.source OPERATOR(pg_catalog.=) backfill.source), 'event');
+	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	IF NOT iamwatch_internal.may_fold() THEN
 		RAISE EXCEPTION 'cannot backfill in a transaction with a fixed snapshot'

@@ -104,8 +104,7 @@ DECLARE
 	leaf pg_catalog.regclass;
 	part integer;
 BEGIN
-	event_column := coalesce(event_column, (SELECT s.event_column FROM iamwatch.sources AS s
-		WHERE s.source OPERATOR(pg_catalog.=) backfill_contexts.source), 'event');
+	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
 		RAISE EXCEPTION 'another session is backfilling "%"', source

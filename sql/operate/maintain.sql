@@ -114,6 +114,8 @@ BEGIN
 	COMMIT;
 	PERFORM iamwatch_internal.fold_source_counts();
 	COMMIT;
+	PERFORM iamwatch_internal.refresh_columns();
+	COMMIT;
 	DELETE FROM iamwatch.sources AS s
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) s.source);
 END $$;

@@ -21,8 +21,8 @@ DECLARE
 	n bigint := 0;
 BEGIN
 	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = process_rows.source FOR UPDATE;
-	FOR next IN SELECT r.document, r.at FROM iamwatch_internal.read_after(source, known.event_column,
-			known.order_column, known.watermark, batch_rows) AS r LOOP
+	FOR next IN SELECT r.document, r.at FROM iamwatch_internal.read_after(source,
+			iamwatch_internal.event_column_of(source), iamwatch_internal.order_column_of(source), known.watermark, batch_rows) AS r LOOP
 		PERFORM iamwatch_internal.ingest_one(source, next.document);
 		reached := next.at;
 		n := n + 1;
@@ -41,12 +41,10 @@ CREATE PROCEDURE iamwatch.process(source regclass, event_column name DEFAULT NUL
 	batch_rows integer DEFAULT 5000)
 	LANGUAGE plpgsql AS $$
 DECLARE
-	known iamwatch.sources;
 	n bigint;
 BEGIN
-	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source OPERATOR(pg_catalog.=) process.source;
-	event_column := coalesce(event_column, known.event_column, 'event');
-	order_column := coalesce(order_column, known.order_column);
+	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
+	order_column := coalesce(order_column, iamwatch_internal.order_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	PERFORM iamwatch_internal.check_order(source, order_column);
 	IF batch_rows IS NULL OR batch_rows OPERATOR(pg_catalog.<) 1 THEN
@@ -55,8 +53,9 @@ BEGIN
 	INSERT INTO iamwatch.sources AS s (source, event_column, order_column)
 	VALUES (source, event_column, order_column)
 	ON CONFLICT ON CONSTRAINT sources_pkey DO UPDATE
-	SET (event_column, order_column, watermark) = (EXCLUDED.event_column, EXCLUDED.order_column,
-		CASE WHEN s.order_column OPERATOR(pg_catalog.=) EXCLUDED.order_column THEN s.watermark END);
+	SET (event_column, event_attnum, order_column, order_attnum, watermark) = (EXCLUDED.event_column,
+		EXCLUDED.event_attnum, EXCLUDED.order_column, EXCLUDED.order_attnum,
+		CASE WHEN s.order_attnum OPERATOR(pg_catalog.=) EXCLUDED.order_attnum THEN s.watermark END);
 	COMMIT;
 	LOOP
 		n := iamwatch_internal.process_rows(source, batch_rows);

@@ -47,12 +47,92 @@ CREATE FUNCTION iamwatch_internal.cache_status(OUT entries bigint, OUT accounts 
 COMMENT ON FUNCTION iamwatch_internal.cache_status() IS
 'what this session, and no other, remembers of the baselines: identities and behaviours, accounts, memory; how many events it was asked about, and how many of them it knew to teach nothing';
 
+-- Everything here is in the system catalogs, and says what to do.
+CREATE FUNCTION iamwatch_internal.source_problem(source regclass) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known iamwatch.sources;
+	event_column constant name := iamwatch_internal.event_column_of(source);
+	wanted record;
+	present record;
+	fires "char";	-- of the trigger for inserts
+	names text;
+BEGIN
+	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = source_problem.source;
+	IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = source) THEN
+		RETURN 'the relation was dropped; CALL iamwatch.maintain() forgets it';
+	END IF;
+	BEGIN
+		PERFORM iamwatch_internal.check_source(source, event_column);
+		IF known.order_column IS NOT NULL THEN
+			PERFORM iamwatch_internal.order_type(source, iamwatch_internal.order_column_of(source));
+		END IF;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN format('%s; name the column in iamwatch.%s', SQLERRM,
+			CASE WHEN known.order_column IS NULL THEN 'watch()' ELSE 'process()' END);
+	END;
+	IF known.order_column IS NOT NULL THEN
+		RETURN NULL;
+	END IF;
+
+	FOR wanted IN SELECT * FROM iamwatch_internal.wanted_observers(source, event_column) LOOP
+		SELECT * INTO present FROM iamwatch_internal.observers(source) AS o WHERE o.trigger = wanted.trigger;
+		IF NOT FOUND THEN
+			RETURN format('the trigger %s is not there; call iamwatch.watch(%L, %L)', wanted.trigger, source, event_column);
+		ELSIF present.columns <> wanted.columns THEN
+			RETURN format('the trigger %s is for another column; call iamwatch.watch(%L, %L)', wanted.trigger, source, event_column);
+		-- of one column the name may be an old one
+		ELSIF present.arguments <> wanted.arguments AND get_byte(wanted.arguments, 0) = 0 THEN
+			RETURN format('columns were renamed or mapped anew; call iamwatch.watch(%L)', source);
+		ELSIF present.enabled = 'D' THEN
+			RETURN format('the trigger %s is disabled; ALTER TABLE %s ENABLE TRIGGER %1$s', wanted.trigger, source);
+		END IF;
+		fires := coalesce(fires, present.enabled);
+		SELECT string_agg(p.relid::text, ', ' ORDER BY p.relid::text) INTO names
+		FROM pg_partition_tree(source) AS p JOIN pg_class AS c ON c.oid = p.relid
+		WHERE p.relid <> source AND c.relkind IN ('r', 'p') AND NOT EXISTS (
+			SELECT FROM iamwatch_internal.observers(p.relid) AS o
+			WHERE o.trigger = wanted.trigger AND o.parent IS NOT NULL AND o.enabled = present.enabled);
+		IF names IS NOT NULL THEN
+			RETURN format('the trigger %s does not fire in partitions: %s; ALTER TABLE %s %s TRIGGER %1$s', wanted.trigger, names,
+				source, CASE present.enabled WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE' END);
+		END IF;
+	END LOOP;
+
+	IF fires <> 'R' THEN
+		names := array_to_string(iamwatch_internal.unwatched_children(source), ', ');
+		IF names IS NOT NULL THEN
+			RETURN format('no trigger fires for tables that inherit from it: %s; call iamwatch.watch() for each', names);
+		END IF;
+	END IF;
+	IF fires = 'O' THEN
+		IF current_setting('session_replication_role') = 'replica' OR EXISTS (SELECT FROM pg_db_role_setting AS s
+			WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
+			AND 'session_replication_role=replica' = ANY (s.setconfig)) THEN
+			RETURN format('session_replication_role is replica, so the trigger does not fire; reset it, or call iamwatch.watch(%L, %L, ''always'')',
+				source, event_column);
+		ELSIF EXISTS (SELECT FROM pg_subscription_rel AS r
+			WHERE r.srrelid = source OR r.srrelid IN (SELECT p.relid FROM pg_partition_tree(source) AS p)) THEN
+			RETURN format('a subscription fills it, for which the trigger does not fire; call iamwatch.watch(%L, %L, ''always'')',
+				source, event_column);
+		END IF;
+	ELSIF fires = 'R' AND NOT EXISTS (SELECT FROM pg_subscription_rel AS r
+			WHERE r.srrelid = source OR r.srrelid IN (SELECT p.relid FROM pg_partition_tree(source) AS p)) THEN
+		RETURN format('the trigger fires for what a subscription applies, and none fills it; call iamwatch.watch(%L, %L)',
+			source, event_column);
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.source_problem(regclass) IS
+'why not all that comes into a source is seen, and what to do; null if all is';
+
 CREATE VIEW iamwatch.source_status AS
 SELECT s.source, s.watched_since, stored.events AS events_stored,
 	coalesce(c.learned, 0) AS events_learned, coalesce(c.late, 0) AS events_late,
 	coalesce(c.rejected, 0) AS events_rejected,
 	c.newest_event_time, c.counted_at AS last_taught_at, c.lag, s.silent_after,
-	coalesce(c.counted_at, s.watched_since) < now() - s.silent_after AS silent
+	coalesce(c.counted_at, s.watched_since) < now() - s.silent_after AS silent,
+	iamwatch_internal.source_problem(s.source) AS problem
 FROM iamwatch.sources AS s
 LEFT JOIN (
 	SELECT source, max(newest_event_time) AS newest_event_time, max(counted_at) AS counted_at,
@@ -73,18 +153,20 @@ COMMENT ON COLUMN iamwatch.source_status.events_rejected IS 'documents that coul
 COMMENT ON COLUMN iamwatch.source_status.newest_event_time IS 'of the events that were looked at in the tables: the first of each identity and day, at least';
 COMMENT ON COLUMN iamwatch.source_status.last_taught_at IS 'when a statement last brought something that was learned, late or rejected';
 COMMENT ON COLUMN iamwatch.source_status.lag IS 'at that time: from the newest event of the statement to its detection';
+COMMENT ON COLUMN iamwatch.source_status.problem IS 'why not all that comes in is seen, such as a trigger that is disabled, and what to do; null if all is';
 COMMENT ON COLUMN iamwatch.source_status.silent IS 'nothing was learned, late or rejected for iamwatch.sources.silent_after';
 
 CREATE VIEW iamwatch.status AS
 SELECT s.events_stored AS events_seen, c.learned AS events_learned, c.late AS events_late,
 	c.rejected AS events_rejected, a.opened AS alerts_opened, a.joined AS events_joined,
-	a.newest_alert_at, l.alert_lag, c.newest_event_time, s.lag AS event_lag, s.sources, s.silent_sources, h.limits_hit,
+	a.newest_alert_at, l.alert_lag, c.newest_event_time, s.lag AS event_lag, s.sources, s.silent_sources, s.source_problems, h.limits_hit,
 	j.n AS journal_rows, p.n AS pending_events, r.n AS backfills_running,
 	m.entries AS session_cache_entries, m.bytes AS session_cache_bytes, m.asked AS session_events_asked,
 	m.hits AS session_cache_hits
 FROM (SELECT coalesce(sum(events_stored), 0)::bigint AS events_stored, count(*) AS sources,
 		(array_agg(lag ORDER BY last_taught_at DESC NULLS LAST))[1] AS lag,
-		coalesce(jsonb_agg(source::text ORDER BY source::text) FILTER (WHERE silent), '[]') AS silent_sources
+		coalesce(jsonb_agg(source::text ORDER BY source::text) FILTER (WHERE silent), '[]') AS silent_sources,
+		coalesce(jsonb_object_agg(source::text, problem) FILTER (WHERE problem IS NOT NULL), '{}') AS source_problems
 	FROM iamwatch.source_status) AS s
 CROSS JOIN (SELECT coalesce(sum(learned), 0)::bigint AS learned, coalesce(sum(late), 0)::bigint AS late,
 		coalesce(sum(rejected), 0)::bigint AS rejected, max(newest_event_time) AS newest_event_time
@@ -107,6 +189,7 @@ COMMENT ON COLUMN iamwatch.status.events_joined IS 'events that joined one of th
 COMMENT ON COLUMN iamwatch.status.alert_lag IS 'of the last hundred alerts, the median time from the event to the alert';
 COMMENT ON COLUMN iamwatch.status.event_lag IS 'from event to detection, of the newest event of the last statement that taught something';
 COMMENT ON COLUMN iamwatch.status.silent_sources IS 'names of the sources that have gone silent';
+COMMENT ON COLUMN iamwatch.status.source_problems IS 'of each source of which not all is seen, why and what to do';
 COMMENT ON COLUMN iamwatch.status.limits_hit IS 'limits that were reached in the last 90 days, with how much went over; see iamwatch.limits_hit';
 COMMENT ON COLUMN iamwatch.status.journal_rows IS 'learned while another session wrote the account, and not taken over yet: more than a few when a transaction that inserts stays open';
 COMMENT ON COLUMN iamwatch.status.pending_events IS 'events whose alert another session has locked, by a transaction that stays open';

@@ -7,7 +7,9 @@ CREATE TABLE iamwatch.sources (
 	order_column name,
 	watermark text,
 	silent_after interval NOT NULL DEFAULT '26 hours' CHECK (silent_after > interval '0'),
-	events_taken bigint NOT NULL DEFAULT 0
+	events_taken bigint NOT NULL DEFAULT 0,
+	event_attnum smallint,
+	order_attnum smallint
 );
 COMMENT ON TABLE iamwatch.sources IS 'where events come from; kept by iamwatch.watch(), iamwatch.unwatch() and iamwatch.process()';
 COMMENT ON COLUMN iamwatch.sources.order_column IS 'for iamwatch.process(): what grows with every row';
@@ -17,6 +19,54 @@ COMMENT ON COLUMN iamwatch.sources.silent_after IS
 COMMENT ON COLUMN iamwatch.sources.events_taken IS 'for iamwatch.process(): how many rows it took';
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.sources', '');
 COMMENT ON COLUMN iamwatch.sources.event_column IS 'holds the document; of no account when the columns of the source are mapped, see iamwatch.map_columns()';
+COMMENT ON COLUMN iamwatch.sources.event_attnum IS 'number of the event column in the source, by which it is found after it was renamed; null if there was no such column';
+COMMENT ON COLUMN iamwatch.sources.order_attnum IS 'number of the order column in the source';
+
+-- By name when a row comes, also from a dump, where numbers can be others;
+-- from then on by number.
+CREATE FUNCTION iamwatch_internal.number_columns() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF TG_OP = 'INSERT' OR NEW.event_column <> OLD.event_column OR NEW.source <> OLD.source THEN
+		NEW.event_attnum := iamwatch_internal.column_number(NEW.source, NEW.event_column);
+	END IF;
+	IF TG_OP = 'INSERT' OR NEW.order_column IS DISTINCT FROM OLD.order_column OR NEW.source <> OLD.source THEN
+		NEW.order_attnum := iamwatch_internal.column_number(NEW.source, NEW.order_column);
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.number_columns() IS 'trigger BEFORE INSERT OR UPDATE on iamwatch.sources: the numbers of the columns that are named';
+CREATE TRIGGER number_columns BEFORE INSERT OR UPDATE ON iamwatch.sources
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.number_columns();
+
+CREATE FUNCTION iamwatch_internal.event_column_of(source regclass) RETURNS name
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce((SELECT iamwatch_internal.current_column(s.source, s.event_column, s.event_attnum)
+		FROM iamwatch.sources AS s WHERE s.source = event_column_of.source), 'event')
+$$;
+COMMENT ON FUNCTION iamwatch_internal.event_column_of(regclass) IS
+'the column that holds the documents of a source, as it is named now; event if it is no source yet';
+
+CREATE FUNCTION iamwatch_internal.order_column_of(source regclass) RETURNS name
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT iamwatch_internal.current_column(s.source, s.order_column, s.order_attnum)
+	FROM iamwatch.sources AS s WHERE s.source = order_column_of.source
+$$;
+COMMENT ON FUNCTION iamwatch_internal.order_column_of(regclass) IS
+'the column by which a source is processed, as it is named now; null without one';
+
+CREATE FUNCTION iamwatch_internal.refresh_columns() RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	UPDATE iamwatch.sources AS s SET event_column = iamwatch_internal.event_column_of(s.source),
+		order_column = iamwatch_internal.order_column_of(s.source)
+	WHERE (s.event_column, s.order_column) IS DISTINCT FROM
+		(iamwatch_internal.event_column_of(s.source), iamwatch_internal.order_column_of(s.source));
+	UPDATE iamwatch_internal.column_fields AS f
+	SET column_name = iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum)
+	WHERE f.column_name <> iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.refresh_columns() IS
+'write down what renamed columns of sources are called now, which is what a dump has';
 
 CREATE TABLE iamwatch_internal.end_of_statement ();
 ALTER TABLE iamwatch_internal.end_of_statement REPLICA IDENTITY FULL;
@@ -30,7 +80,7 @@ COMMENT ON FUNCTION iamwatch_internal.may_be_new(jsonb) IS
 CREATE FUNCTION iamwatch_internal.observe() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_observe' LANGUAGE C;
 COMMENT ON FUNCTION iamwatch_internal.observe() IS
-'trigger AFTER INSERT FOR EACH ROW on a watched table; arguments: the column, or an empty string and the fields of iamwatch.to_document(). 39P01 when fired otherwise';
+'trigger AFTER INSERT OR UPDATE FOR EACH ROW on a watched table; arguments: the column, or an empty string and the fields of iamwatch.to_document(). 39P01 when fired otherwise';
 
 CREATE FUNCTION iamwatch_internal.process_batch() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_process_batch' LANGUAGE C;
@@ -91,14 +141,74 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_source(regclass, name) IS
 '22004, 42P01, 42809, 42703 or 42804 unless the column of the relation can hold events, or its columns are mapped';
 
+CREATE FUNCTION iamwatch_internal.observers(source regclass, OUT trigger name, OUT enabled "char", OUT parent oid,
+	OUT arguments bytea, OUT columns smallint[]) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.tgname, t.tgenabled, nullif(t.tgparentid, 0), t.tgargs,
+		ARRAY(SELECT DISTINCT d.refobjsubid::smallint FROM pg_depend AS d
+			WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+			AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0 ORDER BY 1)
+	FROM pg_trigger AS t
+	WHERE t.tgrelid = source AND t.tgname IN ('iamwatch_observe', 'iamwatch_observe_update') AND NOT t.tgisinternal
+$$;
+COMMENT ON FUNCTION iamwatch_internal.observers(regclass) IS
+'the triggers of iamwatch.watch() on a table, and the columns that each looks at, none if that is the whole row';
+
+CREATE FUNCTION iamwatch_internal.unwatched_children(source regclass) RETURNS regclass[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH RECURSIVE child AS (
+		SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = source
+		UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN child AS c ON i.inhparent = c.inhrelid)
+	SELECT array_agg(c.oid::regclass ORDER BY c.oid::regclass::text) FROM child JOIN pg_class AS c ON c.oid = child.inhrelid
+	WHERE NOT c.relispartition AND c.relkind = 'r' AND NOT EXISTS (SELECT FROM iamwatch_internal.observers(c.oid))
+$$;
+COMMENT ON FUNCTION iamwatch_internal.unwatched_children(regclass) IS
+'tables that inherit from a table and are not watched: their rows are read with the table, but no trigger fires for them';
+
+-- How the two triggers of a table are to be.
+CREATE FUNCTION iamwatch_internal.wanted_observers(source regclass, event_column name,
+	OUT trigger name, OUT arguments bytea, OUT columns smallint[], OUT definition text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	fields text[] := iamwatch_internal.fields_of(source);
+	old_value text := iamwatch_internal.document_expression(source, event_column, 'old');
+	new_value text := iamwatch_internal.document_expression(source, event_column, 'new');
+	news text := format('iamwatch_internal.may_be_new(%s)', new_value);
+	calls text := format('EXECUTE FUNCTION iamwatch_internal.observe(%s)', CASE WHEN fields IS NULL
+		THEN quote_literal(event_column) ELSE format('%L, %L', '', fields) END);
+	used name[] := CASE WHEN fields IS NULL THEN ARRAY[event_column]
+		ELSE ARRAY(SELECT f FROM unnest(fields) WITH ORDINALITY AS u (f, n) WHERE n % 2 = 0 ORDER BY n) END;
+BEGIN
+	arguments := CASE WHEN fields IS NULL THEN convert_to(event_column, getdatabaseencoding()) || E'\\x00'
+		ELSE E'\\x00' || convert_to(fields::text, getdatabaseencoding()) || E'\\x00' END;
+	trigger := 'iamwatch_observe';
+	columns := CASE WHEN fields IS NULL THEN ARRAY[iamwatch_internal.column_number(source, event_column)] ELSE '{}' END;
+	definition := format('CREATE TRIGGER iamwatch_observe AFTER INSERT ON %s FOR EACH ROW WHEN (%s) %s', source, news, calls);
+	RETURN NEXT;
+	-- text and json are compared as text, which costs less than to read them
+	IF fields IS NULL AND (SELECT a.atttypid FROM pg_attribute AS a
+			WHERE a.attrelid = source AND a.attnum = columns[1]) <> 'jsonb'::regtype THEN
+		old_value := format('old.%I::text', event_column);
+		new_value := format('new.%I::text', event_column);
+	END IF;
+	trigger := 'iamwatch_observe_update';
+	columns := ARRAY(SELECT DISTINCT iamwatch_internal.column_number(source, u) FROM unnest(used) AS u ORDER BY 1);
+	definition := format('CREATE TRIGGER iamwatch_observe_update AFTER UPDATE OF %s ON %s FOR EACH ROW'
+		' WHEN (%s IS DISTINCT FROM %s AND %s) %s', (SELECT string_agg(quote_ident(a.attname), ', ')
+			FROM pg_attribute AS a WHERE a.attrelid = source AND a.attnum = ANY (columns)),
+		source, old_value, new_value, news, calls);
+	RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.wanted_observers(regclass, name) IS
+'the triggers that iamwatch.watch() makes on a table: for what is inserted, and for documents that an UPDATE changes';
+
 CREATE FUNCTION iamwatch.watch(source regclass, event_column name DEFAULT 'event',
 	fires text DEFAULT 'origin') RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation pg_class;
-	present pg_trigger;
-	fields text[];
-	args bytea;
+	wanted record;
+	present record;
 	mode "char" := CASE fires WHEN 'origin' THEN 'O' WHEN 'always' THEN 'A' WHEN 'replica' THEN 'R' END;
 BEGIN
 	PERFORM iamwatch_internal.check_source(source, event_column);
@@ -114,62 +224,60 @@ BEGIN
 			DETAIL = 'No trigger fires for rows that come into a view, materialized view or foreign table.',
 			HINT = 'Schedule iamwatch.process() for it.';
 	END IF;
-
-	SELECT * INTO present FROM pg_trigger AS t
-	WHERE t.tgrelid = source AND t.tgname = 'iamwatch_observe' AND NOT t.tgisinternal;
-	IF present.tgparentid <> 0 THEN
+	IF EXISTS (SELECT FROM iamwatch_internal.observers(source) AS o WHERE o.parent IS NOT NULL) THEN
 		RAISE NOTICE 'partition "%" is watched through its parent, skipping', source;
 		RETURN;
 	END IF;
-	fields := iamwatch_internal.fields_of(source);
-	args := CASE WHEN fields IS NULL THEN convert_to(event_column, getdatabaseencoding()) || E'\\x00'
-		ELSE E'\\x00' || convert_to(fields::text, getdatabaseencoding()) || E'\\x00' END;
-	IF present.oid IS NOT NULL AND present.tgargs <> args THEN
-		EXECUTE format('DROP TRIGGER iamwatch_observe ON %s', source);
-		present := NULL;
-	END IF;
-	IF present.oid IS NULL THEN
+	IF NOT EXISTS (SELECT FROM iamwatch_internal.observers(source)) THEN
 		-- takes the place of the triggers of partitions that were watched by themselves
-		PERFORM iamwatch.unwatch(p.relid)
-		FROM pg_partition_tree(source) AS p JOIN pg_trigger AS t ON t.tgrelid = p.relid
-		WHERE p.relid <> source AND t.tgname = 'iamwatch_observe' AND t.tgparentid = 0;
-		EXECUTE format('CREATE TRIGGER iamwatch_observe AFTER INSERT ON %s FOR EACH ROW'
-			' WHEN (iamwatch_internal.may_be_new(%s)) EXECUTE FUNCTION iamwatch_internal.observe(%s)',
-			source, iamwatch_internal.document_expression(source, event_column, 'new'),
-			CASE WHEN fields IS NULL THEN quote_literal(event_column)
-			ELSE format('%L, %L', '', fields) END);
-		present.tgenabled := 'O';
+		PERFORM iamwatch.unwatch(p.relid) FROM pg_partition_tree(source) AS p
+		WHERE p.relid <> source AND EXISTS (SELECT FROM iamwatch_internal.observers(p.relid) AS o WHERE o.parent IS NULL);
 	END IF;
-	IF present.tgenabled <> mode THEN
-		EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER iamwatch_observe', source,
-			CASE mode WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END);
-	END IF;
+	FOR wanted IN SELECT * FROM iamwatch_internal.wanted_observers(source, event_column) LOOP
+		SELECT * INTO present FROM iamwatch_internal.observers(source) AS o WHERE o.trigger = wanted.trigger;
+		IF FOUND AND (present.arguments, present.columns) IS DISTINCT FROM (wanted.arguments, wanted.columns) THEN
+			EXECUTE format('DROP TRIGGER %I ON %s', wanted.trigger, source);
+			present.enabled := NULL;
+		END IF;
+		IF present.enabled IS NULL THEN
+			EXECUTE wanted.definition;
+			present.enabled := 'O';
+		END IF;
+		IF present.enabled <> mode THEN
+			EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', source,
+				CASE mode WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, wanted.trigger);
+		END IF;
+	END LOOP;
 	INSERT INTO iamwatch.sources AS s (source, event_column) VALUES (source, event_column)
-	ON CONFLICT ON CONSTRAINT sources_pkey DO UPDATE SET event_column = EXCLUDED.event_column
-	WHERE s.event_column <> EXCLUDED.event_column;
+	ON CONFLICT ON CONSTRAINT sources_pkey DO UPDATE
+	SET (event_column, event_attnum) = (EXCLUDED.event_column, EXCLUDED.event_attnum)
+	WHERE (s.event_column, s.event_attnum) IS DISTINCT FROM (EXCLUDED.event_column, EXCLUDED.event_attnum);
+	IF iamwatch_internal.unwatched_children(source) IS NOT NULL THEN
+		RAISE WARNING 'rows of tables that inherit from "%" are not watched: %', source,
+			array_to_string(iamwatch_internal.unwatched_children(source), ', ')
+			USING HINT = 'Call iamwatch.watch() for each of them.';
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.watch(regclass, name, text) IS
-'watch what is inserted into a table, or into a partitioned table through any of its partitions; harmless when it is watched already. Column: of type jsonb, json, text or varchar; ignored when its columns are mapped, see iamwatch.map_columns(). Fires: origin; always, also for what a subscription applies; replica, only for that. Needs the TRIGGER privilege; 42809, 42703, 42804, 22023 for what cannot be watched';
+'watch what is inserted into a table, or into a partitioned table through any of its partitions, and documents that an UPDATE of the column changes; harmless when it is watched already. Column: of type jsonb, json, text or varchar; ignored when its columns are mapped, see iamwatch.map_columns(). Fires: origin; always, also for what a subscription applies; replica, only for that. Needs the TRIGGER privilege; 42809, 42703, 42804, 22023 for what cannot be watched';
 
 CREATE FUNCTION iamwatch.unwatch(source regclass) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	parent oid;
+	present record;
 BEGIN
 	IF source IS NULL THEN
 		RAISE EXCEPTION 'table must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT p.tgrelid INTO parent
-	FROM pg_trigger AS t LEFT JOIN pg_trigger AS p ON p.oid = t.tgparentid
-	WHERE t.tgrelid = unwatch.source AND t.tgname = 'iamwatch_observe' AND NOT t.tgisinternal;
-	IF parent IS NOT NULL THEN
-		RAISE EXCEPTION 'partition "%" is watched through its parent', source
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-			HINT = format('Use iamwatch.unwatch(%L).', parent::regclass);
-	END IF;
-	IF FOUND THEN
-		EXECUTE format('DROP TRIGGER iamwatch_observe ON %s', source);
-	END IF;
+	FOR present IN SELECT * FROM iamwatch_internal.observers(source) LOOP
+		IF present.parent IS NOT NULL THEN
+			RAISE EXCEPTION 'partition "%" is watched through its parent', source
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = format('Use iamwatch.unwatch(%L).',
+					(SELECT p.tgrelid::regclass FROM pg_trigger AS p WHERE p.oid = present.parent));
+		END IF;
+		EXECUTE format('DROP TRIGGER %I ON %s', present.trigger, source);
+	END LOOP;
 	DELETE FROM iamwatch.sources AS s WHERE s.source = unwatch.source;
 END $$;
 COMMENT ON FUNCTION iamwatch.unwatch(regclass) IS

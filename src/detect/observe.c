@@ -5,7 +5,8 @@
  *
  * AFTER INSERT FOR EACH ROW WHEN (iamwatch_internal.may_be_new(NEW.event)) asks, in memory,
  * whether the event can teach anything; nearly always the answer is no, and
- * nothing is queued.  observe() collects what may be news.  process_batch() handles
+ * nothing is queued.  A second trigger asks the same of a document that an
+ * UPDATE changes.  observe() collects what may be news.  process_batch() handles
  * it at the end of the statement.
  *
  * A statement trigger of a partitioned table does not fire for a load into a
@@ -38,7 +39,9 @@
 #include "fmgr.h"
 #include "baseline/baseline_cache.h"
 #include "nodes/bitmapset.h"
+#include "server/compat.h"
 #include "server/objects.h"
+#include "storage/proc.h"
 #include "detect/observe.h"
 #include "optimizer/optimizer.h"
 #include "event/providers.h"
@@ -96,11 +99,12 @@ check_called_by(FunctionCallInfo fcinfo, const char *name, bool for_row)
 	check_called_as_trigger(fcinfo, name);
 	if (!TRIGGER_FIRED_AFTER(data->tg_event) ||
 		(TRIGGER_FIRED_FOR_ROW(data->tg_event) != 0) != for_row ||
-		(for_row && !TRIGGER_FIRED_BY_INSERT(data->tg_event)))
+		(for_row && !TRIGGER_FIRED_BY_INSERT(data->tg_event) &&
+		 !TRIGGER_FIRED_BY_UPDATE(data->tg_event)))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired AFTER%s", name,
-						for_row ? " INSERT FOR EACH ROW" : " FOR EACH STATEMENT"),
+						for_row ? " INSERT OR UPDATE FOR EACH ROW" : " FOR EACH STATEMENT"),
 				 errhint("Use iamwatch.watch() to create the trigger.")));
 }
 
@@ -223,6 +227,7 @@ event_column(FmgrInfo *flinfo, TriggerData *data)
 static Datum
 row_document(FmgrInfo *flinfo, TriggerData *data, bool *isnull)
 {
+	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	char	  **args = data->tg_trigger->tgargs;
 	int			column;
@@ -233,7 +238,7 @@ row_document(FmgrInfo *flinfo, TriggerData *data, bool *isnull)
 		Datum		fields = OidInputFunctionCall(F_ARRAY_IN, args[1], TEXTOID, -1);
 
 		*isnull = false;
-		return JsonbPGetDatum(document_from_row(data->tg_trigtuple, desc,
+		return JsonbPGetDatum(document_from_row(row, desc,
 												DatumGetArrayTypeP(fields)));
 	}
 	if (data->tg_trigger->tgnargs != 1)
@@ -242,13 +247,33 @@ row_document(FmgrInfo *flinfo, TriggerData *data, bool *isnull)
 				 errmsg("function \"iamwatch_internal.observe\" takes the name of one column"),
 				 errhint("Use iamwatch.watch() to create the trigger.")));
 	column = event_column(flinfo, data);
-	value = SPI_getbinval(data->tg_trigtuple, desc, column, isnull);
+	value = SPI_getbinval(row, desc, column, isnull);
 	if (*isnull || SPI_gettypeid(desc, column) == JSONBOID)
 		return value;
 	return JsonbPGetDatum(document_from_datum(value));
 }
 
-/* observe(COLUMN) or observe('', FIELDS): AFTER INSERT FOR EACH ROW */
+/*
+ * A schema of ours that was renamed stops the detection, not the inserts.  Once
+ * a transaction is enough to say so.
+ */
+static bool
+can_detect(void)
+{
+	static LocalTransactionId told = InvalidLocalTransactionId;
+
+	if (schemas_are_there())
+		return true;
+	if (told != my_local_xid())
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_SCHEMA),
+				 errmsg("events are stored, but neither learned nor tested: a schema of iamwatch was renamed"),
+				 errhint("Rename it back to iamwatch or iamwatch_internal, then CALL iamwatch.backfill().")));
+	told = my_local_xid();
+	return false;
+}
+
+/* observe(COLUMN) or observe('', FIELDS): AFTER INSERT OR UPDATE FOR EACH ROW */
 Datum
 iamwatch_observe(PG_FUNCTION_ARGS)
 {
@@ -257,6 +282,8 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 	bool		isnull;
 
 	check_called_by(fcinfo, "iamwatch_internal.observe", true);
+	if (!can_detect())
+		return PointerGetDatum(NULL);
 	document = row_document(fcinfo->flinfo, data, &isnull);
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
 	{

@@ -67,4 +67,11 @@
 #define run_executor(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
 #endif
 
+/* Needs storage/proc.h. */
+#if PG_VERSION_NUM >= 170000
+#define my_local_xid() (MyProc->vxid.lxid)
+#else
+#define my_local_xid() (MyProc->lxid)
+#endif
+
 #endif							/* IAMWATCH_COMPAT_H */

@@ -55,6 +55,13 @@ internal_namespace(void)
 	return namespace_named(INTERNAL_SCHEMA);
 }
 
+bool
+schemas_are_there(void)
+{
+	return OidIsValid(get_namespace_oid(PUBLIC_SCHEMA, true)) &&
+		OidIsValid(get_namespace_oid(INTERNAL_SCHEMA, true));
+}
+
 Oid
 relation_in(Oid namespace, const char *name)
 {

@@ -19,6 +19,9 @@ extern Oid	internal_relation(const char *name);
 extern Oid	public_type(const char *name);
 extern Oid	internal_type(const char *name);
 
+/* Whether both schemas have the names that all statements call them by. */
+extern bool schemas_are_there(void);
+
 /* For many names in a row: in what one of the first two has returned. */
 extern Oid	relation_in(Oid namespace, const char *name);
 

@@ -102,6 +102,7 @@ WHERE source <> 'trap.cast'::regclass AND source <> 'trap.ordered'::regclass;
 SELECT iamwatch.watch('trap.cast'), iamwatch.watch('trap.ordered');
 SET ROLE iamwatch_traps_owner;
 DROP TRIGGER iamwatch_observe ON trap.cast;
+DROP TRIGGER iamwatch_observe_update ON trap.cast;
 ALTER TABLE trap.cast ALTER event TYPE trap.mine USING ROW(1)::trap.mine;
 ALTER TABLE trap.ordered ALTER id TYPE trap.mine USING ROW(id)::trap.mine;
 RESET ROLE;

@@ -4,7 +4,7 @@ CREATE TABLE "odd table" (id int, "odd ""column" jsonb, doc text);
 SELECT iamwatch.watch('"odd table"', 'odd "column');
 SELECT iamwatch.watch('"odd table"', 'odd "column');
 SELECT source, event_column FROM iamwatch.sources;
-SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = '"odd table"'::regclass;
+SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = '"odd table"'::regclass ORDER BY tgname;
 SELECT iamwatch.watch('"odd table"', 'odd "column', 'always');
 SELECT tgenabled FROM pg_trigger WHERE tgrelid = '"odd table"'::regclass;
 SELECT iamwatch.unwatch('"odd table"');
@@ -25,6 +25,32 @@ SELECT iamwatch.watch('pg_class', 'relname');
 \echo :LAST_ERROR_SQLSTATE
 SELECT iamwatch.watch('iamwatch.alerts', 'evidence');
 \echo :LAST_ERROR_SQLSTATE
+-- of other types, and what has no rows or belongs to somebody else
+CREATE DOMAIN checked AS jsonb CHECK (value IS NOT NULL);
+CREATE TYPE pair AS (a jsonb, b jsonb);
+CREATE TABLE types (arrayed jsonb[], bytes bytea, marked xml, padded char(10), named name, dom checked, pair pair, short varchar(10));
+CREATE MATERIALIZED VIEW kept AS SELECT short FROM types;
+CREATE SEQUENCE numbers;
+CREATE INDEX types_short ON types (short);
+SELECT iamwatch.watch('types', 'arrayed');
+SELECT iamwatch.watch('types', 'bytes');
+SELECT iamwatch.watch('types', 'marked');
+SELECT iamwatch.watch('types', 'padded');
+SELECT iamwatch.watch('types', 'named');
+SELECT iamwatch.watch('types', 'dom');
+SELECT iamwatch.watch('types', 'pair');
+SELECT iamwatch.watch('types', 'short');
+SELECT iamwatch.watch('kept', 'short');
+SELECT iamwatch.watch('numbers', 'last_value');
+SELECT iamwatch.watch('types_short', 'short');
+SELECT iamwatch.watch('pair', 'a');
+SELECT iamwatch.watch('iamwatch_internal.journal', 'identity');
+SELECT iamwatch.watch('information_schema.sql_features', 'comments');
+SELECT source FROM iamwatch.sources;
+DROP TABLE types CASCADE;
+DROP SEQUENCE numbers;
+DROP TYPE pair;
+DROP DOMAIN checked;
 CREATE VIEW shown AS SELECT "odd ""column" AS event FROM "odd table";
 SELECT iamwatch.watch('shown');
 \echo :LAST_ERROR_SQLSTATE

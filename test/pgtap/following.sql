@@ -1,0 +1,160 @@
+-- A watch that does not watch says so, updates are seen, and renaming loses nothing.
+\ir settings.psql
+SELECT plan(48);
+
+CREATE FUNCTION seen(who text) RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM identities WHERE identity LIKE '%/' || who $$;
+CREATE FUNCTION problem_of(source text) RETURNS text LANGUAGE sql AS $$
+	SELECT problem FROM source_status AS s WHERE s.source::text = $1 $$;
+CREATE FUNCTION e(who text, operation text = 'CreateUser') RETURNS jsonb LANGUAGE sql AS $$
+	SELECT aws('2026-02-10T10:00:00Z', who, operation) $$;
+
+-- ---- documents that arrive by UPDATE ----
+CREATE TABLE steps (id int PRIMARY KEY, note text, event jsonb);
+SELECT watch('steps');
+INSERT INTO steps VALUES (1, 'empty', NULL);
+UPDATE steps SET event = e('updated') WHERE id = 1;
+SELECT is(seen('updated'), 1::bigint, 'UPDATE: a document that is filled in later is seen');
+INSERT INTO steps VALUES (1, 'again', e('upserted')) ON CONFLICT (id) DO UPDATE SET event = excluded.event;
+SELECT is(seen('upserted'), 1::bigint, 'UPDATE: so is one that ON CONFLICT DO UPDATE stores');
+SELECT CASE WHEN current_setting('server_version_num')::int >= 150000 THEN
+	'MERGE INTO steps USING (VALUES (1)) AS v (id) ON v.id = steps.id WHEN MATCHED THEN UPDATE SET event = e(''merged'')'
+	ELSE 'UPDATE steps SET event = e(''merged'')' END AS merge \gset
+:merge;
+SELECT is(seen('merged'), 1::bigint, 'UPDATE: and one that MERGE stores');
+SELECT session_events_asked AS asked FROM status \gset
+UPDATE steps SET note = 'changed';
+UPDATE steps SET event = event;
+SELECT is(session_events_asked, :asked::bigint, 'UPDATE: one that does not change the document is not even looked at') FROM status;
+UPDATE steps SET event = NULL;
+SELECT is((SELECT count(*) FROM rejected_events WHERE source = 'steps'::regclass AND event IS NULL), 1::bigint,
+	'UPDATE: to nothing is rejected as an insert of nothing is');
+CREATE TABLE texts (id int, j json, t text);
+SELECT watch('texts', 'j');
+INSERT INTO texts VALUES (1, NULL);
+UPDATE texts SET j = e('of json')::json;
+UPDATE texts SET j = j;
+SELECT is(seen('of json'), 1::bigint, 'UPDATE: of a json column, which cannot be compared as such');
+SELECT watch('texts', 't');
+UPDATE texts SET t = e('of text')::text;
+SELECT is(seen('of text'), 1::bigint, 'UPDATE: of a text column');
+CREATE TABLE derived (raw text, event jsonb GENERATED ALWAYS AS (raw::jsonb) STORED);
+SELECT watch('derived');
+INSERT INTO derived VALUES ('{}');
+UPDATE derived SET raw = e('derived')::text;
+SELECT is(seen('derived'), 1::bigint, 'UPDATE: of what a generated column is made of');
+CREATE TABLE flat (id int, "eventTime" timestamptz, "eventSource" text DEFAULT 'iam.amazonaws.com', "eventName" text, who json, note text);
+SELECT map_columns('flat', '{"eventTime": "eventTime", "eventSource": "eventSource", "eventName": "eventName", "userIdentity": "who"}');
+SELECT watch('flat');
+INSERT INTO flat (id) VALUES (1);
+UPDATE flat SET "eventTime" = '2026-02-10 10:00Z', "eventName" = 'CreateUser', who = '{"type": "IAMUser", "arn": "x/flat", "accountId": "1"}';
+SELECT is(seen('flat'), 1::bigint, 'UPDATE: of mapped columns');
+SELECT is(problem_of('flat'), NULL, 'Problem: none with mapped columns');
+CREATE TABLE split (at int, event jsonb) PARTITION BY LIST (at);
+CREATE TABLE split_1 PARTITION OF split FOR VALUES IN (1);
+CREATE TABLE split_2 PARTITION OF split FOR VALUES IN (2);
+SELECT watch('split');
+INSERT INTO split VALUES (1, NULL);
+UPDATE split_1 SET event = e('in a partition');
+UPDATE split SET at = 2, event = e('moved');
+SELECT is(seen('in a partition') + seen('moved'), 2::bigint, 'UPDATE: in a partition, and into another');
+SELECT unwatch('steps');
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'steps'::regclass), 0::bigint, 'unwatch() takes both triggers away');
+
+-- ---- a watch that does not watch ----
+SELECT is((SELECT string_agg(problem, ' ') FROM source_status), NULL, 'Problem: none when all is well');
+SELECT is(source_problems, '{}', 'Problem: none in status then') FROM status;
+ALTER TABLE log DISABLE TRIGGER USER;
+SELECT is(problem_of('log'), 'the trigger iamwatch_observe is disabled; ALTER TABLE public.log ENABLE TRIGGER iamwatch_observe', 'Problem: a disabled trigger');
+SELECT ok(source_problems ? 'log', 'Problem: in status too') FROM status;
+SELECT watch('log');
+SELECT is(problem_of('log'), NULL, 'Problem: watch() mends it');
+ALTER TABLE log DISABLE TRIGGER iamwatch_observe_update;
+SELECT matches(problem_of('log'), 'iamwatch_observe_update is disabled', 'Problem: that for updates as well');
+DROP TRIGGER iamwatch_observe ON log;
+SELECT is(problem_of('log'), 'the trigger iamwatch_observe is not there; call iamwatch.watch(''public.log'', ''event'')', 'Problem: a dropped trigger');
+SELECT watch('log');
+ALTER TABLE split_2 DISABLE TRIGGER iamwatch_observe;
+SELECT matches(problem_of('split'), 'iamwatch_observe does not fire in partitions: public.split_2;', 'Problem: a partition whose owner disabled the clone');
+ALTER TABLE split ENABLE TRIGGER iamwatch_observe;
+SELECT is(problem_of('split'), NULL, 'Problem: mended as it says');
+ALTER TABLE split ENABLE REPLICA TRIGGER iamwatch_observe;
+SELECT matches(problem_of('split'), 'a subscription applies, and none fills it', 'Problem: only for a subscription that is not there');
+ALTER TABLE split ENABLE TRIGGER iamwatch_observe;
+CREATE TABLE parent (event jsonb);
+CREATE TABLE kid () INHERITS (parent);
+CREATE TABLE grandkid () INHERITS (kid);
+SET client_min_messages = error;
+SELECT watch('parent');
+SELECT matches(problem_of('parent'), 'tables that inherit from it: public.grandkid, public.kid;', 'Problem: children by inheritance');
+SELECT watch('kid');
+SELECT watch('grandkid');
+SET client_min_messages = warning;
+SELECT is(problem_of('parent'), NULL, 'Problem: none when they are watched');
+SET LOCAL session_replication_role = replica;
+SELECT matches(problem_of('log'), 'session_replication_role is replica', 'Problem: triggers are off in this session');
+SET LOCAL session_replication_role = origin;
+CREATE TABLE gone (event jsonb);
+SELECT watch('gone');
+DROP TABLE gone;
+SELECT is((SELECT count(*) FROM source_status WHERE problem = 'the relation was dropped; CALL iamwatch.maintain() forgets it'), 1::bigint, 'Problem: a source that was dropped');
+DELETE FROM sources WHERE source NOT IN (SELECT oid FROM pg_class);
+CREATE TABLE filled (id int, event jsonb);
+INSERT INTO filled VALUES (1, e('by process'));
+INSERT INTO sources (source, event_column, order_column) VALUES ('filled', 'event', 'id');
+SELECT is(problem_of('filled'), NULL, 'Problem: none for what is processed');
+ALTER TABLE filled DROP COLUMN id;
+SELECT is(problem_of('filled'), 'column "id" of relation "public.filled" does not exist; name the column in iamwatch.process()', 'Problem: the order column is gone');
+
+-- ---- following the table ----
+CREATE TABLE moving (event jsonb, n int GENERATED ALWAYS AS IDENTITY);
+SELECT watch('moving');
+ALTER TABLE moving RENAME event TO doc;
+INSERT INTO moving VALUES (e('after a rename'));
+SELECT is(seen('after a rename'), 1::bigint, 'Rename of the column: inserts go on');
+ALTER TABLE moving ADD COLUMN event jsonb;
+INSERT INTO moving VALUES (e('and another took its name'));
+SELECT is(seen('and another took its name'), 1::bigint, 'Rename of the column: another one that takes the name is not taken for it');
+SELECT is(problem_of('moving'), NULL, 'Rename of the column: is no problem');
+SELECT is(event_column_of('moving'), 'doc'::name, 'Rename of the column: every path takes it from here');
+SELECT is(event_column, 'event'::name, 'Rename of the column: sources has the old name') FROM sources WHERE source = 'moving'::regclass;
+SELECT refresh_columns();
+SELECT is(event_column, 'doc'::name, 'Rename of the column: until maintain()') FROM sources WHERE source = 'moving'::regclass;
+SELECT is((SELECT count(*) FROM backtest('moving', activation_days => 0)), 2::bigint, 'Rename of the column: backtest() reads it');
+SELECT set_eq($$SELECT document->'userIdentity'->>'arn' FROM read_by_id('moving', event_column_of('moving'), 'aws', (SELECT array_agg(doc->>'eventID') FROM moving))$$,
+	$$SELECT doc->'userIdentity'->>'arn' FROM moving$$, 'Rename of the column: its events are found');
+SELECT watch('moving', 'event');
+INSERT INTO moving (doc, event) VALUES (e('no longer'), e('the other column'));
+SELECT is(seen('no longer') * 10 + seen('the other column'), 1::bigint, 'watch() of the column that took the name watches that');
+CREATE SCHEMA elsewhere;
+ALTER TABLE moving SET SCHEMA elsewhere;
+ALTER TABLE elsewhere.moving RENAME TO moved;
+INSERT INTO elsewhere.moved (event) VALUES (e('in another schema'));
+SELECT is(seen('in another schema'), 1::bigint, 'Rename and move of the table: inserts go on');
+SELECT is(problem_of('elsewhere.moved'), NULL, 'Rename and move of the table: is no problem');
+SELECT is((SELECT sum(events) FROM read_days('elsewhere.moved', event_column_of('elsewhere.moved'), NULL, NULL)), 4::numeric, 'Rename and move of the table: it is read');
+CREATE TABLE ordered (id int, doc jsonb);
+INSERT INTO ordered VALUES (1, e('first'));
+INSERT INTO sources (source, event_column, order_column) VALUES ('ordered', 'doc', 'id');
+SELECT is(process_rows('ordered', 10), 1::bigint, 'process() takes a row');
+ALTER TABLE ordered RENAME id TO number;
+ALTER TABLE ordered RENAME doc TO event;
+ALTER TABLE ordered ADD COLUMN id int DEFAULT 0;
+INSERT INTO ordered VALUES (2, e('second'));
+SELECT is(process_rows('ordered', 10), 1::bigint, 'Rename of both columns: process() goes on from where it was');
+SELECT is(seen('second'), 1::bigint, 'Rename of both columns: with the right ones');
+ALTER TABLE flat RENAME who TO whoever;
+SELECT is(fields_of('flat'), '{eventName,eventName,eventSource,eventSource,eventTime,eventTime,userIdentity,whoever}'::text[], 'Rename of a mapped column: is followed');
+-- ---- our schemas renamed ----
+SET client_min_messages = error;
+ALTER SCHEMA iamwatch_internal RENAME TO elsewhere_internal;
+SELECT lives_ok($$INSERT INTO log VALUES (aws('2026-02-11T10:00:00Z', 'renamed', 'CreateUser'))$$, 'Schema renamed: an insert goes on');
+SELECT throws_ok($$SELECT iamwatch.unwatch('log')$$, '3F000', 'schema "iamwatch_internal" does not exist', 'Schema renamed: an administrator is told');
+ALTER SCHEMA elsewhere_internal RENAME TO iamwatch_internal;
+ALTER SCHEMA iamwatch RENAME TO watcher;
+SELECT lives_ok($$INSERT INTO log VALUES (aws('2026-02-12T10:00:00Z', 'renamed', 'CreateUser'))$$, 'Schema renamed: of the other one as well');
+ALTER SCHEMA watcher RENAME TO iamwatch;
+INSERT INTO log VALUES (aws('2026-02-13T10:00:00Z', 'renamed', 'CreateUser'));
+SELECT is(seen('renamed'), 1::bigint, 'Schema renamed: and back, all goes on');
+SELECT * FROM finish();
+ROLLBACK;
