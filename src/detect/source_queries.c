@@ -138,10 +138,10 @@ Datum
 iamwatch_read_after(PG_FUNCTION_ARGS)
 {
 	SourceQuery query = begin_query(fcinfo,
-									"SELECT coalesce({document}, 'null'), {order}::text"
+									"SELECT coalesce({document}, 'null'), source_row.{order}::text"
 									" FROM {source} AS source_row"
-									" WHERE {order} IS NOT NULL AND ($1 IS NULL OR {order} > $1::{order_type})"
-									" ORDER BY {order} FETCH FIRST $2 ROWS WITH TIES");
+									" WHERE source_row.{order} IS NOT NULL AND ($1 IS NULL OR source_row.{order} > $1::{order_type})"
+									" ORDER BY source_row.{order} FETCH FIRST $2 ROWS WITH TIES");
 
 	if (PG_ARGISNULL(2))
 		ereport(ERROR,
