@@ -21,7 +21,7 @@ COMMENT ON FUNCTION iamwatch_internal.may_announce() IS 'whether the queue of th
 CREATE FUNCTION iamwatch_internal.notify_alert(settings iamwatch.detectors, alert iamwatch_internal.all_alerts) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	IF NOT settings.notify THEN
+	IF settings.notify IS NOT TRUE THEN
 		RETURN false;
 	END IF;
 	-- under 8000 bytes also if every character takes the six of an escape
@@ -46,7 +46,7 @@ BEGIN
 				LIMIT 1000 FOR UPDATE SKIP LOCKED))
 			RETURNING u.alert_id
 		)
-		SELECT count(*), count(iamwatch_internal.notify_alert(d, a::iamwatch_internal.all_alerts)) INTO n
+		SELECT count(coalesce(iamwatch_internal.notify_alert(d, a::iamwatch_internal.all_alerts), true)) INTO n
 		FROM (SELECT DISTINCT t.alert_id FROM taken AS t) AS w
 		LEFT JOIN iamwatch.alerts AS a ON a.alert_id = w.alert_id
 		LEFT JOIN iamwatch.detectors AS d ON d.detector = a.detector;
