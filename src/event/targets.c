@@ -24,6 +24,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "event/azure.h"
 #include "event/field.h"
 #include "event/paths.h"
 #include "event/providers.h"
@@ -258,9 +259,11 @@ find_text(JsonbContainer *doc, const Event *event, const Paths *paths, bool all)
 {
 	static const char properties[] = "properties.";
 	bool		azure = event->provider == PROVIDER_AZURE;
-	JsonbContainer *record = azure ? FIELD_OBJECT(doc, "properties") : NULL;
+	JsonbContainer *record = azure ? AZURE_OBJECT(doc, "properties", "Properties") : NULL;
 	PathResult	result = {.all = all, .pascal = azure};
 
+	if (azure && record == NULL)
+		record = FIELD_OBJECT(doc, "Properties_d");
 	for (int i = 0; i < paths->count && result.count == 0; i++)
 	{
 		Slice		path = paths->paths[i];

@@ -119,7 +119,7 @@ class Targets:
                 roots, values = [document], []
                 if azure:                   # exported, most is within properties; returned by an API, at the top
                     path = path.removeprefix("properties.")
-                    roots = [r for r in (container(field(document, "properties", True)), document) if r]
+                    roots = [r for r in (container(field(document, "properties", True) or document.get("Properties_d")), document) if r]
                 for root in roots:
                     values = values or list(dict.fromkeys(found(root, path, azure)))
                 values = [v for v in values if column or v not in CONSTANTS]

@@ -161,6 +161,9 @@ CASES = (
     ("azure", "Conditional Access", "Delete conditional access policy", entra({"type": "Policy", "displayName": "Require MFA"}), ("Require MFA", None), "the policy"),
     ("azure", "Azure RBAC (Elevated Access)", "User has elevated their access to User Access Administrator for their Azure Resources", entra(initiatedBy={"user": {"userPrincipalName": "a@c.com"}}), ("a@c.com", None), "who takes access for themselves"),
     ("azure", "microsoft.authorization", "microsoft.authorization/roleassignments/write", {"resourceId": "/subscriptions/s/x", "properties": {"requestbody": json.dumps({"Properties": {"PrincipalId": "guid", "RoleDefinitionId": "role"}})}}, ("guid", "role"), "who gains, from the body of the request"),
+    *(("azure", "microsoft.authorization", "microsoft.authorization/roleassignments/write", {"_ResourceId": "/subscriptions/s/x", column: json.dumps({
+        "requestbody": json.dumps({"Properties": {"PrincipalId": "guid", "RoleDefinitionId": "role"}})})}, ("guid", "role"), "so a row of Log Analytics")
+      for column in ("Properties", "Properties_d")),
     ("azure", "microsoft.keyvault", "microsoft.keyvault/vaults/write", {"resourceId": "/subscriptions/s/v"}, ("/subscriptions/s/v", None), "the resource"),
 )
 for provider, service, operation, document, expected, what in CASES:
