@@ -240,21 +240,31 @@ def sentinel_like(c):
     return 1 + flags - everywhere / (tenant + 1)
 
 
-def iamwatch_probability(c, window=30):
+def probability_counts(c, window=30):
     done, active, _ = c.peers(window)
-    q = (done + 10 * 0.01) / (active + 10)
-    return (c.did(window) + 2 * q) / (c.was_active(window) + 2)
+    return dict(k=c.did(window), A=c.was_active(window), K=done, N=active)
 
 
-def iamwatch_risk(c, own=180, peers=90):
-    service, operation, failed = c.behaviour
+def iamwatch_probability(c):
+    n = probability_counts(c)
+    q = (n["K"] + 10 * 0.01) / (n["N"] + 10)
+    return (n["k"] + 2 * q) / (n["A"] + 2)
+
+
+def risk_counts(c, own=180, peers=90):
     done, active, iam = c.peers(peers)
-    k = c.did_either(own) if failed else c.did(own)
-    r = (iam + 0.1) / (active + 10)
-    pi = (c.did_iam(own) + 2 * r) / (c.was_active(own) + 2)
-    phi = (done + 1) / (iam + 20)
-    rho = (k + 2 * pi * phi) / (c.was_active(own) + 2)
-    return -math.log2(rho) + 2 * c.log.sensitivity(service, operation)
+    failed = c.behaviour[2]
+    return dict(k=c.did_either(own) if failed else c.did(own), A=c.was_active(own), B=c.did_iam(own),
+                K=done, N=active, P=iam)
+
+
+def iamwatch_risk(c):
+    n = risk_counts(c)
+    r = (n["P"] + 0.1) / (n["N"] + 10)
+    pi = (n["B"] + 2 * r) / (n["A"] + 2)
+    phi = (n["K"] + 1) / (n["P"] + 20)
+    rho = (n["k"] + 2 * pi * phi) / (n["A"] + 2)
+    return -math.log2(rho) + 2 * c.log.sensitivity(*c.behaviour[:2])
 
 
 def by_surprise(c):
