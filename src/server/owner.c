@@ -17,11 +17,48 @@
 #include "server/owner.h"
 #include "utils/guc.h"
 
+/*
+ * What any role may set, and what would change what our SQL means, or the text
+ * of what it writes.
+ */
+static const struct
+{
+	const char *name;
+	const char *value;
+}			settings[] = {
+	{"search_path", "pg_catalog, iamwatch, iamwatch_internal, pg_temp"},
+	{"quote_all_identifiers", "off"},
+	{"standard_conforming_strings", "on"},
+	{"transform_null_equals", "off"},
+	{"array_nulls", "on"},
+	{"TimeZone", "UTC"},
+	{"DateStyle", "ISO, MDY"},
+	{"IntervalStyle", "postgres"},
+	{"extra_float_digits", "1"},
+	{"bytea_output", "hex"},
+	{"gin_fuzzy_search_limit", "0"},
+	{"plpgsql.extra_errors", "none"},
+	{"plpgsql.extra_warnings", "none"},
+
+	/*
+	 * Plans are made once, perhaps when the tables are still empty, and kept.
+	 * They must not scan what will be large.
+	 */
+	{"enable_seqscan", "off"},
+	{"enable_indexscan", "on"},
+	{"enable_bitmapscan", "on"},
+	{"plan_cache_mode", "force_generic_plan"},
+	{"jit", "off"}
+};
+
 static void
 set_locally(const char *name, const char *value)
 {
-	(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	const char *present = GetConfigOption(name, true, false);
+
+	if (present != NULL && strcmp(present, value) != 0)
+		(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 }
 
 void
@@ -31,15 +68,8 @@ owner_begin(OwnerScope *scope)
 	SetUserIdAndSecContext(extension_owner(),
 						   scope->security_context | SECURITY_LOCAL_USERID_CHANGE);
 	scope->guc_level = NewGUCNestLevel();
-	set_locally("search_path", "pg_catalog, iamwatch, iamwatch_internal, pg_temp");
-
-	/*
-	 * Plans are made once, perhaps when the tables are still empty, and kept.
-	 * They must not scan what will be large.
-	 */
-	set_locally("enable_seqscan", "off");
-	set_locally("plan_cache_mode", "force_generic_plan");
-	set_locally("jit", "off");
+	for (int i = 0; i < lengthof(settings); i++)
+		set_locally(settings[i].name, settings[i].value);
 }
 
 void

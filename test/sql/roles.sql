@@ -94,6 +94,17 @@ SELECT count(*) FROM iamwatch.backfill_progress;
 SELECT (iamwatch.parse(e('x', '2026-01-01'))).identity, iamwatch.probability(0, 10, 0, 0);
 SELECT attempt('UPDATE iamwatch.alerts SET status = $x$closed$x$'), attempt('UPDATE iamwatch.detectors SET enabled = false'),
 	attempt('TABLE iamwatch.rejected_events'), attempt('SELECT iamwatch.unwatch($x$log$x$)'), attempt('CALL iamwatch.maintain()');
+-- of an alert that is not there the reader is told so, not that something is forbidden
+SELECT attempt('SELECT iamwatch.explain(-1)'), attempt('SELECT iamwatch.explain_json(-1)'), attempt('SELECT iamwatch.raw_events(-1)');
+SELECT count(*) > 0 AS reads, count(problem) AS problems FROM iamwatch.source_status;
+-- it may read no source for that, lock nothing, and hold up nobody
+SELECT problem FROM iamwatch.raw_events((SELECT max(alert_id) FROM iamwatch.alerts));
+SELECT attempt('LOCK TABLE iamwatch.alerts IN ROW SHARE MODE'), attempt('LOCK TABLE iamwatch.alerts IN ACCESS EXCLUSIVE MODE'),
+	attempt('SELECT FROM iamwatch.alerts FOR KEY SHARE'), attempt('SELECT iamwatch_internal.try_lock(1, 1)'),
+	attempt('SELECT iamwatch_internal.try_session_lock(3, 1)'), attempt('SELECT iamwatch_internal.read_days($x$log$x$, $x$event$x$, NULL, NULL)'),
+	attempt('SELECT iamwatch_internal.read_by_id($x$log$x$, $x$event$x$, $x$aws$x$, $x${a}$x$)'),
+	attempt('SELECT iamwatch_internal.read_by_id($x$pg_authid$x$, $x$rolname$x$, $x$aws$x$, $x${a}$x$)'),
+	attempt('TABLE iamwatch_internal.journal'), attempt('SELECT iamwatch.backtest($x$log$x$)');
 RESET ROLE;
 
 -- The triager: as the reader, and triages and suppresses alerts.
@@ -236,13 +247,19 @@ SET DateStyle = 'German, DMY'; SET IntervalStyle = 'sql_standard'; SET TimeZone 
 SET extra_float_digits = -15; SET array_nulls = off; SET transform_null_equals = on; SET quote_all_identifiers = on;
 SET row_security = off; SET search_path = ''; SET enable_indexscan = off; SET enable_bitmapscan = off; SET work_mem = '64kB';
 SET client_encoding = 'LATIN1'; SET xmloption = document; SET check_function_bodies = off; SET default_transaction_deferrable = on;
+SET gin_fuzzy_search_limit = 1; SET enable_indexonlyscan = off; SET from_collapse_limit = 1; SET join_collapse_limit = 1; SET geqo_threshold = 2;
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET default_toast_compression = pglz; SET default_transaction_isolation = 'read committed';
 INSERT INTO public.log TABLE public.hostile;
+INSERT INTO public.log VALUES ('{"hostile": 1}'), (NULL), ('"hostile"');
 RESET ROLE;
 SELECT iamwatch.watch('public.log');
 RESET ALL;
 SET client_min_messages = warning;
 SELECT identity, days FROM iamwatch.baselines WHERE identity LIKE 'hostile%' ORDER BY 1;
 SELECT identity, event_count FROM iamwatch.alerts WHERE identity LIKE 'hostile%' ORDER BY 1;
+-- nor the names by which limits are counted, or the text of what is kept
+SELECT scope FROM iamwatch_internal.limit_counts WHERE name = 'rejected_events' GROUP BY scope;
+SELECT count(*) FROM iamwatch.rejected_events WHERE event->>'hostile' = '1' OR event = '"hostile"';
 
 DROP TABLE log, unwatched, attempts, traps, trapped, owned, hostile;
 DROP FUNCTION lay_traps, attempt, may, e;
