@@ -53,7 +53,7 @@ BEGIN
 	FOR reader IN SELECT format('SELECT count(*) FROM iamwatch_internal.%I(%s)', p.proname,
 			(SELECT string_agg(CASE WHEN a.type = 'regclass'::regtype THEN quote_literal(source) WHEN p.proargnames[a.n] = 'order_column' THEN '''id'''
 				WHEN a.type = 'name'::regtype THEN quote_literal(name) WHEN p.proargnames[a.n] = 'provider' THEN '''aws'''
-				WHEN p.proargnames[a.n] = 'ids' THEN format('ARRAY[%L]', name || '2026-02-01T00:00:00Z') WHEN p.proargnames[a.n] = 'most' THEN '9'
+				WHEN p.proargnames[a.n] = 'ids' THEN format('ARRAY[%L, %L]', 'watched ' || name || '2026-02-01T00:00:00Z', 'read ' || name || '2026-02-01T00:00:00Z') WHEN p.proargnames[a.n] = 'most' THEN '9'
 				WHEN p.proargnames[a.n] = 'keys' THEN format('(SELECT array_agg(key) FROM iamwatch_internal.read_days(%L, %L, NULL, NULL))', source, name)
 				ELSE 'NULL' END, ', ' ORDER BY a.n) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)))
 		FROM pg_proc AS p WHERE p.pronamespace = 'iamwatch_internal'::regnamespace AND p.proname LIKE 'read\_%' LOOP
