@@ -41,6 +41,10 @@ COLUMNS = (
 )
 
 
+def submission(folder, name, shape, seed):
+    return os.path.join(folder, name, f"{shape}-{seed}.tsv")
+
+
 def run(shape, seed, mix=0.0, submissions=None):
     """detector -> its results on one organisation; and how the product compares with its rules in Python"""
     results, begun = {}, time.monotonic()
@@ -54,8 +58,7 @@ def run(shape, seed, mix=0.0, submissions=None):
             results[name] = score.evaluate(truth, detectors.run(log, detector))
         results[BEST] = score.evaluate(truth, dict.fromkeys(truth.attacks_of, 1.0))
         for name in sorted(os.listdir(submissions)) if submissions else ():
-            path = os.path.join(submissions, name, f"{shape}-{seed}.tsv")
-            results[name] = score.evaluate(truth, score.read_submission(truth, path))
+            results[name] = score.evaluate(truth, score.read_submission(truth, submission(submissions, name, shape, seed)))
         compared = len(alerts), product.differences(log, alerts)
     return results, compared, time.monotonic() - begun
 
@@ -135,6 +138,11 @@ def main():
     parser.add_argument("--keep", help="also write the result to this file")
     given = parser.parse_args()
     todo, begun, runs, compared, different = list(organisations(given.track)), time.monotonic(), {}, 0, []
+    for name in os.listdir(given.submissions) if given.submissions else ():
+        absent = [item for item in todo if not os.path.exists(submission(given.submissions, name, *item))]
+        if absent:
+            sys.exit(f"{submission(given.submissions, name, *absent[0])} is not there, nor are"
+                     f" {len(absent) - 1} other files of {name}: all detectors need all organisations")
     with concurrent.futures.ProcessPoolExecutor(given.jobs) as pool:
         started = {item: pool.submit(run, *item, given.mix, given.submissions) for item in todo}
         for item, future in started.items():
