@@ -10,35 +10,137 @@ CREATE FUNCTION iamwatch_internal.ingest_one(source regclass, event jsonb) RETUR
 COMMENT ON FUNCTION iamwatch_internal.ingest_one(regclass, jsonb) IS
 'one of the documents of iamwatch_internal.ingest(), to be followed by that; so that they need not all be in memory';
 
+-- Where to begin: so far before the watermark.
+CREATE FUNCTION iamwatch_internal.before_watermark(source regclass, order_column name, watermark text, overlap text) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET extra_float_digits = 3 AS $$
+DECLARE
+	type regtype := (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = source AND a.attname = order_column);
+	is_time boolean := type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
+BEGIN
+	IF overlap IS NULL THEN
+		RETURN watermark;
+	ELSIF is_time AND overlap::interval >= interval '0' THEN
+		RETURN CASE type WHEN 'timestamptz'::regtype THEN (watermark::timestamptz - overlap::interval)::text
+			WHEN 'timestamp'::regtype THEN (watermark::timestamp - overlap::interval)::text
+			ELSE (watermark::date - overlap::interval)::date::text END;
+	ELSIF NOT is_time AND overlap::numeric BETWEEN 0 AND 9223372036854775807 THEN
+		RETURN CASE type WHEN 'smallint'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -32768)::text
+			WHEN 'integer'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -2147483648)::text
+			WHEN 'bigint'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -9223372036854775808)::text
+			WHEN 'numeric'::regtype THEN (watermark::numeric - overlap::numeric)::text
+			WHEN 'real'::regtype THEN (watermark::real - overlap::real)::text
+			WHEN 'double precision'::regtype THEN (watermark::double precision - overlap::double precision)::text
+			ELSE watermark END;
+	END IF;
+	RAISE EXCEPTION 'overlap must not be negative' USING ERRCODE = 'invalid_parameter_value';
+EXCEPTION
+	WHEN datetime_field_overflow OR numeric_value_out_of_range THEN
+		RETURN CASE WHEN is_time THEN '-infinity' ELSE watermark END;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.before_watermark(regclass, name, text, text) IS
+'the watermark of a source less the overlap; before all times if there is none so early';
+
+CREATE FUNCTION iamwatch_internal.check_overlap(source regclass, order_column name, overlap text) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	type regtype := (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = source AND a.attname = order_column);
+	is_time boolean := type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
+BEGIN
+	IF overlap IS NULL THEN
+		RETURN;
+	ELSIF NOT is_time AND type NOT IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype,
+		'real'::regtype, 'double precision'::regtype) THEN
+		RAISE EXCEPTION 'there is no overlap with column "%" of relation "%", which is of type %', order_column, source, type
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'It needs a column of a number or a time.';
+	END IF;
+	IF NOT (CASE WHEN is_time THEN overlap::interval >= interval '0'
+		ELSE overlap::numeric BETWEEN 0 AND 9223372036854775807 END) THEN
+		RAISE EXCEPTION 'overlap must not be negative' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+EXCEPTION
+	WHEN invalid_datetime_format OR invalid_text_representation OR datetime_field_overflow THEN
+		RAISE EXCEPTION 'invalid overlap: %', quote_literal(overlap)
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Column "%s" is of type %s: use %s.', order_column, type,
+				CASE WHEN is_time THEN 'an interval such as 10 minutes' ELSE 'a number' END);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_overlap(regclass, name, text) IS
+'22023 unless so much can lie between two values of the order column';
+
+-- An id tells an event that comes again; without one, its time does.
+CREATE FUNCTION iamwatch_internal.is_counted(event iamwatch.event) RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT event.event_id IS NULL AND EXISTS (
+		SELECT FROM iamwatch_internal.all_alerts AS a JOIN iamwatch.alert_events AS x ON x.alert_id = a.alert_id
+		WHERE hashtextextended(a.identity, 0) = hashtextextended(event.identity, 0)
+		AND a.identity = event.identity AND a.operation = event.operation
+		AND a.service = event.service AND a.failed = event.failed
+		AND a.account = event.account AND a.provider = event.provider
+		AND x.event_id IS NULL AND x.event_time = event.event_time)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.is_counted(iamwatch.event) IS
+'whether an event without an id is in an alert already, by its time';
+
 -- Rows that are alike in the order column stay in one batch, so none is
--- skipped when it ends among them.
+-- skipped when it ends among them.  The watermark is text that no setting of a
+-- session changes.
 CREATE FUNCTION iamwatch_internal.process_rows(source regclass, batch_rows integer) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET extra_float_digits = 3 SET bytea_output = 'hex'
+	SET lc_monetary = 'C' AS $$
 DECLARE
 	known iamwatch.sources;
 	next record;
 	reached text;
+	taken bigint := 0;
 	n bigint := 0;
 BEGIN
 	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = process_rows.source FOR UPDATE;
-	FOR next IN SELECT r.document, r.at FROM iamwatch_internal.read_after(source,
-			iamwatch_internal.event_column_of(source), iamwatch_internal.order_column_of(source), known.watermark, batch_rows) AS r LOOP
-		PERFORM iamwatch_internal.ingest_one(source, next.document);
+	FOR next IN SELECT r.document, r.at, r.fresh FROM iamwatch_internal.read_after(source,
+			iamwatch_internal.event_column_of(source), iamwatch_internal.order_column_of(source),
+			coalesce(known.reading_from, known.watermark), known.watermark, batch_rows) AS r LOOP
+		IF next.fresh OR NOT iamwatch_internal.is_counted(iamwatch.parse(next.document)) THEN
+			PERFORM iamwatch_internal.ingest_one(source, next.document);
+		END IF;
 		reached := next.at;
 		n := n + 1;
+		IF next.fresh THEN
+			known.watermark := next.at;
+			taken := taken + 1;
+		END IF;
 	END LOOP;
 	IF n > 0 THEN
 		PERFORM iamwatch_internal.ingest(source, '{}');
-		UPDATE iamwatch.sources AS s SET watermark = reached, events_taken = s.events_taken + n
+		UPDATE iamwatch.sources AS s SET watermark = known.watermark, reading_from = reached,
+			events_taken = s.events_taken + taken
 		WHERE s.source = process_rows.source;
 	END IF;
 	RETURN n;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.process_rows(regclass, integer) IS
-'take the next rows of a source after its watermark; how many there were';
+'take the next rows of a source after its watermark, or after where a call of iamwatch.process() that overlaps has come; how many there were';
+
+-- In the first transaction of a call.
+CREATE FUNCTION iamwatch_internal.process_begin(in_source regclass, in_event_column name, in_order_column name, in_overlap text)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	INSERT INTO iamwatch.sources AS s (source, event_column, order_column, overlap)
+	VALUES (in_source, in_event_column, in_order_column, in_overlap)
+	ON CONFLICT ON CONSTRAINT sources_pkey DO UPDATE
+	SET (event_column, event_attnum, order_column, order_attnum, watermark, overlap) = (EXCLUDED.event_column,
+		EXCLUDED.event_attnum, EXCLUDED.order_column, EXCLUDED.order_attnum,
+		CASE WHEN s.order_attnum = EXCLUDED.order_attnum THEN s.watermark END,
+		coalesce(EXCLUDED.overlap, CASE WHEN s.order_attnum = EXCLUDED.order_attnum THEN s.overlap END));
+	UPDATE iamwatch.sources AS s SET reading_from = iamwatch_internal.before_watermark(in_source, in_order_column, s.watermark, s.overlap),
+		rows_without_order = (SELECT u FROM iamwatch_internal.read_unordered(in_source, in_event_column, in_order_column) AS u)
+	WHERE s.source = in_source;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.process_begin(regclass, name, name, text) IS
+'remember by what a source is processed, where the call begins to read, and how many rows have no place in that order';
 
 CREATE PROCEDURE iamwatch.process(source regclass, event_column name DEFAULT NULL, order_column name DEFAULT NULL,
-	batch_rows integer DEFAULT 5000)
+	batch_rows integer DEFAULT 5000, overlap text DEFAULT NULL)
 	LANGUAGE plpgsql AS $$
 DECLARE
 	n bigint;
@@ -47,15 +149,11 @@ BEGIN
 	order_column := coalesce(order_column, iamwatch_internal.order_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	PERFORM iamwatch_internal.check_order(source, order_column);
+	PERFORM iamwatch_internal.check_overlap(source, order_column, overlap);
 	IF batch_rows IS NULL OR batch_rows OPERATOR(pg_catalog.<) 1 THEN
 		RAISE EXCEPTION 'batch_rows must be at least 1' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	INSERT INTO iamwatch.sources AS s (source, event_column, order_column)
-	VALUES (source, event_column, order_column)
-	ON CONFLICT ON CONSTRAINT sources_pkey DO UPDATE
-	SET (event_column, event_attnum, order_column, order_attnum, watermark) = (EXCLUDED.event_column,
-		EXCLUDED.event_attnum, EXCLUDED.order_column, EXCLUDED.order_attnum,
-		CASE WHEN s.order_attnum OPERATOR(pg_catalog.=) EXCLUDED.order_attnum THEN s.watermark END);
+	PERFORM iamwatch_internal.process_begin(source, event_column, order_column, overlap);
 	COMMIT;
 	LOOP
 		n := iamwatch_internal.process_rows(source, batch_rows);
@@ -63,8 +161,8 @@ BEGIN
 		EXIT WHEN n OPERATOR(pg_catalog.<) batch_rows;
 	END LOOP;
 END $$;
-COMMENT ON PROCEDURE iamwatch.process(regclass, name, name, integer) IS
-'learn from and test what came into a table, view or foreign table since the last call, in batches, each in a transaction. Order column: grows with every row, named at the first call; rows in which it is null are not taken. 42703, 42804, 22023 for what cannot be processed';
+COMMENT ON PROCEDURE iamwatch.process(regclass, name, name, integer, text) IS
+'learn from and test what came into a table, view or foreign table since the last call, in batches, each in a transaction. Order column: grows with every row, named at the first call; rows for which it is null, infinite or a time that is yet to come are not taken, and iamwatch.source_status says so. Overlap: how far before the last row taken each call begins, for rows that are committed late: an interval such as 10 minutes, or a number; it is remembered, and what comes again is not counted again. 42703, 42804, 22023 for what cannot be processed';
 
 CREATE FUNCTION iamwatch_internal.order_type(source regclass, order_column name) RETURNS text
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -25,11 +25,16 @@ CREATE FUNCTION iamwatch_internal.read_unreadable(source regclass, event_column 
 COMMENT ON FUNCTION iamwatch_internal.read_unreadable(regclass, name) IS
 'the documents of a source that cannot be read or lie in the future';
 
-CREATE FUNCTION iamwatch_internal.read_after(source regclass, event_column name, order_column name, watermark text,
-	most integer, OUT document jsonb, OUT at text) RETURNS SETOF record
+CREATE FUNCTION iamwatch_internal.read_after(source regclass, event_column name, order_column name, start text,
+	watermark text, most integer, OUT document jsonb, OUT at text, OUT fresh boolean) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'iamwatch_read_after' LANGUAGE C VOLATILE COST 1000000;
-COMMENT ON FUNCTION iamwatch_internal.read_after(regclass, name, name, text, integer) IS
-'the next documents of a source in the order of a column, after the watermark if that is not null, and the value of that column; all that are alike in it come together';
+COMMENT ON FUNCTION iamwatch_internal.read_after(regclass, name, name, text, text, integer) IS
+'the next documents of a source in the order of a column, behind the start if that is not null, the value of that column, and whether it is behind the watermark; all that are alike in it come together. Not those for which it is null, infinite, no number, or a time that is yet to come';
+
+CREATE FUNCTION iamwatch_internal.read_unordered(source regclass, event_column name, order_column name) RETURNS SETOF bigint
+	AS 'MODULE_PATHNAME', 'iamwatch_read_unordered' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_unordered(regclass, name, name) IS
+'how many rows of a source have no place in the order of a column: null, infinite, no number, or a time more than a day ahead of the clock';
 
 CREATE FUNCTION iamwatch_internal.read_by_id(source regclass, event_column name, provider text, ids text[],
 	OUT document jsonb) RETURNS SETOF jsonb

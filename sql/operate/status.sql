@@ -72,6 +72,10 @@ BEGIN
 			CASE WHEN known.order_column IS NULL THEN 'watch()' ELSE 'process()' END);
 	END;
 	IF known.order_column IS NOT NULL THEN
+		IF known.rows_without_order > 0 THEN
+			RETURN format('%s rows are not taken, as column "%s" is null, infinite or a time that is yet to come; set it in them, and keep those who insert from setting it',
+				known.rows_without_order, iamwatch_internal.order_column_of(source));
+		END IF;
 		RETURN NULL;
 	END IF;
 

@@ -9,11 +9,17 @@ CREATE TABLE iamwatch.sources (
 	silent_after interval NOT NULL DEFAULT '26 hours' CHECK (silent_after > interval '0'),
 	events_taken bigint NOT NULL DEFAULT 0,
 	event_attnum smallint,
-	order_attnum smallint
+	order_attnum smallint,
+	overlap text,
+	reading_from text,
+	rows_without_order bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE iamwatch.sources IS 'where events come from; kept by iamwatch.watch(), iamwatch.unwatch() and iamwatch.process()';
 COMMENT ON COLUMN iamwatch.sources.order_column IS 'for iamwatch.process(): what grows with every row';
 COMMENT ON COLUMN iamwatch.sources.watermark IS 'for iamwatch.process(): its value in the last row taken';
+COMMENT ON COLUMN iamwatch.sources.overlap IS 'for iamwatch.process(): how far before the watermark each call begins to read, for rows that are committed late; an interval or a number';
+COMMENT ON COLUMN iamwatch.sources.reading_from IS 'for iamwatch.process(): how far its call has come';
+COMMENT ON COLUMN iamwatch.sources.rows_without_order IS 'for iamwatch.process(): rows that it does not take, as their order value is null, infinite, or a time more than a day ahead of the clock; at the last call';
 COMMENT ON COLUMN iamwatch.sources.silent_after IS
 'iamwatch.source_status calls the source silent when it has taught nothing for so long; every source with daily activity teaches at least once a UTC day';
 COMMENT ON COLUMN iamwatch.sources.events_taken IS 'for iamwatch.process(): how many rows it took';

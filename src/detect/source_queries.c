@@ -16,12 +16,14 @@
 #include "catalog/pg_type.h"
 #include "server/source.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_read_days);
 PG_FUNCTION_INFO_V1(iamwatch_read_firsts);
 PG_FUNCTION_INFO_V1(iamwatch_read_events);
 PG_FUNCTION_INFO_V1(iamwatch_read_unreadable);
 PG_FUNCTION_INFO_V1(iamwatch_read_after);
+PG_FUNCTION_INFO_V1(iamwatch_read_unordered);
 PG_FUNCTION_INFO_V1(iamwatch_read_by_id);
 PG_FUNCTION_INFO_V1(iamwatch_read_instances);
 
@@ -130,26 +132,90 @@ iamwatch_read_unreadable(PG_FUNCTION_ARGS)
 }
 
 /*
- * read_after(regclass, name, order_column, watermark text, most) RETURNS SETOF
- * (document, at text): the next rows in that order; those that are alike in it
- * stay together.
+ * Which rows process() takes.  One row with a value beyond all others would be
+ * the last that it ever takes, and whoever inserts can write one: infinity, no
+ * number, a time that is yet to come.  Such rows are left, a time until the
+ * clock has reached it; one without a time zone can be 14 hours ahead.
  */
-Datum
-iamwatch_read_after(PG_FUNCTION_ARGS)
+typedef struct OrderRule
 {
-	SourceQuery query = begin_query(fcinfo,
-									"SELECT coalesce({document}, 'null'), source_row.{order}::text"
-									" FROM {source} AS source_row"
-									" WHERE source_row.{order} IS NOT NULL AND ($1 IS NULL OR source_row.{order} > $1::{order_type})"
-									" ORDER BY source_row.{order} FETCH FIRST $2 ROWS WITH TIES");
+	const char *taken;
+	const char *odd;			/* what has no place in the order */
+} OrderRule;
+
+#define ORDER_TIME(ahead) { \
+	" AND source_row.{order} > '-infinity' AND source_row.{order} <= now() + interval '" ahead "'", \
+	" OR source_row.{order} = '-infinity' OR source_row.{order} > now() + interval '1 day'"}
+#define ORDER_FLOAT { \
+	" AND source_row.{order} > '-infinity' AND source_row.{order} < 'infinity'", \
+	" OR source_row.{order} = '-infinity' OR source_row.{order} >= 'infinity'"}
+
+static const OrderRule order_rules[] = {{"", ""}, ORDER_TIME("0"), ORDER_TIME("14 hours"), ORDER_FLOAT};
+
+static const OrderRule *
+order_rule(Oid source, const char *column)
+{
+	switch (get_atttype(source, get_attnum(source, column)))
+	{
+		case TIMESTAMPTZOID:
+			return &order_rules[1];
+		case TIMESTAMPOID:
+		case DATEOID:
+			return &order_rules[2];
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			return &order_rules[3];
+		default:
+			return &order_rules[0];
+	}
+}
+
+static SourceQuery
+begin_order_query(FunctionCallInfo fcinfo)
+{
+	SourceQuery query = begin_query(fcinfo, NULL);
 
 	if (PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("order column must not be null")));
 	query.order_column = NameStr(*PG_GETARG_NAME(2));
+	return query;
+}
+
+/*
+ * read_after(regclass, name, order_column, start text, watermark text, most)
+ * RETURNS SETOF (document, at text, fresh): the next rows in that order, from
+ * behind start; those that are alike in it stay together.  Fresh are those that
+ * lie behind the watermark.
+ */
+Datum
+iamwatch_read_after(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_order_query(fcinfo);
+
+	query.sql = psprintf("SELECT coalesce({document}, 'null'), source_row.{order}::text,"
+						 " $2 IS NULL OR source_row.{order} > $2::{order_type}"
+						 " FROM {source} AS source_row"
+						 " WHERE source_row.{order} IS NOT NULL AND ($1 IS NULL OR source_row.{order} > $1::{order_type})%s"
+						 " ORDER BY source_row.{order} FETCH FIRST $3 ROWS WITH TIES",
+						 order_rule(query.source, query.order_column)->taken);
 	add_argument(&query, fcinfo, 3, TEXTOID);
-	add_argument(&query, fcinfo, 4, INT4OID);
+	add_argument(&query, fcinfo, 4, TEXTOID);
+	add_argument(&query, fcinfo, 5, INT4OID);
+	source_read(&query, fcinfo);
+	return (Datum) 0;
+}
+
+/* read_unordered(regclass, name, order_column) RETURNS SETOF bigint: their number */
+Datum
+iamwatch_read_unordered(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_order_query(fcinfo);
+
+	query.sql = psprintf("SELECT count(*) FROM {source} AS source_row WHERE source_row.{order} IS NULL%s",
+						 order_rule(query.source, query.order_column)->odd);
 	source_read(&query, fcinfo);
 	return (Datum) 0;
 }

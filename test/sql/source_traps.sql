@@ -173,7 +173,7 @@ SELECT count(*) FROM iamwatch_internal.read_days('trap.shown', 'event', NULL, NU
 SELECT count(*) FROM iamwatch_internal.read_days('fair.over_view', 'event', NULL, NULL);
 SELECT count(*) FROM iamwatch_internal.read_days('fair.partitioned', 'event', NULL, NULL);
 SELECT count(*) FROM iamwatch_internal.read_days('trap.cast', 'event', NULL, NULL);
-SELECT count(*) FROM iamwatch_internal.read_after('trap.ordered', 'event', 'id', NULL, 10);
+SELECT count(*) FROM iamwatch_internal.read_after('trap.ordered', 'event', 'id', NULL, NULL, 10);
 RESET ROLE;
 GRANT SELECT (event) ON trap.index_predicate TO PUBLIC;
 GRANT iamwatch_traps_owner TO iamwatch_traps_admin;
