@@ -30,6 +30,7 @@
 #include "fmgr.h"
 #include "baseline/baseline_cache.h"
 #include "event/limits.h"
+#include "server/announce.h"
 #include "server/lock.h"
 #include "detect/observe.h"
 #include "utils/guc.h"
@@ -45,6 +46,7 @@ _PG_init(void)
 	batch_init();
 	observe_init();
 	lock_init();
+	announce_init();
 	limits_init();
 	MarkGUCPrefixReserved("iamwatch");
 }

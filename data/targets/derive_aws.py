@@ -17,8 +17,6 @@ import os
 import re
 import sys
 
-import botocore.session
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 Q, R = "requestParameters.", "responseElements."
 
@@ -527,6 +525,7 @@ def in_response(operation):
 
 
 def main():
+    import botocore.session
     loader = botocore.session.get_session().get_component("data_loader")
     by_name = {}
     for name in loader.list_available_services("service-2"):

@@ -1,18 +1,57 @@
 -- Tell those who LISTEN.
 
+CREATE TABLE iamwatch_internal.unsent_notifications (
+	alert_id bigint NOT NULL,
+	left_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE iamwatch_internal.unsent_notifications IS
+'alerts of which nobody was notified, since the transaction was prepared or the queue of the server was too full; iamwatch.maintain() sends them';
+ALTER TABLE iamwatch_internal.unsent_notifications REPLICA IDENTITY FULL;
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.unsent_notifications', '');
+
+CREATE FUNCTION iamwatch_internal.announce(alert_id bigint, payload text) RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_announce' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.announce(bigint, text) IS
+'notify on channel iamwatch_alert just before the transaction commits; instead an alert becomes a row of iamwatch_internal.unsent_notifications when the transaction is prepared, or the queue of the server is fuller than iamwatch.notification_queue_limit';
+
+CREATE FUNCTION iamwatch_internal.may_announce() RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_may_announce' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION iamwatch_internal.may_announce() IS 'whether the queue of the server has room, by iamwatch.notification_queue_limit';
+
 CREATE FUNCTION iamwatch_internal.notify_alert(settings iamwatch.detectors, alert iamwatch_internal.all_alerts) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	-- a listener that does not read must not fail the commits of writers
-	IF NOT settings.notify OR pg_notification_queue_usage() > 0.5 THEN
+	IF settings.notify IS NOT TRUE THEN
 		RETURN false;
 	END IF;
 	-- under 8000 bytes also if every character takes the six of an escape
-	PERFORM pg_notify('iamwatch_alert', jsonb_build_object('alert_id', alert.alert_id, 'severity', alert.severity,
+	PERFORM iamwatch_internal.announce(alert.alert_id, jsonb_build_object('alert_id', alert.alert_id, 'severity', alert.severity,
 		'provider', alert.provider, 'account', left(alert.account, 200), 'identity', left(alert.identity, 500),
 		'operation', left(alert.operation, 200), 'surprise', round(alert.surprise::numeric, 3),
 		'risk', round(alert.risk::numeric, 2))::text);
 	RETURN true;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.notify_alert(iamwatch.detectors, iamwatch_internal.all_alerts) IS
-'send a JSON object about an alert on channel iamwatch_alert when the transaction commits; names are cut. Nothing is sent if the detector says so, or while the queue of the server is more than half full';
+'send a JSON object about an alert on channel iamwatch_alert when the transaction commits; names are cut. Nothing is sent if the detector says so';
+
+CREATE FUNCTION iamwatch_internal.send_unsent() RETURNS bigint
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	n bigint := 0;
+BEGIN
+	IF iamwatch_internal.may_announce() THEN
+		WITH taken AS (
+			DELETE FROM iamwatch_internal.unsent_notifications AS u WHERE u.ctid = ANY (ARRAY(
+				SELECT w.ctid FROM iamwatch_internal.unsent_notifications AS w ORDER BY w.left_at, w.alert_id
+				LIMIT 1000 FOR UPDATE SKIP LOCKED))
+			RETURNING u.alert_id
+		)
+		SELECT count(coalesce(iamwatch_internal.notify_alert(d, a::iamwatch_internal.all_alerts), true)) INTO n
+		FROM (SELECT DISTINCT t.alert_id FROM taken AS t) AS w
+		LEFT JOIN iamwatch.alerts AS a ON a.alert_id = w.alert_id
+		LEFT JOIN iamwatch.detectors AS d ON d.detector = a.detector;
+	END IF;
+	RETURN n;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.send_unsent() IS
+'notify of up to a thousand alerts that nobody was notified of, if the queue has room; how many';

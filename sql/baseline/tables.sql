@@ -81,10 +81,12 @@ CREATE TABLE iamwatch_internal.journal (
 	service text,
 	operation text,
 	failed boolean,
-	days iamwatch.dayset
+	days iamwatch.dayset,
+	learned_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE iamwatch_internal.journal IS
 'what was learned while another session was writing the same account; the next that writes it takes it over';
+COMMENT ON COLUMN iamwatch_internal.journal.learned_at IS 'so that iamwatch.status can say since when it waits';
 CREATE INDEX journal_account ON iamwatch_internal.journal (hashtextextended(account, 0));
 -- A table that rows are deleted from has a primary key or this: without, a
 -- publication of all tables makes the deletion fail, and the insert with it.

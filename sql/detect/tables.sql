@@ -129,10 +129,12 @@ CREATE TABLE iamwatch_internal.pending_events (
 	event iamwatch.event NOT NULL,
 	unusual boolean NOT NULL,
 	day_scored boolean NOT NULL,
-	score iamwatch_internal.score NOT NULL
+	score iamwatch_internal.score NOT NULL,
+	left_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE iamwatch_internal.pending_events IS
 'events whose alert another session was just writing; the next that touches the behaviour, or iamwatch.maintain(), lets them join or open it';
+COMMENT ON COLUMN iamwatch_internal.pending_events.left_at IS 'so that iamwatch.status can say since when it waits';
 CREATE INDEX pending_events_identity ON iamwatch_internal.pending_events (hashtextextended((event).identity, 0));
 
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts', '');

@@ -110,6 +110,9 @@ BEGIN
 		PERFORM iamwatch_internal.prune_account(part.account_id);
 		COMMIT;
 	END LOOP;
+	WHILE iamwatch_internal.send_unsent() OPERATOR(pg_catalog.>) 0 LOOP
+		COMMIT;
+	END LOOP;
 	PERFORM iamwatch_internal.fold_counts();
 	COMMIT;
 	PERFORM iamwatch_internal.fold_source_counts();
@@ -120,4 +123,4 @@ BEGIN
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) s.source);
 END $$;
 COMMENT ON PROCEDURE iamwatch.maintain() IS
-'fold what concurrent sessions appended, settle their pending events, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. Safe beside ingest, never changes what is alerted; run it daily';
+'fold what concurrent sessions appended, settle their pending events, send notifications that could not be sent, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. Safe beside ingest, never changes what is alerted; run it daily';

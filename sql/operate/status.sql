@@ -160,11 +160,39 @@ COMMENT ON COLUMN iamwatch.source_status.lag IS 'at that time: from the newest e
 COMMENT ON COLUMN iamwatch.source_status.problem IS 'why not all that comes in is seen, such as a trigger that is disabled, and what to do; null if all is';
 COMMENT ON COLUMN iamwatch.source_status.silent IS 'nothing was learned, late or rejected for iamwatch.sources.silent_after';
 
+-- Who keeps others waiting.  A transaction that stays open, or stays prepared,
+-- keeps its locks; what others leave under them is taken over when it ends.
+CREATE VIEW iamwatch_internal.waiting AS
+SELECT w.class, w.key, min(w.since) AS since
+FROM (SELECT 1 AS class, iamwatch_internal.account_bucket(j.account) AS key, j.learned_at AS since
+	FROM iamwatch_internal.journal AS j
+	UNION ALL
+	SELECT 2, iamwatch_internal.alert_lock_key(p.event), p.left_at FROM iamwatch_internal.pending_events AS p) AS w
+WHERE w.since < clock_timestamp() - interval '1 minute'
+GROUP BY w.class, w.key;
+COMMENT ON VIEW iamwatch_internal.waiting IS
+'locks of iamwatch under which days or events have been waiting for longer than a minute, and since when';
+
+CREATE VIEW iamwatch_internal.holders AS
+SELECT l.pid, x.gid, coalesce(a.usename, x.owner) AS role, coalesce(a.xact_start, x.prepared) AS since
+FROM iamwatch_internal.waiting AS w
+JOIN pg_catalog.pg_locks AS l ON l.locktype = 'advisory' AND l.objsubid = 8740 AND l.granted
+	AND l.classid::bigint = w.class AND l.objid::bigint = w.key::bigint & 4294967295
+	AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+LEFT JOIN pg_catalog.pg_locks AS t ON l.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid'
+	AND t.mode = 'ExclusiveLock' AND t.virtualtransaction = l.virtualtransaction
+LEFT JOIN pg_catalog.pg_prepared_xacts AS x ON x.transaction = t.transactionid
+GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW iamwatch_internal.holders IS
+'the transactions, prepared ones too, that hold a lock of iamwatch_internal.waiting';
+
 CREATE VIEW iamwatch.status AS
 SELECT s.events_stored AS events_seen, c.learned AS events_learned, c.late AS events_late,
 	c.rejected AS events_rejected, a.opened AS alerts_opened, a.joined AS events_joined,
 	a.newest_alert_at, l.alert_lag, c.newest_event_time, s.lag AS event_lag, s.sources, s.silent_sources, s.source_problems, h.limits_hit,
-	j.n AS journal_rows, p.n AS pending_events, r.n AS backfills_running,
+	j.n AS journal_rows, p.n AS pending_events, w.waiting_since, w.held_by, u.n AS notifications_unsent,
+	r.n AS backfills_running,
 	m.entries AS session_cache_entries, m.bytes AS session_cache_bytes, m.asked AS session_events_asked,
 	m.hits AS session_cache_hits
 FROM (SELECT coalesce(sum(events_stored), 0)::bigint AS events_stored, count(*) AS sources,
@@ -183,6 +211,10 @@ CROSS JOIN (SELECT coalesce(jsonb_object_agg(t.name, t.refused), '{}') AS limits
 	FROM (SELECT name, sum(refused)::bigint AS refused FROM iamwatch.limits_hit GROUP BY name) AS t) AS h
 CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.journal) AS j
 CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.pending_events) AS p
+CROSS JOIN (SELECT (SELECT min(t.since) FROM iamwatch_internal.waiting AS t) AS waiting_since,
+		coalesce((SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(t)) ORDER BY t.since, t.pid, t.gid)
+			FROM iamwatch_internal.holders AS t), '[]') AS held_by) AS w
+CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.unsent_notifications) AS u
 CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.backfills WHERE finished_at IS NULL) AS r
 CROSS JOIN iamwatch_internal.cache_status() AS m;
 COMMENT ON VIEW iamwatch.status IS 'one row: is iamwatch at work, and is anything wrong? Per source: iamwatch.source_status';
@@ -197,6 +229,9 @@ COMMENT ON COLUMN iamwatch.status.source_problems IS 'of each source of which no
 COMMENT ON COLUMN iamwatch.status.limits_hit IS 'limits that were reached in the last 90 days, with how much went over; see iamwatch.limits_hit';
 COMMENT ON COLUMN iamwatch.status.journal_rows IS 'learned while another session wrote the account, and not taken over yet: more than a few when a transaction that inserts stays open';
 COMMENT ON COLUMN iamwatch.status.pending_events IS 'events whose alert another session has locked, by a transaction that stays open';
+COMMENT ON COLUMN iamwatch.status.waiting_since IS 'since when the oldest of both waits, if for longer than a minute. With held_by empty nobody is in the way any more: call iamwatch.maintain()';
+COMMENT ON COLUMN iamwatch.status.held_by IS 'the transactions that keep them waiting: pid of the session, or gid of a prepared transaction, role, and since when; the time of others'' sessions is for members of pg_read_all_stats';
+COMMENT ON COLUMN iamwatch.status.notifications_unsent IS 'alerts of which nobody was notified yet, as the queue of the server was too full or the transaction was prepared; iamwatch.maintain() sends them';
 COMMENT ON COLUMN iamwatch.status.session_cache_entries IS 'identities and behaviours that this session remembers';
 COMMENT ON COLUMN iamwatch.status.session_cache_bytes IS 'memory for it, see iamwatch.cache_memory';
 COMMENT ON COLUMN iamwatch.status.session_events_asked IS 'events that this session inserted into sources';

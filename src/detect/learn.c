@@ -71,8 +71,8 @@ add_delta(Rows *deltas, const Account *account,
 {
 	const Event *sample = behaviour ? behaviour->sample :
 		identity ? identity->sample : account->sample;
-	Datum		values[10];
-	bool		nulls[10] = {false};
+	Datum		values[11];
+	bool		nulls[11] = {false};
 
 	values[0] = CStringGetTextDatum(provider_names[sample->provider]);
 	values[1] = slice_text(sample->account);
@@ -96,6 +96,7 @@ add_delta(Rows *deltas, const Account *account,
 	}
 	else
 		nulls[6] = nulls[7] = nulls[8] = true;
+	values[10] = TimestampTzGetDatum(GetCurrentTimestamp());
 
 	add_row(deltas, values, nulls);
 }

@@ -272,10 +272,11 @@ document_is_no_object(Jsonb *document)
 		pfree(text);
 		if (!is_json && value.val.string.len > DOCUMENT_CLIP - MAX_MULTIBYTE_CHAR_LEN)
 			return "the document is larger than iamwatch reads, or a string that is not valid JSON";
-		return is_json ? "the document is JSON inside of a string" :
+		return is_json ? "the document is JSON inside of a string: use iamwatch.records()" :
 			"the document is a string that is not valid JSON";
 	}
-	return "the document is not a JSON object";
+	return JB_ROOT_IS_ARRAY(document) && !JB_ROOT_IS_SCALAR(document) ?
+		"the document is an array: use iamwatch.records()" : "the document is not a JSON object";
 }
 
 /* to_document(text or json) RETURNS jsonb */

@@ -59,6 +59,7 @@ event_read(Jsonb *document, EventDepth depth, Event *event)
 	Field		root[ROOT_FIELD_COUNT];
 	JsonbContainer *payload;
 	const char *reason;
+	const char *missing;
 
 	memset(event, 0, sizeof(*event));
 	if (!JB_ROOT_IS_OBJECT(document))
@@ -68,15 +69,23 @@ event_read(Jsonb *document, EventDepth depth, Event *event)
 	if (payload != NULL)
 		return event_read_gcp(&document->root, payload, root, depth, event);
 	reason = event_read_aws(&document->root, root, depth, event);
-	if (reason == NULL || root[ROOT_EVENT_SOURCE].string.s != NULL)
+	if (reason == NULL)
+		return NULL;
+	if (root[ROOT_EVENT_SOURCE].string.s != NULL)
+	{
+		/* so Lambda names the queues and streams that it reads */
+		if (slice_starts(root[ROOT_EVENT_SOURCE].string, "aws:"))
+			event_explain_unknown(&document->root, false, &reason);
 		return reason;
+	}
 
 	/* without eventSource it is not from AWS */
+	missing = reason;
 	memset(event, 0, sizeof(*event));
 	if (event_read_azure(&document->root, depth, event, &reason) ||
 		event_read_own(&document->root, depth, event, &reason))
 		return reason;
-	event_explain_unknown(&document->root, &reason);
+	event_explain_unknown(&document->root, reason == missing, &reason);
 	(void) field_actor(&root[ROOT_PROTO_PAYLOAD], "protoPayload", &reason);
 	return reason;
 }

@@ -137,9 +137,10 @@ extern bool event_read_own(JsonbContainer *doc, EventDepth depth, Event *event,
 
 /*
  * For a document that no provider reads: a better *reason than that fields are
- * missing, if it is something that is known not to be an event.
+ * missing, if it is something that is known not to be an event.  is_unknown if
+ * nothing but the lack of eventSource was found.
  */
-extern void event_explain_unknown(JsonbContainer *doc, const char **reason);
+extern void event_explain_unknown(JsonbContainer *doc, bool is_unknown, const char **reason);
 
 extern const char **provider_names;
 extern const char *const kind_names[];

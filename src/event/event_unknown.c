@@ -27,6 +27,7 @@ static const char *const envelopes[][3] = {
 	{"detail", "detail-type", "an event of EventBridge"},
 	{"CloudTrailEvent", "EventId", "an event of lookup-events"},
 	{"kinesis", "eventID", "a record of Kinesis"},
+	{"Sns", "EventSource", "a message of SNS"},
 	{"data", "recordId", "a record of Firehose"},
 	{"class_uid", "metadata", "an event of OCSF"}
 };
@@ -50,7 +51,7 @@ has_list(JsonbContainer *doc, const char *name)
 }
 
 void
-event_explain_unknown(JsonbContainer *doc, const char **reason)
+event_explain_unknown(JsonbContainer *doc, bool is_unknown, const char **reason)
 {
 	if (has(doc, "digestS3Bucket") || has(doc, "digestStartTime"))
 	{
@@ -75,4 +76,6 @@ event_explain_unknown(JsonbContainer *doc, const char **reason)
 		*reason = "is of the Microsoft 365 audit log, which is not read: the Entra audit log has its events";
 	else if (has(doc, "logName") && (has(doc, "textPayload") || has(doc, "jsonPayload")))
 		*reason = "is a log entry without protoPayload: not of a GCP audit log";
+	else if (is_unknown && !has(doc, "eventName") && !has(doc, "userIdentity"))
+		*reason = "of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers";
 }

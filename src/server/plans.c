@@ -68,6 +68,11 @@ static const Statement statements[PLAN_COUNT] = {
 		" (source, newest_event_time, lag, learned, late, rejected)"
 		" VALUES (" WATCHED_SOURCE ", $2, clock_timestamp() - $2, $3, $4, $5)",
 		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
+	},
+	[PLAN_KEEP_UNSENT] = {
+		"INSERT INTO iamwatch_internal.unsent_notifications (alert_id)"
+		" SELECT DISTINCT a FROM unnest($1) AS a",
+		{"bigint[]"}
 	}
 };
 
@@ -86,7 +91,7 @@ type_of(const char *name)
 	}			built_in[] = {
 		{"text", TEXTOID}, {"text[]", TEXTARRAYOID}, {"boolean", BOOLOID},
 		{"date", DATEOID}, {"oid[]", OIDARRAYOID},
-		{"oid", OIDOID}, {"bigint", INT8OID}, {"timestamptz", TIMESTAMPTZOID},
+		{"oid", OIDOID}, {"bigint", INT8OID}, {"bigint[]", INT8ARRAYOID}, {"timestamptz", TIMESTAMPTZOID},
 		{"jsonb[]", JSONBARRAYOID}
 	};
 

@@ -20,6 +20,7 @@ typedef enum PlanId
 	PLAN_REJECT,				/* keep what was not understood */
 	PLAN_COUNT_BATCH,			/* what became of the news of a source */
 	PLAN_ADD_BATCH_COUNTS,		/* the same, in a row of its own */
+	PLAN_KEEP_UNSENT,			/* alerts that nobody was notified of */
 	PLAN_COUNT
 } PlanId;
 

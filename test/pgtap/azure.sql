@@ -132,7 +132,7 @@ SELECT is((parse(activity('2026-01-01T00:00:00Z', upn('a@b'), more => '{"resourc
 -- What is not read.
 CREATE TABLE unread (document jsonb, reason text);
 INSERT INTO unread VALUES
-('{}', 'eventSource is missing'), ('{"operationName": 7}', 'eventSource is missing'), ('{"eventName": "x", "category": "y"}', 'eventSource is missing'),
+('{}', 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers'), ('{"operationName": 7}', 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers'), ('{"eventName": "x", "category": "y"}', 'eventSource is missing'),
 ('{"category": "SignInLogs", "operationName": "Sign-in activity", "time": "2026-01-01T00:00:00Z"}', 'neither an event of the Azure Activity log nor of the Microsoft Entra audit log'),
 ('{"category": "kube-audit", "operationName": "Microsoft.ContainerService/managedClusters/diagnosticLogs/Read"}', 'neither an event of the Azure Activity log nor of the Microsoft Entra audit log'),
 ('{"category": "AuditLogs"}', 'activityDisplayName and operationName are missing'),

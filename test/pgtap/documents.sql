@@ -29,7 +29,7 @@ CREATE TABLE odd (line text);
 INSERT INTO odd VALUES (''), ('{"cut": "sho'), ('not json'), ('{"a": 1e999999}'), (repeat('[', 20000)), (E'\\u0000'), ('{"a": "\u00zz"}'), ('[1, 2]'), ('null'), ('"{}"');
 SELECT lives_ok('INSERT INTO plain (line) SELECT line FROM odd', 'Text that is no JSON never fails the insert');
 SELECT results_eq('SELECT reason, count(*) FROM rejected_events GROUP BY 1 ORDER BY 1',
-	$$VALUES ('the document is JSON inside of a string', 1::bigint), ('the document is a string that is not valid JSON', 7), ('the document is not a JSON object', 2)$$,
+	$$VALUES ('the document is JSON inside of a string: use iamwatch.records()', 1::bigint), ('the document is a string that is not valid JSON', 7), ('the document is an array: use iamwatch.records()', 1), ('the document is not a JSON object', 1)$$,
 	'It is rejected with the reason');
 SELECT is((SELECT count(*) FROM odd JOIN rejected_events ON event = to_jsonb(line)), 7::bigint, 'and kept to the letter');
 INSERT INTO plain (line) VALUES (NULL);

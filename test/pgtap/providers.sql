@@ -10,7 +10,7 @@ CREATE FUNCTION okta(at text, who text, event_type text, more jsonb = '{}') RETU
 		'target', '[{"id": "00u2", "type": "User", "alternateId": "bob@example.com"}, {"id": "rol1", "type": "ROLE", "alternateId": "admin"}]'::jsonb,
 		'legacyEventType', 'core.user') || more
 $$;
-SELECT is(unreadable(okta('2026-01-01T00:00:00.123Z', 'ann@example.com', 'x')), 'eventSource is missing', 'before: not known');
+SELECT is(unreadable(okta('2026-01-01T00:00:00.123Z', 'ann@example.com', 'x')), 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers', 'before: not known');
 
 INSERT INTO providers (provider, recognised_by, account_default, identity_path, kind_path, kinds, kind_default, service_default,
 	operation_path, event_time_path, result_path, success_values, error_code_path, event_id_path, source_ip_path, user_agent_path, region_path, target_path)
@@ -42,7 +42,7 @@ SELECT is((parse(okta('2026-01-01T00:00:00Z', 'ann', 'x', '{"client": {"ipAddres
 
 CREATE TABLE unread (what text, reason text, more jsonb);
 INSERT INTO unread VALUES
-('not recognised: null', 'eventSource is missing', '{"legacyEventType": null}'),
+('not recognised: null', 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers', '{"legacyEventType": null}'),
 ('no operation', 'no operation where iamwatch.providers says it is', '{"eventType": ""}'),
 ('no time', 'no event time where iamwatch.providers says it is', '{"published": null}'),
 ('no time in RFC 3339', 'the event time is not a time in RFC 3339: yesterday', '{"published": "yesterday"}'),
@@ -70,7 +70,7 @@ $$;
 SELECT is(parse(forge('{}'))::text, '(forge,7,,"2026-01-01 00:00:00.123+00",ann,user,t,repo,true,f,,,,,,,,,)', 'numbers and booleans count as text; milliseconds since 1970');
 SELECT is((parse(forge('{"part": null}'))).service, 'forge', 'a default where the path finds nothing');
 SELECT is(unreadable(forge('{"org": null}')), 'no account where iamwatch.providers says it is', 'without a default the account is missing');
-SELECT is(unreadable(forge('{"source": "other"}')), 'eventSource is missing', 'another value is not recognised');
+SELECT is(unreadable(forge('{"source": "other"}')), 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers', 'another value is not recognised');
 SELECT is((parse(forge('{"at": "1767225600123.5"}'))).event_time::text, '2026-01-01 00:00:00.1235+00', 'a number may be a string, with a fraction');
 SELECT is(unreadable(forge(jsonb_build_object('at', at))), 'the event time is not a number of milliseconds since 1970', 'no time: ' || at)
 FROM unnest(ARRAY['-1', '1e300', 'nan', '12x', '0x', '99999999999999999999']) AS at;
@@ -135,7 +135,7 @@ SELECT throws_ok(map(setting), '22023', message, 'refused: ' || setting) FROM wr
 SELECT is((parse(forge('{"at": 1}'))).provider, 'forge', 'read by the table');
 ALTER EXTENSION iamwatch DROP TABLE providers;
 ALTER TABLE providers RENAME TO taken;
-SELECT is(unreadable(forge('{}')), 'eventSource is missing', 'without the table its documents are of no provider');
+SELECT is(unreadable(forge('{}')), 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers', 'without the table its documents are of no provider');
 SELECT lives_ok($$INSERT INTO log VALUES (forge('{}')), (aws('2026-02-01T00:00:00Z', 'ann', 'CreateUser'))$$, 'and the statement that stores them succeeds');
 ALTER TABLE taken RENAME TO providers;
 SELECT is((parse(forge('{"at": 1}'))).provider, 'forge', 'once it is there it is used');

@@ -1,7 +1,7 @@
 -- Documents in the shapes in which logs and exports really write them.  Each
 -- test names the rule of docs/providers.md that it checks.
 \ir settings.psql
-SELECT plan(165);
+SELECT plan(200);
 
 CREATE FUNCTION aws_by(identity jsonb, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('eventTime', '2026-01-01T00:00:00Z', 'eventSource', 'iam.amazonaws.com', 'eventName', 'CreateUser',
@@ -59,6 +59,8 @@ INSERT INTO texts VALUES ('a user', '{userIdentity}'), ('a person in a role', '{
 ('Entra', '{properties}'), ('Entra', '{properties,initiatedBy}'), ('Entra', '{properties,initiatedBy,user}'), ('Entra', '{properties,targetResources}'),
 ('Entra', '{properties,additionalDetails}'), ('Activity', '{identity}'), ('Activity', '{identity,claims}');
 SELECT is(parse(as_text(document, path))::text, parse(document)::text, 'Objects as text: ' || what || ' ' || path::text) FROM texts JOIN samples USING (what);
+SELECT is((baseline_key(as_text(document, path))).key, (baseline_key(document)).key, 'Objects as text: backfill() learns the same of ' || what || ' ' || path::text) FROM texts JOIN samples USING (what);
+SELECT is((baseline_key(lower_names(document))).key, (baseline_key(document)).key, 'Names: backfill() learns the same of ' || what) FROM samples;
 SELECT is(who(as_text(as_text(document, '{userIdentity,sessionContext}'), '{userIdentity}')), 'federated_user arn:aws:sts::1:assumed-role/r/ann@example.com',
 	'Objects as text: inside of one that is text') FROM samples WHERE what = 'a person in a role';
 SELECT is(who(as_text(lower_names(document), '{useridentity}')), 'federated_user arn:aws:sts::1:assumed-role/r/ann@example.com',
@@ -96,6 +98,12 @@ INSERT INTO others VALUES
 ('looks like a file of records: use iamwatch.records()', '{"records": []}'),
 ('looks like a file of records: use iamwatch.records()', '{"@odata.context": "x", "value": [{"activityDisplayName": "x"}]}'),
 ('looks like a message of SNS: use iamwatch.records()', '{"Type": "Notification", "Message": "{}", "TopicArn": "x"}'),
+('looks like a record of Kinesis: use iamwatch.records()', '{"kinesis": {"data": "e30="}, "eventID": "x", "eventSource": "aws:kinesis"}'),
+('looks like a message of SNS: use iamwatch.records()', '{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": "{}"}}'),
+('the document is an array: use iamwatch.records()', '[{"eventSource": "iam.amazonaws.com"}]'),
+('the document is JSON inside of a string: use iamwatch.records()', '"{\"eventSource\": \"iam.amazonaws.com\"}"'),
+('eventSource is missing', '{"eventName": "CreateUser"}'),
+('of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers', '{"a": 1}'),
 ('looks like an event of EventBridge: use iamwatch.records()', '{"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "x"}}'),
 ('looks like a message of CloudWatch Logs: use iamwatch.records()', '{"awslogs": {"data": "x"}}'),
 ('is of the Microsoft 365 audit log, which is not read: the Entra audit log has its events', '{"CreationTime": "2026-03-01T10:00:00", "Operation": "Add member to role.", "RecordType": 8, "UserId": "ann@contoso.com", "Workload": "AzureActiveDirectory"}'),

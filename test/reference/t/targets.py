@@ -7,6 +7,8 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "data", "targets"))
+import derive_aws
 from harness import ROOT, Database, finish, ok
 from targets import Targets
 
@@ -48,6 +50,16 @@ ok(not wrong, "Every row but those for everything is of an operation that is wat
 wrong = [names(r) for r in rows if r["granted"] and any(
     w["effect"] == "delete" and names(w) == names(r) for w in watched)]
 ok(not wrong, "What only takes away grants nothing", listed(wrong))
+
+# What was written by hand is in the script that makes the file, or it would be lost.
+effects = {names(w): w["effect"] for w in watched}
+written = {names(r): (r["target"], r["granted"]) for r in rows}
+wrong = []
+for (service, operation), (target, granted) in derive_aws.reviewed().items():
+    key = ("aws", service, operation, "exact")
+    if written.get(key) != ("|".join(target), "" if effects.get(key) == "delete" else "|".join(granted)):
+        wrong.append(key)
+ok(not wrong, "The rows by hand of derive_aws.py are in aws.csv as they are there", listed(wrong))
 
 # The share of watched operations whose target a row of their own names, or for
 # GCP and Azure, whose records all name the resource in one place, any row.
