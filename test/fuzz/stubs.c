@@ -14,7 +14,9 @@
 #include <signal.h>
 
 #include "../../src/server/compat.h"
+#include "access/htup_details.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "utils/date.h"
@@ -304,6 +306,37 @@ ProcessInterrupts(void)
 }
 
 volatile sig_atomic_t InterruptPending = false;
+
+/* ---- rows, which no fuzzed function makes ---- */
+
+TypeFuncClass
+get_call_result_type(FunctionCallInfo fcinfo, Oid *type, TupleDesc *desc)
+{
+	abort();
+}
+
+TupleDesc
+BlessTupleDesc(TupleDesc desc)
+{
+	abort();
+}
+
+#if PG_VERSION_NUM >= 170000
+HeapTuple
+heap_form_tuple(TupleDesc desc, const Datum *values, const bool *nulls)
+#else
+HeapTuple
+heap_form_tuple(TupleDesc desc, Datum *values, bool *nulls)
+#endif
+{
+	abort();
+}
+
+Datum
+HeapTupleHeaderGetDatum(HeapTupleHeader tuple)
+{
+	abort();
+}
 
 /* ---- the calendar ---- */
 
