@@ -71,16 +71,13 @@ END;
 COMMENT ON FUNCTION iamwatch_internal.context_values(iamwatch.event, text) IS
 'the contexts of an event: n its network (/24 or /48), a its user agent without version numbers, r its region, k its access key and network; 200 characters of each';
 
-CREATE FUNCTION iamwatch_internal.fold_context(in_provider text, in_account text, samples iamwatch_internal.context_journal[])
-	RETURNS void
+CREATE FUNCTION iamwatch_internal.fold_context(id integer, in_provider text, in_account text,
+	samples iamwatch_internal.context_journal[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	learned iamwatch_internal.context_journal[];
-	id integer;
+	learned iamwatch_internal.context_journal[] := samples;
 BEGIN
-	learned := samples;
-	IF EXISTS (SELECT FROM iamwatch_internal.context_journal AS j
-		WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)) THEN
+	IF iamwatch_internal.has_samples(in_account) THEN
 		WITH taken AS (
 			DELETE FROM iamwatch_internal.context_journal AS j
 			WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
@@ -89,22 +86,26 @@ BEGIN
 		)
 		SELECT samples || array_agg(j) INTO learned FROM taken;
 	END IF;
-	-- the days that came with them, which may have waited in a journal too
-	IF cardinality(learned) > cardinality(samples) THEN
-		PERFORM iamwatch_internal.fold_account(in_provider, in_account, '{}');
-	END IF;
-	SELECT a.account_id INTO id FROM iamwatch_internal.accounts AS a
-	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
-	AND a.account = in_account AND a.provider = in_provider;
-	IF cardinality(learned) = 0 OR id IS NULL THEN
-		RETURN;
-	END IF;
 
 	-- subqueries, so that each look-up goes by its index whatever the statistics say
 	WITH who AS MATERIALIZED (
 		SELECT s.identity, (SELECT i.identity_id FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
 			AND hashtextextended(i.identity, 0) = hashtextextended(s.identity, 0) AND i.identity = s.identity) AS identity_id
 		FROM (SELECT DISTINCT (l.event).identity FROM unnest(learned) AS l) AS s
+	), novel AS (
+		INSERT INTO iamwatch_internal.novelties (account_id, identity_id, at, operation_id, access_key)
+		SELECT id, n.identity_id, n.at, n.operation_id, n.access_key
+		FROM (
+			SELECT w.identity_id, (s.event).event_time AS at, left(s.access_key, 200) AS access_key,
+				(SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = id
+					AND hashtextextended(b.operation, 0) = hashtextextended((s.event).operation, 0)
+					AND b.operation = (s.event).operation AND b.service = (s.event).service
+					AND b.failed = (s.event).failed LIMIT 1) AS operation_id
+			FROM unnest(learned) AS s
+			JOIN who AS w ON w.identity = (s.event).identity AND w.identity_id IS NOT NULL
+			WHERE s.novel) AS n
+		WHERE n.operation_id IS NOT NULL
+		ON CONFLICT DO NOTHING
 	), d AS (
 		SELECT w.identity_id, v.kind, v.value, iamwatch.dayset_agg((s.event).event_time) AS days
 		FROM unnest(learned) AS s
@@ -118,54 +119,10 @@ BEGIN
 	WHERE (SELECT h.days @> d.days FROM iamwatch_internal.habits AS h WHERE h.account_id = id
 		AND h.identity_id = d.identity_id AND h.kind = d.kind AND h.value = d.value) IS NOT TRUE
 	ON CONFLICT (account_id, identity_id, kind, value) DO UPDATE SET days = known.days | EXCLUDED.days;
-
-	IF EXISTS (SELECT FROM unnest(learned) AS s WHERE s.novel) THEN
-		INSERT INTO iamwatch_internal.novelties (account_id, identity_id, at, operation_id, access_key)
-		SELECT id, i.identity_id, (s.event).event_time, b.operation_id, left(s.access_key, 200)
-		FROM unnest(learned) AS s
-		JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
-			AND hashtextextended(i.identity, 0) = hashtextextended((s.event).identity, 0)
-			AND i.identity = (s.event).identity
-		JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
-			AND hashtextextended(b.operation, 0) = hashtextextended((s.event).operation, 0)
-			AND b.operation = (s.event).operation AND b.service = (s.event).service AND b.failed = (s.event).failed
-		WHERE s.novel
-		ON CONFLICT DO NOTHING;
-	END IF;
+	RETURN FOUND;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.fold_context(text, text, iamwatch_internal.context_journal[]) IS
-'write the contexts of samples of an account, and of those in its journal; under the lock of its bucket, after its days were learned';
-
-CREATE FUNCTION iamwatch_internal.learn_context(samples iamwatch_internal.context_journal[]) RETURNS void
-	LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-	part record;
-	fold boolean := iamwatch_internal.may_fold();
-BEGIN
-	FOR part IN
-		SELECT (s.event).provider, (s.event).account, array_agg(s) AS samples
-		FROM unnest(samples) AS s
-		GROUP BY 1, 2
-	LOOP
-		IF fold AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(part.account)) THEN
-			PERFORM iamwatch_internal.fold_context(part.provider, part.account, part.samples);
-		ELSE
-			INSERT INTO iamwatch_internal.context_journal SELECT * FROM unnest(part.samples);
-		END IF;
-	END LOOP;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.learn_context(iamwatch_internal.context_journal[]) IS
-'take the contexts of samples into what is usual; while another session writes the account, by way of the journal';
-
-CREATE FUNCTION iamwatch_internal.fold_context_journal(provider text, account text) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(account)) THEN
-		PERFORM iamwatch_internal.fold_context(provider, account, '{}');
-	END IF;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.fold_context_journal(text, text) IS
-'take the samples of an account that wait in the journal, unless another session is just writing it';
+COMMENT ON FUNCTION iamwatch_internal.fold_context(integer, text, text, iamwatch_internal.context_journal[]) IS
+'write the contexts of samples of an account, and of those in its journal; under the lock of its bucket, after its days were learned. Whether they brought any day';
 
 CREATE FUNCTION iamwatch_internal.prune_context(in_account integer, since date) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$

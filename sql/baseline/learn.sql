@@ -40,7 +40,7 @@ CREATE FUNCTION iamwatch_internal.retally(in_account integer) RETURNS void
 $$;
 COMMENT ON FUNCTION iamwatch_internal.retally(integer) IS 'count the tallies of an account anew; under the lock of its bucket';
 
-CREATE FUNCTION iamwatch_internal.add_to_tallies(in_account integer, increments iamwatch_internal.tallies[]) RETURNS void
+CREATE FUNCTION iamwatch_internal.add_to_tallies(in_account integer, increments iamwatch_internal.tallies[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	INSERT INTO iamwatch_internal.tallies AS t (account_id, operation_id, is_user, day, identities, settled)
@@ -49,30 +49,30 @@ BEGIN
 	GROUP BY i.operation_id, i.is_user, i.day
 	ON CONFLICT (account_id, operation_id, is_user, day)
 	DO UPDATE SET identities = t.identities + EXCLUDED.identities, settled = t.settled + EXCLUDED.settled;
+	RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.add_to_tallies(integer, iamwatch_internal.tallies[]) IS
-'count further identities; under the lock of the account''s bucket';
+'count further identities, if any; under the lock of the account''s bucket';
 
-CREATE FUNCTION iamwatch_internal.fold_account(in_provider text, in_account text, deltas iamwatch_internal.journal[])
-	RETURNS void
+CREATE FUNCTION iamwatch_internal.fold_account(in_provider text, in_account text, deltas iamwatch_internal.journal[],
+	moves_account boolean) RETURNS integer
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	learned iamwatch_internal.journal[];
-	before iamwatch_internal.accounts;
-	id integer;
+	learned iamwatch_internal.journal[] := deltas;
+	id integer := (iamwatch_internal.ids_of(in_provider, in_account, NULL, NULL, NULL, NULL)).account_id;
 	increments iamwatch_internal.tallies[];
 	settling iamwatch_internal.tallies[];
 	more iamwatch_internal.tallies[];
 	moved bigint[];
 	moved_from iamwatch.dayset[];
 	changed_class boolean;
+	has_operations boolean;
 	in_scope text := iamwatch_internal.limit_scope(in_provider, in_account);
 	new_identities date[];
 	new_behaviours date[];
+	counted boolean;
 BEGIN
-	learned := deltas;
-	IF EXISTS (SELECT FROM iamwatch_internal.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)) THEN
+	IF iamwatch_internal.has_journal(in_account) THEN
 		WITH taken AS (
 			DELETE FROM iamwatch_internal.journal AS j
 			WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
@@ -80,35 +80,24 @@ BEGIN
 			RETURNING j
 		)
 		SELECT deltas || array_agg(j) INTO learned FROM taken;
+		moves_account := true;
 	END IF;
 	IF cardinality(learned) = 0 THEN
-		RETURN;
+		RETURN id;
 	END IF;
-
-	SELECT * INTO before FROM iamwatch_internal.accounts AS a
-	WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
-	AND a.account = in_account AND a.provider = in_provider;
-	id := before.account_id;
 	IF id IS NULL THEN
 		IF iamwatch_internal.is_account_over() THEN
 			PERFORM iamwatch_internal.count_limit('accounts', in_provider, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 1);
-			RETURN;
+			RETURN NULL;
 		END IF;
 		INSERT INTO iamwatch_internal.accounts (provider, account)
 		VALUES (in_provider, in_account) RETURNING account_id INTO id;
+		moves_account := true;
 	END IF;
-	-- one look at an index that has nothing of nearly every account
-	IF EXISTS (SELECT FROM iamwatch.limits AS l
-		WHERE l.name IN ('new_identities', 'new_behaviours') AND l.value < cardinality(learned) + 1000)
-		OR EXISTS (SELECT FROM iamwatch_internal.limit_counts AS c JOIN iamwatch.limits AS l ON l.name = c.name
-			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0)
-			AND c.scope = in_scope AND c.taken >= 1000
-			AND l.name IN ('new_identities', 'new_behaviours') AND c.taken + cardinality(learned) > l.value) THEN
+	IF iamwatch_internal.may_reach_limit(in_scope, cardinality(learned)) THEN
 		learned := iamwatch_internal.within_limits(id, in_provider, in_account, learned);
 	END IF;
-	IF EXISTS (SELECT FROM unnest(learned) AS l
-		WHERE before.first_event_time IS NULL OR before.newest_day IS NULL OR l.late_events > 0
-		OR l.first_event_time < before.first_event_time OR iamwatch.last_day(l.days) > before.newest_day) THEN
+	IF moves_account THEN
 		UPDATE iamwatch_internal.accounts AS a SET
 			first_event_time = LEAST(a.first_event_time, d.first_event_time),
 			newest_day = GREATEST(a.newest_day, d.newest_day),
@@ -118,103 +107,101 @@ BEGIN
 		WHERE a.account_id = id;
 	END IF;
 
-	-- a behaviour's day is a day of activity too, but mostly that is known
-	IF EXISTS (SELECT FROM unnest(learned) AS l WHERE l.identity IS NOT NULL
-		AND (SELECT i.days @> l.days AND (l.operation IS NULL OR i.iam_days @> l.days) AND i.kinds | l.kinds = i.kinds
-			FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
-			AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
-			AND i.identity = l.identity LIMIT 1) IS NOT TRUE) THEN
-		WITH d AS (
-			SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days,
-				coalesce(iamwatch.dayset_union(days) FILTER (WHERE operation IS NOT NULL), '{}') AS iam_days
-			FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
-		), met AS MATERIALIZED (
-			SELECT m.*, iamwatch_internal.earliest_days(m.old_first_days | m.days) AS first_days
-			FROM (
-				SELECT d.identity, d.kinds, d.days, d.iam_days, i.identity_id, i.kinds AS old_kinds,
-					coalesce(i.first_days, '{}') AS old_first_days,
-					coalesce(i.days, '{}') AS old_days, coalesce(i.iam_days, '{}') AS old_iam_days
-				FROM d LEFT JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
-					AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
-					AND i.identity = d.identity) AS m
-		), updated AS (
-			UPDATE iamwatch_internal.identity_days AS i SET
-				kinds = i.kinds | met.kinds, days = i.days | met.days, iam_days = i.iam_days | met.iam_days,
-				first_days = met.first_days
-			FROM met
-			WHERE i.account_id = id AND i.identity_id = met.identity_id
-			AND (NOT i.days @> met.days OR NOT i.iam_days @> met.iam_days OR i.kinds | met.kinds <> i.kinds)
-		), inserted AS (
-			INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, iam_days, identity)
-			SELECT id, kinds, first_days, days, iam_days, identity
-			FROM met WHERE identity_id IS NULL
-		), increment AS (
-			-- days that are new, and known days that count now, since the third has become an earlier one
-			SELECT ROW(id, m.operation_id, m.is_user, day, count(*) FILTER (WHERE m.fresh @> day),
-				count(*) FILTER (WHERE m.settling @> day))::iamwatch_internal.tallies AS i
-			FROM (
-				SELECT kind.operation_id, iamwatch_internal.is_person(met.kinds | coalesce(met.old_kinds, 0)) AS is_user,
-					kind.days - kind.old_days AS fresh,
-					iamwatch_internal.settled_days(kind.days | kind.old_days, met.first_days)
-						- iamwatch_internal.settled_days(kind.old_days, met.old_first_days) AS settling
-				FROM met CROSS JOIN LATERAL (VALUES (0, met.days, met.old_days),
-					(-1, met.iam_days, met.old_iam_days)) AS kind (operation_id, days, old_days)
-				OFFSET 0) AS m
-			CROSS JOIN LATERAL iamwatch.days(m.fresh | m.settling) AS day
-			GROUP BY m.operation_id, m.is_user, day
-		), move AS (
-			SELECT identity_id, old_first_days FROM met
-			WHERE identity_id IS NOT NULL AND first_days <> old_first_days
-			AND iamwatch_internal.settled_days(old_days, first_days)
-				<> iamwatch_internal.settled_days(old_days, old_first_days)
-		)
-		SELECT (SELECT array_agg(i) FROM increment),
-			(SELECT bool_or(iamwatch_internal.is_person(old_kinds | kinds) <> iamwatch_internal.is_person(old_kinds)) FROM met),
-			(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL),
-			(SELECT array_agg(identity_id) FROM move), (SELECT array_agg(old_first_days) FROM move)
-		INTO increments, changed_class, new_identities, moved, moved_from;
+	-- a behaviour's day is a day of activity too
+	WITH d AS (
+		SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days,
+			coalesce(iamwatch.dayset_union(days) FILTER (WHERE operation IS NOT NULL), '{}') AS iam_days
+		FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
+	), met AS MATERIALIZED (
+		SELECT m.*, iamwatch_internal.earliest_days(m.old_first_days | m.days) AS first_days
+		FROM (
+			SELECT d.identity, d.kinds, d.days, d.iam_days, i.identity_id, i.kinds AS old_kinds,
+				coalesce(i.first_days, '{}') AS old_first_days,
+				coalesce(i.days, '{}') AS old_days, coalesce(i.iam_days, '{}') AS old_iam_days
+			-- OFFSET 0, so that the look-up goes by its index whatever the statistics say
+			FROM d LEFT JOIN LATERAL (SELECT * FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
+				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+				AND i.identity = d.identity OFFSET 0) AS i ON true) AS m
+	), updated AS (
+		UPDATE iamwatch_internal.identity_days AS i SET
+			kinds = i.kinds | met.kinds, days = i.days | met.days, iam_days = i.iam_days | met.iam_days,
+			first_days = met.first_days
+		FROM met
+		WHERE i.account_id = id AND i.identity_id = met.identity_id
+		AND (NOT i.days @> met.days OR NOT i.iam_days @> met.iam_days OR i.kinds | met.kinds <> i.kinds)
+	), inserted AS (
+		INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, iam_days, identity)
+		SELECT id, kinds, first_days, days, iam_days, identity
+		FROM met WHERE identity_id IS NULL
+	), increment AS (
+		-- days that are new, and known days that count now, since the third has become an earlier one
+		SELECT ROW(id, m.operation_id, m.is_user, day, count(*) FILTER (WHERE m.fresh @> day),
+			count(*) FILTER (WHERE m.settling @> day))::iamwatch_internal.tallies AS i
+		FROM (
+			SELECT kind.operation_id, iamwatch_internal.is_person(met.kinds | coalesce(met.old_kinds, 0)) AS is_user,
+				kind.days - kind.old_days AS fresh,
+				iamwatch_internal.settled_days(kind.days | kind.old_days, met.first_days)
+					- iamwatch_internal.settled_days(kind.old_days, met.old_first_days) AS settling
+			FROM met CROSS JOIN LATERAL (VALUES (0, met.days, met.old_days),
+				(-1, met.iam_days, met.old_iam_days)) AS kind (operation_id, days, old_days)
+			OFFSET 0) AS m
+		CROSS JOIN LATERAL iamwatch.days(m.fresh | m.settling) AS day
+		GROUP BY m.operation_id, m.is_user, day
+	), move AS (
+		SELECT identity_id, old_first_days FROM met
+		WHERE identity_id IS NOT NULL AND first_days <> old_first_days
+		AND iamwatch_internal.settled_days(old_days, first_days)
+			<> iamwatch_internal.settled_days(old_days, old_first_days)
+	)
+	SELECT (SELECT array_agg(i) FROM increment),
+		(SELECT bool_or(iamwatch_internal.is_person(old_kinds | kinds) <> iamwatch_internal.is_person(old_kinds)) FROM met),
+		(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL),
+		(SELECT array_agg(identity_id) FROM move), (SELECT array_agg(old_first_days) FROM move),
+		EXISTS (SELECT FROM unnest(learned) AS l WHERE l.operation IS NOT NULL)
+	INTO increments, changed_class, new_identities, moved, moved_from, has_operations;
 
-		-- the same for what they did on these days
-		IF moved IS NOT NULL AND changed_class IS NOT TRUE THEN
-			SELECT array_agg(s.i) INTO settling
-			FROM (
-				SELECT ROW(id, d.operation_id, iamwatch_internal.is_person(i.kinds), day, 0, count(*))::iamwatch_internal.tallies AS i
-				FROM unnest(moved, moved_from) AS m (identity_id, old_first_days)
-				JOIN iamwatch_internal.identity_days AS i ON i.account_id = id AND i.identity_id = m.identity_id
-				JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
-				JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = id
-					AND d.operation_id = b.operation_id AND d.identity_id = m.identity_id
-				CROSS JOIN LATERAL iamwatch.days(iamwatch_internal.settled_days(d.days, i.first_days)
-					- iamwatch_internal.settled_days(d.days, m.old_first_days)) AS day
-				GROUP BY d.operation_id, iamwatch_internal.is_person(i.kinds), day) AS s;
-		END IF;
+	-- the same for what they did on these days
+	IF moved IS NOT NULL AND changed_class IS NOT TRUE THEN
+		SELECT array_agg(s.i) INTO settling
+		FROM (
+			SELECT ROW(id, d.operation_id, iamwatch_internal.is_person(i.kinds), day, 0, count(*))::iamwatch_internal.tallies AS i
+			FROM unnest(moved, moved_from) AS m (identity_id, old_first_days)
+			JOIN iamwatch_internal.identity_days AS i ON i.account_id = id AND i.identity_id = m.identity_id
+			JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
+			JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = id
+				AND d.operation_id = b.operation_id AND d.identity_id = m.identity_id
+			CROSS JOIN LATERAL iamwatch.days(iamwatch_internal.settled_days(d.days, i.first_days)
+				- iamwatch_internal.settled_days(d.days, m.old_first_days)) AS day
+			GROUP BY d.operation_id, iamwatch_internal.is_person(i.kinds), day) AS s;
 	END IF;
 
-	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
-		INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation)
-		SELECT DISTINCT id, d.failed, d.service, d.operation
-		FROM unnest(learned) AS d
-		WHERE d.operation IS NOT NULL
-		AND (SELECT true FROM iamwatch_internal.account_operations AS b
-			WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
-			AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed LIMIT 1) IS NULL;
-
+	IF has_operations THEN
 		WITH d AS (
 			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days
 			FROM unnest(learned) WHERE operation IS NOT NULL
 			GROUP BY identity, service, operation, failed
+		), o AS MATERIALIZED (
+			SELECT n.service, n.operation, n.failed, (SELECT b.operation_id FROM iamwatch_internal.account_operations AS b
+				WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(n.operation, 0)
+				AND b.operation = n.operation AND b.service = n.service AND b.failed = n.failed LIMIT 1) AS operation_id
+			FROM (SELECT DISTINCT d.service, d.operation, d.failed FROM d) AS n
+		), added AS (
+			INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation)
+			SELECT id, o.failed, o.service, o.operation FROM o WHERE o.operation_id IS NULL
+			RETURNING service, operation, failed, operation_id
 		), met AS MATERIALIZED (
+			-- OFFSET 0 as above
 			SELECT b.operation_id, i.identity_id, i.kinds, i.first_days, d.days,
 				m.identity_id IS NOT NULL AS known, coalesce(m.days, '{}') AS old_days
 			FROM d
-			JOIN iamwatch_internal.identity_days AS i ON i.account_id = id
-				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
-				AND i.identity = d.identity
-			JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
-				AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
-				AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed
-			LEFT JOIN iamwatch_internal.behaviour_days AS m ON m.account_id = id
-				AND m.operation_id = b.operation_id AND m.identity_id = i.identity_id
+			JOIN (SELECT * FROM o WHERE o.operation_id IS NOT NULL UNION ALL SELECT * FROM added) AS b
+				ON b.operation = d.operation AND b.service = d.service AND b.failed = d.failed
+			CROSS JOIN LATERAL (SELECT i.identity_id, i.kinds, i.first_days FROM iamwatch_internal.identity_days AS i
+				WHERE i.account_id = id AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
+				AND i.identity = d.identity OFFSET 0) AS i
+			LEFT JOIN LATERAL (SELECT m.identity_id, m.days FROM iamwatch_internal.behaviour_days AS m
+				WHERE m.account_id = id AND m.operation_id = b.operation_id
+				AND m.identity_id = i.identity_id OFFSET 0) AS m ON true
 		), updated AS (
 			UPDATE iamwatch_internal.behaviour_days AS m SET
 				days = m.days | met.days,
@@ -241,39 +228,58 @@ BEGIN
 		INTO more, new_behaviours;
 	END IF;
 	IF new_identities IS NOT NULL THEN
-		PERFORM iamwatch_internal.count_limit_days('new_identities', in_scope, new_identities, NULL);
+		counted := iamwatch_internal.count_limit_days('new_identities', in_scope, new_identities, NULL);
 	END IF;
 	IF new_behaviours IS NOT NULL THEN
-		PERFORM iamwatch_internal.count_limit_days('new_behaviours', in_scope, new_behaviours, NULL);
+		counted := iamwatch_internal.count_limit_days('new_behaviours', in_scope, new_behaviours, NULL);
 	END IF;
 
 	IF changed_class THEN
 		PERFORM iamwatch_internal.retally(id);
 	ELSIF increments IS NOT NULL OR more IS NOT NULL THEN
-		PERFORM iamwatch_internal.add_to_tallies(id, increments || settling || more);
+		counted := iamwatch_internal.add_to_tallies(id, increments || settling || more);
+	END IF;
+	RETURN id;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.fold_account(text, text, iamwatch_internal.journal[], boolean) IS
+'write what was learned of an account, and what its journal holds; under the lock of its bucket. moves_account: whether that may change the account''s first event, newest day or late events. The number of the account, null if it may not have one';
+
+CREATE FUNCTION iamwatch_internal.learn_account(in_provider text, in_account text, deltas iamwatch_internal.journal[],
+	samples iamwatch_internal.context_journal[], moves_account boolean) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	id integer;
+	sampled boolean;
+BEGIN
+	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(in_account)) THEN
+		id := iamwatch_internal.fold_account(in_provider, in_account, deltas, moves_account);
+		IF id IS NOT NULL AND (samples <> '{}' OR iamwatch_internal.has_samples(in_account)) THEN
+			sampled := iamwatch_internal.fold_context(id, in_provider, in_account, samples);
+		END IF;
+	ELSE
+		INSERT INTO iamwatch_internal.journal
+		SELECT * FROM unnest(iamwatch_internal.within_journal(in_provider, in_account, deltas));
+		INSERT INTO iamwatch_internal.context_journal SELECT * FROM unnest(samples);
 	END IF;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.fold_account(text, text, iamwatch_internal.journal[]) IS
-'write what was learned of an account, and what its journal holds; under the lock of its bucket';
+COMMENT ON FUNCTION iamwatch_internal.learn_account(text, text, iamwatch_internal.journal[], iamwatch_internal.context_journal[], boolean) IS
+'take days into the baselines of an account, and samples into what is usual there; while another session writes it, by way of the journals';
 
-CREATE FUNCTION iamwatch_internal.learn(deltas iamwatch_internal.journal[]) RETURNS void
+CREATE FUNCTION iamwatch_internal.learn(deltas iamwatch_internal.journal[],
+	samples iamwatch_internal.context_journal[] DEFAULT '{}') RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	part record;
-	fold boolean := iamwatch_internal.may_fold();
 BEGIN
 	FOR part IN
-		SELECT d.provider, d.account, array_agg(d) AS deltas
-		FROM unnest(deltas) AS d
-		GROUP BY d.provider, d.account
+		SELECT coalesce(d.provider, s.provider) AS provider, coalesce(d.account, s.account) AS account,
+			coalesce(d.deltas, '{}') AS deltas, coalesce(s.samples, '{}') AS samples
+		FROM (SELECT x.provider, x.account, array_agg(x) AS deltas FROM unnest(deltas) AS x GROUP BY 1, 2) AS d
+		FULL JOIN (SELECT (x.event).provider, (x.event).account, array_agg(x) AS samples
+			FROM unnest(samples) AS x GROUP BY 1, 2) AS s ON s.provider = d.provider AND s.account = d.account
 	LOOP
-		IF fold AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(part.account)) THEN
-			PERFORM iamwatch_internal.fold_account(part.provider, part.account, part.deltas);
-		ELSE
-			INSERT INTO iamwatch_internal.journal
-			SELECT * FROM unnest(iamwatch_internal.within_journal(part.provider, part.account, part.deltas));
-		END IF;
+		PERFORM iamwatch_internal.learn_account(part.provider, part.account, part.deltas, part.samples, true);
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.learn(iamwatch_internal.journal[]) IS
-'take days into the baselines; while another session writes the account, by way of the journal';
+COMMENT ON FUNCTION iamwatch_internal.learn(iamwatch_internal.journal[], iamwatch_internal.context_journal[]) IS
+'the same for days and samples of any accounts';

@@ -82,6 +82,11 @@ CREATE FUNCTION iamwatch_internal.limit_value(limit_name text) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'iamwatch_limit_value' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.limit_value(text) IS 'a limit, or the largest bigint if it does not hold';
 
+CREATE FUNCTION iamwatch_internal.is_near_limit(scope text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_near_limit' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.is_near_limit(text) IS
+'whether 1,000 or more were counted toward a limit on a day: by hash, so it may say so of another, but never misses one';
+
 CREATE FUNCTION iamwatch_internal.limit_room(limit_name text, in_scope text, on_day date) RETURNS bigint
 	LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -118,18 +123,18 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.count_limit(text, text, date, bigint, bigint) IS
 'count what was taken, and what was refused, toward a limit; whether that needed a counter of its own. Never waits';
 
-CREATE FUNCTION iamwatch_internal.count_limit_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS void
+CREATE FUNCTION iamwatch_internal.count_limit_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	IF cardinality(taken) = 1 AND refused IS NULL THEN	-- no more is news mostly
-		PERFORM iamwatch_internal.count_limit(limit_name, in_scope, taken[1], 1, 0);
-		RETURN;
+		RETURN iamwatch_internal.count_limit(limit_name, in_scope, taken[1], 1, 0);
 	END IF;
 	PERFORM iamwatch_internal.count_limit(limit_name, in_scope, d.day, d.taken, d.refused)
 	FROM (SELECT u.day, count(*) FILTER (WHERE NOT u.over) AS taken, count(*) FILTER (WHERE u.over) AS refused
 		FROM (SELECT unnest(count_limit_days.taken) AS day, false AS over
 			UNION ALL SELECT unnest(count_limit_days.refused), true) AS u
 		GROUP BY u.day) AS d;
+	RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.count_limit_days(text, text, date[], date[]) IS
 'count toward a limit one for each element, on the day that it is';
@@ -148,6 +153,24 @@ BEGIN
 		AND (SELECT count(*) FROM iamwatch_internal.accounts AS a) >= most;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.is_account_over() IS 'whether a further account would be one too many';
+
+-- Nearly always false, and answered without a query then: nobody lowered the
+-- limits that far, and an index has nothing of the account.
+CREATE FUNCTION iamwatch_internal.may_reach_limit(in_scope text, more bigint) RETURNS boolean
+	LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF iamwatch_internal.limit_value('new_identities') < more + 1000
+		OR iamwatch_internal.limit_value('new_behaviours') < more + 1000 THEN
+		RETURN true;
+	ELSIF iamwatch_internal.is_near_limit(in_scope) THEN
+		RETURN EXISTS (SELECT FROM iamwatch_internal.limit_counts AS c
+			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0) AND c.scope = in_scope AND c.taken >= 1000
+			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + more > iamwatch_internal.limit_value(c.name));
+	END IF;
+	RETURN false;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.may_reach_limit(text, bigint) IS
+'whether so many days more may bring an account over a limit of identities or behaviours';
 
 CREATE FUNCTION iamwatch_internal.within_limits(in_account_id integer, in_provider text, in_account text,
 	learned iamwatch_internal.journal[]) RETURNS iamwatch_internal.journal[]

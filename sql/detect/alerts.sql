@@ -15,13 +15,14 @@ CREATE FUNCTION iamwatch_internal.severity_rank(severity text) RETURNS integer
 	RETURN array_position(ARRAY['informational', 'low', 'medium', 'high', 'critical'], severity);
 COMMENT ON FUNCTION iamwatch_internal.severity_rank(text) IS '1 informational to 5 critical';
 
--- The account's hash in all bits but six: sessions that write different accounts
--- do not meet.  In an account 64 are enough, since a transaction keeps them.
+-- By account and by behaviour, so that sessions that write different accounts
+-- hardly ever meet.  2,048 in all: a statement of any size gets each that it
+-- asks for, and what it holds leaves room in the server's table of locks.
 CREATE FUNCTION iamwatch_internal.alert_lock_key(event iamwatch.event) RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN ((hashtextextended(event.account, 0) << 38 >> 32)
-		| (hashtextextended(event.identity, hashtextextended(event.service,
-			hashtextextended(event.operation, event.failed::integer))) & 63))::integer;
+	RETURN iamwatch_internal.account_bucket(event.account) * 32
+		+ (hashtextextended(event.identity, hashtextextended(event.service,
+			hashtextextended(event.operation, event.failed::integer))) & 31)::integer;
 COMMENT ON FUNCTION iamwatch_internal.alert_lock_key(iamwatch.event) IS
 'key of the lock under which alerts of the behaviour of an event are written, class 2';
 
@@ -519,11 +520,15 @@ BEGIN
 				joining := '{}';
 			END IF;
 			near := CASE WHEN around.shown THEN iamwatch_internal.near_alert(c, period)::iamwatch_internal.all_alerts END;
-			IF near.first_event_time > e.event_time AND iamwatch_internal.in_activation(settings, e) THEN
-				near := NULL;
-				CONTINUE;
+			IF near.first_event_time > e.event_time THEN
+				IF iamwatch_internal.in_activation(settings, e) THEN
+					near := NULL;
+					CONTINUE;
+				END IF;
 			END IF;
-			writable := near.alert_id IS NOT NULL AND iamwatch_internal.try_lock_alert(near.alert_id);
+			IF near.alert_id IS NOT NULL THEN
+				writable := iamwatch_internal.try_lock_alert(near.alert_id);
+			END IF;
 		END IF;
 
 		IF near.alert_id IS NULL THEN

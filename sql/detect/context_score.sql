@@ -7,33 +7,6 @@ CREATE FUNCTION iamwatch_internal.context_kinds() RETURNS text[]
 		'new_key_network', 'failed_before', 'burst', 'first_day'];
 COMMENT ON FUNCTION iamwatch_internal.context_kinds() IS 'what iamwatch_internal.context_of() may find';
 
-CREATE FUNCTION iamwatch_internal.new_contexts(in_account integer, in_identity bigint, event iamwatch.event,
-	access_key text, since date, until date) RETURNS jsonb
-	LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_variable
-BEGIN
-	RETURN (WITH known AS MATERIALIZED (
-		SELECT h.kind, h.value FROM iamwatch_internal.habits AS h
-		WHERE h.account_id = in_account AND h.identity_id = in_identity AND count_days(h.days, since, until) > 0
-		UNION ALL
-		SELECT v.kind, v.value
-		FROM iamwatch_internal.context_journal AS j CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v
-		WHERE hashtextextended((j.event).account, 0) = hashtextextended(event.account, 0)
-		AND (j.event).account = event.account AND (j.event).provider = event.provider
-		AND (j.event).identity = event.identity
-		AND ((j.event).event_time AT TIME ZONE 'UTC')::date BETWEEN since AND until
-	)
-	SELECT coalesce(jsonb_object_agg(CASE v.kind WHEN 'n' THEN 'new_network' WHEN 'a' THEN 'new_user_agent'
-		WHEN 'r' THEN 'new_region' ELSE 'new_key_network' END, v.value), '{}')
-	FROM iamwatch_internal.context_values(event, access_key) AS v
-	-- nothing is new to whom nothing is known of; a key only to itself
-	WHERE EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind
-		AND (v.kind <> 'k' OR starts_with(k.value, left(access_key, 200) || ' ')))
-	AND NOT EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind AND k.value = v.value));
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.new_contexts(integer, bigint, iamwatch.event, text, date, date) IS
-'the contexts of an event that were not sampled of its identity in a range of days, if others of the kind were';
-
 CREATE FUNCTION iamwatch_internal.novelties_before(in_account integer, in_identity bigint, event iamwatch.event,
 	since timestamptz) RETURNS TABLE (at timestamptz, service text, operation text, failed boolean, access_key text)
 	LANGUAGE sql STABLE AS $$
@@ -53,62 +26,79 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.novelties_before(integer, bigint, iamwatch.event, timestamptz) IS
 'operations that were new to the identity of an event, since a time and until the event''s own';
 
-CREATE FUNCTION iamwatch_internal.failed_days(in_account integer, in_identity bigint, event iamwatch.event)
-	RETURNS iamwatch.dayset
+-- All that the tables have to say, in one statement.
+CREATE FUNCTION iamwatch_internal.context_facts(event iamwatch.event, ids iamwatch_internal.ids, training_days integer,
+	OUT contexts jsonb, OUT failed_at timestamptz, OUT operations bigint)
 	LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+	today constant date := (event.event_time AT TIME ZONE 'UTC')::date;
+	midnight constant timestamptz := today::timestamp AT TIME ZONE 'UTC';
+	since constant date := today - training_days;
 BEGIN
-	RETURN (SELECT coalesce(dayset_union(f.days), '{}')
-	FROM (
-		SELECT d.days FROM iamwatch_internal.behaviour_days AS d
-		WHERE d.account_id = in_account AND d.identity_id = in_identity AND d.operation_id = (
-			SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = in_account
-			AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
-			AND b.operation = event.operation AND b.service = event.service AND b.failed)
+	WITH recent AS (
+		SELECT (array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
+				AND n.service = event.service AND n.failed = event.failed))[1] AS access_key,
+			max(n.at) FILTER (WHERE n.at >= midnight AND n.at < event.event_time
+				AND n.failed AND n.operation = event.operation AND n.service = event.service) AS failed_today,
+			1 + count(DISTINCT (n.service, n.operation)) FILTER (WHERE n.at >= event.event_time - interval '1 hour'
+				AND n.at < event.event_time AND (n.service, n.operation) <> (event.service, event.operation)) AS operations
+		FROM iamwatch_internal.novelties_before(ids.account_id, ids.identity_id, event,
+			LEAST(midnight, event.event_time - interval '1 hour')) AS n
+	), known AS MATERIALIZED (
+		SELECT h.kind, h.value FROM iamwatch_internal.habits AS h
+		WHERE h.account_id = ids.account_id AND h.identity_id = ids.identity_id AND count_days(h.days, since, today - 1) > 0
 		UNION ALL
-		SELECT j.days FROM iamwatch_internal.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
-		AND j.account = event.account AND j.provider = event.provider AND j.identity = event.identity
-		AND j.operation = event.operation AND j.service = event.service AND j.failed) AS f);
+		SELECT v.kind, v.value
+		FROM iamwatch_internal.context_journal AS j CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v
+		WHERE hashtextextended((j.event).account, 0) = hashtextextended($1.account, 0)
+		AND (j.event).account = $1.account AND (j.event).provider = $1.provider
+		AND (j.event).identity = $1.identity
+		AND ((j.event).event_time AT TIME ZONE 'UTC')::date BETWEEN since AND today - 1
+	), fresh AS (
+		SELECT jsonb_object_agg(CASE v.kind WHEN 'n' THEN 'new_network' WHEN 'a' THEN 'new_user_agent'
+			WHEN 'r' THEN 'new_region' ELSE 'new_key_network' END, v.value) AS contexts
+		FROM recent AS r CROSS JOIN LATERAL iamwatch_internal.context_values(event, r.access_key) AS v
+		-- there must be earlier samples of this kind, for a key of the same key
+		WHERE EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind
+			AND (v.kind <> 'k' OR starts_with(k.value, left(r.access_key, 200) || ' ')))
+		AND NOT EXISTS (SELECT FROM known AS k WHERE k.kind = v.kind AND k.value = v.value)
+	), failed AS (
+		SELECT dayset_union(f.days) AS days
+		FROM (
+			SELECT d.days FROM iamwatch_internal.behaviour_days AS d
+			WHERE d.account_id = ids.account_id AND d.identity_id = ids.identity_id AND d.operation_id = (
+				SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = ids.account_id
+				AND hashtextextended(b.operation, 0) = hashtextextended(event.operation, 0)
+				AND b.operation = event.operation AND b.service = event.service AND b.failed)
+			UNION ALL
+			SELECT j.days FROM iamwatch_internal.journal AS j
+			WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
+			AND j.account = event.account AND j.provider = event.provider AND j.identity = event.identity
+			AND j.operation = event.operation AND j.service = event.service AND j.failed) AS f
+		WHERE NOT event.failed
+	)
+	SELECT coalesce(fresh.contexts, '{}'), CASE WHEN NOT event.failed THEN coalesce(recent.failed_today,
+			last_day(failed.days & dayset(since, today - 1))::timestamp AT TIME ZONE 'UTC') END, recent.operations
+	INTO context_facts.contexts, context_facts.failed_at, context_facts.operations
+	FROM recent, fresh, failed;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.failed_days(integer, bigint, iamwatch.event) IS
-'days on which the operation of an event failed for its identity';
+COMMENT ON FUNCTION iamwatch_internal.context_facts(iamwatch.event, iamwatch_internal.ids, integer) IS
+'of an event the contexts that were not sampled of its identity in the training period, if others of the kind were; when the operation last failed for it, unless it fails now; how many operations were new to it within the hour, this one included';
 
 CREATE FUNCTION iamwatch_internal.context_of(event iamwatch.event, ids iamwatch_internal.ids,
 	training_days integer, active integer) RETURNS jsonb
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	today date := (event.event_time AT TIME ZONE 'UTC')::date;
-	since date := today - training_days;
-	in_account constant integer := ids.account_id;
-	in_identity constant bigint := ids.identity_id;
-	key text;
-	failed_at timestamptz;
-	failed_today timestamptz;
-	operations bigint;
-	context jsonb;
+	facts constant record := iamwatch_internal.context_facts(event, ids, training_days);
+	context jsonb := facts.contexts;
 BEGIN
-	SELECT (array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
-			AND n.service = event.service AND n.failed = event.failed))[1],
-		max(n.at) FILTER (WHERE n.at >= today::timestamp AT TIME ZONE 'UTC' AND n.at < event.event_time
-			AND n.failed AND n.operation = event.operation AND n.service = event.service),
-		1 + count(DISTINCT (n.service, n.operation)) FILTER (WHERE n.at >= event.event_time - interval '1 hour'
-			AND n.at < event.event_time AND (n.service, n.operation) <> (event.service, event.operation))
-	INTO key, failed_today, operations
-	FROM iamwatch_internal.novelties_before(in_account, in_identity, event,
-		LEAST(today::timestamp AT TIME ZONE 'UTC', event.event_time - interval '1 hour')) AS n;
-	context := iamwatch_internal.new_contexts(in_account, in_identity, event, key, since, today - 1);
-
-	IF NOT event.failed THEN
-		failed_at := coalesce(failed_today, last_day(iamwatch_internal.failed_days(in_account, in_identity, event)
-			& dayset(since, today - 1))::timestamp AT TIME ZONE 'UTC');
-		IF failed_at IS NOT NULL THEN
-			context := context || jsonb_build_object('failed_before',
-				to_char(failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
-		END IF;
+	IF facts.failed_at IS NOT NULL THEN
+		context := context || jsonb_build_object('failed_before',
+			to_char(facts.failed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'));
 	END IF;
-
-	IF operations >= 3 THEN
-		context := context || jsonb_build_object('burst', operations);
+	IF facts.operations >= 3 THEN
+		context := context || jsonb_build_object('burst', facts.operations);
 	END IF;
 	IF active = 0 THEN
 		context := context || jsonb_build_object('first_day', true);
@@ -119,10 +109,15 @@ COMMENT ON FUNCTION iamwatch_internal.context_of(iamwatch.event, iamwatch_intern
 'what makes an unusual event stronger, against the training period before its day: new_network, new_user_agent, new_region, new_key_network: the value, not sampled of the identity while others were; failed_before: when the operation last failed for it, to the day or, on the same day, the time; burst: different operations new to it within the hour before, this one included, if at least 3; first_day: true if it was not active. Active: A of the score';
 
 CREATE FUNCTION iamwatch_internal.bits_of_context(settings iamwatch.detectors, context jsonb) RETURNS double precision
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+	IF settings.context_bits = 0 THEN
+		RETURN 0;
+	END IF;
 	RETURN (SELECT settings.context_bits * count(*)
 		FROM jsonb_object_keys(context) AS kind
 		WHERE settings.context_kinds IS NULL OR kind = ANY (settings.context_kinds));
+END $$;
 COMMENT ON FUNCTION iamwatch_internal.bits_of_context(iamwatch.detectors, jsonb) IS
 'the bits that a detector''s settings give to the contexts that are present';
 

@@ -88,10 +88,12 @@ COMMENT ON FUNCTION iamwatch_internal.with_risk(iamwatch.detectors, iamwatch.eve
 
 CREATE FUNCTION iamwatch_internal.risk_of(settings iamwatch.detectors, score iamwatch_internal.score, sensitivity integer,
 	context jsonb) RETURNS double precision
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
 	RETURN iamwatch.risk(score.risk_k, score.risk_active, score.risk_iam_days, score.risk_peer_days,
 		score.risk_peer_active, score.risk_peer_iam_days, sensitivity)
 		+ iamwatch_internal.bits_of_context(settings, context);
+END $$;
 COMMENT ON FUNCTION iamwatch_internal.risk_of(iamwatch.detectors, iamwatch_internal.score, integer, jsonb) IS
 'the risk of an alert: that of its counts, and the bits that the settings give to its context';
 

@@ -100,26 +100,21 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.journal_class_days(text, text, boolean, text, text, boolean, date, date) IS
 'what iamwatch_internal.class_days() has to add for days that are in the journal only';
 
+CREATE FUNCTION iamwatch_internal.tally_sums(account_id integer, operation_id integer, is_user boolean, since date, until date)
+	RETURNS iamwatch_internal.class_sums
+	AS 'MODULE_PATHNAME', 'iamwatch_tally_sums' LANGUAGE C STABLE;
+COMMENT ON FUNCTION iamwatch_internal.tally_sums(integer, integer, boolean, date, date) IS
+'what the tallies have of an operation, which may be null, and of all activity';
+
 CREATE FUNCTION iamwatch_internal.class_days(provider text, account text, is_user boolean,
 	service text, operation text, failed boolean, since date, until date)
 	RETURNS iamwatch_internal.class_sums
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	ids constant iamwatch_internal.ids := iamwatch_internal.ids_of($1, $2, NULL, $4, $5, $6);
-	sums iamwatch_internal.class_sums;
+	sums iamwatch_internal.class_sums := iamwatch_internal.tally_sums(ids.account_id, ids.operation_id, $3, since, until);
 	more iamwatch_internal.class_sums;
 BEGIN
-	-- one statement: to start one costs more than to read a month of tallies
-	SELECT coalesce(sum(t.identities) FILTER (WHERE t.operation_id > 0), 0),
-		coalesce(sum(t.identities) FILTER (WHERE t.operation_id = 0), 0),
-		coalesce(sum(t.identities) FILTER (WHERE t.operation_id = -1), 0),
-		coalesce(sum(t.settled) FILTER (WHERE t.operation_id > 0), 0),
-		coalesce(sum(t.settled) FILTER (WHERE t.operation_id = 0), 0),
-		coalesce(sum(t.settled) FILTER (WHERE t.operation_id = -1), 0)
-	INTO sums
-	FROM iamwatch_internal.tallies AS t
-	WHERE t.account_id = ids.account_id AND t.operation_id IN (ids.operation_id, 0, -1)
-	AND t.is_user = $3 AND t.day BETWEEN since AND until;
 	IF iamwatch_internal.has_excluded($2, $5) THEN
 		SELECT sums.days - x.days, sums.settled_days - x.settled_days INTO sums.days, sums.settled_days
 		FROM iamwatch_internal.excluded_class_days(ids.account_id, ids.operation_id, $1, $2, $3, $4, $5, $6, since, until) AS x;

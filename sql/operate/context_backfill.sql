@@ -92,7 +92,7 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_samples() IS
 
 CREATE FUNCTION iamwatch_internal.backfill_context(part integer) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-	SELECT iamwatch_internal.learn_context(array_agg(ROW(x.event, x.access_key, x.novel)::iamwatch_internal.context_journal))
+	SELECT iamwatch_internal.learn('{}', array_agg(ROW(x.event, x.access_key, x.novel)::iamwatch_internal.context_journal))
 	FROM pg_temp.iamwatch_samples AS x WHERE x.part = backfill_context.part
 $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_context(integer) IS 'learn the contexts of a part of the sample';

@@ -6,11 +6,11 @@ CREATE FUNCTION iamwatch_internal.fold_journal(provider text, account text) RETU
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
 	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(account)) THEN
-		PERFORM iamwatch_internal.fold_account(provider, account, '{}');
+		PERFORM iamwatch_internal.learn_account(provider, account, '{}', '{}', false);
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_journal(text, text) IS
-'take what the journal has of an account into the baselines, unless another session is just writing it';
+'take what both journals have of an account into the baselines and the sample of contexts, unless another session is just writing it';
 
 CREATE FUNCTION iamwatch_internal.assign_pending(identity_hash bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -94,12 +94,9 @@ CREATE PROCEDURE iamwatch.maintain()
 DECLARE
 	part record;
 BEGIN
-	FOR part IN SELECT DISTINCT j.provider, j.account FROM iamwatch_internal.journal AS j LOOP
+	FOR part IN SELECT j.provider, j.account FROM iamwatch_internal.journal AS j
+		UNION SELECT (j.event).provider, (j.event).account FROM iamwatch_internal.context_journal AS j LOOP
 		PERFORM iamwatch_internal.fold_journal(part.provider, part.account);
-		COMMIT;
-	END LOOP;
-	FOR part IN SELECT DISTINCT (j.event).provider, (j.event).account FROM iamwatch_internal.context_journal AS j LOOP
-		PERFORM iamwatch_internal.fold_context_journal(part.provider, part.account);
 		COMMIT;
 	END LOOP;
 	FOR part IN SELECT DISTINCT pg_catalog.hashtextextended((p.event).identity, 0) AS hash FROM iamwatch_internal.pending_events AS p LOOP

@@ -3,75 +3,21 @@
  * stored.c
  *		What the tables hold of an account, an identity, a behaviour.
  *
- * Looked up by index, row by row, without queries: planning them took most of
- * the time of a session that stores few events, and running them most of the
- * time of an event that is news.  Owns the numbers of the columns that C code
- * looks at in these tables.  Must never write, nor decide anything.
- *
- * Names can be longer than an index row, so indexes are on their hashes, and
- * every row found is compared with the name itself.
+ * Owns the numbers of the columns that C code looks at in these tables, and
+ * what is compared in a row that an index gave.  Must never write, nor decide
+ * anything.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "server/compat.h"
 #include "executor/executor.h"
-#include "executor/tuptable.h"
 #include "event/field.h"
-#include "server/objects.h"
-#include "storage/bufmgr.h"
 #include "baseline/stored.h"
+#include "baseline/stored_scan.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-typedef enum Lookup
-{
-	LOOKUP_ACCOUNTS,
-	LOOKUP_IDENTITIES,
-	LOOKUP_BEHAVIOURS,
-	LOOKUP_BEHAVIOUR_DAYS,
-	LOOKUP_ALERTS,
-	LOOKUP_SUPPRESSED,
-	LOOKUP_EXCLUDED,
-	LOOKUP_PENDING,
-	LOOKUP_JOURNAL,
-	LOOKUP_SAMPLES,
-	LOOKUP_SUPPRESSIONS,
-	LOOKUP_COUNT
-} Lookup;
-
-typedef enum Schema
-{
-	IN_PUBLIC,
-	IN_INTERNAL
-} Schema;
-
-static const struct
-{
-	Schema		schema;
-	const char *table;
-	const char *index;
-}			names[LOOKUP_COUNT] = {
-	[LOOKUP_ACCOUNTS] = {IN_INTERNAL, "accounts", "accounts_account"},
-	[LOOKUP_IDENTITIES] = {IN_INTERNAL, "identity_days", "identity_days_identity"},
-	[LOOKUP_BEHAVIOURS] = {IN_INTERNAL, "account_operations", "account_operations_operation"},
-	[LOOKUP_BEHAVIOUR_DAYS] = {IN_INTERNAL, "behaviour_days", "behaviour_days_pkey"},
-	[LOOKUP_ALERTS] = {IN_PUBLIC, "alerts", "alerts_identity"},
-	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity"},
-	[LOOKUP_EXCLUDED] = {IN_PUBLIC, "alerts", "alerts_excluded"},
-	[LOOKUP_PENDING] = {IN_INTERNAL, "pending_events", "pending_events_identity"},
-	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_account"},
-	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_account"},
-	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey"}
-};
 
 /* Columns, in the order of the tables; new ones come after these. */
 enum
@@ -101,6 +47,12 @@ enum
 	JOURNAL_DAYS
 };
 
+enum
+{
+	TALLIES_ACCOUNT_ID = 1, TALLIES_OPERATION_ID, TALLIES_IS_USER, TALLIES_DAY,
+	TALLIES_IDENTITIES, TALLIES_SETTLED
+};
+
 /* Of all_alerts, and so of those that are shown and of those that are suppressed. */
 enum
 {
@@ -116,155 +68,16 @@ enum
 {
 	PENDING_PENDING_ID = 1, PENDING_DETECTOR, PENDING_EVENT
 };
-/* Open from the first look-up on; index and slot unless the table is empty. */
-static struct
-{
-	Relation	table;
-	Relation	index;
-	TupleTableSlot *slot;
-}			lookups[LOOKUP_COUNT];
-
-/* Between stored_begin() and stored_end(). */
-static Oid	schemas[2];
-
-void
-stored_begin(void)
-{
-	/* an error may have left some, of which nothing is open any more */
-	memset(lookups, 0, sizeof(lookups));
-	schemas[IN_PUBLIC] = public_namespace();
-	schemas[IN_INTERNAL] = internal_namespace();
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-}
-
-void
-stored_end(void)
-{
-	for (int i = 0; i < LOOKUP_COUNT; i++)
-	{
-		if (lookups[i].table == NULL)
-			continue;
-		if (lookups[i].index != NULL)
-		{
-			ExecDropSingleTupleTableSlot(lookups[i].slot);
-			index_close(lookups[i].index, NoLock);
-		}
-		table_close(lookups[i].table, NoLock);
-		lookups[i].table = NULL;
-	}
-	PopActiveSnapshot();
-}
-
-/*
- * Some tables have rows for a while only, or never: what has no block now has
- * none for our snapshot.
- */
-static void
-open_lookup(Lookup lookup)
-{
-	Relation	table = table_open(relation_in(schemas[names[lookup].schema], names[lookup].table),
-								   AccessShareLock);
-
-	lookups[lookup].table = table;
-	if (RelationGetNumberOfBlocks(table) == 0)
-		return;
-	lookups[lookup].slot = table_slot_create(table, NULL);
-	lookups[lookup].index = index_open(relation_in(schemas[names[lookup].schema], names[lookup].index),
-								   AccessShareLock);
-}
-
-/* NULL when the table is empty. */
-static IndexScanDesc
-scan_begin(Lookup lookup, ScanKey keys, int count)
-{
-	IndexScanDesc scan;
-
-	if (lookups[lookup].table == NULL)
-		open_lookup(lookup);
-	if (lookups[lookup].index == NULL)
-		return NULL;
-	scan = begin_index_scan(lookups[lookup].table, lookups[lookup].index, GetActiveSnapshot(), count);
-	index_rescan(scan, keys, count, NULL, 0);
-	return scan;
-}
-
-static TupleTableSlot *
-scan_next(Lookup lookup, IndexScanDesc scan)
-{
-	return scan != NULL && index_getnext_slot(scan, ForwardScanDirection, lookups[lookup].slot) ?
-		lookups[lookup].slot : NULL;
-}
-
-static void
-scan_end(Lookup lookup, IndexScanDesc scan)
-{
-	if (scan == NULL)
-		return;
-	ExecClearTuple(lookups[lookup].slot);
-	index_endscan(scan);
-}
-
-/* Columns of an index count from 1. */
-static void
-key_hash(ScanKey key, int column, Slice name)
-{
-	/* as hashtextextended(name, 0) */
-	uint64		hash = slice_hash(name, 0);
-
-	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum((int64) hash));
-}
-
-static void
-key_id(ScanKey key, int column, int32 id)
-{
-	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
-}
-
-static Datum
-get(TupleTableSlot *slot, int column, bool *isnull)
-{
-	return slot_getattr(slot, column, isnull);
-}
-
-/* For columns that are never null. */
-static Datum
-value(TupleTableSlot *slot, int column)
-{
-	bool		isnull;
-
-	return get(slot, column, &isnull);
-}
-
-static Slice
-text_slice(TupleTableSlot *slot, int column)
-{
-	bool		isnull;
-	Datum		datum = get(slot, column, &isnull);
-	text	   *stored;
-
-	if (isnull)
-		return SLICE_NONE;
-	stored = DatumGetTextPP(datum);
-	return (Slice) {VARDATA_ANY(stored), (int) VARSIZE_ANY_EXHDR(stored)};
-}
-
-static bool
-text_is(TupleTableSlot *slot, int column, Slice name)
-{
-	return slice_equal(text_slice(slot, column), name);
-}
-
 /* Of an alert, suppressed or not. */
 static bool
 alert_is_of(TupleTableSlot *slot, const Event *event)
 {
-	return DatumGetBool(value(slot, ALERTS_FAILED)) == event->failed &&
-		text_is(slot, ALERTS_OPERATION, event->operation) &&
-		text_is(slot, ALERTS_IDENTITY, event->identity) &&
-		text_is(slot, ALERTS_SERVICE, event->service) &&
-		text_is(slot, ALERTS_ACCOUNT, event->account) &&
-		slice_is(text_slice(slot, ALERTS_PROVIDER), provider_names[event->provider]);
+	return DatumGetBool(scan_value(slot, ALERTS_FAILED)) == event->failed &&
+		scan_text_is(slot, ALERTS_OPERATION, event->operation) &&
+		scan_text_is(slot, ALERTS_IDENTITY, event->identity) &&
+		scan_text_is(slot, ALERTS_SERVICE, event->service) &&
+		scan_text_is(slot, ALERTS_ACCOUNT, event->account) &&
+		slice_is(scan_text(slot, ALERTS_PROVIDER), provider_names[event->provider]);
 }
 
 bool
@@ -275,21 +88,21 @@ stored_account(const Event *event, StoredAccount *account)
 	TupleTableSlot *slot;
 	bool		found = false;
 
-	key_hash(&key, 1, event->account);
+	scan_key_hash(&key, 1, event->account);
 	scan = scan_begin(LOOKUP_ACCOUNTS, &key, 1);
 	while (!found && (slot = scan_next(LOOKUP_ACCOUNTS, scan)) != NULL)
 	{
 		bool		isnull;
 		Datum		datum;
 
-		if (!text_is(slot, ACCOUNTS_ACCOUNT, event->account) ||
-			!slice_is(text_slice(slot, ACCOUNTS_PROVIDER), provider_names[event->provider]))
+		if (!scan_text_is(slot, ACCOUNTS_ACCOUNT, event->account) ||
+			!slice_is(scan_text(slot, ACCOUNTS_PROVIDER), provider_names[event->provider]))
 			continue;
 		found = true;
-		account->account_id = DatumGetInt32(value(slot, ACCOUNTS_ACCOUNT_ID));
-		datum = get(slot, ACCOUNTS_FIRST_EVENT_TIME, &isnull);
+		account->account_id = DatumGetInt32(scan_value(slot, ACCOUNTS_ACCOUNT_ID));
+		datum = scan_column(slot, ACCOUNTS_FIRST_EVENT_TIME, &isnull);
 		account->first = isnull ? PG_INT64_MAX : DatumGetTimestampTz(datum);
-		datum = get(slot, ACCOUNTS_NEWEST_DAY, &isnull);
+		datum = scan_column(slot, ACCOUNTS_NEWEST_DAY, &isnull);
 		account->newest = isnull ? PG_INT32_MIN : DatumGetDateADT(datum);
 	}
 	scan_end(LOOKUP_ACCOUNTS, scan);
@@ -304,18 +117,18 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 	TupleTableSlot *slot;
 	bool		found = false;
 
-	key_id(&keys[0], 1, account_id);
-	key_hash(&keys[1], 2, event->identity);
+	scan_key_id(&keys[0], 1, account_id);
+	scan_key_hash(&keys[1], 2, event->identity);
 	scan = scan_begin(LOOKUP_IDENTITIES, keys, 2);
 	while (!found && (slot = scan_next(LOOKUP_IDENTITIES, scan)) != NULL)
 	{
-		if (!text_is(slot, IDENTITIES_IDENTITY, event->identity))
+		if (!scan_text_is(slot, IDENTITIES_IDENTITY, event->identity))
 			continue;
 		found = true;
-		identity->identity_id = DatumGetInt64(value(slot, IDENTITIES_IDENTITY_ID));
-		identity->kinds = DatumGetInt32(value(slot, IDENTITIES_KINDS));
-		dayruns_from_datum(value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
-		dayruns_from_datum(value(slot, IDENTITIES_DAYS), &identity->days);
+		identity->identity_id = DatumGetInt64(scan_value(slot, IDENTITIES_IDENTITY_ID));
+		identity->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
+		dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
+		dayruns_from_datum(scan_value(slot, IDENTITIES_DAYS), &identity->days);
 	}
 	scan_end(LOOKUP_IDENTITIES, scan);
 	return found;
@@ -329,15 +142,15 @@ stored_operation_id(int32 account_id, const Event *event)
 	TupleTableSlot *slot;
 	int32		id = 0;
 
-	key_id(&keys[0], 1, account_id);
-	key_hash(&keys[1], 2, event->operation);
+	scan_key_id(&keys[0], 1, account_id);
+	scan_key_hash(&keys[1], 2, event->operation);
 	scan = scan_begin(LOOKUP_BEHAVIOURS, keys, 2);
 	while (id == 0 && (slot = scan_next(LOOKUP_BEHAVIOURS, scan)) != NULL)
 	{
-		if (DatumGetBool(value(slot, BEHAVIOURS_FAILED)) == event->failed &&
-			text_is(slot, BEHAVIOURS_OPERATION, event->operation) &&
-			text_is(slot, BEHAVIOURS_SERVICE, event->service))
-			id = DatumGetInt32(value(slot, BEHAVIOURS_BEHAVIOUR_ID));
+		if (DatumGetBool(scan_value(slot, BEHAVIOURS_FAILED)) == event->failed &&
+			scan_text_is(slot, BEHAVIOURS_OPERATION, event->operation) &&
+			scan_text_is(slot, BEHAVIOURS_SERVICE, event->service))
+			id = DatumGetInt32(scan_value(slot, BEHAVIOURS_BEHAVIOUR_ID));
 	}
 	scan_end(LOOKUP_BEHAVIOURS, scan);
 	return id;
@@ -353,14 +166,14 @@ stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event, D
 
 	if (id == 0)
 		return false;
-	key_id(&keys[0], 1, account_id);
-	key_id(&keys[1], 2, id);
+	scan_key_id(&keys[0], 1, account_id);
+	scan_key_id(&keys[1], 2, id);
 	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(identity_id));
 	scan = scan_begin(LOOKUP_BEHAVIOUR_DAYS, keys, 3);
 	slot = scan_next(LOOKUP_BEHAVIOUR_DAYS, scan);
 	if (slot != NULL)
 	{
-		dayruns_from_datum(value(slot, BEHAVIOUR_DAYS_DAYS), days);
+		dayruns_from_datum(scan_value(slot, BEHAVIOUR_DAYS_DAYS), days);
 	}
 	scan_end(LOOKUP_BEHAVIOUR_DAYS, scan);
 	return slot != NULL;
@@ -405,10 +218,10 @@ stored_pending(const Event *event)
 	TupleTableSlot *slot;
 	bool		found = false;
 
-	key_hash(&key, 1, event->identity);
+	scan_key_hash(&key, 1, event->identity);
 	scan = scan_begin(LOOKUP_PENDING, &key, 1);
 	while (!found && (slot = scan_next(LOOKUP_PENDING, scan)) != NULL)
-		found = event_row_is_of(DatumGetHeapTupleHeader(value(slot, PENDING_EVENT)), event);
+		found = event_row_is_of(DatumGetHeapTupleHeader(scan_value(slot, PENDING_EVENT)), event);
 	scan_end(LOOKUP_PENDING, scan);
 	return found;
 }
@@ -423,7 +236,7 @@ add_alerts(Lookup lookup, const Event *event, TimestampTz since, TimestampTz unt
 	TupleTableSlot *slot;
 	int			capacity = count;
 
-	key_hash(&keys[0], 1, event->identity);
+	scan_key_hash(&keys[0], 1, event->identity);
 	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
 				TimestampTzGetDatum(since));
 	ScanKeyInit(&keys[2], 2, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
@@ -439,7 +252,7 @@ add_alerts(Lookup lookup, const Event *event, TimestampTz since, TimestampTz unt
 			*times = *times == NULL ? palloc(capacity * sizeof(TimestampTz)) :
 				repalloc(*times, capacity * sizeof(TimestampTz));
 		}
-		(*times)[count++] = DatumGetTimestampTz(value(slot, ALERTS_FIRST_EVENT_TIME));
+		(*times)[count++] = DatumGetTimestampTz(scan_value(slot, ALERTS_FIRST_EVENT_TIME));
 	}
 	scan_end(lookup, scan);
 	return count;
@@ -466,6 +279,46 @@ stored_alerts_around(const Event *event, TimestampTz since, TimestampTz until,
 	*hidden = add_alerts(LOOKUP_SUPPRESSED, event, since, until, &times, 0) > 0;
 }
 
+/* The tallies of one operation, summed. */
+static StoredSum
+sum_tallies(int32 account_id, int32 operation_id, bool is_user, int32 since, int32 until)
+{
+	ScanKeyData keys[5];
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	StoredSum	sum = {0, 0};
+
+	scan_key_id(&keys[0], TALLIES_ACCOUNT_ID, account_id);
+	scan_key_id(&keys[1], TALLIES_OPERATION_ID, operation_id);
+	ScanKeyInit(&keys[2], TALLIES_IS_USER, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(is_user));
+	ScanKeyInit(&keys[3], TALLIES_DAY, BTGreaterEqualStrategyNumber, F_DATE_GE,
+				DateADTGetDatum(since));
+	ScanKeyInit(&keys[4], TALLIES_DAY, BTLessEqualStrategyNumber, F_DATE_LE,
+				DateADTGetDatum(until));
+	scan = scan_begin(LOOKUP_TALLIES, keys, lengthof(keys));
+	while ((slot = scan_next(LOOKUP_TALLIES, scan)) != NULL)
+	{
+		sum.all += DatumGetInt32(scan_value(slot, TALLIES_IDENTITIES));
+		sum.settled += DatumGetInt32(scan_value(slot, TALLIES_SETTLED));
+	}
+	scan_end(LOOKUP_TALLIES, scan);
+	return sum;
+}
+
+StoredSums
+stored_tallies(int32 account_id, int32 operation_id, bool is_user, int32 since, int32 until)
+{
+	StoredSums	sums = {{0, 0}, {0, 0}, {0, 0}};
+
+	if (account_id == 0)
+		return sums;
+	if (operation_id > 0)
+		sums.days = sum_tallies(account_id, operation_id, is_user, since, until);
+	sums.active = sum_tallies(account_id, 0, is_user, since, until);
+	sums.iam_days = sum_tallies(account_id, -1, is_user, since, until);
+	return sums;
+}
+
 /* Has an index a row of these hashes? */
 static bool
 has_hashes(Lookup lookup, int count, const Slice *names)
@@ -476,7 +329,7 @@ has_hashes(Lookup lookup, int count, const Slice *names)
 
 	Assert(count <= lengthof(keys));
 	for (int i = 0; i < count; i++)
-		key_hash(&keys[i], i + 1, names[i]);
+		scan_key_hash(&keys[i], i + 1, names[i]);
 	scan = scan_begin(lookup, keys, count);
 	found = scan_next(lookup, scan) != NULL;
 	scan_end(lookup, scan);
@@ -502,6 +355,12 @@ stored_may_have_samples(Slice account)
 }
 
 bool
+stored_may_be_near_limit(Slice scope)
+{
+	return has_hashes(LOOKUP_NEAR_LIMITS, 1, &scope);
+}
+
+bool
 stored_has_suppressions(void)
 {
 	IndexScanDesc scan = scan_begin(LOOKUP_SUPPRESSIONS, NULL, 0);
@@ -518,8 +377,8 @@ stored_excluded_days(const Event *event, DayRuns *days)
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 
-	key_hash(&keys[0], 1, event->account);
-	key_hash(&keys[1], 2, event->operation);
+	scan_key_hash(&keys[0], 1, event->account);
+	scan_key_hash(&keys[1], 2, event->operation);
 	scan = scan_begin(LOOKUP_EXCLUDED, keys, 2);
 	while ((slot = scan_next(LOOKUP_EXCLUDED, scan)) != NULL)
 	{
@@ -527,7 +386,7 @@ stored_excluded_days(const Event *event, DayRuns *days)
 
 		if (!alert_is_of(slot, event))
 			continue;
-		dayruns_from_datum(value(slot, ALERTS_EXCLUDED_DAYS), &more);
+		dayruns_from_datum(scan_value(slot, ALERTS_EXCLUDED_DAYS), &more);
 		dayruns_add_all(days, &more);
 	}
 	scan_end(LOOKUP_EXCLUDED, scan);
@@ -542,17 +401,17 @@ read_delta(TupleTableSlot *slot, const Event *event, StoredDelta *delta)
 	memset(delta, 0, sizeof(*delta));
 	delta->event.provider = event->provider;
 	delta->event.account = event->account;
-	delta->event.identity = text_slice(slot, JOURNAL_IDENTITY);
-	delta->event.service = text_slice(slot, JOURNAL_SERVICE);
-	delta->event.operation = text_slice(slot, JOURNAL_OPERATION);
-	datum = get(slot, JOURNAL_FAILED, &isnull);
+	delta->event.identity = scan_text(slot, JOURNAL_IDENTITY);
+	delta->event.service = scan_text(slot, JOURNAL_SERVICE);
+	delta->event.operation = scan_text(slot, JOURNAL_OPERATION);
+	datum = scan_column(slot, JOURNAL_FAILED, &isnull);
 	delta->event.failed = !isnull && DatumGetBool(datum);
-	datum = get(slot, JOURNAL_FIRST_EVENT_TIME, &isnull);
+	datum = scan_column(slot, JOURNAL_FIRST_EVENT_TIME, &isnull);
 	delta->first = isnull ? PG_INT64_MAX : DatumGetTimestampTz(datum);
-	datum = get(slot, JOURNAL_KINDS, &isnull);
+	datum = scan_column(slot, JOURNAL_KINDS, &isnull);
 	delta->kinds = isnull ? 0 : DatumGetInt32(datum);
 	dayruns_init(&delta->days);
-	datum = get(slot, JOURNAL_DAYS, &isnull);
+	datum = scan_column(slot, JOURNAL_DAYS, &isnull);
 	if (!isnull)
 		dayruns_from_dayset(DatumGetDaysetP(datum), &delta->days);
 }
@@ -564,14 +423,14 @@ stored_journal(const Event *event, void (*take) (const StoredDelta *delta, void 
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 
-	key_hash(&key, 1, event->account);
+	scan_key_hash(&key, 1, event->account);
 	scan = scan_begin(LOOKUP_JOURNAL, &key, 1);
 	while ((slot = scan_next(LOOKUP_JOURNAL, scan)) != NULL)
 	{
 		StoredDelta delta;
 
-		if (!text_is(slot, JOURNAL_ACCOUNT, event->account) ||
-			!slice_is(text_slice(slot, JOURNAL_PROVIDER), provider_names[event->provider]))
+		if (!scan_text_is(slot, JOURNAL_ACCOUNT, event->account) ||
+			!slice_is(scan_text(slot, JOURNAL_PROVIDER), provider_names[event->provider]))
 			continue;
 		read_delta(slot, event, &delta);
 		take(&delta, arg);

@@ -66,13 +66,38 @@ extern void stored_alerts_around(const Event *event, TimestampTz since, Timestam
 
 /*
  * By hash alone: they may say so of another, but never miss one.  Days that
- * true positives took out; the journal; the journal of the sample of contexts.
+ * true positives took out; the journal; the journal of the sample of contexts; a
+ * count toward a limit of 1,000 or more.
  */
 extern bool stored_may_have_excluded(Slice account, Slice operation);
 extern bool stored_may_have_journal(Slice account);
 extern bool stored_may_have_samples(Slice account);
 
+extern bool stored_may_be_near_limit(Slice scope);
+
 extern bool stored_has_suppressions(void);
+
+/* Days of identities, summed: all of them, and those that count for peers. */
+typedef struct StoredSum
+{
+	int64		all;
+	int64		settled;
+} StoredSum;
+
+typedef struct StoredSums
+{
+	StoredSum	days;			/* on which they did an operation */
+	StoredSum	active;			/* ... did anything */
+	StoredSum	iam_days;		/* ... did any IAM operation */
+} StoredSums;
+
+/*
+ * By the tallies of an account, over all its identities that are people, or
+ * that are not.  What is in the journal only is not in the tallies, and what
+ * true positives took out still is.
+ */
+extern StoredSums stored_tallies(int32 account_id, int32 operation_id, bool is_user,
+								 int32 since, int32 until);
 
 /* Add the days that true positives have taken out of the behaviour. */
 extern void stored_excluded_days(const Event *event, DayRuns *days);

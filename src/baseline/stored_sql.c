@@ -20,6 +20,7 @@
 #include "server/objects.h"
 #include "server/table.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_ids_of);
@@ -28,7 +29,9 @@ PG_FUNCTION_INFO_V1(iamwatch_alerts_around);
 PG_FUNCTION_INFO_V1(iamwatch_has_excluded);
 PG_FUNCTION_INFO_V1(iamwatch_has_journal);
 PG_FUNCTION_INFO_V1(iamwatch_has_samples);
+PG_FUNCTION_INFO_V1(iamwatch_is_near_limit);
 PG_FUNCTION_INFO_V1(iamwatch_has_suppressions);
+PG_FUNCTION_INFO_V1(iamwatch_tally_sums);
 PG_FUNCTION_INFO_V1(iamwatch_limit_value);
 
 static Slice
@@ -194,6 +197,40 @@ iamwatch_has_samples(PG_FUNCTION_ARGS)
 	result = stored_may_have_samples(text_argument(fcinfo, 0));
 	stored_end();
 	PG_RETURN_BOOL(result);
+}
+
+/* is_near_limit(scope text) RETURNS boolean */
+Datum
+iamwatch_is_near_limit(PG_FUNCTION_ARGS)
+{
+	bool		result;
+
+	stored_begin();
+	result = stored_may_be_near_limit(text_argument(fcinfo, 0));
+	stored_end();
+	PG_RETURN_BOOL(result);
+}
+
+/*
+ * tally_sums(account_id int, operation_id int, is_user boolean, since date,
+ * until date) RETURNS class_sums
+ */
+Datum
+iamwatch_tally_sums(PG_FUNCTION_ARGS)
+{
+	StoredSums	sums;
+	bool		nulls[6] = {false};
+
+	stored_begin();
+	sums = stored_tallies(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT32(0),
+						  PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1),
+						  PG_GETARG_BOOL(2), PG_GETARG_DATEADT(3), PG_GETARG_DATEADT(4));
+	stored_end();
+	return return_row(fcinfo, (Datum[]) {
+		Int64GetDatum(sums.days.all), Int64GetDatum(sums.active.all),
+		Int64GetDatum(sums.iam_days.all), Int64GetDatum(sums.days.settled),
+		Int64GetDatum(sums.active.settled), Int64GetDatum(sums.iam_days.settled)
+	}, nulls);
 }
 
 /* has_suppressions() RETURNS boolean */

@@ -4,9 +4,10 @@
  *		Hands over what a batch adds to the baselines, and to the sample of
  *		contexts.
  *
- * Owns what is new: the days that nothing stored has.  learn.sql writes them
- * or, when another session is writing the same account, appends them to the
- * journal; context.sql does so with its sample.  Must never look anything up.
+ * Owns what is new: the days that nothing stored has.  learn.sql writes them,
+ * and context.sql the sample, under one lock; or, when another session is
+ * writing the same account, both go to their journals.  Must never look
+ * anything up.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +20,7 @@
 #include "server/objects.h"
 #include "server/plans.h"
 #include "config/settings.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -34,7 +36,7 @@ add_day(DayRuns *days, DayRuns *fresh, int32 day)
 	return true;
 }
 
-/* Rows of a table's type; most batches have none, and do not look it up. */
+/* Rows of a table's type, that of a journal; most batches have none, and do not look it up. */
 typedef struct Rows
 {
 	const char *type;
@@ -56,13 +58,13 @@ add_row(Rows *rows, Datum *values, bool *nulls)
 	column_add(&rows->column, HeapTupleGetDatum(heap_form_tuple(rows->desc, values, nulls)));
 }
 
-static void
-hand_over(const Rows *rows, PlanId plan)
+static Datum
+rows_array(Rows *rows)
 {
 	if (rows->desc == NULL)
-		return;
+		return PointerGetDatum(construct_empty_array(internal_type(rows->type)));
 	ReleaseTupleDesc(rows->desc);
-	plans_run(plan, (Datum[]) {column_array(&rows->column)}, NULL);
+	return column_array(&rows->column);
 }
 
 static void
@@ -102,29 +104,25 @@ add_delta(Rows *deltas, const Account *account,
 }
 
 static void
-learn_baselines(Entities *entities)
+add_deltas(Entities *entities, Rows *deltas)
 {
-	Rows		deltas = {"journal", entities->naccounts + entities->nidentities +
-		entities->nbehaviours};
-
 	for (int i = 0; i < entities->nidentities; i++)
 	{
 		Identity   *identity = entities->identities[i];
 
 		if (identity->fresh.n > 0 || identity->kinds != identity->stored_kinds)
-			add_delta(&deltas, identity->account, identity, NULL);
+			add_delta(deltas, identity->account, identity, NULL);
 	}
 	for (int i = 0; i < entities->nbehaviours; i++)
 	{
 		Behaviour  *behaviour = entities->behaviours[i];
 
 		if (behaviour->fresh.n > 0)
-			add_delta(&deltas, behaviour->identity->account, behaviour->identity, behaviour);
+			add_delta(deltas, behaviour->identity->account, behaviour->identity, behaviour);
 	}
 	for (int i = 0; i < entities->naccounts; i++)
 		if (entities->accounts[i]->first_moved || entities->accounts[i]->late > 0)
-			add_delta(&deltas, entities->accounts[i], NULL, NULL);
-	hand_over(&deltas, PLAN_LEARN);
+			add_delta(deltas, entities->accounts[i], NULL, NULL);
 }
 
 /*
@@ -142,12 +140,9 @@ is_sampled(const BatchEvent *item)
 		 dayruns_count(&item->identity->days, day - settings_training_days(), day - 1) > 0);
 }
 
-/* Its rows are those of the sample's journal. */
 static void
-learn_context(Entities *entities)
+add_samples(Entities *entities, Rows *samples)
 {
-	Rows		samples = {"context_journal", entities->nitems};
-
 	for (int i = 0; i < entities->nitems; i++)
 	{
 		const BatchEvent *item = &entities->items[i];
@@ -164,14 +159,44 @@ learn_context(Entities *entities)
 								 dayruns_count(&item->behaviour->days,
 											   event->day - settings_training_days(),
 											   event->day - 1) == 0);
-		add_row(&samples, values, nulls);
+		add_row(samples, values, nulls);
 	}
-	hand_over(&samples, PLAN_LEARN_CONTEXT);
+}
+
+/* May what is handed over change what is stored of the account itself? */
+static bool
+account_moves(const Account *account)
+{
+	return !account->stored || account->first_moved || account->late > 0 ||
+		account->newest > account->stored_newest;
+}
+
+/* Mostly a statement's events are of one account, and nobody needs to sort them. */
+static void
+hand_over(Entities *entities, Rows *deltas, Rows *samples)
+{
+	const Account *account = entities->accounts[0];
+
+	if (deltas->desc == NULL && samples->desc == NULL)
+		return;
+	if (entities->naccounts == 1)
+		plans_run(PLAN_LEARN_ACCOUNT, (Datum[])
+				  {
+					  CStringGetTextDatum(provider_names[account->sample->provider]),
+					  slice_text(account->sample->account), rows_array(deltas),
+					  rows_array(samples), BoolGetDatum(account_moves(account))
+				  }, NULL);
+	else
+		plans_run(PLAN_LEARN, (Datum[]) {rows_array(deltas), rows_array(samples)}, NULL);
 }
 
 void
 learn_batch(Entities *entities)
 {
+	Rows		deltas = {"journal", entities->naccounts + entities->nidentities +
+		entities->nbehaviours};
+	Rows		samples = {"context_journal", entities->nitems};
+
 	for (int i = 0; i < entities->nitems; i++)
 	{
 		BatchEvent  *item = &entities->items[i];
@@ -184,6 +209,7 @@ learn_batch(Entities *entities)
 			item->brings_behaviour = add_day(&item->behaviour->days, &item->behaviour->fresh,
 											 item->event->day);
 	}
-	learn_baselines(entities);
-	learn_context(entities);
+	add_deltas(entities, &deltas);
+	add_samples(entities, &samples);
+	hand_over(entities, &deltas, &samples);
 }

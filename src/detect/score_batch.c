@@ -16,6 +16,7 @@
 #include "funcapi.h"
 #include "baseline/settled.h"
 #include "server/column.h"
+#include "baseline/stored.h"
 #include "detect/score_batch.h"
 #include "server/objects.h"
 #include "server/plans.h"
@@ -134,6 +135,62 @@ make_classes(void)
 }
 
 /*
+ * By the tallies alone: false when the journal, or true positives, have to do
+ * with it too, which is rare.
+ */
+static bool
+tallied_days(const Behaviour *behaviour, bool is_user, int32 since, int32 until,
+			 ClassDays *class)
+{
+	const Event *sample = behaviour->sample;
+	int32		account_id = behaviour->identity->account->account_id;
+	StoredSums	sums;
+	bool		alone;
+
+	if (account_id == 0)
+		return false;
+	stored_begin();
+	alone = !stored_may_have_journal(sample->account) &&
+		!stored_may_have_excluded(sample->account, sample->operation);
+	if (alone)
+		sums = stored_tallies(account_id, stored_operation_id(account_id, sample), is_user,
+							  since, until);
+	stored_end();
+	if (alone)
+	{
+		class->all.days = sums.days.all;
+		class->all.active = sums.active.all;
+		class->settled.days = sums.days.settled;
+		class->settled.active = sums.active.settled;
+	}
+	return alone;
+}
+
+/* The same by class_days() in score.sql, which adds these. */
+static void
+asked_days(const Behaviour *behaviour, bool is_user, int32 since, int32 until, ClassDays *class)
+{
+	const Event *sample = behaviour->sample;
+	HeapTuple	row;
+	TupleDesc	desc;
+	bool		isnull;
+
+	plans_run(PLAN_PEERS, (Datum[])
+			  {
+				  CStringGetTextDatum(provider_names[sample->provider]),
+				  slice_text(sample->account), BoolGetDatum(is_user),
+				  slice_text(sample->service), slice_text(sample->operation),
+				  BoolGetDatum(sample->failed), DateADTGetDatum(since), DateADTGetDatum(until)
+			  }, NULL);
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	class->all.days = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+	class->all.active = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+	class->settled.days = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
+	class->settled.active = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+}
+
+/*
  * What all identities of the account that are people, or all that are not,
  * did in the training period: kept for the batch, since many ask the same.
  */
@@ -146,9 +203,6 @@ class_days(HTAB **classes, const Behaviour *behaviour, int32 day, int training_d
 	ClassKey	key;
 	ClassDays  *class;
 	bool		found;
-	bool		isnull;
-	HeapTuple	row;
-	TupleDesc	desc;
 
 	memset(&key, 0, sizeof(key));
 	key.account = account->key;
@@ -162,20 +216,8 @@ class_days(HTAB **classes, const Behaviour *behaviour, int32 day, int training_d
 	if (found)
 		return class;
 
-	plans_run(PLAN_PEERS, (Datum[])
-			  {
-				  CStringGetTextDatum(provider_names[sample->provider]),
-				  slice_text(sample->account), BoolGetDatum(is_user),
-				  slice_text(sample->service), slice_text(sample->operation),
-				  BoolGetDatum(sample->failed),
-				  DateADTGetDatum(day - training_days), DateADTGetDatum(day - 1)
-			  }, NULL);
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	class->all.days = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
-	class->all.active = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
-	class->settled.days = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
-	class->settled.active = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+	if (!tallied_days(behaviour, is_user, day - training_days, day - 1, class))
+		asked_days(behaviour, is_user, day - training_days, day - 1, class);
 	return class;
 }
 

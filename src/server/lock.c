@@ -22,15 +22,6 @@
 /* field4 of the tag; pg_advisory_lock() uses 1 and 2. */
 #define IAMWATCH_LOCK_CLASS 8740
 
-/*
- * How many of them a transaction may hold.  The server's lock table has room
- * for about 8,000 by default, and others need it too: a statement with alerts
- * in thousands of accounts must not fill it.
- */
-#define MOST_LOCKS 1024
-
-static int	locks_held = 0;		/* may count some that a savepoint gave back */
-
 PG_FUNCTION_INFO_V1(iamwatch_try_lock);
 
 /* try_lock(class int, key int) RETURNS boolean: until the transaction ends */
@@ -41,19 +32,7 @@ iamwatch_try_lock(PG_FUNCTION_ARGS)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
 						 (uint32) PG_GETARG_INT32(1), IAMWATCH_LOCK_CLASS);
-	if (locks_held >= MOST_LOCKS)
-		PG_RETURN_BOOL(lock_is_mine(&tag, ExclusiveLock));
-	switch (try_lock_acquire(&tag, ExclusiveLock))
-	{
-		case LOCKACQUIRE_NOT_AVAIL:
-			PG_RETURN_BOOL(false);
-		case LOCKACQUIRE_OK:
-			locks_held++;
-			break;
-		default:				/* it is held already */
-			break;
-	}
-	PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(try_lock_acquire(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
 }
 
 /*
@@ -98,8 +77,6 @@ at_transaction_end(XactEvent event, void *arg)
 		release_session_lock();
 	else if (event == XACT_EVENT_COMMIT)
 		session_lock_subid = InvalidSubTransactionId;
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		locks_held = 0;
 }
 
 static void

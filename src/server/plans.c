@@ -35,13 +35,14 @@ static const Statement statements[PLAN_COUNT] = {
 		"SELECT days, active, settled_days, settled_active FROM iamwatch_internal.class_days($1, $2, $3, $4, $5, $6, $7, $8)",
 		{"text", "text", "boolean", "text", "text", "boolean", "date", "date"}
 	},
-	[PLAN_LEARN] = {
-		"SELECT iamwatch_internal.learn($1)",
-		{"iamwatch_internal.journal[]"}
+	[PLAN_LEARN_ACCOUNT] = {
+		"SELECT iamwatch_internal.learn_account($1, $2, $3, $4, $5)",
+		{"text", "text", "iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]",
+			"boolean"}
 	},
-	[PLAN_LEARN_CONTEXT] = {
-		"SELECT iamwatch_internal.learn_context($1)",
-		{"iamwatch_internal.context_journal[]"}
+	[PLAN_LEARN] = {
+		"SELECT iamwatch_internal.learn($1, $2)",
+		{"iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]"}
 	},
 	[PLAN_RAISE] = {
 		"SELECT iamwatch_internal.assign_to_alerts(d, $2)"

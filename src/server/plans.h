@@ -14,8 +14,8 @@
 typedef enum PlanId
 {
 	PLAN_PEERS,					/* what all identities of a class did */
-	PLAN_LEARN,					/* write what is new, or leave it in the journal */
-	PLAN_LEARN_CONTEXT,			/* the same for the sample of contexts */
+	PLAN_LEARN_ACCOUNT,			/* write what is new of an account, or leave it in the journals */
+	PLAN_LEARN,					/* the same of several accounts */
 	PLAN_RAISE,					/* make alerts of what is unusual */
 	PLAN_REJECT,				/* keep what was not understood */
 	PLAN_COUNT_BATCH,			/* what became of the news of a source */

@@ -1,0 +1,195 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_scan.c
+ *		Rows of our tables, found by index.
+ *
+ * Looked up row by row, without queries: planning them took most of the time
+ * of a session that stores few events, and running them most of the time of an
+ * event that is news.  Owns which tables and indexes there are for that.  Must
+ * never write.
+ *
+ * Names can be longer than an index row, so indexes are on their hashes, and
+ * every row found is compared with the name itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "baseline/stored.h"
+#include "baseline/stored_scan.h"
+#include "server/compat.h"
+#include "server/objects.h"
+#include "storage/bufmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+typedef enum Schema
+{
+	IN_PUBLIC,
+	IN_INTERNAL
+} Schema;
+
+static const struct
+{
+	Schema		schema;
+	const char *table;
+	const char *index;
+}			names[LOOKUP_COUNT] = {
+	[LOOKUP_ACCOUNTS] = {IN_INTERNAL, "accounts", "accounts_account"},
+	[LOOKUP_IDENTITIES] = {IN_INTERNAL, "identity_days", "identity_days_identity"},
+	[LOOKUP_BEHAVIOURS] = {IN_INTERNAL, "account_operations", "account_operations_operation"},
+	[LOOKUP_BEHAVIOUR_DAYS] = {IN_INTERNAL, "behaviour_days", "behaviour_days_pkey"},
+	[LOOKUP_ALERTS] = {IN_PUBLIC, "alerts", "alerts_identity"},
+	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity"},
+	[LOOKUP_EXCLUDED] = {IN_PUBLIC, "alerts", "alerts_excluded"},
+	[LOOKUP_PENDING] = {IN_INTERNAL, "pending_events", "pending_events_identity"},
+	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_account"},
+	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_account"},
+	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey"},
+	[LOOKUP_NEAR_LIMITS] = {IN_INTERNAL, "limit_counts", "limit_counts_near"},
+	[LOOKUP_TALLIES] = {IN_INTERNAL, "tallies", "tallies_pkey"}
+};
+
+/* Open from the first look-up on; index and slot unless the table is empty. */
+static struct
+{
+	Relation	table;
+	Relation	index;
+	TupleTableSlot *slot;
+}			lookups[LOOKUP_COUNT];
+
+/* Between stored_begin() and stored_end(). */
+static Oid	schemas[2];
+
+void
+stored_begin(void)
+{
+	/* an error may have left some, of which nothing is open any more */
+	memset(lookups, 0, sizeof(lookups));
+	schemas[IN_PUBLIC] = public_namespace();
+	schemas[IN_INTERNAL] = internal_namespace();
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+stored_end(void)
+{
+	for (int i = 0; i < LOOKUP_COUNT; i++)
+	{
+		if (lookups[i].table == NULL)
+			continue;
+		if (lookups[i].index != NULL)
+		{
+			ExecDropSingleTupleTableSlot(lookups[i].slot);
+			index_close(lookups[i].index, NoLock);
+		}
+		table_close(lookups[i].table, NoLock);
+		lookups[i].table = NULL;
+	}
+	PopActiveSnapshot();
+}
+
+/*
+ * Some tables have rows for a while only, or never: what has no block now has
+ * none for our snapshot.
+ */
+static void
+open_lookup(Lookup lookup)
+{
+	Relation	table = table_open(relation_in(schemas[names[lookup].schema], names[lookup].table),
+								   AccessShareLock);
+
+	lookups[lookup].table = table;
+	if (RelationGetNumberOfBlocks(table) == 0)
+		return;
+	lookups[lookup].slot = table_slot_create(table, NULL);
+	lookups[lookup].index = index_open(relation_in(schemas[names[lookup].schema], names[lookup].index),
+								   AccessShareLock);
+}
+
+/* NULL when the table is empty. */
+IndexScanDesc
+scan_begin(Lookup lookup, ScanKey keys, int count)
+{
+	IndexScanDesc scan;
+
+	if (lookups[lookup].table == NULL)
+		open_lookup(lookup);
+	if (lookups[lookup].index == NULL)
+		return NULL;
+	scan = begin_index_scan(lookups[lookup].table, lookups[lookup].index, GetActiveSnapshot(), count);
+	index_rescan(scan, keys, count, NULL, 0);
+	return scan;
+}
+
+TupleTableSlot *
+scan_next(Lookup lookup, IndexScanDesc scan)
+{
+	return scan != NULL && index_getnext_slot(scan, ForwardScanDirection, lookups[lookup].slot) ?
+		lookups[lookup].slot : NULL;
+}
+
+void
+scan_end(Lookup lookup, IndexScanDesc scan)
+{
+	if (scan == NULL)
+		return;
+	ExecClearTuple(lookups[lookup].slot);
+	index_endscan(scan);
+}
+
+/* Columns of an index count from 1. */
+void
+scan_key_hash(ScanKey key, int column, Slice name)
+{
+	/* as hashtextextended(name, 0) */
+	uint64		hash = slice_hash(name, 0);
+
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum((int64) hash));
+}
+
+void
+scan_key_id(ScanKey key, int column, int32 id)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+}
+
+Datum
+scan_column(TupleTableSlot *slot, int column, bool *isnull)
+{
+	return slot_getattr(slot, column, isnull);
+}
+
+/* For columns that are never null. */
+Datum
+scan_value(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+
+	return scan_column(slot, column, &isnull);
+}
+
+Slice
+scan_text(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+	Datum		datum = scan_column(slot, column, &isnull);
+	text	   *stored;
+
+	if (isnull)
+		return SLICE_NONE;
+	stored = DatumGetTextPP(datum);
+	return (Slice) {VARDATA_ANY(stored), (int) VARSIZE_ANY_EXHDR(stored)};
+}
+
+bool
+scan_text_is(TupleTableSlot *slot, int column, Slice name)
+{
+	return slice_equal(scan_text(slot, column), name);
+}

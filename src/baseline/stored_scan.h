@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * stored_scan.h
+ *		Rows of our tables, found by index.
+ *
+ * For stored.c; between stored_begin() and stored_end().
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_STORED_SCAN_H
+#define IAMWATCH_STORED_SCAN_H
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "executor/tuptable.h"
+#include "server/slice.h"
+
+typedef enum Lookup
+{
+	LOOKUP_ACCOUNTS,
+	LOOKUP_IDENTITIES,
+	LOOKUP_BEHAVIOURS,
+	LOOKUP_BEHAVIOUR_DAYS,
+	LOOKUP_ALERTS,
+	LOOKUP_SUPPRESSED,
+	LOOKUP_EXCLUDED,
+	LOOKUP_PENDING,
+	LOOKUP_JOURNAL,
+	LOOKUP_SAMPLES,
+	LOOKUP_SUPPRESSIONS,
+	LOOKUP_NEAR_LIMITS,
+	LOOKUP_TALLIES,
+	LOOKUP_COUNT
+} Lookup;
+
+/* A scan is NULL when the table is empty, and the two others take that. */
+extern IndexScanDesc scan_begin(Lookup lookup, ScanKey keys, int count);
+extern TupleTableSlot *scan_next(Lookup lookup, IndexScanDesc scan);
+extern void scan_end(Lookup lookup, IndexScanDesc scan);
+
+/* Columns of an index count from 1. */
+extern void scan_key_hash(ScanKey key, int column, Slice name);
+extern void scan_key_id(ScanKey key, int column, int32 id);
+
+/* Columns of the row that was found; scan_value() is for those that are never null. */
+extern Datum scan_column(TupleTableSlot *slot, int column, bool *isnull);
+extern Datum scan_value(TupleTableSlot *slot, int column);
+extern Slice scan_text(TupleTableSlot *slot, int column);
+extern bool scan_text_is(TupleTableSlot *slot, int column, Slice name);
+
+#endif							/* IAMWATCH_STORED_SCAN_H */
