@@ -4,20 +4,21 @@
  *		The events of one statement that may be new, kept until its end.
  *
  * Audit files are not sorted inside, and look-ups and writes are cheaper for
- * many events at once, so news is put in order of event time and settled when
- * the statement ends, or when the memory allowed for it is used up.
+ * many events at once, so what may be new is put in order of event time and
+ * processed when the statement ends: all of it, also what no longer fits in
+ * memory, which batch_sort.c keeps.
  *
- * A backend that knows nothing yet takes every row for news, so the batch also
+ * A backend that knows nothing yet takes every row for new, so the batch also
  * remembers which identities and days it has: a further event that is no IAM
  * operation is then only counted.
  *
  * A batch outlives no statement.  A savepoint can still roll back while one
- * is open, around the work of somebody else's trigger; its news goes with it.
- * What is settled inside of that savepoint is only what was collected there:
+ * is open, around the work of somebody else's trigger; its events go with it.
+ * What is processed inside of that savepoint is only what was collected there:
  * the rest would be forgotten by the batch and then rolled back.
  *
- * What is settled has left the batch: a trigger on one of our tables may store
- * events of its own meanwhile, which are another batch.
+ * What is processed has left the batch: a trigger on one of our tables may
+ * store events of its own meanwhile, which are another batch.
  *
  * Must never refuse a document, nor compare one with what tables hold.
  *
@@ -26,6 +27,7 @@
 #include "postgres.h"
 
 #include "detect/batch.h"
+#include "detect/batch_sort.h"
 #include "config/catalogue.h"
 #include "common/hashfn.h"
 #include "baseline/baseline_cache.h"
@@ -167,7 +169,13 @@ keep_document(BatchItem *item, const Jsonb *document)
 	item->document = palloc(VARSIZE(document));
 	memcpy(item->document, document, VARSIZE(document));
 	if (item->reason == NULL)
-		item->reason = event_read_loading(item->document, EVENT_FULL, &item->event);
+		batch_read_document(item);
+}
+
+void
+batch_read_document(BatchItem *item)
+{
+	item->reason = event_read_loading(item->document, EVENT_FULL, &item->event);
 	if (item->reason == NULL)
 		limits_cut_details(&item->event);
 }
@@ -184,6 +192,30 @@ append(const BatchItem *item)
 		item_capacity = capacity;
 	}
 	items[item_count++] = *item;
+}
+
+static bool
+is_full(void)
+{
+	return MemoryContextMemAllocated(batch_context, true) > (Size) batch_memory * 1024;
+}
+
+static void
+forget_memory(void)
+{
+	forget_seen();
+	items = NULL;
+	item_count = item_capacity = 0;
+	if (batch_context != NULL)
+		MemoryContextReset(batch_context);
+}
+
+/* What further events repeat is found out anew from here on. */
+static void
+put_aside(void)
+{
+	batch_sort_add(items, item_count);
+	forget_memory();
 }
 
 bool
@@ -231,22 +263,9 @@ batch_add(Oid source, Datum document, bool isnull)
 		keep_document(&item, stored);
 	append(&item);
 	MemoryContextSwitchTo(outer);
+	if (is_full())
+		put_aside();
 	return true;
-}
-
-bool
-batch_is_full(void)
-{
-	return batch_context != NULL &&
-		MemoryContextMemAllocated(batch_context, true) > (Size) batch_memory * 1024;
-}
-
-static int
-compare_slices(Slice a, Slice b)
-{
-	int			result = memcmp(a.s ? a.s : "", b.s ? b.s : "", Min(a.len, b.len));
-
-	return result != 0 ? result : a.len - b.len;
 }
 
 /* A total order, so that what is raised never depends on the order of rows. */
@@ -260,14 +279,15 @@ compare_items(const void *a, const void *b)
 		return x->reason == NULL ? -1 : 1;
 	if (x->event.time != y->event.time)
 		return x->event.time < y->event.time ? -1 : 1;
-	return compare_slices(x->event.event_id, y->event.event_id);
+	return slice_compare(x->event.event_id, y->event.event_id);
 }
 
-BatchItem *
-batch_take(int *count)
+/* What was collected in this transaction or savepoint and is in memory. */
+static BatchItem *
+take_from_memory(int *count)
 {
 	SubTransactionId current = GetCurrentSubTransactionId();
-	BatchItem	   *taken;
+	BatchItem  *taken;
 	int			held = 0;
 
 	forget_seen();				/* it has the old order */
@@ -301,14 +321,28 @@ batch_take(int *count)
 	return taken;
 }
 
+BatchItem *
+batch_next_piece(BatchPieces *pieces, int *count)
+{
+	*count = 0;
+	if (!pieces->begun)
+	{
+		pieces->begun = true;
+		pieces->reader = NULL;
+		if (!batch_sort_has_items())
+			return take_from_memory(count);
+		put_aside();
+		pieces->reader = batch_sort_read();
+	}
+	return pieces->reader == NULL ? NULL :
+		batch_sort_next(pieces->reader, (Size) batch_memory * 1024, count);
+}
+
 static void
 forget_items(void)
 {
-	forget_seen();
-	items = NULL;
-	item_count = item_capacity = 0;
-	if (batch_context != NULL)
-		MemoryContextReset(batch_context);
+	forget_memory();
+	batch_sort_forget(TopSubTransactionId);
 }
 
 static void
@@ -333,13 +367,14 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 		if (items[i].subid < subid)
 			items[kept++] = items[i];
 	item_count = kept;
+	batch_sort_forget(subid);
 }
 
 void
 batch_init(void)
 {
 	DefineCustomIntVariable("iamwatch.batch_memory",
-							"Memory for the news of one statement before it is processed.",
+							"Memory for the events of one statement that may be new, before they are sorted on disk.",
 							NULL,
 							&batch_memory,
 							16 * 1024, 64, 1024 * 1024,

@@ -28,15 +28,22 @@ typedef struct BatchItem
  */
 extern bool batch_add(Oid source, Datum document, bool isnull);
 
-/* As much collected as the setting iamwatch.batch_memory allows? */
-extern bool batch_is_full(void);
+/* Read the event of the item from its document, all of it. */
+extern void batch_read_document(BatchItem *item);
 
 /*
  * Take out what was collected in this transaction or savepoint, in order of
- * event time, rejected documents last.  It lies in the current memory context,
- * or in one that was made its child.
+ * event time, rejected documents last: piece by piece, each of about the size
+ * of iamwatch.batch_memory.  A piece lies in the current memory context, or in
+ * one that was made its child.  NULL when there is no more.
  */
-extern BatchItem *batch_take(int *count);
+typedef struct BatchPieces
+{
+	bool		begun;
+	struct BatchReader *reader; /* NULL while all of it is in memory */
+} BatchPieces;
+
+extern BatchItem *batch_next_piece(BatchPieces *pieces, int *count);
 
 extern void batch_init(void);
 

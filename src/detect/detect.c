@@ -10,7 +10,8 @@
  *
  * That the whole batch is learned before any of it is scored changes nothing:
  * the score of a day looks only at the days before it, and the batch is in
- * order of event time.
+ * order of event time.  For the same reason a batch that is larger than memory
+ * can be taken in pieces, each later than the one before.
  *
  * Owns that order, and what becomes of documents that were not understood.
  * All memory is in one context that goes with the batch.
@@ -31,6 +32,7 @@
 #include "config/settings.h"
 #include "detect/status.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 static void
 reject(const BatchItem *batch, int count)
@@ -96,8 +98,47 @@ count_outcomes(const Entities *entities, const BatchItem *batch, int count)
 	status_write(counts);
 }
 
+/* Tell, once for a statement, of what came too late to count. */
+typedef struct LateEvents
+{
+	int64		count;
+	Oid			source;			/* of the first */
+} LateEvents;
+
 static void
-detect(const BatchItem *batch, int count)
+count_late(const Entities *entities, const BatchItem *batch, LateEvents *late)
+{
+	for (int i = 0; i < entities->nitems; i++)
+	{
+		if (!entities->items[i].late)
+			continue;
+		if (late->count == 0)
+			late->source = batch[i].source;
+		late->count += 1 + batch[i].repeats;
+	}
+}
+
+static void
+warn_of_late(const LateEvents *late)
+{
+	char	   *name;
+
+	if (late->count == 0)
+		return;
+	name = get_rel_name(late->source);
+	if (name != NULL)
+		name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(late->source)), name);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg_plural("%lld event was further back than what is remembered, and was neither learned nor tested",
+						   "%lld events were further back than what is remembered, and were neither learned nor tested",
+						   (unsigned long) late->count, (long long) late->count),
+			 errhint("To have all of it compared in order of event time, load the rest and then CALL iamwatch.backfill(%s).",
+					 name == NULL ? "" : quote_literal_cstr(name))));
+}
+
+static void
+detect(const BatchItem *batch, int count, LateEvents *late)
 {
 	Entities		entities = {0};
 	int			readable = 0;
@@ -114,23 +155,33 @@ detect(const BatchItem *batch, int count)
 		remember(&entities);
 	}
 	count_outcomes(&entities, batch, count);
+	count_late(&entities, batch, late);
 }
 
 void
 detect_batch(void)
 {
+	BatchPieces pieces = {false};
+	LateEvents	late = {0};
+	MemoryContext outer = CurrentMemoryContext;
 	int			count;
-	BatchItem	   *batch;
-	PlansScope	scope;
 
-	SPI_connect();				/* its memory goes with SPI_finish() */
-	batch = batch_take(&count);
-	if (count > 0)
+	do
 	{
-		plans_begin(&scope);
-		settings_load();
-		detect(batch, count);
-		plans_end(&scope);
-	}
-	SPI_finish();
+		BatchItem  *batch;
+		PlansScope	scope;
+
+		SPI_connect();			/* the memory of a piece goes with SPI_finish() */
+		batch = batch_next_piece(&pieces, &count);
+		if (count > 0)
+		{
+			plans_begin(&scope);
+			settings_load();
+			detect(batch, count, &late);
+			plans_end(&scope);
+		}
+		SPI_finish();
+		MemoryContextSwitchTo(outer);
+	} while (count > 0 && pieces.reader != NULL);
+	warn_of_late(&late);
 }

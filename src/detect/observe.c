@@ -286,11 +286,7 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	document = row_document(fcinfo->flinfo, data, &isnull);
 	if (batch_add(RelationGetRelid(data->tg_relation), document, isnull))
-	{
 		queue_process_batch();
-		if (batch_is_full())
-			detect_batch();
-	}
 	return PointerGetDatum(NULL);
 }
 
@@ -298,7 +294,7 @@ iamwatch_observe(PG_FUNCTION_ARGS)
 Datum
 iamwatch_process_batch(PG_FUNCTION_ARGS)
 {
-	check_called_by(fcinfo, "iamwatch_internal.process_rows", false);
+	check_called_by(fcinfo, "iamwatch_internal.process_batch", false);
 	process_depth = 0;
 	detect_batch();
 	return PointerGetDatum(NULL);
@@ -319,11 +315,7 @@ iamwatch_ingest(PG_FUNCTION_ARGS)
 	catalogue_load();
 	deconstruct_array(array, JSONBOID, -1, false, TYPALIGN_INT, &documents, &nulls, &count);
 	for (int i = 0; i < count; i++)
-	{
 		batch_add(PG_GETARG_OID(0), documents[i], nulls[i]);
-		if (batch_is_full())
-			detect_batch();
-	}
 	detect_batch();
 	PG_RETURN_VOID();
 }
@@ -334,8 +326,6 @@ iamwatch_ingest_one(PG_FUNCTION_ARGS)
 {
 	catalogue_load();
 	batch_add(PG_GETARG_OID(0), PG_GETARG_DATUM(1), false);
-	if (batch_is_full())
-		detect_batch();
 	PG_RETURN_VOID();
 }
 

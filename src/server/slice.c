@@ -48,6 +48,14 @@ slice_after(Slice slice, int offset)
 	return (Slice) {slice.s + offset, slice.len - offset};
 }
 
+int
+slice_compare(Slice a, Slice b)
+{
+	int			result = memcmp(a.s ? a.s : "", b.s ? b.s : "", Min(a.len, b.len));
+
+	return result != 0 ? result : a.len - b.len;
+}
+
 Slice
 slice_join(int n, const Slice *parts)
 {

@@ -24,6 +24,9 @@ extern bool slice_starts(Slice slice, const char *prefix);
 extern bool slice_ends(Slice slice, const char *suffix);
 extern bool slice_contains(Slice slice, const char *part);
 extern Slice slice_after(Slice slice, int offset);
+
+/* Below, at or above 0 as memcmp() says; what is missing is empty. */
+extern int	slice_compare(Slice a, Slice b);
 extern Slice slice_join(int n, const Slice *parts);
 extern Slice slice_listed(Slice list, Slice more);	/* "a, b", each once */
 extern int	slice_find(Slice slice, char ch, int from);

@@ -1,0 +1,398 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch_sort.c
+ *		What of a batch does not fit in memory, in order of event time.
+ *
+ * A statement may store more events than memory holds, and in any order.  All
+ * of them are compared in order of event time, so what the batch cannot keep
+ * goes to PostgreSQL's own tuplesort, which spills to disk by work_mem, and is
+ * read from there in pieces when the statement ends.
+ *
+ * Events of each savepoint are sorted apart, since a savepoint can roll back
+ * alone; to read them is to merge the few runs that there are.
+ *
+ * Owns the files and memory of the runs: an error anywhere ends them by
+ * batch_sort_forget().  Must never decide what becomes of an event.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "catalog/pg_type.h"
+#include "detect/batch_sort.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "server/compat.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/tuplesort.h"
+#include "utils/typcache.h"
+
+/* Columns of a sorted row: the order, and then the item. */
+enum
+{
+	ROW_REJECTED = 1,
+	ROW_TIME,
+	ROW_EVENT_ID,
+	ROW_ITEM,
+	ROW_COLUMNS = ROW_ITEM
+};
+#define ORDER_COLUMNS 3
+
+typedef struct Run
+{
+	SubTransactionId subid;
+	MemoryContext context;
+	TupleDesc	desc;
+	Tuplesortstate *sort;
+	TupleTableSlot *head;		/* the next row, once it is read */
+	struct BatchReader *reader; /* NULL while rows are added */
+	struct Run *next;
+} Run;
+
+struct BatchReader
+{
+	SubTransactionId subid;		/* where the reading began */
+};
+
+/* An item in a row.  Strings follow in this order, then the document. */
+typedef struct StoredItem
+{
+	Event		event;			/* of which the slices mean nothing */
+	Oid			source;
+	SubTransactionId subid;
+	int64		repeats;
+	int32		account;		/* lengths */
+	int32		identity;
+	int32		service;
+	int32		operation;
+	int32		reason;			/* -1 if there is none */
+	int32		document;		/* 0 if there is none */
+} StoredItem;
+
+static Run *runs = NULL;
+
+static TupleDesc
+row_desc(void)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(ROW_COLUMNS);
+
+	TupleDescInitEntry(desc, ROW_REJECTED, "rejected", BOOLOID, -1, 0);
+	TupleDescInitEntry(desc, ROW_TIME, "time", INT8OID, -1, 0);
+	TupleDescInitEntry(desc, ROW_EVENT_ID, "event_id", BYTEAOID, -1, 0);
+	TupleDescInitEntry(desc, ROW_ITEM, "item", BYTEAOID, -1, 0);
+	return desc;
+}
+
+static Run *
+begin_run(SubTransactionId subid)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "iamwatch sorted events",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(context);
+	ResourceOwner owner = CurrentResourceOwner;
+	AttrNumber	columns[ORDER_COLUMNS] = {ROW_REJECTED, ROW_TIME, ROW_EVENT_ID};
+	Oid			operators[ORDER_COLUMNS];
+	Oid			collations[ORDER_COLUMNS] = {InvalidOid, InvalidOid, InvalidOid};
+	bool		nulls_first[ORDER_COLUMNS] = {false, false, false};
+	Run		   *run = palloc0(sizeof(Run));
+
+	run->subid = subid;
+	run->context = context;
+	run->desc = row_desc();
+	for (int i = 0; i < ORDER_COLUMNS; i++)
+		operators[i] = lookup_type_cache(TupleDescAttr(run->desc, columns[i] - 1)->atttypid,
+										 TYPECACHE_LT_OPR)->lt_opr;
+
+	/* its files outlive the query or savepoint that adds the first row */
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	run->sort = tuplesort_begin_heap(run->desc, ORDER_COLUMNS, columns, operators, collations,
+									 nulls_first, work_mem, NULL, 0);
+	CurrentResourceOwner = owner;
+	run->head = MakeSingleTupleTableSlot(run->desc, &TTSOpsVirtual);
+	run->next = runs;
+	runs = run;
+	MemoryContextSwitchTo(outer);
+	return run;
+}
+
+static Run *
+run_of(SubTransactionId subid)
+{
+	for (Run *run = runs; run != NULL; run = run->next)
+		if (run->reader == NULL && run->subid == subid)
+			return run;
+	return begin_run(subid);
+}
+
+static void
+end_run(Run *run)
+{
+	for (Run **at = &runs; *at != NULL; at = &(*at)->next)
+		if (*at == run)
+		{
+			*at = run->next;
+			break;
+		}
+	if (run->sort != NULL)
+		tuplesort_end(run->sort);
+	MemoryContextDelete(run->context);
+}
+
+static char *
+put_slice(char *at, Slice slice)
+{
+	if (slice.len > 0)
+		memcpy(at, slice.s, slice.len);
+	return at + slice.len;
+}
+
+static Datum
+store_item(const BatchItem *item)
+{
+	const Event *event = &item->event;
+	StoredItem	stored;
+	bytea	   *result;
+	char	   *at;
+	Size		size;
+
+	memset(&stored, 0, sizeof(stored));
+	stored.event = *event;
+	stored.source = item->source;
+	stored.subid = item->subid;
+	stored.repeats = item->repeats;
+	stored.reason = item->reason == NULL ? -1 : (int32) strlen(item->reason);
+	stored.document = item->document == NULL ? 0 : (int32) VARSIZE(item->document);
+	if (item->document == NULL && item->reason == NULL)
+	{
+		stored.account = event->account.len;
+		stored.identity = event->identity.len;
+		stored.service = event->service.len;
+		stored.operation = event->operation.len;
+	}
+	size = VARHDRSZ + sizeof(stored) + stored.account + stored.identity + stored.service +
+		stored.operation + Max(stored.reason, 0) + (Size) stored.document;
+	result = palloc(size);
+	SET_VARSIZE(result, size);
+	at = VARDATA(result);
+	memcpy(at, &stored, sizeof(stored));
+	at += sizeof(stored);
+	if (stored.account > 0)
+	{
+		at = put_slice(at, event->account);
+		at = put_slice(at, event->identity);
+		at = put_slice(at, event->service);
+		at = put_slice(at, event->operation);
+	}
+	if (stored.reason > 0)
+		at = put_slice(at, (Slice) {item->reason, stored.reason});
+	if (stored.document > 0)
+		memcpy(at, item->document, stored.document);
+	return PointerGetDatum(result);
+}
+
+static Slice
+get_slice(char **at, int32 len)
+{
+	Slice		slice = {*at, len};
+
+	*at += len;
+	return slice;
+}
+
+/* What the item points to is copied to the current memory context. */
+static void
+load_item(bytea *row, BatchItem *item)
+{
+	StoredItem	stored;
+	char	   *at = VARDATA_ANY(row);
+	Size		rest = VARSIZE_ANY_EXHDR(row) - sizeof(stored);
+	char	   *copy = palloc(rest + 1);
+
+	memcpy(&stored, at, sizeof(stored));
+	memcpy(copy, at + sizeof(stored), rest);
+	memset(item, 0, sizeof(*item));
+	item->event = stored.event;
+	item->source = stored.source;
+	item->subid = stored.subid;
+	item->repeats = stored.repeats;
+	if (stored.account > 0)
+	{
+		item->event.account = get_slice(&copy, stored.account);
+		item->event.identity = get_slice(&copy, stored.identity);
+		item->event.service = get_slice(&copy, stored.service);
+		item->event.operation = get_slice(&copy, stored.operation);
+	}
+	if (stored.reason >= 0)
+	{
+		item->reason = pnstrdup(copy, stored.reason);
+		copy += stored.reason;
+	}
+	if (stored.document > 0)
+	{
+		item->document = palloc(stored.document);	/* jsonb is aligned */
+		memcpy(item->document, copy, stored.document);
+		if (item->reason == NULL)
+			batch_read_document(item);
+	}
+}
+
+void
+batch_sort_add(const BatchItem *items, int count)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "iamwatch row",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(scratch);
+
+	for (int i = 0; i < count; i++)
+	{
+		const BatchItem *item = &items[i];
+		Slice		id = item->event.event_id;
+		Run		   *run = run_of(item->subid);
+		bytea	   *event_id = palloc(VARHDRSZ + id.len);
+
+		SET_VARSIZE(event_id, VARHDRSZ + id.len);
+		put_slice(VARDATA(event_id), id);
+		ExecClearTuple(run->head);
+		memset(run->head->tts_isnull, false, ROW_COLUMNS * sizeof(bool));
+		run->head->tts_values[ROW_REJECTED - 1] = BoolGetDatum(item->reason != NULL);
+		run->head->tts_values[ROW_TIME - 1] = Int64GetDatum(item->event.time);
+		run->head->tts_values[ROW_EVENT_ID - 1] = PointerGetDatum(event_id);
+		run->head->tts_values[ROW_ITEM - 1] = store_item(item);
+		ExecStoreVirtualTuple(run->head);
+		tuplesort_puttupleslot(run->sort, run->head);
+		ExecClearTuple(run->head);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(scratch);
+}
+
+bool
+batch_sort_has_items(void)
+{
+	SubTransactionId current = GetCurrentSubTransactionId();
+
+	for (Run *run = runs; run != NULL; run = run->next)
+		if (run->reader == NULL && run->subid >= current)
+			return true;
+	return false;
+}
+
+/* Read the next row of a run, or end it.  The row outlives a piece. */
+static void
+advance(Run *run)
+{
+	MemoryContext outer = MemoryContextSwitchTo(run->context);
+	bool		found = tuplesort_gettupleslot(run->sort, true, true, run->head, NULL);
+
+	MemoryContextSwitchTo(outer);
+	if (!found)
+		end_run(run);
+}
+
+BatchReader *
+batch_sort_read(void)
+{
+	BatchReader *reader = MemoryContextAlloc(TopTransactionContext, sizeof(BatchReader));
+	Run		   *next;
+
+	reader->subid = GetCurrentSubTransactionId();
+	for (Run *run = runs; run != NULL; run = next)
+	{
+		MemoryContext outer;
+
+		next = run->next;
+		if (run->reader != NULL || run->subid < reader->subid)
+			continue;
+		run->reader = reader;
+		outer = MemoryContextSwitchTo(run->context);
+		ExecDropSingleTupleTableSlot(run->head);
+		run->head = MakeSingleTupleTableSlot(run->desc, &TTSOpsMinimalTuple);
+		MemoryContextSwitchTo(outer);
+		tuplesort_performsort(run->sort);
+		advance(run);
+	}
+	return reader;
+}
+
+static Datum
+column(Run *run, int n)
+{
+	bool		isnull;
+
+	return slot_getattr(run->head, n, &isnull);
+}
+
+/* As batch.c compares items. */
+static bool
+comes_before(Run *a, Run *b)
+{
+	bool		a_rejected = DatumGetBool(column(a, ROW_REJECTED));
+	int64		a_time = DatumGetInt64(column(a, ROW_TIME));
+	int64		b_time = DatumGetInt64(column(b, ROW_TIME));
+	bytea	   *a_id;
+	bytea	   *b_id;
+
+	if (a_rejected != DatumGetBool(column(b, ROW_REJECTED)))
+		return !a_rejected;
+	if (a_time != b_time)
+		return a_time < b_time;
+	a_id = DatumGetByteaPP(column(a, ROW_EVENT_ID));
+	b_id = DatumGetByteaPP(column(b, ROW_EVENT_ID));
+	return slice_compare((Slice) {VARDATA_ANY(a_id), (int) VARSIZE_ANY_EXHDR(a_id)},
+						 (Slice) {VARDATA_ANY(b_id), (int) VARSIZE_ANY_EXHDR(b_id)}) < 0;
+}
+
+static Run *
+earliest(const BatchReader *reader)
+{
+	Run		   *first = NULL;
+
+	for (Run *run = runs; run != NULL; run = run->next)
+		if (run->reader == reader && (first == NULL || comes_before(run, first)))
+			first = run;
+	return first;
+}
+
+BatchItem *
+batch_sort_next(BatchReader *reader, Size bytes, int *count)
+{
+	Run		   *run;
+	BatchItem  *items = NULL;
+	int			capacity = 0;
+	Size		used = 0;
+
+	*count = 0;
+	while (used < bytes && (run = earliest(reader)) != NULL)
+	{
+		bytea	   *row = DatumGetByteaPP(column(run, ROW_ITEM));
+
+		if (*count == capacity)
+		{
+			capacity = Max(64, capacity * 2);
+			items = items == NULL ? palloc(capacity * sizeof(BatchItem)) :
+				repalloc_huge(items, capacity * sizeof(BatchItem));
+		}
+		load_item(row, &items[(*count)++]);
+		used += sizeof(BatchItem) + 2 * VARSIZE_ANY(row);
+		advance(run);
+	}
+	if (*count == 0)
+		pfree(reader);
+	return items;
+}
+
+void
+batch_sort_forget(SubTransactionId subid)
+{
+	Run		   *next;
+
+	for (Run *run = runs; run != NULL; run = next)
+	{
+		next = run->next;
+		if (run->subid >= subid)
+			end_run(run);
+	}
+}
