@@ -59,7 +59,11 @@ struct BatchReader
 /* An item in a row.  Strings follow in this order, then the document. */
 typedef struct StoredItem
 {
-	Event		event;			/* of which the slices mean nothing */
+	TimestampTz time;
+	int32		day;
+	int16		provider;
+	int8		kind;
+	bool		failed;
 	Oid			source;
 	SubTransactionId subid;
 	int64		repeats;
@@ -85,13 +89,26 @@ row_desc(void)
 	return desc;
 }
 
+/*
+ * The files of a run outlive the query or savepoint in which one is made: it is
+ * batch_sort_forget() that ends them early.
+ */
+static ResourceOwner
+use_long_owner(void)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	return owner;
+}
+
 static Run *
 begin_run(SubTransactionId subid)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "iamwatch sorted events",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext outer = MemoryContextSwitchTo(context);
-	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner owner;
 	AttrNumber	columns[ORDER_COLUMNS] = {ROW_REJECTED, ROW_TIME, ROW_EVENT_ID};
 	Oid			operators[ORDER_COLUMNS];
 	Oid			collations[ORDER_COLUMNS] = {InvalidOid, InvalidOid, InvalidOid};
@@ -105,8 +122,7 @@ begin_run(SubTransactionId subid)
 		operators[i] = lookup_type_cache(TupleDescAttr(run->desc, columns[i] - 1)->atttypid,
 										 TYPECACHE_LT_OPR)->lt_opr;
 
-	/* its files outlive the query or savepoint that adds the first row */
-	CurrentResourceOwner = TopTransactionResourceOwner;
+	owner = use_long_owner();
 	run->sort = tuplesort_begin_heap(run->desc, ORDER_COLUMNS, columns, operators, collations,
 									 nulls_first, work_mem, NULL, 0);
 	CurrentResourceOwner = owner;
@@ -158,7 +174,11 @@ store_item(const BatchItem *item)
 	Size		size;
 
 	memset(&stored, 0, sizeof(stored));
-	stored.event = *event;
+	stored.time = event->time;
+	stored.day = event->day;
+	stored.provider = event->provider;
+	stored.kind = event->kind;
+	stored.failed = event->failed;
 	stored.source = item->source;
 	stored.subid = item->subid;
 	stored.repeats = item->repeats;
@@ -213,7 +233,11 @@ load_item(bytea *row, BatchItem *item)
 	memcpy(&stored, at, sizeof(stored));
 	memcpy(copy, at + sizeof(stored), rest);
 	memset(item, 0, sizeof(*item));
-	item->event = stored.event;
+	item->event.time = stored.time;
+	item->event.day = stored.day;
+	item->event.provider = stored.provider;
+	item->event.kind = stored.kind;
+	item->event.failed = stored.failed;
 	item->source = stored.source;
 	item->subid = stored.subid;
 	item->repeats = stored.repeats;
@@ -250,6 +274,7 @@ batch_sort_add(const BatchItem *items, int count)
 		const BatchItem *item = &items[i];
 		Slice		id = item->event.event_id;
 		Run		   *run = run_of(item->subid);
+		ResourceOwner owner;
 		bytea	   *event_id = palloc(VARHDRSZ + id.len);
 
 		SET_VARSIZE(event_id, VARHDRSZ + id.len);
@@ -261,7 +286,9 @@ batch_sort_add(const BatchItem *items, int count)
 		run->head->tts_values[ROW_EVENT_ID - 1] = PointerGetDatum(event_id);
 		run->head->tts_values[ROW_ITEM - 1] = store_item(item);
 		ExecStoreVirtualTuple(run->head);
+		owner = use_long_owner();
 		tuplesort_puttupleslot(run->sort, run->head);
+		CurrentResourceOwner = owner;
 		ExecClearTuple(run->head);
 		MemoryContextReset(scratch);
 	}
@@ -285,8 +312,10 @@ static void
 advance(Run *run)
 {
 	MemoryContext outer = MemoryContextSwitchTo(run->context);
+	ResourceOwner owner = use_long_owner();
 	bool		found = tuplesort_gettupleslot(run->sort, true, true, run->head, NULL);
 
+	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(outer);
 	if (!found)
 		end_run(run);
@@ -302,6 +331,7 @@ batch_sort_read(void)
 	for (Run *run = runs; run != NULL; run = next)
 	{
 		MemoryContext outer;
+		ResourceOwner owner;
 
 		next = run->next;
 		if (run->reader != NULL || run->subid < reader->subid)
@@ -311,7 +341,9 @@ batch_sort_read(void)
 		ExecDropSingleTupleTableSlot(run->head);
 		run->head = MakeSingleTupleTableSlot(run->desc, &TTSOpsMinimalTuple);
 		MemoryContextSwitchTo(outer);
+		owner = use_long_owner();
 		tuplesort_performsort(run->sort);
+		CurrentResourceOwner = owner;
 		advance(run);
 	}
 	return reader;
@@ -376,7 +408,7 @@ batch_sort_next(BatchReader *reader, Size bytes, int *count)
 				repalloc_huge(items, capacity * sizeof(BatchItem));
 		}
 		load_item(row, &items[(*count)++]);
-		used += sizeof(BatchItem) + 2 * VARSIZE_ANY(row);
+		used += sizeof(BatchItem) + VARSIZE_ANY(row);
 		advance(run);
 	}
 	if (*count == 0)
