@@ -232,8 +232,15 @@ COMMENT ON FUNCTION iamwatch.records(jsonb) IS
 'the audit records of a file or message, however deep: CloudTrail files, arrays, lists of the Logging API, Azure Resource Manager and Microsoft Graph, Event Hubs and blobs, LookupEvents, CloudWatch Logs, EventBridge, SNS, SQS, Kinesis, Firehose, Pub/Sub, CloudTrail Lake, rows of BigQuery, Security Lake and other OCSF events that hold the original, and what shippers wrap around a record; JSON in strings and base64 are opened, gzip is not. A test of a connection holds none. Anything else is a record by itself, so that nothing gets lost. Never fails';
 
 CREATE FUNCTION iamwatch.records(document text) RETURNS SETOF jsonb
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT r FROM iamwatch_internal.open_document(coalesce(iamwatch_internal.unwrap_text(document), iamwatch.to_document(document)), 0) AS r
-$$;
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	inner_ constant jsonb := iamwatch_internal.unwrap_text(document);
+BEGIN
+	IF inner_ IS NULL THEN
+		RETURN NEXT iamwatch.to_document(document);
+	ELSE
+		RETURN QUERY SELECT r FROM iamwatch_internal.open_document(inner_, 0) AS r;
+	END IF;
+END $$;
 COMMENT ON FUNCTION iamwatch.records(text) IS
 'the audit records of a file or message as text, of up to 64 MB: as iamwatch.records(jsonb); also objects one a line or one after the other, and a byte order mark';

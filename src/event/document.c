@@ -272,8 +272,11 @@ document_is_no_object(Jsonb *document)
 		pfree(text);
 		if (!is_json && value.val.string.len > DOCUMENT_CLIP - MAX_MULTIBYTE_CHAR_LEN)
 			return "the document is larger than iamwatch reads, or a string that is not valid JSON";
-		return is_json ? "the document is JSON inside of a string: use iamwatch.records()" :
-			"the document is a string that is not valid JSON";
+		if (is_json)
+			return "the document is JSON inside of a string: use iamwatch.records()";
+		return document_unwrap(value.val.string.val, value.val.string.len) == NULL ?
+			"the document is a string that is not valid JSON" :
+			"the document is text that holds others: use iamwatch.records()";
 	}
 	return JB_ROOT_IS_ARRAY(document) && !JB_ROOT_IS_SCALAR(document) ?
 		"the document is an array: use iamwatch.records()" : "the document is not a JSON object";

@@ -34,6 +34,12 @@ extern Jsonb *document_from_text(const char *text, int len);
 /* Whether a text is base64 of what gzip compressed, which is opened outside. */
 extern bool document_is_gzip(const char *text, int len);
 
+/*
+ * The object or array that a text holds, also several objects, base64 and text
+ * in a string; a string of what gzip compressed; NULL if it is none of these.
+ */
+extern Jsonb *document_unwrap(const char *text, int len);
+
 /* Of a value of a type that is text; what is too long is not even fetched. */
 extern Jsonb *document_from_datum(Datum datum);
 

@@ -14,7 +14,8 @@
 
 /* Fields that hold many records, in a file or in an answer of an API. */
 static const char *const lists[] = {
-	"Records", "records", "logEvents", "Events", "events", "value", "entries", "Messages"
+	"Records", "records", "logEvents", "Events", "events", "value", "entries", "Messages",
+	"receivedMessages", "QueryResultRows"
 };
 
 /* Two fields that an envelope has, of one record or of several. */
@@ -24,12 +25,20 @@ static const char *const envelopes[][3] = {
 	{"body", "receiptHandle", "a message of SQS"},
 	{"Body", "ReceiptHandle", "a message of SQS"},
 	{"message", "subscription", "a message of Pub/Sub"},
+	{"message", "ackId", "a message of Pub/Sub"},
+	{"data", "messageId", "a message of Pub/Sub"},
+	{"data", "specversion", "a CloudEvent"},
 	{"detail", "detail-type", "an event of EventBridge"},
 	{"CloudTrailEvent", "EventId", "an event of lookup-events"},
 	{"kinesis", "eventID", "a record of Kinesis"},
 	{"Sns", "EventSource", "a message of SNS"},
 	{"data", "recordId", "a record of Firehose"},
-	{"class_uid", "metadata", "an event of OCSF"}
+	{"Data", "PartitionKey", "a record of Kinesis"},
+	{"class_uid", "metadata", "an event of OCSF"},
+	{"class_uid", "time", "an event of OCSF"},
+	{"@timestamp", "message", "what a shipper wrote"},
+	{"@timestamp", "event", "what a shipper wrote"},
+	{"integration", "aws", "what Wazuh wrote"}
 };
 
 static bool
@@ -70,7 +79,11 @@ event_explain_unknown(JsonbContainer *doc, bool is_unknown, const char **reason)
 			*reason = "looks like a file of records: use iamwatch.records()";
 			return;
 		}
-	if (has(doc, "awslogs"))
+	if (has(doc, "protopayload_auditlog") || has(doc, "proto_payload"))
+		*reason = "looks like a row of BigQuery or Steampipe: use iamwatch.records()";
+	else if (has(doc, "eventJson"))
+		*reason = "looks like a row of CloudTrail Lake: use iamwatch.records()";
+	else if (has(doc, "awslogs"))
 		*reason = "looks like a message of CloudWatch Logs: use iamwatch.records()";
 	else if (has(doc, "RecordType") && has(doc, "Workload") && has(doc, "CreationTime"))
 		*reason = "is of the Microsoft 365 audit log, which is not read: the Entra audit log has its events";

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "event/document.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -28,6 +29,8 @@ PG_FUNCTION_INFO_V1(iamwatch_unwrap_text);
 #define DEEPEST_TEXT	8
 /* So many pieces, and none a document: it is no text of documents. */
 #define MOST_ODD_PIECES	1000
+/* The array of all pieces must stay well under a gigabyte. */
+#define MOST_PIECES		(4 * 1024 * 1024)
 
 static Jsonb *unwrap(const char *text, int len, int depth);
 
@@ -119,6 +122,7 @@ split(const char *text, int len)
 	JsonbParseState *state = NULL;
 	int			found = 0;
 	int			odd = 0;
+	int			pieces = 0;
 
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (const char *at = skip_blank(text, end); at < end; at = skip_blank(at, end))
@@ -128,6 +132,8 @@ split(const char *text, int len)
 		JsonbValue	element;
 
 		CHECK_FOR_INTERRUPTS();
+		if (++pieces > MOST_PIECES)
+			return NULL;
 		if (*at == '{' || *at == '[')
 		{
 			next = document_end(at, end);
@@ -325,13 +331,27 @@ unwrap(const char *text, int len, int depth)
 	return unwrap(value.val.string.val, value.val.string.len, depth + 1);
 }
 
+Jsonb *
+document_unwrap(const char *text, int len)
+{
+	/* of what document_clip() cut, a part must not be taken for all */
+	if (len > DOCUMENT_CLIP - MAX_MULTIBYTE_CHAR_LEN && len <= DOCUMENT_CLIP)
+		return NULL;
+	return len > DOCUMENT_LONGEST ? NULL : unwrap(text, len, 0);
+}
+
 /* unwrap_text(text) RETURNS jsonb */
 Datum
 iamwatch_unwrap_text(PG_FUNCTION_ARGS)
 {
-	text	   *source = PG_GETARG_TEXT_PP(0);
-	Jsonb	   *document = unwrap(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), 0);
+	Datum		source = PG_GETARG_DATUM(0);
+	text	   *bytes;
+	Jsonb	   *document;
 
+	if (toast_raw_datum_size(source) - VARHDRSZ > DOCUMENT_LONGEST)
+		PG_RETURN_NULL();
+	bytes = DatumGetTextPP(source);
+	document = document_unwrap(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	if (document == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_JSONB_P(document);

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(96);
+SELECT plan(100);
 
 -- records() opens what records are delivered in: each form is named as the reports name it.
 -- The records: CloudTrail's, a log entry, Azure's activity, Entra's audit.
@@ -99,6 +99,12 @@ SELECT is((SELECT array_agg(r) FROM records(document) AS r), (SELECT array_agg(g
 SELECT is((SELECT count(*) FROM form WHERE (SELECT array_agg(r) FROM records(to_document(document)) AS r) IS DISTINCT FROM (SELECT array_agg(r) FROM records(document) AS r)),
 	0::bigint, 'A document that to_document() made of the text gives the same');
 
+-- What was stored as it came says that it should be opened.
+SELECT is((SELECT string_agg(name, ', ' ORDER BY n) FROM form WHERE unreadable(to_document(document)) !~ 'use iamwatch.records\(\)'
+	AND cardinality(gives) > 0 AND (SELECT array_agg(r) FROM records(to_document(document)) AS r) <> ARRAY[to_document(document)]),
+	'an alert of Wazuh, CloudTrail Lake, CloudTrail Lake, events of others, jsonPayload, textPayload',
+	'unreadable() says to use records() for what records() opens, with few exceptions');
+
 -- Base64 of gzip is not opened, and says so.
 SELECT is((SELECT array_agg(r) FROM records('{"awslogs": {"data": "H4sIAAAAAAAAA6tWKkktLlGyUlAqS8wpTlWqBQDRQQnYFwAAAA=="}}'::jsonb) AS r),
 	ARRAY['"H4sIAAAAAAAAA6tWKkktLlGyUlAqS8wpTlWqBQDRQQnYFwAAAA=="']::jsonb[], 'What gzip compressed is as it was');
@@ -132,6 +138,9 @@ SELECT is((SELECT count(*) FROM form, generate_series(1, 60) AS seed WHERE cardi
 
 -- The time grows with the length: garbage that begins a document at every character.
 SELECT is((SELECT count(*) > 0 FROM records(repeat('{', 1000000))), true, 'A million opening brackets');
+SELECT is((SELECT count(*) FROM records(repeat('{}', 5000000))), 1::bigint, 'Five million objects without a line end are too many to open');
+SELECT is((SELECT count(*) FROM records(repeat('{"a": "b"}', 10000000))), 1::bigint, 'and so is a text of a hundred megabytes');
+SELECT is((SELECT count(*) FROM records(to_document(repeat('{"a": "b"}', 10000000)))), 1::bigint, 'of which no part is taken for all');
 SELECT is((SELECT count(*) FROM records(repeat('{"a":1}', 50000))), 50000::bigint, 'Fifty thousand objects without a line end');
 
 -- Who loads is given no more than this.

@@ -167,6 +167,26 @@ for what, events, form in (("Athena", of_aws, athena), ("Security Lake", of_aws,
     ok(len(states[0][0]) > 3 and states[0][0] == states[1][0], f"{what}: the same alerts ({len(states[0][0])})",
        difference(states[1][0], states[0][0]) + "\n" + states[1][1] + out)
     ok(states[0][2] == states[1][2], f"{what}: and the same baselines", states[1][1])
+
+# Athena's columns from CSV, by the table of the page; and what is no JSON is refused with a hint.
+page = open(os.path.join(ROOT, "docs", "loading.md")).read()
+table = re.search(r"^CREATE TABLE athena \(.*?;", page, re.M | re.S)[0]
+states = []
+for made, stored in ((f"{table} SELECT iamwatch.map_columns('athena');", "athena"), ("CREATE TABLE audit_log (event jsonb);", "audit_log")):
+    database.create()
+    psql(f"CREATE EXTENSION iamwatch; UPDATE iamwatch.detectors SET activation_days = 0; {made} SELECT iamwatch.watch('{stored}');")
+    if stored == "athena":
+        status, out = run(re.search(r"^psql -c .*athena.csv.*$", page, re.M)[0])
+        psql("""INSERT INTO athena (useridentity, eventtime, eventsource, eventname, recipientaccountid, eventid)
+            VALUES ('{type=IAMUser, arn=arn:aws:iam::111122223333:user/ann}', '2026-02-10T10:00:00Z', 'iam.amazonaws.com', 'CreateUser', '111122223333', 'e')""")
+        reason = psql("SELECT reason FROM iamwatch.rejected_events")
+    else:
+        shutil.rmtree(os.path.join(folder, "logs"))
+        put("logs/1.ndjson", "".join(json.dumps({k: v for k, v in e.items() if k.lower() in COLUMNS}) + "\n" for e in simulation))
+        status, out = run("iamwatch_load --table audit_log logs")
+    states.append((psql(ALERTS).splitlines(), psql(STATE)))
+ok(len(states[0][0]) > 3 and states[0] == states[1], f"Athena's columns: the same alerts and baselines ({len(states[0][0])})", difference(states[0][0], states[1][0]))
+ok("is text that is not JSON" in reason and "JSON" in reason.split(";")[-1], "Athena's {a=b} is refused, and the reason says what to do", reason)
 shutil.rmtree(folder)
 
 # What the records are stored as makes no difference, to triggers, backfill() and process()
