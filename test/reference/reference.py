@@ -542,7 +542,8 @@ class Detector:
             self.alerts.append(dict(
                 who=who, behaviour=behaviour, kind=e["kind"], severity=severity, variation=variation,
                 first=e["time"], last=e["time"], ids=[e["id"]], k=k, A=a, K=kk, N=nn, p=p,
-                surprise=-math.log2(p), counts=counts, risk=risk, category=operation["category"],
+                surprise=-math.log2(p), counts=counts, risk=risk,
+                newcomer=sum(1 for d in self.active.get(who, ()) if d < e["day"]) < 2, category=operation["category"],
                 sensitivity=int(operation["sensitivity"]),
                 technique=operation["attack_technique"] or "T1098"))
 

@@ -1,4 +1,5 @@
 """Alerts of the extension against those of the reference, row for row."""
+import datetime as dt
 import json
 import os
 import random
@@ -137,8 +138,77 @@ for rule, events in (
     found = psql("SELECT event_count, severity FROM iamwatch.backtest('log');").strip()
     ok(found == f"{want[0][11]}|{want[0][7]}", f"{rule}: in a backtest", found)
 
+# What the baselines say does not depend on the order in which they learned it, nor on upkeep: history as it
+# comes, late by up to 195 days, then some days in order of event time
+def leases(rng, days):
+    """Names that are made for one day, two a day, each of which does one IAM operation, mostly one of three."""
+    usual = ["CreateRole", "AttachUserPolicy", "PutGroupPolicy"]
+    rare = ["DeactivateMFADevice", "UpdateLoginProfile", "DeleteRolePolicy", "CreatePolicyVersion", "DetachRolePolicy"]
+    for day in range(days):
+        for n in range(2):
+            who = {"type": "IAMUser", "arn": f"arn:aws:iam::111111111111:user/lease-{day}-{n}", "accountId": "111111111111"}
+            at = generate.START + dt.timedelta(days=day, seconds=rng.randrange(86400))
+            yield {"userIdentity": who, "eventSource": "iam.amazonaws.com", "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                   "eventName": rng.choice(usual * 6 + rare),
+                   "recipientAccountId": "111111111111", "eventID": f"lease-{day}-{n}"}
+
+
+def in_order(events):
+    return sorted(events, key=lambda e: reference.parse(e)["time"])
+
+
+TALLIES = "SELECT * FROM iamwatch_internal.tallies ORDER BY 1, 2, 3, 4;"
+for seed, settle in ((41, ""), (42, "CALL iamwatch.maintain();")):
+    rng = random.Random(seed)
+    events = in_order(generate.generate(seed, days=200, per_day=14) + list(leases(rng, 200)))
+    edge = reference.parse(events[-1])["day"] - 20
+    history = [e for e in events if reference.parse(e)["day"] < edge]
+    detector = reference.Detector(CATALOGUE, generate.INSTANCES, limit=0)
+    for e in history:
+        detector.event(e)
+    detector.limit = 0.02
+    for e in events[len(history):]:
+        detector.event(e)
+    want = detector.rows()
+    mixed = history[:]
+    rng.shuffle(mixed)
+    fresh("UPDATE iamwatch.detectors SET probability_limit = 0;")
+    psql("".join(copy(part) + settle for part in chunks(rng, mixed, 150))
+         + "UPDATE iamwatch.detectors SET probability_limit = 0.02;" + copy(events[len(history):]))
+    ok(len(want) > 8, f"seed {seed}: the last days of {len(events)} events raise {len(want)} alerts in the reference")
+    ok(alerts() == want, f"seed {seed}: history in any order of delivery{' and upkeep' if settle else ''} gives the same scores and risks",
+       difference(alerts(), want))
+    ok(len({a["newcomer"] for a in detector.alerts}) == 2, f"seed {seed}: some compare with all days of their peers, some do not")
+    counted = psql(TALLIES)
+    again = psql("SELECT iamwatch_internal.retally(account_id) FROM iamwatch_internal.accounts;" + TALLIES).lstrip("\n")
+    ok(counted == again, f"seed {seed}: tallies follow from the days", difference(counted.splitlines(), again.splitlines()))
+
+# half of what is learned waits in the journal, since another session is writing the same accounts
+fresh("UPDATE iamwatch.detectors SET probability_limit = 0;")
+psql(copy(mixed[::2]) + "UPDATE iamwatch.detectors SET probability_limit = 0.02;")
+writer = subprocess.Popen(["psql", "-qXAt", "-d", database.name, "-f", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+writer.stdin.write("BEGIN; SELECT count(iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(account))) FROM iamwatch.accounts;\n")
+writer.stdin.flush()
+writer.stdout.readline()
+psql("UPDATE iamwatch.detectors SET probability_limit = 0;" + "".join(copy(part) for part in chunks(rng, mixed[1::2], 300))
+     + "UPDATE iamwatch.detectors SET probability_limit = 0.02;" + copy(events[len(history):]))
+ok(int(psql("SELECT count(*) FROM iamwatch_internal.journal;")) > 500 and alerts() == want,
+   "what waits in the journal counts for scores and risks as if it were stored", difference(alerts(), want))
+writer.stdin.close()
+writer.wait()
+
+# all of it does, and waits until a backfill
+fresh("UPDATE iamwatch.detectors SET probability_limit = 0;")
+psql("BEGIN ISOLATION LEVEL REPEATABLE READ;" + copy(mixed[::2]) + "COMMIT;" + "DO $$BEGIN ASSERT (SELECT count(*) FROM iamwatch_internal.journal) > 0; END$$;"
+     + "BEGIN ISOLATION LEVEL REPEATABLE READ;" + copy(mixed[1::2]) + copy(events[len(history):]) + "COMMIT;")
+waiting = alerts()
+psql("UPDATE iamwatch.detectors SET probability_limit = 0.02; TRUNCATE iamwatch.alerts; CALL iamwatch.backfill('log');")
+full = expected(events)
+ok(waiting == [] and alerts() == full, "what waited in the journal counts for a backfill", difference(alerts(), full))
+
 # maintain() at any time, with history long enough to be dropped
-events = generate.generate(21, days=170, per_day=12)
+generate.START -= dt.timedelta(days=300)
+events = in_order(generate.generate(21, days=450, per_day=7) + list(leases(random.Random(21), 450))[::7])
 want = expected(events)
 fresh()
 psql("".join(copy(part) + "CALL iamwatch.maintain();" for part in chunks(random.Random(6), events, 60)))
@@ -156,8 +226,8 @@ ok(alerts() == want, "backfill again after maintain() changes nothing", differen
 
 # a part of history first, then all of it
 fresh(watched=False)
-psql(copy(events) + "CALL iamwatch.backfill('log', since => '2026-02-01', until => '2026-03-01');")
-ok(psql("SELECT min(first_seen) >= '2026-02-01' AND max(last_seen) < '2026-03-01' FROM iamwatch.identities;").strip() == "t",
+psql(copy(events) + "CALL iamwatch.backfill('log', since => '2025-06-01', until => '2025-07-01');")
+ok(psql("SELECT min(first_seen) >= '2025-06-01' AND max(last_seen) < '2025-07-01' FROM iamwatch.identities;").strip() == "t",
    "backfill: since and until are a range of event times")
 
 # stopped half-way, at any time
@@ -203,12 +273,19 @@ plan = psql("SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; 
 ok("Partial HashAggregate" in plan and "Parallel Seq Scan" in plan, "backfill: the aggregate runs in parallel workers", plan)
 
 for name, column, value in (("training", "training_days", 10), ("activation", "activation_days", 30),
-                            ("deduplication", "deduplication_days", 2), ("limit", "probability_limit", 0.05)):
+                            ("deduplication", "deduplication_days", 2), ("limit", "probability_limit", 0.05),
+                            ("memory", "memory_days", 20), ("peer_memory", "peer_memory_days", 12), ("least_risk", "least_risk", 16)):
     events = generate.generate(11, days=45, per_day=40)
     want = expected(events, **{name: value})
     fresh(f"UPDATE iamwatch.detectors SET {column} = {value};")
     psql("".join(copy(part) for part in chunks(random.Random(5), events, 30)))
     ok(alerts() == want, f"the setting {column} holds ({len(want)} alerts)", difference(alerts(), want))
+    named = [e for e in events if e.get("eventID", e.get("insertId"))]
+    psql(copy(random.Random(8).sample(named, 300)) + "CALL iamwatch.backfill('log');")
+    ok(alerts() == want, f"the setting {column}: and re-delivery and backfill change nothing", difference(alerts(), want))
+    found = psql("SELECT count(*), sum(event_count), round(sum(risk)::numeric, 6) FROM iamwatch.backtest('log');").strip()
+    ok(found == psql("SELECT count(*), sum(event_count), round(sum(risk)::numeric, 6) FROM iamwatch.alerts;").strip(),
+       f"the setting {column}: backtest finds the same", found)
 
 database.drop()
 finish()
