@@ -2,7 +2,7 @@
 --
 --	test/run with psql -X -d postgres -f bench/size.sql
 --
--- Four accounts of 1,000 identities each, 75 days: an identity is active on five
+-- Four accounts of 1,000 identities each, 195 days: an identity is active on five
 -- days of seven, and does ten of 60 IAM operations, each on one active day of five.
 \set QUIET 1
 SET client_min_messages = warning;
@@ -11,7 +11,7 @@ CREATE TEMP TABLE ops AS SELECT row_number() OVER (ORDER BY operation) - 1 AS k,
 FROM iamwatch.operations WHERE provider = 'aws' AND service = 'iam' AND effect <> 'read' ORDER BY operation LIMIT 60;
 CREATE UNLOGGED TABLE audit_log AS
 WITH days AS (
-	SELECT n, n % 4 AS account, d FROM generate_series(1, 4000) AS n, generate_series(0, 74) AS d WHERE (d + n) % 7 < 5
+	SELECT n, n % 4 AS account, d FROM generate_series(1, 4000) AS n, generate_series(0, 194) AS d WHERE (d + n) % 7 < 5
 ), done AS (
 	SELECT n, account, d, 's3' AS service, 'ListBuckets' AS operation FROM days
 	UNION ALL
@@ -19,7 +19,7 @@ WITH days AS (
 	JOIN ops AS o ON o.k = (n * 7 + b * 6) % 60
 	WHERE hashint4(n * 1000 + b * 100 + d) % 5 = 0
 )
-SELECT jsonb_build_object('eventTime', to_char('2026-06-01'::timestamp + d * interval '1 day' + n * interval '1 second', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+SELECT jsonb_build_object('eventTime', to_char('2026-03-01'::timestamp + d * interval '1 day' + n * interval '1 second', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 	'eventSource', service || '.amazonaws.com', 'eventName', operation, 'recipientAccountId', lpad(account::text, 12, '0'),
 	'eventID', md5(n || ' ' || d || operation), 'awsRegion', 'eu-central-1', 'sourceIPAddress', '192.0.2.1',
 	'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', format('arn:aws:iam::%s:user/firstname.lastname%s', lpad(account::text, 12, '0'), n))) AS event

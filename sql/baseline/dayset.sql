@@ -15,7 +15,7 @@ COMMENT ON FUNCTION iamwatch.dayset_in(cstring) IS
 '{2026-03-01,2026-03-04..2026-03-09}: ISO dates in any order. 22P02 names the bad part and its position; 22008 for a date out of range';
 COMMENT ON FUNCTION iamwatch.dayset_out(iamwatch.dayset) IS 'ISO dates, sorted, whatever DateStyle says';
 COMMENT ON FUNCTION iamwatch.dayset_recv(internal) IS 'what dayset_send() sends; 22P03 for anything else';
-COMMENT ON FUNCTION iamwatch.dayset_send(iamwatch.dayset) IS 'version and runs, as stored';
+COMMENT ON FUNCTION iamwatch.dayset_send(iamwatch.dayset) IS 'version and days, as stored';
 
 CREATE TYPE iamwatch.dayset (
 	INPUT = iamwatch.dayset_in,

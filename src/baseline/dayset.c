@@ -247,9 +247,100 @@ read_varint(const char **p, const char *end, uint32 *value)
 	return false;
 }
 
+static Size
+varint_size(uint32 value)
+{
+	Size		size = 1;
+
+	while ((value >>= 7) != 0)
+		size++;
+	return size;
+}
+
+/* Days before 2000 are odd numbers, those after it even ones. */
+static uint32
+zigzag(int32 day)
+{
+	return ((uint32) day << 1) ^ (uint32) (day < 0 ? -1 : 0);
+}
+
+static int64
+unzigzag(uint32 number)
+{
+	return (int32) ((number >> 1) ^ (0U - (number & 1)));
+}
+
+static uint32
+run_gap(const DayRuns *set, int i)
+{
+	return i == 0 ? zigzag(set->runs[0].lo) :
+		(uint32) (set->runs[i].lo - set->runs[i - 1].hi - 2);
+}
+
+static Size
+runs_size(const DayRuns *set)
+{
+	Size		size = 0;
+
+	for (int i = 0; i < set->n; i++)
+		size += varint_size(run_gap(set, i)) +
+			varint_size((uint32) (set->runs[i].hi - set->runs[i].lo));
+	return size;
+}
+
+/* How many bytes its bits take. */
+static Size
+packed_bits_size(const DayRuns *set)
+{
+	return ((int64) set->runs[set->n - 1].hi - set->runs[0].lo + 7) / 8;
+}
+
+/* Is it shorter packed than the runs, which take so many bytes? */
+static bool
+packs_well(const DayRuns *set, Size runs)
+{
+	return set->n > 0 && varint_size(zigzag(set->runs[0].lo)) + packed_bits_size(set) < runs;
+}
+
+static const char *
+read_packed(const char *p, const char *end, DayRuns *set)
+{
+	uint32		first;
+	int64		lo;
+	int64		hi;
+	int64		day;
+
+	if (!read_varint(&p, end, &first))
+		return "a number is cut off, too large, or not in its shortest form";
+	lo = hi = unzigzag(first);
+	if (p < end && end[-1] == 0)
+		return "it does not end with its last day";
+	if (!dayset_valid_day(lo))
+		return "a day is out of range";
+	for (day = lo + 1; p < end; p++, day += 8)
+		for (uint8 byte = (uint8) *p; byte != 0; byte &= byte - 1)
+		{
+			int64		next = day + pg_rightmost_one_pos32(byte);
+
+			if (!dayset_valid_day(next))
+				return "a day is out of range";
+			if (next > hi + 1)
+			{
+				dayruns_add(set, (int32) lo, (int32) hi);
+				lo = next;
+			}
+			hi = next;
+		}
+	dayruns_add(set, (int32) lo, (int32) hi);
+	if (!packs_well(set, runs_size(set)))
+		return "it is not in its shortest form";
+	return NULL;
+}
+
 static const char *
 read_runs(const char *p, const char *end, DayRuns *set)
 {
+	Size		size = end - p;
 	int64		next = 0;
 
 	while (p < end)
@@ -260,12 +351,14 @@ read_runs(const char *p, const char *end, DayRuns *set)
 
 		if (!read_varint(&p, end, &gap) || !read_varint(&p, end, &length))
 			return "a number is cut off, too large, or not in its shortest form";
-		lo = set->n == 0 ? (int64) (int32) ((gap >> 1) ^ (0U - (gap & 1))) : next + gap;
+		lo = set->n == 0 ? unzigzag(gap) : next + gap;
 		if (!dayset_valid_day(lo) || !dayset_valid_day(lo + length))
 			return "a day is out of range";
 		dayruns_add(set, (int32) lo, (int32) (lo + length));
 		next = lo + length + 2;
 	}
+	if (packs_well(set, size))
+		return "it is not in its shortest form";
 	return NULL;
 }
 
@@ -302,6 +395,8 @@ dayruns_read(const char *bytes, Size length, DayRuns *set)
 		return "it is empty";
 	if ((uint8) bytes[0] == DAYSET_RUNS)
 		return read_runs(bytes + 1, bytes + length, set);
+	if ((uint8) bytes[0] == DAYSET_PACKED)
+		return read_packed(bytes + 1, bytes + length, set);
 	if ((uint8) bytes[0] == DAYSET_BITMAP)
 		return read_bitmap(bytes + 1, bytes + length, set);
 	return "its version is not supported";
@@ -319,27 +414,50 @@ dayruns_from_dayset(const Dayset *stored, DayRuns *set)
 				 errmsg("stored dayset is damaged: %s", wrong)));
 }
 
+static char *
+write_runs(char *p, const DayRuns *set)
+{
+	for (int i = 0; i < set->n; i++)
+	{
+		p = write_varint(p, run_gap(set, i));
+		p = write_varint(p, (uint32) (set->runs[i].hi - set->runs[i].lo));
+	}
+	return p;
+}
+
+static char *
+write_packed(char *p, const DayRuns *set)
+{
+	int32		first = set->runs[0].lo;
+	Size		bytes = packed_bits_size(set);
+
+	p = write_varint(p, zigzag(first));
+	memset(p, 0, bytes);
+	for (int i = 0; i < set->n; i++)
+		for (int64 day = Max(set->runs[i].lo, first + 1); day <= set->runs[i].hi; day++)
+			p[(day - first - 1) / 8] |= 1 << ((day - first - 1) % 8);
+	return p + bytes;
+}
+
 Dayset *
 dayruns_to_dayset(const DayRuns *set)
 {
-	Dayset	   *stored = palloc_extended(DAYSET_HEADER + (Size) set->n * 2 * MAX_VARINT,
-										 MCXT_ALLOC_HUGE);
-	char	   *p = stored->data;
+	Size		runs = runs_size(set);
+	bool		packed = packs_well(set, runs);
+	Size		size = DAYSET_HEADER + (packed ? varint_size(zigzag(set->runs[0].lo)) +
+										packed_bits_size(set) : runs);
+	Dayset	   *stored;
+	char	   *end;
 
-	stored->version = DAYSET_RUNS;
-	for (int i = 0; i < set->n; i++)
-	{
-		DayRun		run = set->runs[i];
-
-		p = write_varint(p, i == 0 ?
-						 ((uint32) run.lo << 1) ^ (uint32) (run.lo < 0 ? -1 : 0) :
-						 (uint32) (run.lo - set->runs[i - 1].hi - 2));
-		p = write_varint(p, (uint32) (run.hi - run.lo));
-	}
-	if (p - (char *) stored > MaxAllocSize)
+	if (size > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("dayset is larger than %zu bytes", (Size) MaxAllocSize)));
-	SET_VARSIZE(stored, p - (char *) stored);
+	stored = palloc(size);
+	stored->version = packed ? DAYSET_PACKED : DAYSET_RUNS;
+	end = packed ? write_packed(stored->data, set) : write_runs(stored->data, set);
+	Assert(end == (char *) stored + size);
+	(void) end;
+	SET_VARSIZE(stored, size);
 	return stored;
 }

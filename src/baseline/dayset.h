@@ -19,8 +19,12 @@
  * On disk: a version and flags, then
  *	runs:	first day (zigzag), length - 1, and for each further run its
  *			distance to the one before - 2 and its length - 1, all varints;
+ *	packed:	first day (zigzag varint), then a bit for each day after it, from
+ *			the lowest bit of each byte on, up to the byte of the last day;
  *	bitmap:	base day (4 bytes), then words of 64 bits, bit n for base + n.
- * A bitmap is a state of an aggregate; what is stored in tables are runs.
+ * A bitmap is a state of an aggregate; what is stored in tables is packed if
+ * that is shorter, as it is for scattered days, else runs.  So equal sets are
+ * equal bytes.
  */
 typedef struct Dayset
 {
@@ -30,6 +34,7 @@ typedef struct Dayset
 } Dayset;
 
 #define DAYSET_RUNS		0x01
+#define DAYSET_PACKED	0x02
 #define DAYSET_BITMAP	0x81
 #define DAYSET_HEADER	(offsetof(Dayset, data))
 

@@ -12,9 +12,7 @@
 
 #include <math.h>
 
-#include "access/htup_details.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "detect/score.h"
 
 #define OWN_WEIGHT		2.0
@@ -34,7 +32,6 @@ PG_FUNCTION_INFO_V1(iamwatch_peer_rate);
 PG_FUNCTION_INFO_V1(iamwatch_probability);
 PG_FUNCTION_INFO_V1(iamwatch_may_be_unusual);
 PG_FUNCTION_INFO_V1(iamwatch_risk);
-PG_FUNCTION_INFO_V1(iamwatch_risk_steps);
 PG_FUNCTION_INFO_V1(iamwatch_surprise);
 
 static double
@@ -62,17 +59,8 @@ score_may_be_unusual(int64 k, int64 active, double probability_limit)
 	return own_rate(k, active, 0) < probability_limit;
 }
 
-/* Its parts, for those who show the arithmetic. */
-typedef struct RiskSteps
-{
-	double		peer_iam_rate;
-	double		iam_rate;
-	double		share;
-	double		rate;
-} RiskSteps;
-
-static RiskSteps
-risk_steps(const RiskCounts *c)
+RiskSteps
+score_risk_steps(const RiskCounts *c)
 {
 	RiskSteps	steps;
 
@@ -86,7 +74,7 @@ risk_steps(const RiskCounts *c)
 double
 score_risk(const RiskCounts *counts, int sensitivity)
 {
-	return -log2(risk_steps(counts).rate) + SENSITIVITY_BITS * sensitivity;
+	return -log2(score_risk_steps(counts).rate) + SENSITIVITY_BITS * sensitivity;
 }
 
 double
@@ -137,8 +125,8 @@ iamwatch_may_be_unusual(PG_FUNCTION_ARGS)
 										PG_GETARG_FLOAT8(2)));
 }
 
-static RiskCounts
-get_risk_counts(FunctionCallInfo fcinfo)
+RiskCounts
+score_risk_counts(FunctionCallInfo fcinfo)
 {
 	RiskCounts	counts = {
 		PG_GETARG_INT32(0), PG_GETARG_INT32(1), PG_GETARG_INT32(2),
@@ -159,7 +147,7 @@ get_risk_counts(FunctionCallInfo fcinfo)
 Datum
 iamwatch_risk(PG_FUNCTION_ARGS)
 {
-	RiskCounts	counts = get_risk_counts(fcinfo);
+	RiskCounts	counts = score_risk_counts(fcinfo);
 	int			sensitivity = PG_GETARG_INT32(6);
 
 	if (sensitivity < LEAST_SENSITIVITY || sensitivity > MOST_SENSITIVITY)
@@ -168,31 +156,6 @@ iamwatch_risk(PG_FUNCTION_ARGS)
 				 errmsg("sensitivity (%d) must be between %d and %d",
 						sensitivity, LEAST_SENSITIVITY, MOST_SENSITIVITY)));
 	PG_RETURN_FLOAT8(score_risk(&counts, sensitivity));
-}
-
-/*
- * risk_steps(k int, active int, iam_days int, peer_days bigint, peer_active
- * bigint, peer_iam_days bigint, OUT peer_iam_rate float8, OUT iam_rate float8,
- * OUT share float8, OUT rate float8)
- */
-Datum
-iamwatch_risk_steps(PG_FUNCTION_ARGS)
-{
-	RiskCounts	counts = get_risk_counts(fcinfo);
-	RiskSteps	steps = risk_steps(&counts);
-	Datum		values[4];
-	bool		nulls[4] = {false};
-	TupleDesc	desc;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("function returning record called in context that cannot accept type record")));
-	values[0] = Float8GetDatum(steps.peer_iam_rate);
-	values[1] = Float8GetDatum(steps.iam_rate);
-	values[2] = Float8GetDatum(steps.share);
-	values[3] = Float8GetDatum(steps.rate);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 /* surprise(float8) */

@@ -9,6 +9,8 @@
 #ifndef IAMWATCH_SCORE_H
 #define IAMWATCH_SCORE_H
 
+#include "fmgr.h"
+
 /*
  * k of the active days of an identity, and peer_days of the peer_active days
  * of its peers, saw the behaviour.  Source: detection.md, Unusual; the
@@ -39,6 +41,20 @@ typedef struct RiskCounts
 } RiskCounts;
 
 extern double score_risk(const RiskCounts *counts, int sensitivity);
+
+/* What it goes through: r, pi, phi and rho of detection.md. */
+typedef struct RiskSteps
+{
+	double		peer_iam_rate;
+	double		iam_rate;
+	double		share;
+	double		rate;
+} RiskSteps;
+
+extern RiskSteps score_risk_steps(const RiskCounts *counts);
+
+/* The first six arguments of a function; an error if a part exceeds its whole. */
+extern RiskCounts score_risk_counts(FunctionCallInfo fcinfo);
 
 /* Bits of surprise, -log2(probability). */
 extern double score_surprise(double probability);
