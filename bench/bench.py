@@ -169,10 +169,10 @@ def history():
 
 def scoring():
     fresh()
-    psql("INSERT INTO iamwatch_internal.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '1', '2026-01-01', '2026-02-10');"
+    psql("INSERT INTO iamwatch_internal.accounts (account_id, provider, account, first_event_time, newest_day) VALUES (1, 'aws', '1', '2026-01-01', '2026-02-10');"
          "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, identity)"
          " SELECT 1, 2, '{2026-01-01..2026-01-03}', '{2026-01-01..2026-02-10}', 'user' || n FROM generate_series(1, 20000) n;"
-         "INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation) VALUES (1, false, 'iam', 'CreateUser');"
+         "INSERT INTO iamwatch_internal.account_operations (account_id, operation_id, failed, service, operation) VALUES (1, 1, false, 'iam', 'CreateUser');"
          "INSERT INTO iamwatch_internal.behaviour_days SELECT 1, 1, n, '2026-01-20', '{2026-01-20}' FROM generate_series(1, 100) n;"
          "SELECT iamwatch_internal.retally(1); VACUUM ANALYZE;"
          "CREATE FUNCTION score() RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN 1..1000 LOOP"
@@ -189,7 +189,7 @@ def scoring():
     report("one INSERT that opens an alert, in all, ms", f"{t:.3f}", "", f"mean of 200; {opened} alerts opened")
     size = psql("SELECT pg_total_relation_size('iamwatch_internal.identity_days')::float8 / 20000;").strip()
     report("size per identity, table and indexes, bytes", f"{float(size):.0f}", "150", "20,000 identities")
-    psql("INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation) SELECT 1, false, 'iam', 'o' || n FROM generate_series(1, 5) n;"
+    psql("INSERT INTO iamwatch_internal.account_operations (account_id, operation_id, failed, service, operation) SELECT 1, n + 1, false, 'iam', 'o' || n FROM generate_series(1, 5) n;"
          "INSERT INTO iamwatch_internal.behaviour_days SELECT 1, 1 + b, n, '2026-01-20', '{2026-01-20..2026-01-30,2026-02-01,2026-02-03}'"
          " FROM generate_series(1, 20000) n, generate_series(1, 5) b; VACUUM FULL iamwatch_internal.behaviour_days;")
     size = psql("SELECT pg_total_relation_size('iamwatch_internal.behaviour_days')::float8 / count(*) FROM iamwatch_internal.behaviour_days;").strip()
@@ -271,7 +271,7 @@ def growth():
     """What the first event of a day costs, of an identity of an account that has many; and any other."""
     for n in (1000, 10000, 50000, 200000):
         fresh()
-        psql("INSERT INTO iamwatch_internal.accounts (provider, account, first_event_time, newest_day) VALUES ('aws', '123837392027', '2026-01-01', '2026-02-09');"
+        psql("INSERT INTO iamwatch_internal.accounts (account_id, provider, account, first_event_time, newest_day) VALUES (1, 'aws', '123837392027', '2026-01-01', '2026-02-09');"
              "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, identity)"
              " SELECT 1, 2, '{2026-01-01..2026-01-03}', '{2026-01-01..2026-02-09}', 'arn:aws:iam::123837392027:user/user' || n"
              f" FROM generate_series(0, {n}) n; SELECT iamwatch_internal.retally(1); VACUUM ANALYZE;")

@@ -2,9 +2,13 @@
 -- account: account_id stands for (provider, account).
 --
 -- Nothing in it depends on transaction ids, so a dump can keep all of it.
+--
+-- Accounts and their operations are numbered under the lock under which they
+-- are written, not by sequences: what rolls back would spend their numbers, and
+-- a role that may insert could use all of them up.
 
 CREATE TABLE iamwatch_internal.accounts (
-	account_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	account_id integer PRIMARY KEY,
 	provider text NOT NULL,
 	account text NOT NULL,
 	first_event_time timestamptz,
@@ -17,6 +21,7 @@ COMMENT ON COLUMN iamwatch_internal.accounts.newest_day IS 'UTC day of the newes
 COMMENT ON COLUMN iamwatch_internal.accounts.late_events IS 'events that came too late to be learned or scored';
 -- by hash: names in events can be longer than an index row
 CREATE INDEX accounts_account ON iamwatch_internal.accounts (hashtextextended(account, 0));
+CREATE INDEX accounts_number ON iamwatch_internal.accounts ((account_id & 63), account_id);
 
 CREATE TABLE iamwatch_internal.identity_days (
 	account_id integer NOT NULL,
@@ -37,7 +42,7 @@ CREATE INDEX identity_days_identity ON iamwatch_internal.identity_days (account_
 
 CREATE TABLE iamwatch_internal.account_operations (
 	account_id integer NOT NULL,
-	operation_id integer GENERATED ALWAYS AS IDENTITY,
+	operation_id integer NOT NULL,
 	failed boolean NOT NULL,
 	service text NOT NULL,
 	operation text NOT NULL,
@@ -99,6 +104,4 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.account_operations
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.behaviour_days', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.tallies', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.journal', '');
-SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.accounts_account_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.identity_days_identity_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.account_operations_operation_id_seq', '');

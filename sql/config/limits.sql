@@ -148,7 +148,7 @@ CREATE FUNCTION iamwatch_internal.is_account_over() RETURNS boolean
 DECLARE
 	most bigint := iamwatch_internal.limit_value('accounts');
 BEGIN
-	-- numbers are also spent by what rolls back, so they are no count
+	-- there is no higher number than there are accounts; but buckets count apart, so numbers are no count
 	RETURN coalesce((SELECT max(a.account_id) FROM iamwatch_internal.accounts AS a), 0) >= most
 		AND (SELECT count(*) FROM iamwatch_internal.accounts AS a) >= most;
 END $$;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(8);
+SELECT plan(12);
 
 -- A trigger of somebody else's, beside ours, that inserts into another watched
 -- table in a block of its own, and fails there for some rows.
@@ -39,5 +39,24 @@ SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ 'copy of .*fine'), 200::b
 SELECT throws_ok($$CALL iamwatch.backfill('log')$$, '2D000', NULL, 'backfill: cannot commit in a transaction block');
 SELECT is(session_lock_held(3, 'log'::regclass::oid::bigint), false, 'backfill: leaves no lock behind');
 SELECT throws_ok($$CALL iamwatch.backfill('log')$$, '2D000', NULL, 'backfill: so that it can be called again');
+
+-- Numbers that are not eight bytes wide are not spent by what rolls back.
+SELECT is(string_agg(s.seqrelid::regclass::text, ' '), NULL, 'Numbers: no sequence of the extension gives four bytes')
+FROM pg_sequence AS s JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = s.seqrelid AND d.deptype = 'i'
+JOIN pg_class AS c ON c.oid = d.refobjid WHERE c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
+AND s.seqtypid <> 'bigint'::regtype;
+CREATE FUNCTION numbered(who text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO log SELECT aws('2026-03-01T09:00:00Z', who, op, id => who || op || acc, more => jsonb_build_object('recipientAccountId', 'numbered' || acc))
+	FROM unnest('{CreateUser,DeleteUser,CreateRole}'::text[]) AS op, generate_series(1, 200) AS acc $$;
+CREATE VIEW accounts_of_tests AS SELECT * FROM iamwatch_internal.accounts WHERE account LIKE 'numbered%';
+SAVEPOINT numbers;
+SELECT numbered('rolled back') FROM generate_series(1, 3);
+ROLLBACK TO numbers;
+SELECT numbered('stays');
+SELECT is(count(*) || ' ' || max(operation_id) || ' ' || max(operations), '600 3 3', 'Numbers: operations of an account count from one')
+FROM (SELECT o.operation_id, count(*) OVER (PARTITION BY o.account_id) AS operations FROM account_operations AS o
+	JOIN accounts_of_tests AS a USING (account_id)) AS x;
+SELECT is(count(DISTINCT account_id), 200::bigint, 'Numbers: accounts have one each') FROM accounts_of_tests;
+SELECT is(bool_and(account_id & 63 = account_bucket(account)) AND max(account_id) < 64 * 50, true, 'Numbers: by their bucket, without gaps') FROM accounts_of_tests;
 SELECT * FROM finish();
 ROLLBACK;
