@@ -100,15 +100,10 @@ BEGIN
 			PERFORM iamwatch_internal.count_limit('accounts', in_provider, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 1);
 			RETURN NULL;
 		END IF;
-<<<<<<< HEAD
-		INSERT INTO iamwatch_internal.accounts (provider, account)
-		VALUES (in_provider, in_account) RETURNING account_id INTO id;
-		moves_account := true;
-=======
 		INSERT INTO iamwatch_internal.accounts (account_id, provider, account)
 		VALUES (iamwatch_internal.next_account_id(iamwatch_internal.account_bucket(in_account)), in_provider, in_account)
 		RETURNING account_id INTO id;
->>>>>>> e23ac80 (Spend no number of an account or an operation on what rolls back)
+		moves_account := true;
 	END IF;
 	IF iamwatch_internal.may_reach_limit(in_scope, cardinality(learned)) THEN
 		learned := iamwatch_internal.within_limits(id, in_provider, in_account, learned);
@@ -191,21 +186,7 @@ BEGIN
 			GROUP BY d.operation_id, iamwatch_internal.is_person(i.kinds), day) AS s;
 	END IF;
 
-<<<<<<< HEAD
 	IF has_operations THEN
-=======
-	IF EXISTS (SELECT FROM unnest(learned) WHERE operation IS NOT NULL) THEN
-		INSERT INTO iamwatch_internal.account_operations (account_id, operation_id, failed, service, operation)
-		SELECT id, row_number() OVER () + coalesce((SELECT max(o.operation_id) FROM iamwatch_internal.account_operations AS o
-			WHERE o.account_id = id), 0), n.failed, n.service, n.operation
-		FROM (SELECT DISTINCT d.failed, d.service, d.operation
-			FROM unnest(learned) AS d
-			WHERE d.operation IS NOT NULL
-			AND (SELECT true FROM iamwatch_internal.account_operations AS b
-				WHERE b.account_id = id AND hashtextextended(b.operation, 0) = hashtextextended(d.operation, 0)
-				AND b.operation = d.operation AND b.service = d.service AND b.failed = d.failed LIMIT 1) IS NULL) AS n;
-
->>>>>>> e23ac80 (Spend no number of an account or an operation on what rolls back)
 		WITH d AS (
 			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days
 			FROM unnest(learned) WHERE operation IS NOT NULL
@@ -216,8 +197,10 @@ BEGIN
 				AND b.operation = n.operation AND b.service = n.service AND b.failed = n.failed LIMIT 1) AS operation_id
 			FROM (SELECT DISTINCT d.service, d.operation, d.failed FROM d) AS n
 		), added AS (
-			INSERT INTO iamwatch_internal.account_operations (account_id, failed, service, operation)
-			SELECT id, o.failed, o.service, o.operation FROM o WHERE o.operation_id IS NULL
+			INSERT INTO iamwatch_internal.account_operations (account_id, operation_id, failed, service, operation)
+			SELECT id, row_number() OVER () + coalesce((SELECT max(b.operation_id) FROM iamwatch_internal.account_operations AS b
+				WHERE b.account_id = id), 0), o.failed, o.service, o.operation
+			FROM o WHERE o.operation_id IS NULL
 			RETURNING service, operation, failed, operation_id
 		), met AS MATERIALIZED (
 			-- OFFSET 0 as above
