@@ -48,19 +48,28 @@ CREATE FUNCTION iamwatch_internal.fields_of(source regclass) RETURNS text[]
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT array_agg(u.part ORDER BY string_to_array(f.field, '.') COLLATE "C", u.n)
 	FROM iamwatch_internal.column_fields AS f
-	CROSS JOIN LATERAL unnest(ARRAY[f.field,
-		iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum)::text]) WITH ORDINALITY AS u (part, n)
-	WHERE f.source = fields_of.source
-	OR f.source IN (SELECT a.relid FROM pg_partition_ancestors(fields_of.source) AS a)
+	CROSS JOIN LATERAL iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum) AS c
+	CROSS JOIN LATERAL unnest(ARRAY[f.field, c::text]) WITH ORDINALITY AS u (part, n)
+	WHERE (f.source = fields_of.source
+		OR f.source IN (SELECT a.relid FROM pg_partition_ancestors(fields_of.source) AS a))
+	AND iamwatch_internal.column_number(fields_of.source, c) IS NOT NULL	-- not one that was dropped
 $$;
 COMMENT ON FUNCTION iamwatch_internal.fields_of(regclass) IS
 'the fields of a relation that has a column for each, as iamwatch.to_document() takes them; null unless iamwatch.map_columns() was called for it';
+
+CREATE FUNCTION iamwatch_internal.fields_document(paths text[], VARIADIC columns "any") RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'iamwatch_fields_document' LANGUAGE C STABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION iamwatch_internal.fields_document(text[], VARIADIC "any") IS
+'the document of columns, a path for each; as iamwatch.to_document() of a record, but a trigger that calls it follows columns that are renamed';
 
 CREATE FUNCTION iamwatch_internal.document_expression(source regclass, event_column name, relation_alias name)
 	RETURNS text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT CASE
-		WHEN f.fields IS NOT NULL THEN format('iamwatch.to_document(%I.*, %L::text[])', relation_alias, f.fields)
+		WHEN f.fields IS NOT NULL THEN (SELECT format('iamwatch_internal.fields_document(%L::text[], %s)',
+				array_agg(u.part ORDER BY u.n) FILTER (WHERE u.n % 2 = 1),
+				string_agg(format('%I.%I', relation_alias, u.part), ', ' ORDER BY u.n) FILTER (WHERE u.n % 2 = 0))
+			FROM unnest(f.fields) WITH ORDINALITY AS u (part, n))
 		WHEN a.atttypid = 'jsonb'::regtype THEN format('%I.%I', relation_alias, event_column)
 		WHEN a.atttypid = 'json'::regtype THEN format('iamwatch.to_document(%I.%I)', relation_alias, event_column)
 		ELSE format('iamwatch.to_document(%I.%I::text)', relation_alias, event_column)
@@ -116,6 +125,11 @@ BEGIN
 	IF FOUND THEN
 		RAISE EXCEPTION 'column "%" of relation "%" does not exist', odd.value, source
 			USING ERRCODE = 'undefined_column';
+	END IF;
+
+	IF fields IS NOT NULL AND (SELECT count(*) FROM jsonb_object_keys(fields)) > 90 THEN
+		RAISE EXCEPTION 'more than 90 columns cannot be mapped'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Map those that say who did what, where and when.';
 	END IF;
 
 	DELETE FROM iamwatch_internal.column_fields AS f WHERE f.source = map_columns.source;

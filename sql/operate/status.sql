@@ -83,11 +83,11 @@ BEGIN
 		SELECT * INTO present FROM iamwatch_internal.observers(source) AS o WHERE o.trigger = wanted.trigger;
 		IF NOT FOUND THEN
 			RETURN format('the trigger %s is not there; call iamwatch.watch(%L, %L)', wanted.trigger, source, event_column);
-		ELSIF present.columns <> wanted.columns THEN
+		ELSIF present.columns <> wanted.columns OR strpos(present.definition, wanted.listed) = 0 THEN
 			RETURN format('the trigger %s is for another column; call iamwatch.watch(%L, %L)', wanted.trigger, source, event_column);
 		-- of one column the name may be an old one
 		ELSIF present.arguments <> wanted.arguments AND get_byte(wanted.arguments, 0) = 0 THEN
-			RETURN format('columns were renamed or mapped anew; call iamwatch.watch(%L)', source);
+			RETURN format('columns were mapped anew; call iamwatch.watch(%L)', source);
 		ELSIF present.enabled = 'D' THEN
 			RETURN format('the trigger %s is disabled; ALTER TABLE %s ENABLE TRIGGER %1$s', wanted.trigger, source);
 		END IF;

@@ -86,7 +86,7 @@ COMMENT ON FUNCTION iamwatch_internal.may_be_new(jsonb) IS
 CREATE FUNCTION iamwatch_internal.observe() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_observe' LANGUAGE C;
 COMMENT ON FUNCTION iamwatch_internal.observe() IS
-'trigger AFTER INSERT OR UPDATE FOR EACH ROW on a watched table; arguments: the column, or an empty string and the fields of iamwatch.to_document(). 39P01 when fired otherwise';
+'trigger AFTER INSERT OR UPDATE FOR EACH ROW on a watched table; arguments: the column, or an empty string and the paths of the fields. 39P01 when fired otherwise';
 
 CREATE FUNCTION iamwatch_internal.process_batch() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_process_batch' LANGUAGE C;
@@ -148,17 +148,18 @@ COMMENT ON FUNCTION iamwatch_internal.check_source(regclass, name) IS
 '22004, 42P01, 42809, 42703 or 42804 unless the column of the relation can hold events, or its columns are mapped';
 
 CREATE FUNCTION iamwatch_internal.observers(source regclass, OUT trigger name, OUT enabled "char", OUT parent oid,
-	OUT arguments bytea, OUT columns smallint[]) RETURNS SETOF record
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	OUT arguments bytea, OUT columns smallint[], OUT definition text) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
 	SELECT t.tgname, t.tgenabled, nullif(t.tgparentid, 0), t.tgargs,
 		ARRAY(SELECT DISTINCT d.refobjsubid::smallint FROM pg_depend AS d
 			WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-			AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0 ORDER BY 1)
+			AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0 ORDER BY 1),
+		pg_get_triggerdef(t.oid)
 	FROM pg_trigger AS t
 	WHERE t.tgrelid = source AND t.tgname IN ('iamwatch_observe', 'iamwatch_observe_update') AND NOT t.tgisinternal
 $$;
 COMMENT ON FUNCTION iamwatch_internal.observers(regclass) IS
-'the triggers of iamwatch.watch() on a table, and the columns that each looks at, none if that is the whole row';
+'the triggers of iamwatch.watch() on a table, and the columns that each looks at';
 
 CREATE FUNCTION iamwatch_internal.unwatched_children(source regclass) RETURNS regclass[]
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -173,22 +174,24 @@ COMMENT ON FUNCTION iamwatch_internal.unwatched_children(regclass) IS
 
 -- How the two triggers of a table are to be.
 CREATE FUNCTION iamwatch_internal.wanted_observers(source regclass, event_column name,
-	OUT trigger name, OUT arguments bytea, OUT columns smallint[], OUT definition text) RETURNS SETOF record
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	OUT trigger name, OUT arguments bytea, OUT columns smallint[], OUT listed text, OUT definition text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
 DECLARE
 	fields text[] := iamwatch_internal.fields_of(source);
 	old_value text := iamwatch_internal.document_expression(source, event_column, 'old');
 	new_value text := iamwatch_internal.document_expression(source, event_column, 'new');
 	news text := format('iamwatch_internal.may_be_new(%s)', new_value);
+	paths text[] := ARRAY(SELECT f FROM unnest(fields) WITH ORDINALITY AS u (f, n) WHERE n % 2 = 1 ORDER BY n);
 	calls text := format('EXECUTE FUNCTION iamwatch_internal.observe(%s)', CASE WHEN fields IS NULL
-		THEN quote_literal(event_column) ELSE format('%L, %L', '', fields) END);
+		THEN quote_literal(event_column) ELSE format('%L, %L', '', paths) END);
 	used name[] := CASE WHEN fields IS NULL THEN ARRAY[event_column]
 		ELSE ARRAY(SELECT f FROM unnest(fields) WITH ORDINALITY AS u (f, n) WHERE n % 2 = 0 ORDER BY n) END;
 BEGIN
 	arguments := CASE WHEN fields IS NULL THEN convert_to(event_column, getdatabaseencoding()) || E'\\x00'
-		ELSE E'\\x00' || convert_to(fields::text, getdatabaseencoding()) || E'\\x00' END;
+		ELSE E'\\x00' || convert_to(paths::text, getdatabaseencoding()) || E'\\x00' END;
+	listed := (SELECT string_agg(format('new.%I', u), ', ' ORDER BY n) FROM unnest(used) WITH ORDINALITY AS u (u, n));
+	columns := ARRAY(SELECT DISTINCT iamwatch_internal.column_number(source, u) FROM unnest(used) AS u ORDER BY 1);
 	trigger := 'iamwatch_observe';
-	columns := CASE WHEN fields IS NULL THEN ARRAY[iamwatch_internal.column_number(source, event_column)] ELSE '{}' END;
 	definition := format('CREATE TRIGGER iamwatch_observe AFTER INSERT ON %s FOR EACH ROW WHEN (%s) %s', source, news, calls);
 	RETURN NEXT;
 	-- text and json are compared as text, which costs less than to read them
@@ -198,7 +201,6 @@ BEGIN
 		new_value := format('new.%I::text', event_column);
 	END IF;
 	trigger := 'iamwatch_observe_update';
-	columns := ARRAY(SELECT DISTINCT iamwatch_internal.column_number(source, u) FROM unnest(used) AS u ORDER BY 1);
 	definition := format('CREATE TRIGGER iamwatch_observe_update AFTER UPDATE OF %s ON %s FOR EACH ROW'
 		' WHEN (%s IS DISTINCT FROM %s AND %s) %s', (SELECT string_agg(quote_ident(a.attname), ', ')
 			FROM pg_attribute AS a WHERE a.attrelid = source AND a.attnum = ANY (columns)),
@@ -241,7 +243,8 @@ BEGIN
 	END IF;
 	FOR wanted IN SELECT * FROM iamwatch_internal.wanted_observers(source, event_column) LOOP
 		SELECT * INTO present FROM iamwatch_internal.observers(source) AS o WHERE o.trigger = wanted.trigger;
-		IF FOUND AND (present.arguments, present.columns) IS DISTINCT FROM (wanted.arguments, wanted.columns) THEN
+		IF FOUND AND ((present.arguments, present.columns) IS DISTINCT FROM (wanted.arguments, wanted.columns)
+				OR strpos(present.definition, wanted.listed) = 0) THEN
 			EXECUTE format('DROP TRIGGER %I ON %s', wanted.trigger, source);
 			present.enabled := NULL;
 		END IF;

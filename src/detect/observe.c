@@ -39,6 +39,7 @@
 #include "fmgr.h"
 #include "baseline/baseline_cache.h"
 #include "nodes/bitmapset.h"
+#include "nodes/nodeFuncs.h"
 #include "server/compat.h"
 #include "server/objects.h"
 #include "storage/proc.h"
@@ -52,6 +53,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_may_be_new);
@@ -223,23 +225,79 @@ event_column(FmgrInfo *flinfo, TriggerData *data)
 	return *(int *) flinfo->fn_extra;
 }
 
+/* The columns of a document that is made of several, in order of their paths. */
+typedef struct FieldColumns
+{
+	List	   *columns;
+	Oid			namespace;
+} FieldColumns;
+
+static bool
+find_fields(Node *node, void *context)
+{
+	FieldColumns *found = context;
+
+	if (node == NULL || found->columns != NIL)
+		return false;
+	if (IsA(node, FuncExpr) &&
+		get_func_namespace(((FuncExpr *) node)->funcid) == found->namespace &&
+		strcmp(get_func_name(((FuncExpr *) node)->funcid), "fields_document") == 0)
+	{
+		List	   *args = ((FuncExpr *) node)->args;
+
+		/* the paths come first; that of the old row is not meant */
+		for (int i = 1; i < list_length(args); i++)
+			if (IsA(list_nth(args, i), Var) &&
+				list_nth_node(Var, args, i)->varno == PRS2_NEW_VARNO)
+				found->columns = lappend_int(found->columns, list_nth_node(Var, args, i)->varattno);
+		return false;
+	}
+	return expression_tree_walker(node, find_fields, context);
+}
+
+/* The document of a row that has a column for each field. */
+static Jsonb *
+fields_document(FmgrInfo *flinfo, TriggerData *data, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	Datum		paths = OidInputFunctionCall(F_ARRAY_IN, data->tg_trigger->tgargs[1], TEXTOID, -1);
+	int			count;
+	RowField   *fields = document_fields(DatumGetArrayTypeP(paths), &count);
+	List	   *columns;
+
+	if (flinfo->fn_extra == NULL && data->tg_trigger->tgqual != NULL)
+	{
+		MemoryContext outer = MemoryContextSwitchTo(flinfo->fn_mcxt);
+		FieldColumns found = {NIL, internal_namespace()};
+
+		(void) find_fields(stringToNode(data->tg_trigger->tgqual), &found);
+		flinfo->fn_extra = found.columns;
+		MemoryContextSwitchTo(outer);
+	}
+	columns = flinfo->fn_extra;
+	if (list_length(columns) != count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the trigger does not have a column for each field"),
+				 errhint("Run iamwatch.watch() again.")));
+	for (int i = 0; i < count; i++)
+		document_field_from(&fields[i], row, desc, list_nth_int(columns, i));
+	return document_from_fields(count, fields);
+}
+
 /* The document of a row: what a column holds, or a field for each column. */
 static Datum
 row_document(FmgrInfo *flinfo, TriggerData *data, bool *isnull)
 {
 	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
-	char	  **args = data->tg_trigger->tgargs;
 	int			column;
 	Datum		value;
 
 	if (data->tg_trigger->tgnargs == 2)
 	{
-		Datum		fields = OidInputFunctionCall(F_ARRAY_IN, args[1], TEXTOID, -1);
-
 		*isnull = false;
-		return JsonbPGetDatum(document_from_row(row, desc,
-												DatumGetArrayTypeP(fields)));
+		return JsonbPGetDatum(fields_document(flinfo, data, row));
 	}
 	if (data->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
@@ -273,7 +331,7 @@ can_detect(void)
 	return false;
 }
 
-/* observe(COLUMN) or observe('', FIELDS): AFTER INSERT OR UPDATE FOR EACH ROW */
+/* observe(COLUMN) or observe('', PATHS): AFTER INSERT OR UPDATE FOR EACH ROW */
 Datum
 iamwatch_observe(PG_FUNCTION_ARGS)
 {

@@ -49,8 +49,21 @@ extern text *document_beginning(Datum datum);
 /* The length of a text once it is cut, between two characters. */
 extern int	document_clip(const char *text, int len);
 
-/* A document with the fields, pairs of a path and the name of a column. */
-extern Jsonb *document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *fields);
+/* A field of a document that is made of several values. */
+typedef struct RowField
+{
+	char	   *path;			/* steps divided by dots; NULL to leave it out */
+	Datum		value;
+	bool		isnull;
+	Oid			type;
+} RowField;
+
+/* The paths of an array of text; values are for the caller to fill in. */
+extern RowField *document_fields(ArrayType *paths, int *count);
+extern void document_field_from(RowField *field, HeapTuple tuple, TupleDesc desc, int column);
+
+/* A document with the fields, which are in order of path. */
+extern Jsonb *document_from_fields(int count, const RowField *fields);
 
 /* Why a document that is no object is none. */
 extern const char *document_is_no_object(Jsonb *document);

@@ -3,9 +3,10 @@
  * document_row.c
  *		Documents from rows that have a column for each field.
  *
- * Which column is which field is data, an array of pairs of a path and a
- * column name in order of path, and must never become SQL.  A column that is
- * not there is a field that is missing; the row is stored all the same.
+ * Which field is where is data, an array of paths in order, and must never
+ * become SQL.  The columns are arguments beside it, which a trigger follows
+ * when they are renamed; in SQL that people write, they may be names, and one
+ * that is not there is a field that is missing.
  *
  * A row can hold columns of a gigabyte each.  Text is cut, and what would make
  * the document larger than one is read is left out of it, so that the memory
@@ -29,6 +30,7 @@
 #include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_row_to_document);
+PG_FUNCTION_INFO_V1(iamwatch_fields_document);
 
 /*
  * Fields that are objects or arrays.  Only for them is text taken for JSON; the
@@ -194,43 +196,105 @@ push_path(Row *row, const char *before, const char *path)
 }
 
 Jsonb *
-document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *fields)
+document_from_fields(int count, const RowField *fields)
 {
 	Row			row = {NULL, DOCUMENT_LONGEST};
 	const char *before = "";
-	Datum	   *names;
-	bool	   *nulls;
-	int			count;
 
-	deconstruct_array(fields, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &count);
 	pushJsonbValue(&row.state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i + 1 < count; i += 2)
+	for (int i = 0; i < count; i++)
 	{
-		char	   *path;
-		int			column;
-		Datum		datum;
-		bool		isnull;
+		const RowField *field = &fields[i];
 		JsonbValue	value;
 
-		if (nulls[i] || nulls[i + 1])
-			continue;
-		column = SPI_fnumber(desc, TextDatumGetCString(names[i + 1]));
-		if (column <= 0)
-			continue;
-		datum = heap_getattr(tuple, column, desc, &isnull);
-		if (isnull)
-			continue;
-		path = TextDatumGetCString(names[i]);
-		if (!column_value(path, datum, getBaseType(TupleDescAttr(desc, column - 1)->atttypid),
-						  &value) || value_size(&value) > row.room)
+		if (field->path == NULL || field->isnull ||
+			!column_value(field->path, field->value, getBaseType(field->type), &value) ||
+			value_size(&value) > row.room)
 			continue;
 		row.room -= value_size(&value);
-		push_path(&row, before, path);
+		push_path(&row, before, field->path);
 		pushJsonbValue(&row.state, WJB_VALUE, &value);
-		before = path;
+		before = field->path;
 	}
 	close_objects(&row, before, 0);
 	return JsonbValueToJsonb(pushJsonbValue(&row.state, WJB_END_OBJECT, NULL));
+}
+
+/* Paths that every second element of the array is, or each; NULL for a null. */
+static RowField *
+fields_of_paths(ArrayType *paths, int step, int *count, Datum **elements, bool **nulls)
+{
+	RowField	   *fields;
+
+	deconstruct_array(paths, TEXTOID, -1, false, TYPALIGN_INT, elements, nulls, count);
+	*count /= step;
+	fields = palloc0(Max(1, *count) * sizeof(RowField));
+	for (int i = 0; i < *count; i++)
+		if (!(*nulls)[i * step])
+			fields[i].path = TextDatumGetCString((*elements)[i * step]);
+	return fields;
+}
+
+RowField *
+document_fields(ArrayType *paths, int *count)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+
+	return fields_of_paths(paths, 1, count, &elements, &nulls);
+}
+
+/* With pairs of a path and the name of a column. */
+static Jsonb *
+document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *pairs)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+	RowField	   *fields = fields_of_paths(pairs, 2, &count, &elements, &nulls);
+
+	for (int i = 0; i < count; i++)
+	{
+		int			column = nulls[2 * i + 1] ? 0 :
+			SPI_fnumber(desc, TextDatumGetCString(elements[2 * i + 1]));
+
+		if (column <= 0)
+			fields[i].path = NULL;
+		else
+			document_field_from(&fields[i], tuple, desc, column);
+	}
+	return document_from_fields(count, fields);
+}
+
+void
+document_field_from(RowField *field, HeapTuple tuple, TupleDesc desc, int column)
+{
+	field->value = heap_getattr(tuple, column, desc, &field->isnull);
+	field->type = TupleDescAttr(desc, column - 1)->atttypid;
+}
+
+/* fields_document(text[], VARIADIC "any") RETURNS jsonb: a value for each path */
+Datum
+iamwatch_fields_document(PG_FUNCTION_ARGS)
+{
+	int			count;
+	RowField	   *fields;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	fields = document_fields(PG_GETARG_ARRAYTYPE_P(0), &count);
+	if (get_fn_expr_variadic(fcinfo->flinfo) || count != PG_NARGS() - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a value is needed for each of %d paths", count)));
+	for (int i = 0; i < count; i++)
+	{
+		fields[i].type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
+		fields[i].isnull = PG_ARGISNULL(i + 1);
+		if (!fields[i].isnull)
+			fields[i].value = PG_GETARG_DATUM(i + 1);
+	}
+	PG_RETURN_JSONB_P(document_from_fields(count, fields));
 }
 
 /* to_document(record, text[]) RETURNS jsonb */

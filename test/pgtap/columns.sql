@@ -39,7 +39,8 @@ ALTER TABLE flat ALTER account TYPE text;
 SELECT is((parse((SELECT to_document(f.*, fields_of('flat')) FROM flat AS f))).identity, 'a''b"c\', 'Columns: as text it is');
 SELECT lives_ok($$SELECT watch('flat'); ALTER TABLE flat RENAME COLUMN who TO actor; INSERT INTO flat SELECT * FROM flat$$,
 	'Columns: a column that was renamed never fails an insert');
-SELECT is((SELECT count(*) FROM rejected_events WHERE source = 'flat'::regclass), 1::bigint, 'Columns: its rows are rejected instead');
+SELECT is((SELECT count(*) FROM rejected_events WHERE source = 'flat'::regclass) || ' ' || (SELECT count(*) FROM identities WHERE identity = 'a''b"c\'),
+	'0 1', 'Columns: its rows are read as before');
 
 -- Azure's table AuditLogs, as it is exported.
 CREATE TABLE entra (id text, activity_date_time timestamptz, activitydisplayname text, aadtenantid text, initiatedby text,

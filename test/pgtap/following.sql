@@ -1,6 +1,6 @@
 -- A watch that does not watch says so, updates are seen, and renaming loses nothing.
 \ir settings.psql
-SELECT plan(48);
+SELECT plan(53);
 
 CREATE FUNCTION seen(who text) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM identities WHERE identity LIKE '%/' || who $$;
@@ -145,6 +145,18 @@ SELECT is(process_rows('ordered', 10), 1::bigint, 'Rename of both columns: proce
 SELECT is(seen('second'), 1::bigint, 'Rename of both columns: with the right ones');
 ALTER TABLE flat RENAME who TO whoever;
 SELECT is(fields_of('flat'), '{eventName,eventName,eventSource,eventSource,eventTime,eventTime,userIdentity,whoever}'::text[], 'Rename of a mapped column: is followed');
+INSERT INTO flat (id, "eventTime", "eventName", whoever) VALUES (2, '2026-02-10 10:00Z', 'CreateUser', '{"type": "IAMUser", "arn": "x/mapped", "accountId": "1"}');
+SELECT is(seen('mapped'), 1::bigint, 'Rename of a mapped column: inserts go on');
+SELECT is(problem_of('flat'), NULL, 'Rename of a mapped column: is no problem');
+
+SELECT map_columns('flat', '{"eventTime": "eventTime", "eventSource": "eventName", "eventName": "eventSource", "userIdentity": "whoever"}');
+SELECT matches(problem_of('flat'), 'for another column', 'Columns mapped the other way round: is a problem');
+SELECT watch('flat');
+INSERT INTO flat ("eventTime", "eventName", "eventSource", whoever) VALUES ('2026-02-10 10:00Z', 'iam.amazonaws.com', 'CreateUser', '{"type": "IAMUser", "arn": "x/turned", "accountId": "1"}');
+SELECT is(seen('turned'), 1::bigint, 'Columns mapped the other way round: watch() mends it');
+ALTER TABLE flat DROP COLUMN note;
+SELECT throws_ok('ALTER TABLE flat DROP COLUMN whoever', '2BP01', NULL, 'A mapped column is not dropped unseen');
+
 -- ---- our schemas renamed ----
 SET client_min_messages = error;
 ALTER SCHEMA iamwatch_internal RENAME TO elsewhere_internal;

@@ -173,7 +173,7 @@ INSERT INTO traps
 SELECT DISTINCT format('CREATE FUNCTION evil.%I(%s) RETURNS pg_catalog.int4 LANGUAGE plpgsql AS $x$BEGIN RAISE EXCEPTION $y$trap %s$y$; END$x$',
 	proname, (SELECT string_agg(CASE WHEN typnamespace = 'iamwatch'::regnamespace THEN 'iamwatch' WHEN typnamespace = 'iamwatch_internal'::regnamespace THEN 'iamwatch_internal' ELSE 'pg_catalog' END || '.' || quote_ident(typname), ', ' ORDER BY n)
 		FROM unnest(proargtypes) WITH ORDINALITY AS a (t, n) JOIN pg_type ON pg_type.oid = t), proname)
-FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prokind = 'f' AND NOT 'internal'::regtype = ANY (proargtypes) AND NOT 'cstring'::regtype = ANY (proargtypes);
+FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prokind = 'f' AND NOT proargtypes::oid[] && ARRAY['internal'::regtype, 'cstring'::regtype, '"any"'::regtype]::oid[];
 INSERT INTO traps
 SELECT format('CREATE FUNCTION evil.trap(pg_catalog.%1$s, pg_catalog.%2$s) RETURNS pg_catalog.%3$s LANGUAGE plpgsql AS $x$BEGIN RAISE EXCEPTION $y$trap %4$s$y$; END$x$',
 	l.typname, r.typname, 'bool', 'operator') FROM pg_type AS l, pg_type AS r
