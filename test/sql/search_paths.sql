@@ -17,18 +17,23 @@ WHERE n.nspname IN ('iamwatch', 'iamwatch_internal') AND p.prokind <> 'a';
 -- All ways are in use, and these are the paths.
 SELECT how, count(*) > 3 AS several FROM routines GROUP BY how ORDER BY how;
 SELECT DISTINCT c FROM routines, unnest(proconfig) AS c WHERE c ~ 'search_path' ORDER BY 1;
--- Whoever calls something that people call, or that a trigger or owner's rights call, is safe by itself.
-SELECT signature FROM routines WHERE how = 'called' AND (nspname = 'iamwatch' OR prorettype = 'trigger'::regtype OR prosecdef) ORDER BY 1;
--- Called ones are not reached but from what pins: not from views, from what was parsed, nor from procedures.
-SELECT f.signature, g.signature AS reached_from FROM routines AS f JOIN routines AS g ON g.how IN ('parsed', 'spelled')
-	AND (CASE g.how WHEN 'parsed' THEN pg_get_functiondef(g.oid) ELSE g.prosrc END) ~ ('\m' || f.proname || ' *\(')
-WHERE f.how = 'called' ORDER BY 1;
-SELECT f.signature, c.oid::regclass AS reached_from FROM routines AS f JOIN pg_class AS c ON c.relkind IN ('v', 'm')
+-- Those that depend on who calls them: called ones, and parsed ones that reach one.
+CREATE VIEW dependent AS
+WITH RECURSIVE d AS (
+	SELECT oid FROM routines WHERE how = 'called'
+	UNION SELECT g.oid FROM d JOIN routines AS f ON f.oid = d.oid JOIN routines AS g ON g.how = 'parsed'
+		AND pg_get_functiondef(g.oid) ~ ('\m' || f.proname || ' *\('))
+SELECT r.* FROM d JOIN routines AS r ON r.oid = d.oid;
+-- None is for people, a trigger, or has rights of its own.
+SELECT signature FROM dependent WHERE nspname = 'iamwatch' OR prorettype = 'trigger'::regtype OR prosecdef ORDER BY 1;
+-- None is reached from what does not pin: procedures, views, triggers, constraints, defaults, operators.
+SELECT f.signature, g.signature AS reached_from FROM dependent AS f JOIN routines AS g ON g.how = 'spelled'
+	AND g.prosrc ~ ('\m' || f.proname || ' *\(') ORDER BY 1;
+SELECT f.signature, c.oid::regclass AS reached_from FROM dependent AS f JOIN pg_class AS c ON c.relkind IN ('v', 'm')
 	AND c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
-	AND pg_get_viewdef(c.oid) ~ ('\m' || f.proname || ' *\(')
-WHERE f.how = 'called' ORDER BY 1;
-SELECT f.signature FROM routines AS f JOIN pg_depend AS d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = f.oid AND d.deptype <> 'i'
-WHERE f.how = 'called' AND d.classid IN ('pg_trigger'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass, 'pg_operator'::regclass);
+	AND pg_get_viewdef(c.oid) ~ ('\m' || f.proname || ' *\(') ORDER BY 1;
+SELECT f.signature FROM dependent AS f JOIN pg_depend AS d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = f.oid AND d.deptype <> 'i'
+WHERE d.classid IN ('pg_trigger'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, 'pg_rewrite'::regclass, 'pg_operator'::regclass);
 -- Spelled ones: no function, operator, type or relation without its schema.
 CREATE VIEW spelled AS SELECT signature, regexp_replace(regexp_replace(prosrc, '--[^\n]*', '', 'g'), '''[^'']*''', '''''', 'g') AS source
 FROM routines WHERE how = 'spelled';
@@ -44,7 +49,7 @@ SELECT signature, m[1] AS declared FROM spelled, regexp_matches(substring(source
 WHERE m[1] !~ '^(pg_catalog|iamwatch|iamwatch_internal)\.' AND m[1] NOT IN ('integer', 'bigint', 'record', 'boolean', 'interval') ORDER BY 1, 2;
 SELECT signature, m[1] AS relation FROM spelled, regexp_matches(source, '\m(?:FROM|JOIN|INTO|UPDATE) +([a-z_.]+)', 'g') AS m
 WHERE m[1] !~ '^(pg_catalog|iamwatch|iamwatch_internal|pg_temp)\.' AND m[1] NOT IN ('alerts_before', 'leaf', 'one', 'part') ORDER BY 1, 2;
-DROP VIEW spelled, routines;
+DROP VIEW spelled, dependent, routines;
 
 -- A schema of ours that somebody has made before is an error, whatever is in it.
 DROP EXTENSION iamwatch CASCADE;
