@@ -127,14 +127,19 @@ CREATE TRIGGER check_detector BEFORE INSERT OR UPDATE ON iamwatch.detectors
 -- A restored row takes the place of the one that CREATE EXTENSION made.
 CREATE FUNCTION iamwatch_internal.replace_detector() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	defaults jsonb;
 BEGIN
+	-- the columns' own, so that they stand in one place
+	EXECUTE (SELECT format('SELECT jsonb_build_object(%s)', string_agg(
+			format('%L, %s', a.attname, coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL')), ', '))
+		FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+		WHERE a.attrelid = 'iamwatch.detectors'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+		AND a.attname NOT IN ('detector', 'title'))
+	INTO defaults;
 	DELETE FROM iamwatch.detectors AS d
 	WHERE d.detector = NEW.detector AND d.detector = 'unusual_iam_activity'
-	AND (d.enabled, d.activation_days, d.training_days, d.deduplication_days, d.lateness_days,
-		d.probability_limit, d.severity_base, d.severity_non_user, d.severity_internet_facing,
-		d.least_sensitivity, d.notify) = (true, 14, 30, 5, 15, 0.02, 'informational', 'low', 'medium', 1, true)
-	AND d.categories IS NULL AND d.context_bits = 0 AND d.context_kinds IS NULL
-	AND (d.memory_days, d.peer_memory_days, d.daily_budget) = (180, 90, 5) AND d.least_risk IS NULL;
+	AND to_jsonb(d) - 'detector' - 'title' = defaults;
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.replace_detector() IS

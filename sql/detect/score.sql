@@ -34,7 +34,7 @@ COMMENT ON FUNCTION iamwatch_internal.may_be_unusual(integer, integer, double pr
 'whether the probability can be below the limit; what peers do only adds to it, so it is asked before they are looked at';
 
 CREATE FUNCTION iamwatch_internal.is_person(kinds integer) RETURNS boolean
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN kinds & 31 <> 0;
+	AS 'MODULE_PATHNAME', 'iamwatch_is_person' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.is_person(integer) IS
 'whether a set of kinds has one of a person: root, user, federated_user, anonymous, unknown';
 

@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+PG_FUNCTION_INFO_V1(iamwatch_is_person);
 PG_FUNCTION_INFO_V1(iamwatch_parse);
 PG_FUNCTION_INFO_V1(iamwatch_unreadable);
 PG_FUNCTION_INFO_V1(iamwatch_access_key);
@@ -187,4 +188,11 @@ iamwatch_access_key(PG_FUNCTION_ARGS)
 		event.access_key.s == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(slice_text(event.access_key));
+}
+
+/* is_person(kinds integer) RETURNS boolean */
+Datum
+iamwatch_is_person(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL((PG_GETARG_INT32(0) & KINDS_OF_PEOPLE) != 0);
 }
