@@ -45,10 +45,30 @@ COMMENT ON FUNCTION iamwatch_internal.number_columns() IS 'trigger BEFORE INSERT
 CREATE TRIGGER number_columns BEFORE INSERT OR UPDATE ON iamwatch.sources
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.number_columns();
 
+CREATE FUNCTION iamwatch_internal.observers(source regclass, OUT trigger name, OUT enabled "char", OUT parent oid,
+	OUT arguments bytea, OUT columns smallint[], OUT definition text) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+	SELECT t.tgname, t.tgenabled, nullif(t.tgparentid, 0), t.tgargs,
+		ARRAY(SELECT DISTINCT d.refobjsubid::smallint FROM pg_depend AS d
+			WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+			AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0 ORDER BY 1),
+		pg_get_triggerdef(t.oid)
+	FROM pg_trigger AS t
+	WHERE t.tgrelid = source AND t.tgname IN ('iamwatch_observe', 'iamwatch_observe_update') AND NOT t.tgisinternal
+$$;
+COMMENT ON FUNCTION iamwatch_internal.observers(regclass) IS
+'the triggers of iamwatch.watch() on a table, and the columns that each looks at';
+
+-- After a dump that was made when the name was an old one, its trigger knows.
 CREATE FUNCTION iamwatch_internal.event_column_of(source regclass) RETURNS name
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce((SELECT iamwatch_internal.current_column(s.source, s.event_column, s.event_attnum)
-		FROM iamwatch.sources AS s WHERE s.source = event_column_of.source), 'event')
+	SELECT coalesce(
+		(SELECT a.attname FROM iamwatch.sources AS s JOIN pg_attribute AS a ON a.attrelid = s.source
+			WHERE s.source = event_column_of.source AND NOT a.attisdropped
+			AND a.attnum = coalesce(s.event_attnum, iamwatch_internal.column_number(s.source, s.event_column),
+				(SELECT o.columns[1] FROM iamwatch_internal.observers(s.source) AS o
+				WHERE o.trigger = 'iamwatch_observe' AND cardinality(o.columns) = 1))),
+		(SELECT s.event_column FROM iamwatch.sources AS s WHERE s.source = event_column_of.source), 'event')
 $$;
 COMMENT ON FUNCTION iamwatch_internal.event_column_of(regclass) IS
 'the column that holds the documents of a source, as it is named now; event if it is no source yet';
@@ -146,20 +166,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_source(regclass, name) IS
 '22004, 42P01, 42809, 42703 or 42804 unless the column of the relation can hold events, or its columns are mapped';
-
-CREATE FUNCTION iamwatch_internal.observers(source regclass, OUT trigger name, OUT enabled "char", OUT parent oid,
-	OUT arguments bytea, OUT columns smallint[], OUT definition text) RETURNS SETOF record
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
-	SELECT t.tgname, t.tgenabled, nullif(t.tgparentid, 0), t.tgargs,
-		ARRAY(SELECT DISTINCT d.refobjsubid::smallint FROM pg_depend AS d
-			WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
-			AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0 ORDER BY 1),
-		pg_get_triggerdef(t.oid)
-	FROM pg_trigger AS t
-	WHERE t.tgrelid = source AND t.tgname IN ('iamwatch_observe', 'iamwatch_observe_update') AND NOT t.tgisinternal
-$$;
-COMMENT ON FUNCTION iamwatch_internal.observers(regclass) IS
-'the triggers of iamwatch.watch() on a table, and the columns that each looks at';
 
 CREATE FUNCTION iamwatch_internal.unwatched_children(source regclass) RETURNS regclass[]
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,6 @@
 -- A watch that does not watch says so, updates are seen, and renaming loses nothing.
 \ir settings.psql
-SELECT plan(53);
+SELECT plan(54);
 
 CREATE FUNCTION seen(who text) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM identities WHERE identity LIKE '%/' || who $$;
@@ -123,6 +123,8 @@ SELECT is(event_column, 'doc'::name, 'Rename of the column: until maintain()') F
 SELECT is((SELECT count(*) FROM backtest('moving', activation_days => 0)), 2::bigint, 'Rename of the column: backtest() reads it');
 SELECT set_eq($$SELECT document->'userIdentity'->>'arn' FROM read_by_id('moving', event_column_of('moving'), 'aws', (SELECT array_agg(doc->>'eventID') FROM moving))$$,
 	$$SELECT doc->'userIdentity'->>'arn' FROM moving$$, 'Rename of the column: its events are found');
+UPDATE sources SET event_column = 'as in a dump', event_attnum = NULL WHERE source = 'moving'::regclass;
+SELECT is(event_column_of('moving') || coalesce(problem_of('moving'), ''), 'doc', 'Rename of the column: after a dump with the old name its trigger tells it');
 SELECT watch('moving', 'event');
 INSERT INTO moving (doc, event) VALUES (e('no longer'), e('the other column'));
 SELECT is(seen('no longer') * 10 + seen('the other column'), 1::bigint, 'watch() of the column that took the name watches that');
