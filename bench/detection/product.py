@@ -54,14 +54,12 @@ class Product:
         return {min(unit_of[key] for key in row["evidence"]["event_ids"])[1]: row for row in rows}
 
 
-def detect(folder, log, name, maintain=True):
+def detect(folder, log, name):
     """unit -> alert, of an organisation in a database of that name, which is dropped again"""
     product = Product(name)
     try:
         product.load(folder)
         product.check()
-        if maintain:        # a statement with more alerts than it may hold locks for leaves some to that
-            product.psql("CALL iamwatch.maintain();")
         return product.alerts(log)
     finally:
         product.drop()
