@@ -9,10 +9,10 @@ COMMENT ON TABLE iamwatch_internal.unsent_notifications IS
 ALTER TABLE iamwatch_internal.unsent_notifications REPLICA IDENTITY FULL;
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.unsent_notifications', '');
 
-CREATE FUNCTION iamwatch_internal.announce(alert_id bigint, payload text) RETURNS void
+CREATE FUNCTION iamwatch_internal.announce(alert_id bigint, payload text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_announce' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.announce(bigint, text) IS
-'notify on channel iamwatch_alert just before the transaction commits; instead an alert becomes a row of iamwatch_internal.unsent_notifications when the transaction is prepared, or the queue of the server is fuller than iamwatch.notification_queue_limit';
+'notify on channel iamwatch_alert just before the transaction commits; instead an alert becomes a row of iamwatch_internal.unsent_notifications when the transaction is prepared, or the queue of the server is fuller than iamwatch.notification_queue_limit. True, so that it can be an expression';
 
 CREATE FUNCTION iamwatch_internal.may_announce() RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_may_announce' LANGUAGE C VOLATILE;
@@ -25,11 +25,10 @@ BEGIN
 		RETURN false;
 	END IF;
 	-- under 8000 bytes also if every character takes the six of an escape
-	PERFORM iamwatch_internal.announce(alert.alert_id, jsonb_build_object('alert_id', alert.alert_id, 'severity', alert.severity,
+	RETURN iamwatch_internal.announce(alert.alert_id, jsonb_build_object('alert_id', alert.alert_id, 'severity', alert.severity,
 		'provider', alert.provider, 'account', left(alert.account, 200), 'identity', left(alert.identity, 500),
 		'operation', left(alert.operation, 200), 'surprise', round(alert.surprise::numeric, 3),
 		'risk', round(alert.risk::numeric, 2))::text);
-	RETURN true;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.notify_alert(iamwatch.detectors, iamwatch_internal.all_alerts) IS
 'send a JSON object about an alert on channel iamwatch_alert when the transaction commits; names are cut. Nothing is sent if the detector says so';

@@ -98,7 +98,7 @@ COMMENT ON FUNCTION iamwatch_internal.risk_of(iamwatch.detectors, iamwatch_inter
 'the risk of an alert: that of its counts, and the bits that the settings give to its context';
 
 CREATE FUNCTION iamwatch_internal.risk_evidence(score iamwatch_internal.score) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	RETURN jsonb_build_object('k', score.risk_k, 'A', score.risk_active, 'B', score.risk_iam_days,
 		'K', score.risk_peer_days, 'N', score.risk_peer_active, 'P', score.risk_peer_iam_days);
 COMMENT ON FUNCTION iamwatch_internal.risk_evidence(iamwatch_internal.score) IS 'what the evidence of an alert says of its risk';

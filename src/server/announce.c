@@ -78,7 +78,7 @@ iamwatch_announce(PG_FUNCTION_ARGS)
 	item->alert_id = PG_GETARG_INT64(0);
 	item->payload = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContextSwitchTo(outer);
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(true);
 }
 
 /* may_announce(): is there room in the queue? */
