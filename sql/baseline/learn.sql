@@ -126,20 +126,21 @@ BEGIN
 	), met AS MATERIALIZED (
 		SELECT m.*, iamwatch_internal.earliest_days(m.old_first_days | m.days) AS first_days
 		FROM (
-			SELECT d.identity, d.kinds, d.days, d.iam_days, i.identity_id, i.kinds AS old_kinds,
+			SELECT d.identity, d.kinds, d.days, d.iam_days, i.at, i.identity_id, i.kinds AS old_kinds,
 				coalesce(i.first_days, '{}') AS old_first_days,
 				coalesce(i.days, '{}') AS old_days, coalesce(i.iam_days, '{}') AS old_iam_days
 			-- OFFSET 0, so that the look-up goes by its index whatever the statistics say
-			FROM d LEFT JOIN LATERAL (SELECT * FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
+			FROM d LEFT JOIN LATERAL (SELECT i.ctid AS at, i.* FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
 				AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
 				AND i.identity = d.identity OFFSET 0) AS i ON true) AS m
 	), updated AS (
+		-- by place, which nobody else moves under the lock: so it takes no other way either
 		UPDATE iamwatch_internal.identity_days AS i SET
-			kinds = i.kinds | met.kinds, days = i.days | met.days, iam_days = i.iam_days | met.iam_days,
-			first_days = met.first_days
+			kinds = met.kinds | met.old_kinds, days = met.days | met.old_days,
+			iam_days = met.iam_days | met.old_iam_days, first_days = met.first_days
 		FROM met
-		WHERE i.account_id = id AND i.identity_id = met.identity_id
-		AND (NOT i.days @> met.days OR NOT i.iam_days @> met.iam_days OR i.kinds | met.kinds <> i.kinds)
+		WHERE i.ctid = met.at AND (NOT met.old_days @> met.days OR NOT met.old_iam_days @> met.iam_days
+			OR met.kinds | met.old_kinds <> met.old_kinds)
 	), inserted AS (
 		INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, iam_days, identity)
 		SELECT id, kinds, first_days, days, iam_days, identity
@@ -204,7 +205,7 @@ BEGIN
 			RETURNING service, operation, failed, operation_id
 		), met AS MATERIALIZED (
 			-- OFFSET 0 as above
-			SELECT b.operation_id, i.identity_id, i.kinds, i.first_days, d.days,
+			SELECT b.operation_id, i.identity_id, i.kinds, i.first_days, d.days, m.at,
 				m.identity_id IS NOT NULL AS known, coalesce(m.days, '{}') AS old_days
 			FROM d
 			JOIN (SELECT * FROM o WHERE o.operation_id IS NOT NULL UNION ALL SELECT * FROM added) AS b
@@ -212,16 +213,15 @@ BEGIN
 			CROSS JOIN LATERAL (SELECT i.identity_id, i.kinds, i.first_days FROM iamwatch_internal.identity_days AS i
 				WHERE i.account_id = id AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0)
 				AND i.identity = d.identity OFFSET 0) AS i
-			LEFT JOIN LATERAL (SELECT m.identity_id, m.days FROM iamwatch_internal.behaviour_days AS m
+			LEFT JOIN LATERAL (SELECT m.ctid AS at, m.identity_id, m.days FROM iamwatch_internal.behaviour_days AS m
 				WHERE m.account_id = id AND m.operation_id = b.operation_id
 				AND m.identity_id = i.identity_id OFFSET 0) AS m ON true
 		), updated AS (
 			UPDATE iamwatch_internal.behaviour_days AS m SET
-				days = m.days | met.days,
+				days = met.days | met.old_days,
 				first_seen = LEAST(m.first_seen, iamwatch.first_day(met.days))
 			FROM met
-			WHERE m.account_id = id AND m.operation_id = met.operation_id
-			AND m.identity_id = met.identity_id AND NOT m.days @> met.days
+			WHERE m.ctid = met.at AND NOT met.old_days @> met.days
 		), inserted AS (
 			INSERT INTO iamwatch_internal.behaviour_days (account_id, operation_id, identity_id, first_seen, days)
 			SELECT id, operation_id, identity_id, iamwatch.first_day(days), days
