@@ -49,6 +49,8 @@ COMMENT ON FUNCTION iamwatch_internal.plain(text) IS
 CREATE FUNCTION iamwatch_internal.raw_events_of(source regclass, event_column name, provider text, identity text,
 	operation text, event_ids text[], most integer, OUT events jsonb[], OUT problem text)
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	detail text;
 BEGIN
 	-- what was delivered twice is shown once
 	SELECT array_agg(f.document ORDER BY f.at, f.document) INTO events
@@ -60,8 +62,9 @@ BEGIN
 EXCEPTION
 	-- whatever is wrong with somebody's table is no reason to explain nothing
 	WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
 		events := NULL;
-		problem := SQLERRM;
+		problem := concat_ws(': ', SQLERRM, nullif(detail, ''));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.raw_events_of(regclass, name, text, text, text, text[], integer) IS
 'documents of a source by their event ids, or why there are none';

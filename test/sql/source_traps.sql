@@ -209,6 +209,8 @@ RESET ROLE;
 SELECT sum(events) FROM iamwatch_internal.read_days('fair.mine', 'event', NULL, NULL);
 SELECT is_called AS ran_as_somebody_else FROM trap.as_other;
 
+-- Of an alert's events, sources that are refused are told with the reason, and the others are searched.
+SELECT source, coalesce(problem, count(event) || ' found') AS outcome FROM iamwatch.raw_events(1, 1000) GROUP BY source, problem ORDER BY source COLLATE "C";
 -- Nothing else reads a source: these alone run text, and it names none but to
 -- make triggers, grants and the defaults of our own table.
 SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[])
