@@ -1,12 +1,37 @@
 -- What other settings would have raised.  Reads the source itself, from
--- scratch, and writes nothing.
+-- scratch, and writes nothing.  Several settings take one read of the source to
+-- learn its days, which are scored for each, and one for the events of what is
+-- unusual for any.
 
-CREATE FUNCTION iamwatch_internal.other_settings(detector text, training_days integer, activation_days integer,
-	deduplication_days integer, probability_limit double precision, categories text[],
-	least_sensitivity integer, least_risk double precision, daily_budget integer) RETURNS iamwatch.detectors
+CREATE TYPE iamwatch_internal.backtest_days AS (
+	provider text,
+	account text,
+	identity text,
+	kinds integer,
+	service text,
+	operation text,
+	failed boolean,
+	key bytea,
+	days iamwatch.dayset,
+	first timestamptz
+);
+COMMENT ON TYPE iamwatch_internal.backtest_days IS 'the days of a key in a source, and what the key stands for';
+
+CREATE TYPE iamwatch_internal.backtest_score AS (
+	setting integer,
+	key bytea,
+	day date,
+	active_from timestamptz,
+	score iamwatch_internal.score
+);
+COMMENT ON TYPE iamwatch_internal.backtest_score IS 'a day of a key that is unusual by the n-th of several settings';
+
+CREATE FUNCTION iamwatch_internal.other_settings(detector text, changes jsonb) RETURNS iamwatch.detectors
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
+	names constant text[] := '{training_days,activation_days,deduplication_days,probability_limit,categories,least_sensitivity,memory_days,peer_memory_days,least_risk,daily_budget}';
+	unknown text;
 	s iamwatch.detectors;
 BEGIN
 	SELECT * INTO s FROM iamwatch.detectors AS d WHERE d.detector = detector;
@@ -14,38 +39,45 @@ BEGIN
 		RAISE EXCEPTION 'detector "%" does not exist', detector
 			USING ERRCODE = 'undefined_object', HINT = 'See iamwatch.detectors.';
 	END IF;
-	s.training_days := coalesce(training_days, s.training_days);
-	s.activation_days := coalesce(activation_days, s.activation_days);
-	s.deduplication_days := coalesce(deduplication_days, s.deduplication_days);
-	s.probability_limit := coalesce(probability_limit, s.probability_limit);
-	s.categories := coalesce(categories, s.categories);
-	s.least_sensitivity := coalesce(least_sensitivity, s.least_sensitivity);
-	s.least_risk := coalesce(least_risk, s.least_risk);
-	s.daily_budget := coalesce(daily_budget, s.daily_budget);
+	SELECT k INTO unknown FROM jsonb_object_keys(changes) AS k WHERE k <> ALL (names) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'setting "%" cannot be tried', unknown
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Use some of %s.', array_to_string(names, ', '));
+	END IF;
+	s := jsonb_populate_record(s, jsonb_strip_nulls(changes));
 	IF s.training_days NOT BETWEEN 1 AND 3650 OR s.activation_days NOT BETWEEN 0 AND 3650
 		OR s.deduplication_days NOT BETWEEN 0 AND 3650 OR s.least_sensitivity NOT BETWEEN 1 AND 4
+		OR s.memory_days NOT BETWEEN 1 AND 3650 OR s.peer_memory_days NOT BETWEEN 1 AND 3650
 		OR s.probability_limit NOT BETWEEN 0 AND 1 OR s.least_risk NOT BETWEEN 0 AND 100
 		OR s.daily_budget NOT BETWEEN 1 AND 10000 THEN
 		RAISE EXCEPTION 'setting out of range' USING ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'Periods are 0 to 3650 days, training at least 1; the limit 0 to 1; sensitivity 1 to 4; least risk 0 to 100; budget 1 to 10000.';
+			DETAIL = 'Periods are 0 to 3650 days, training and memory at least 1; the limit 0 to 1; sensitivity 1 to 4; least risk 0 to 100; budget 1 to 10000.';
 	END IF;
 	RETURN s;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.other_settings(text, integer, integer, integer, double precision, text[], integer,
-	double precision, integer) IS
+COMMENT ON FUNCTION iamwatch_internal.other_settings(text, jsonb) IS
 'a detector''s settings with those given in place of its own; 42704 or 22023 for what cannot be';
 
-CREATE FUNCTION iamwatch_internal.backtest_events(settings iamwatch.detectors, source regclass, event_column name)
-	RETURNS TABLE (event iamwatch.event, unusual boolean, score iamwatch_internal.score)
+CREATE FUNCTION iamwatch_internal.backtest_read(source regclass, event_column name) RETURNS iamwatch_internal.backtest_days[]
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
+BEGIN
+	RETURN (SELECT array_agg(ROW(f.provider, f.account, f.identity, f.kinds, f.service, f.operation, f.failed,
+			m.key, m.days, m.first)::iamwatch_internal.backtest_days)
+		FROM iamwatch_internal.read_days(source, event_column, NULL, NULL) AS m
+		CROSS JOIN LATERAL baseline_key_fields(m.key) AS f
+		WHERE m.key IS NOT NULL);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backtest_read(regclass, name) IS 'the days that a source holds, a row a key';
+
+CREATE FUNCTION iamwatch_internal.backtest_scores(setting integer, settings iamwatch.detectors,
+	read iamwatch_internal.backtest_days[]) RETURNS SETOF iamwatch_internal.backtest_score
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off
 	-- the planner takes each of these sets for one row, and would compare all with all
 	SET enable_nestloop = off AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY WITH marks AS MATERIALIZED (
-		SELECT f.*, m.key, m.days, m.first, is_person(f.kinds) AS is_user
-		FROM iamwatch_internal.read_days(source, event_column, NULL, NULL) AS m
-		CROSS JOIN LATERAL baseline_key_fields(m.key) AS f
+		SELECT m.*, is_person(m.kinds) AS is_user FROM unnest(read) AS m
 	), account AS MATERIALIZED (
 		SELECT provider, account, min(first) + settings.activation_days * interval '24 hours' AS active_from
 		FROM marks GROUP BY provider, account
@@ -158,29 +190,46 @@ BEGIN
 		FROM remembered AS r
 		LEFT JOIN active_long AS a USING (provider, account, is_user, day)
 		LEFT JOIN done_long AS d USING (provider, account, is_user, service, operation, failed, day)
+	)
+	SELECT $1, u.key, u.day, u.active_from, u.score FROM unusual AS u;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backtest_scores(integer, iamwatch.detectors, iamwatch_internal.backtest_days[]) IS
+'the days that are unusual by these settings, and how they score';
+
+CREATE FUNCTION iamwatch_internal.backtest_events(source regclass, event_column name,
+	read iamwatch_internal.backtest_days[], unusual iamwatch_internal.backtest_score[])
+	RETURNS TABLE (setting integer, event iamwatch.event, is_unusual boolean, score iamwatch_internal.score)
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off
+	SET enable_nestloop = off AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY WITH u AS MATERIALIZED (
+		SELECT * FROM unnest(unusual)
+	), m AS MATERIALIZED (
+		SELECT * FROM unnest(read)
+	), concerned AS MATERIALIZED (
+		-- whatever kind the identity was seen as
+		SELECT DISTINCT x.setting, m.key
+		FROM (SELECT DISTINCT u.setting, m.provider, m.account, m.identity, m.service, m.operation, m.failed
+			FROM u JOIN m ON m.key = u.key) AS x
+		JOIN m USING (provider, account, identity, service, operation, failed)
 	), found AS MATERIALIZED (
 		SELECT e.key, parse(e.document) AS event
-		-- whatever kind the identity was seen as
-		FROM iamwatch_internal.read_events(source, event_column, NULL, NULL, ARRAY(SELECT m.key FROM marks AS m
-			WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
-				SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
-				FROM marks AS x JOIN unusual AS u ON u.key = x.key)), '{}') AS e
+		FROM iamwatch_internal.read_events(source, event_column, NULL, NULL,
+			ARRAY(SELECT DISTINCT c.key FROM concerned AS c), '{}') AS e
 	)
-	SELECT f.event, coalesce((f.event).event_time >= u.active_from, false), u.score
+	SELECT c.setting, f.event, coalesce((f.event).event_time >= u.active_from, false), u.score
 	FROM found AS f
-	LEFT JOIN unusual AS u ON u.key = f.key AND u.day = ((f.event).event_time AT TIME ZONE 'UTC')::date
-	ORDER BY (f.event).provider, (f.event).account, (f.event).identity, (f.event).service,
+	JOIN concerned AS c ON c.key = f.key
+	LEFT JOIN u ON u.setting = c.setting AND u.key = f.key AND u.day = ((f.event).event_time AT TIME ZONE 'UTC')::date
+	ORDER BY c.setting, (f.event).provider, (f.event).account, (f.event).identity, (f.event).service,
 		(f.event).operation, (f.event).failed, (f.event).event_time, (f.event).event_id COLLATE "C";
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backtest_events(iamwatch.detectors, regclass, name) IS
-'the events of every behaviour that is ever unusual, behaviour by behaviour in order of time, and how their days score';
+COMMENT ON FUNCTION iamwatch_internal.backtest_events(regclass, name, iamwatch_internal.backtest_days[], iamwatch_internal.backtest_score[]) IS
+'setting by setting the events of every behaviour that is ever unusual, behaviour by behaviour in order of time, and how their days score';
 
-CREATE FUNCTION iamwatch.backtest(source regclass, training_days integer DEFAULT NULL,
-	activation_days integer DEFAULT NULL, deduplication_days integer DEFAULT NULL,
-	probability_limit double precision DEFAULT NULL, categories text[] DEFAULT NULL,
-	least_sensitivity integer DEFAULT NULL, event_column name DEFAULT NULL,
-	detector text DEFAULT 'unusual_iam_activity', least_risk double precision DEFAULT NULL)
-	RETURNS TABLE (severity text, variation text, first_event_time timestamptz, last_event_time timestamptz,
+CREATE FUNCTION iamwatch_internal.backtest_alerts(source regclass, settings iamwatch.detectors[], event_column name)
+	RETURNS TABLE (setting integer, severity text, variation text, first_event_time timestamptz, last_event_time timestamptz,
 		event_count bigint, provider text, account text, identity text, identity_kind text, service text,
 		operation text, failed boolean, category text, sensitivity integer, technique text,
 		k integer, active integer, peer_days bigint, peer_active bigint,
@@ -188,9 +237,10 @@ CREATE FUNCTION iamwatch.backtest(source regclass, training_days integer DEFAULT
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	settings iamwatch.detectors := iamwatch_internal.other_settings(detector, training_days, activation_days,
-		deduplication_days, probability_limit, categories, least_sensitivity, least_risk, NULL);
-	period interval := settings.deduplication_days * interval '24 hours';
+	read iamwatch_internal.backtest_days[];
+	unusual iamwatch_internal.backtest_score[];
+	s iamwatch.detectors;
+	period interval;
 	c record;
 	e iamwatch.event;
 	score iamwatch_internal.score;
@@ -203,16 +253,20 @@ DECLARE
 BEGIN
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
-	FOR c IN SELECT * FROM iamwatch_internal.backtest_events(settings, source, event_column) LOOP
+	read := iamwatch_internal.backtest_read(source, event_column);
+	FOR i IN 1 .. cardinality(settings) LOOP
+		unusual := unusual || ARRAY(SELECT u FROM iamwatch_internal.backtest_scores(i, settings[i], read) AS u);
+	END LOOP;
+	FOR c IN SELECT x.* FROM iamwatch_internal.backtest_events(source, event_column, read, unusual) AS x LOOP
 		e := c.event;
-		IF first_event_time IS NOT NULL AND e.event_time < first_event_time + period
+		IF first_event_time IS NOT NULL AND c.setting = setting AND e.event_time < first_event_time + period
 			AND (e.provider, e.account, e.identity, e.service, e.operation, e.failed)
 				= (provider, account, identity, service, operation, failed) THEN
 			CONTINUE WHEN e.event_id = ANY (ids);
 			ids := ids || e.event_id;
 			event_count := event_count + 1;
 			last_event_time := e.event_time;
-			SELECT * INTO more FROM iamwatch_internal.variation(settings, e);
+			SELECT * INTO more FROM iamwatch_internal.variation(s, e);
 			IF iamwatch_internal.severity_rank(more.severity) > iamwatch_internal.severity_rank(severity) THEN
 				severity := more.severity;
 				variation := more.variation;
@@ -223,16 +277,19 @@ BEGIN
 			RETURN NEXT;
 			first_event_time := NULL;
 		END IF;
-		IF was IS NULL OR NOT iamwatch_internal.is_same_behaviour(was, e) THEN
+		IF setting IS DISTINCT FROM c.setting OR NOT iamwatch_internal.is_same_behaviour(was, e) THEN
+			setting := c.setting;
+			s := settings[setting];
+			period := s.deduplication_days * interval '24 hours';
 			was := e;
 			declined := NULL;
 		END IF;
 		-- a day is scored once, by the first event that may open an alert
-		CONTINUE WHEN NOT c.unusual OR date_trunc('day', e.event_time, 'UTC') = declined;
+		CONTINUE WHEN NOT c.is_unusual OR date_trunc('day', e.event_time, 'UTC') = declined;
 		score := c.score;
 		o := iamwatch.find_operation(e.provider, e.service, e.operation);
-		this_risk := iamwatch_internal.risk_of(settings, score, o.sensitivity, '{}');
-		IF this_risk < settings.least_risk THEN
+		this_risk := iamwatch_internal.risk_of(s, score, o.sensitivity, '{}');
+		IF this_risk < s.least_risk THEN
 			declined := date_trunc('day', e.event_time, 'UTC');
 			CONTINUE;
 		END IF;
@@ -240,7 +297,7 @@ BEGIN
 		event_count := 1;
 		first_event_time := e.event_time;
 		last_event_time := e.event_time;
-		SELECT v.variation, v.severity INTO variation, severity FROM iamwatch_internal.variation(settings, e) AS v;
+		SELECT v.variation, v.severity INTO variation, severity FROM iamwatch_internal.variation(s, e) AS v;
 		provider := e.provider;
 		account := e.account;
 		identity := e.identity;
@@ -264,28 +321,82 @@ BEGIN
 		RETURN NEXT;
 	END IF;
 END $$;
+COMMENT ON FUNCTION iamwatch_internal.backtest_alerts(regclass, iamwatch.detectors[], name) IS
+'the alerts that each of several settings would have raised over what a source holds';
+
+CREATE FUNCTION iamwatch.backtest(source regclass, training_days integer DEFAULT NULL,
+	activation_days integer DEFAULT NULL, deduplication_days integer DEFAULT NULL,
+	probability_limit double precision DEFAULT NULL, categories text[] DEFAULT NULL,
+	least_sensitivity integer DEFAULT NULL, event_column name DEFAULT NULL,
+	detector text DEFAULT 'unusual_iam_activity', least_risk double precision DEFAULT NULL)
+	RETURNS TABLE (severity text, variation text, first_event_time timestamptz, last_event_time timestamptz,
+		event_count bigint, provider text, account text, identity text, identity_kind text, service text,
+		operation text, failed boolean, category text, sensitivity integer, technique text,
+		k integer, active integer, peer_days bigint, peer_active bigint,
+		probability double precision, surprise double precision, risk double precision, risk_counts jsonb)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	RETURN QUERY SELECT a.severity, a.variation, a.first_event_time, a.last_event_time, a.event_count, a.provider, a.account,
+		a.identity, a.identity_kind, a.service, a.operation, a.failed, a.category, a.sensitivity, a.technique,
+		a.k, a.active, a.peer_days, a.peer_active, a.probability, a.surprise, a.risk, a.risk_counts
+	FROM iamwatch_internal.backtest_alerts(source, ARRAY[iamwatch_internal.other_settings(detector, jsonb_build_object(
+		'training_days', training_days, 'activation_days', activation_days, 'deduplication_days', deduplication_days,
+		'probability_limit', probability_limit, 'categories', categories, 'least_sensitivity', least_sensitivity,
+		'least_risk', least_risk))], event_column) AS a;
+END $$;
 COMMENT ON FUNCTION iamwatch.backtest(regclass, integer, integer, integer, double precision, text[], integer, name, text, double precision) IS
 'the alerts that other settings would have raised over what a source holds, as if nothing else had ever been seen; null settings are the detector''s own, without context. Writes nothing';
 
--- Incidents as iamwatch.incidents has them, of alerts that nobody has closed.
-CREATE FUNCTION iamwatch_internal.backtest_incidents(source regclass, settings iamwatch.detectors, event_column name)
-	RETURNS TABLE (incident bigint, provider text, account text, identity text, service text, operation text, failed boolean,
-		severity text, risk double precision, first_event_time timestamptz, last_event_time timestamptz)
+CREATE FUNCTION iamwatch_internal.backtest_summaries(source regclass, settings iamwatch.detectors[], event_column name)
+	RETURNS TABLE (setting integer, alerts bigint, days bigint, alerts_per_day double precision, identities bigint,
+		by_severity jsonb, new_alerts bigint, vanished_alerts bigint, incidents bigint, incidents_per_day double precision,
+		urgent_incidents bigint, urgent_per_day double precision)
 	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-	SELECT count(*) FILTER (WHERE g.begins) OVER (ORDER BY g.provider, g.account, g.identity, g.first_event_time, g.n),
-		g.provider, g.account, g.identity, g.service, g.operation, g.failed, g.severity, g.risk,
-		g.first_event_time, g.last_event_time
-	FROM (
-		SELECT b.*, coalesce(b.first_event_time >= max(b.last_event_time) OVER before
-			+ $2.deduplication_days * interval '24 hours', true) AS begins
-		FROM (SELECT row_number() OVER () AS n, a.* FROM iamwatch.backtest($1, $2.training_days, $2.activation_days,
-			$2.deduplication_days, $2.probability_limit, $2.categories, $2.least_sensitivity, $3, $2.detector,
-			$2.least_risk) AS a) AS b
-		WINDOW before AS (PARTITION BY b.provider, b.account, b.identity ORDER BY b.first_event_time, b.n
-			ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS g
+	WITH alert AS MATERIALIZED (
+		SELECT row_number() OVER () AS n, a.* FROM iamwatch_internal.backtest_alerts($1, $2, $3) AS a
+	), numbered AS MATERIALIZED (
+		-- incidents as iamwatch.incidents has them, of alerts that nobody has closed
+		SELECT g.*, count(*) FILTER (WHERE g.begins)
+			OVER (PARTITION BY g.setting ORDER BY g.provider, g.account, g.identity, g.first_event_time, g.n) AS incident
+		FROM (
+			SELECT a.*, coalesce(a.first_event_time >= max(a.last_event_time) OVER before
+				+ ($2[a.setting]).deduplication_days * interval '24 hours', true) AS begins
+			FROM alert AS a
+			WINDOW before AS (PARTITION BY a.setting, a.provider, a.account, a.identity ORDER BY a.first_event_time, a.n
+				ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS g
+	), incident AS MATERIALIZED (
+		SELECT o.setting, max(o.risk) AS risk, min(o.first_event_time) AS began FROM numbered AS o GROUP BY o.setting, o.incident
+	), urgent AS MATERIALIZED (
+		-- among the highest of the 28 days before it, or there were fewer than that
+		SELECT i.setting, count(*) AS incidents, count(*) FILTER (WHERE (SELECT count(*) FROM incident AS e
+			WHERE e.setting = i.setting AND e.risk > i.risk
+			AND e.began >= i.began - 28 * interval '24 hours' AND e.began < i.began)
+			< 28 * ($2[i.setting]).daily_budget) AS n
+		FROM incident AS i GROUP BY i.setting
+	), tried AS MATERIALIZED (
+		SELECT n.n::integer AS setting, s.days,
+			(SELECT count(*) FROM alert AS a WHERE a.setting = n.n) AS alerts
+		FROM generate_subscripts($2, 1) AS n (n)
+		CROSS JOIN LATERAL (SELECT extract(day FROM max(a.last_event_time) - min(a.first_event_time))::bigint + 1 AS days
+			FROM alert AS a WHERE a.setting IN (1, n.n)) AS s
+	)
+	SELECT t.setting, t.alerts, t.days, t.alerts / t.days::float8,
+		(SELECT count(DISTINCT (a.provider, a.account, a.identity)) FROM alert AS a WHERE a.setting = t.setting),
+		(SELECT jsonb_object_agg(v.severity, v.n)
+			FROM (SELECT a.severity, count(*) AS n FROM alert AS a WHERE a.setting = t.setting GROUP BY a.severity) AS v),
+		(SELECT count(*) FROM (
+			SELECT provider, account, identity, service, operation, failed, first_event_time FROM alert AS a WHERE a.setting = t.setting
+			EXCEPT SELECT provider, account, identity, service, operation, failed, first_event_time FROM alert AS a WHERE a.setting = 1) AS x),
+		(SELECT count(*) FROM (
+			SELECT provider, account, identity, service, operation, failed, first_event_time FROM alert AS a WHERE a.setting = 1
+			EXCEPT SELECT provider, account, identity, service, operation, failed, first_event_time FROM alert AS a WHERE a.setting = t.setting) AS x),
+		coalesce(u.incidents, 0), coalesce(u.incidents, 0) / t.days::float8, coalesce(u.n, 0), coalesce(u.n, 0) / t.days::float8
+	FROM tried AS t LEFT JOIN urgent AS u ON u.setting = t.setting
+	ORDER BY t.setting
 $$;
-COMMENT ON FUNCTION iamwatch_internal.backtest_incidents(regclass, iamwatch.detectors, name) IS
-'the alerts of iamwatch.backtest(), numbered by the incident that each belongs to';
+COMMENT ON FUNCTION iamwatch_internal.backtest_summaries(regclass, iamwatch.detectors[], name) IS
+'what each of several settings would have raised, in a row each; new and vanished alerts are against the first of them';
 
 CREATE FUNCTION iamwatch.backtest_summary(source regclass, training_days integer DEFAULT NULL,
 	activation_days integer DEFAULT NULL, deduplication_days integer DEFAULT NULL,
@@ -298,40 +409,30 @@ CREATE FUNCTION iamwatch.backtest_summary(source regclass, training_days integer
 	OUT incidents bigint, OUT incidents_per_day double precision,
 	OUT urgent_incidents bigint, OUT urgent_per_day double precision)
 	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-	WITH settings AS MATERIALIZED (
-		SELECT s, s.daily_budget FROM iamwatch_internal.other_settings($9, $2, $3, $4, $5, $6, $7, $10, $11) AS s
-	), other AS MATERIALIZED (
-		SELECT i.* FROM settings AS s CROSS JOIN LATERAL iamwatch_internal.backtest_incidents($1, s.s, $8) AS i
-	), now AS MATERIALIZED (
-		SELECT * FROM iamwatch.backtest($1, event_column => $8, detector => $9)
-	), share AS (
-		SELECT jsonb_object_agg(o.severity, o.n) AS by_severity
-		FROM (SELECT severity, count(*) AS n FROM other GROUP BY severity) AS o
-	), fresh AS (
-		SELECT provider, account, identity, service, operation, failed, first_event_time FROM other
-		EXCEPT SELECT provider, account, identity, service, operation, failed, first_event_time FROM now
-	), vanished AS (
-		SELECT provider, account, identity, service, operation, failed, first_event_time FROM now
-		EXCEPT SELECT provider, account, identity, service, operation, failed, first_event_time FROM other
-	), incident AS MATERIALIZED (
-		SELECT max(o.risk) AS risk, min(o.first_event_time) AS began FROM other AS o GROUP BY o.incident
-	), urgent AS (
-		-- among the highest of the 28 days before it, or there were fewer than that
-		SELECT count(*) FILTER (WHERE (SELECT count(*) FROM incident AS e
-			WHERE e.risk > i.risk AND e.began >= i.began - 28 * interval '24 hours' AND e.began < i.began)
-			< 28 * s.daily_budget) AS n, count(*) AS incidents
-		FROM incident AS i CROSS JOIN settings AS s
-	)
-	SELECT count(*), max(span.days), count(*) / max(span.days)::float8,
-		count(DISTINCT (o.provider, o.account, o.identity)) FILTER (WHERE o.identity IS NOT NULL),
-		(SELECT by_severity FROM share), (SELECT count(*) FROM fresh), (SELECT count(*) FROM vanished),
-		max(u.incidents), max(u.incidents) / max(span.days)::float8, max(u.n), max(u.n) / max(span.days)::float8
-	FROM (SELECT extract(day FROM max(u.last_event_time) - min(u.first_event_time))::bigint + 1 AS days
-		FROM (SELECT first_event_time, last_event_time FROM other
-			UNION ALL SELECT first_event_time, last_event_time FROM now) AS u) AS span
-	CROSS JOIN urgent AS u
-	CROSS JOIN other AS o
+	SELECT b.alerts, b.days, b.alerts_per_day, b.identities, b.by_severity, b.new_alerts, b.vanished_alerts,
+		b.incidents, b.incidents_per_day, b.urgent_incidents, b.urgent_per_day
+	FROM iamwatch_internal.backtest_summaries($1, ARRAY[iamwatch_internal.other_settings($9, '{}'),
+		iamwatch_internal.other_settings($9, jsonb_build_object('training_days', $2, 'activation_days', $3,
+			'deduplication_days', $4, 'probability_limit', $5, 'categories', $6, 'least_sensitivity', $7,
+			'least_risk', $10, 'daily_budget', $11))], $8) AS b
+	WHERE b.setting = 2
 $$;
 COMMENT ON FUNCTION iamwatch.backtest_summary(regclass, integer, integer, integer, double precision, text[], integer, name, text,
 	double precision, integer) IS
 'what iamwatch.backtest() gives, in one row to compare settings by: days are those from the first alert to the last, new and vanished alerts are against the detector''s own settings; urgent as iamwatch.detectors.daily_budget says';
+
+CREATE FUNCTION iamwatch.backtest_summary(source regclass, settings jsonb[], event_column name DEFAULT NULL,
+	detector text DEFAULT 'unusual_iam_activity')
+	RETURNS TABLE (setting jsonb, alerts bigint, days bigint, alerts_per_day double precision, identities bigint,
+		by_severity jsonb, new_alerts bigint, vanished_alerts bigint, incidents bigint, incidents_per_day double precision,
+		urgent_incidents bigint, urgent_per_day double precision)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	SELECT $2[array_lower($2, 1) + b.setting - 2], b.alerts, b.days, b.alerts_per_day, b.identities, b.by_severity,
+		b.new_alerts, b.vanished_alerts, b.incidents, b.incidents_per_day, b.urgent_incidents, b.urgent_per_day
+	FROM iamwatch_internal.backtest_summaries($1, ARRAY(SELECT iamwatch_internal.other_settings($4, x.changes)
+		FROM unnest(ARRAY['{}'::jsonb] || $2) WITH ORDINALITY AS x (changes, n) ORDER BY x.n), $3) AS b
+	WHERE b.setting > 1
+	ORDER BY b.setting
+$$;
+COMMENT ON FUNCTION iamwatch.backtest_summary(regclass, jsonb[], name, text) IS
+'the same for several settings, in a row each and one read of the source: objects with those that differ from the detector''s own, such as {"probability_limit": 0.01, "daily_budget": 3}; 22023 for a setting that cannot be tried';

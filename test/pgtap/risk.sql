@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(54);
+SELECT plan(60);
 
 -- The number itself: r = (P + 0.1) / (N + 10), pi = (B + 2 r) / (A + 2), phi = (K + 1) / (P + 20),
 -- rho = (k + 2 pi phi) / (A + 2), risk = -log2 rho + 2 * sensitivity.
@@ -144,6 +144,27 @@ SELECT is((SELECT urgent_incidents FROM backtest_summary('many', daily_budget =>
 	OR i.risk >= (SELECT e.risk FROM i AS e WHERE e.began < i.began AND e.began >= i.began - interval '28 days' ORDER BY e.risk DESC OFFSET 27 LIMIT 1)),
 	'Urgent: reaches the (28 * budget)-th highest risk of those that began in the 28 days before');
 SELECT cmp_ok((SELECT urgent_incidents FROM backtest_summary('many', daily_budget => 1)), '<', (SELECT incidents FROM backtest_summary('many')), 'Urgent: not all of them');
+
+-- Several settings at once
+CREATE FUNCTION scans() RETURNS bigint LANGUAGE sql AS $$SELECT pg_stat_get_xact_numscans('many'::regclass)$$;
+SELECT scans() AS before \gset
+CREATE TEMP TABLE one AS SELECT 1 AS n, s.* FROM backtest_summary('many', probability_limit => 0.001) AS s;
+SELECT scans() - :before AS scans, scans() AS before \gset
+CREATE TEMP TABLE all_of_them AS SELECT row_number() OVER () AS n, s.* FROM backtest_summary('many', ARRAY['{"probability_limit": 0.001}',
+	'{"training_days": 10, "daily_budget": 1}', '{"least_risk": 25}', '{}', '{"memory_days": 20, "peer_memory_days": 10, "least_sensitivity": 3}']::jsonb[]) AS s;
+SELECT is(scans() - :before, :scans::bigint, 'Several settings: one read of the table, whatever their number');
+INSERT INTO one SELECT 2, s.* FROM backtest_summary('many', training_days => 10, daily_budget => 1) AS s;
+INSERT INTO one SELECT 3, s.* FROM backtest_summary('many', least_risk => 25) AS s;
+INSERT INTO one SELECT 4, s.* FROM backtest_summary('many') AS s;
+UPDATE detectors SET memory_days = 20, peer_memory_days = 10, lateness_days = 400;
+INSERT INTO one SELECT 5, s.* FROM backtest_summary('many', least_sensitivity => 3) AS s;
+UPDATE detectors SET memory_days = 180, peer_memory_days = 90, lateness_days = 15;
+SELECT is((SELECT count(DISTINCT alerts) FROM one WHERE n < 5) > 2, true, 'Several settings: they differ');
+SELECT results_eq($$SELECT n, alerts, days, identities, by_severity, incidents, urgent_incidents FROM all_of_them ORDER BY n$$,
+	$$SELECT n::bigint, alerts, days, identities, by_severity, incidents, urgent_incidents FROM one ORDER BY n$$, 'Several settings: each gives what it gives alone');
+SELECT is(setting, '{"least_risk": 25}', 'Several settings: each row says which') FROM all_of_them WHERE n = 3;
+SELECT throws_ok($$SELECT backtest_summary('many', ARRAY['{"severity_base": "low"}']::jsonb[])$$, '22023', 'setting "severity_base" cannot be tried', 'Several settings: one that makes no difference is refused');
+SELECT throws_ok($$SELECT backtest_summary('many', ARRAY['{"memory_days": 0}']::jsonb[])$$, '22023', 'setting out of range', 'Several settings: so is one out of range');
 
 -- The settings
 SELECT throws_ok('UPDATE detectors SET memory_days = 0', '22023', 'memory_days must be between 1 and 3650', 'Settings: memory_days');
