@@ -69,6 +69,20 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.raw_events_of(regclass, name, text, text, text, text[], integer) IS
 'documents of a source by their event ids, or why there are none';
 
+CREATE FUNCTION iamwatch_internal.readable_sources() RETURNS TABLE (source regclass, event_column name, problem text)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	SELECT w.source, w.event_column, CASE
+		WHEN NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = w.source) THEN 'the relation is gone'
+		WHEN NOT has_table_privilege(w.source, 'SELECT') AND NOT coalesce((SELECT
+			has_column_privilege(w.source, c.attnum, 'SELECT') FROM pg_attribute AS c
+			WHERE c.attrelid = w.source AND c.attname = w.event_column AND NOT c.attisdropped), false)
+		THEN format('%s may not read it', current_user) END
+	FROM (SELECT s.source, iamwatch_internal.event_column_of(s.source) AS event_column FROM iamwatch.sources AS s) AS w
+	ORDER BY w.source::text COLLATE "C"
+$$;
+COMMENT ON FUNCTION iamwatch_internal.readable_sources() IS
+'the watched sources, and why the caller cannot read one; null if they may';
+
 CREATE FUNCTION iamwatch.raw_events(alert_id bigint, most integer DEFAULT 10)
 	RETURNS TABLE (source text, event jsonb, problem text)
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -87,18 +101,12 @@ BEGIN
 	ids := ARRAY(SELECT x.event_id FROM iamwatch.alert_events AS x
 		WHERE x.alert_id = raw_events.alert_id AND x.event_id IS NOT NULL
 		ORDER BY x.event_time, x.event_id COLLATE "C" LIMIT left_over);
-	FOR s IN SELECT w.source, iamwatch_internal.event_column_of(w.source) AS event_column FROM iamwatch.sources AS w ORDER BY w.source::text COLLATE "C" LOOP
+	FOR s IN SELECT * FROM iamwatch_internal.readable_sources() LOOP
 		EXIT WHEN ids = '{}' OR left_over = 0;
 		source := s.source::text;
 		event := NULL;
-		problem := NULL;
-		IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = s.source) THEN
-			problem := 'the relation is gone';
-		ELSIF NOT has_table_privilege(s.source, 'SELECT') AND NOT coalesce((SELECT
-			has_column_privilege(s.source, c.attnum, 'SELECT') FROM pg_attribute AS c
-			WHERE c.attrelid = s.source AND c.attname = s.event_column AND NOT c.attisdropped), false) THEN
-			problem := format('%s may not read it', current_user);
-		ELSE
+		problem := s.problem;
+		IF problem IS NULL THEN
 			got := iamwatch_internal.raw_events_of(s.source, s.event_column, a.provider, a.identity, a.operation, ids, left_over);
 			problem := got.problem;
 			FOREACH event IN ARRAY coalesce(got.events, '{}') LOOP
@@ -204,6 +212,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.explain_identity(text, text, text, date, integer) IS
 'what an identity normally does, as the baselines have it now: its IAM operations, up to twenty, with days in the kept history and in the training period before the day';
+
+-- What is strange around the event, a sentence each.
+CREATE FUNCTION iamwatch_internal.context_words(context jsonb) RETURNS SETOF text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
+	SELECT format(w.words, iamwatch_internal.plain(context->>w.kind))
+	FROM (VALUES (1, 'new_network', 'from network %s, which it was not seen in during the training period'),
+		(2, 'new_user_agent', 'with program %s, which it was not seen to use'),
+		(3, 'new_region', 'in region %s, which it was not seen in'),
+		(4, 'new_key_network', 'access key and network %s were not seen together, but the key was seen elsewhere'),
+		(5, 'failed_before', 'the same operation failed for it before, at %s'),
+		(6, 'burst', '%s different operations that were new to it within one hour'),
+		(7, 'first_day', 'it was not active at all during the training period')) AS w (n, kind, words)
+	WHERE context ? w.kind
+	ORDER BY w.n;
+END;
+COMMENT ON FUNCTION iamwatch_internal.context_words(jsonb) IS 'what iamwatch_internal.context_of() found, in words';
 
 -- ---- the whole ----
 

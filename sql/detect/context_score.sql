@@ -28,7 +28,7 @@ COMMENT ON FUNCTION iamwatch_internal.novelties_before(integer, bigint, iamwatch
 
 -- All that the tables have to say, in one statement.
 CREATE FUNCTION iamwatch_internal.context_facts(event iamwatch.event, ids iamwatch_internal.ids, training_days integer,
-	OUT contexts jsonb, OUT failed_at timestamptz, OUT operations bigint)
+	key text, OUT contexts jsonb, OUT failed_at timestamptz, OUT operations bigint)
 	LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -37,8 +37,8 @@ DECLARE
 	since constant date := today - training_days;
 BEGIN
 	WITH recent AS (
-		SELECT (array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
-				AND n.service = event.service AND n.failed = event.failed))[1] AS access_key,
+		SELECT coalesce((array_agg(n.access_key) FILTER (WHERE n.at = event.event_time AND n.operation = event.operation
+				AND n.service = event.service AND n.failed = event.failed))[1], key) AS access_key,
 			max(n.at) FILTER (WHERE n.at >= midnight AND n.at < event.event_time
 				AND n.failed AND n.operation = event.operation AND n.service = event.service) AS failed_today,
 			1 + count(DISTINCT (n.service, n.operation)) FILTER (WHERE n.at >= event.event_time - interval '1 hour'
@@ -83,14 +83,14 @@ BEGIN
 	INTO context_facts.contexts, context_facts.failed_at, context_facts.operations
 	FROM recent, fresh, failed;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.context_facts(iamwatch.event, iamwatch_internal.ids, integer) IS
+COMMENT ON FUNCTION iamwatch_internal.context_facts(iamwatch.event, iamwatch_internal.ids, integer, text) IS
 'of an event the contexts that were not sampled of its identity in the training period, if others of the kind were; when the operation last failed for it, unless it fails now; how many operations were new to it within the hour, this one included';
 
 CREATE FUNCTION iamwatch_internal.context_of(event iamwatch.event, ids iamwatch_internal.ids,
-	training_days integer, active integer) RETURNS jsonb
+	training_days integer, active integer, key text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	facts constant record := iamwatch_internal.context_facts(event, ids, training_days);
+	facts constant record := iamwatch_internal.context_facts(event, ids, training_days, key);
 	context jsonb := facts.contexts;
 BEGIN
 	IF facts.failed_at IS NOT NULL THEN
@@ -105,8 +105,8 @@ BEGIN
 	END IF;
 	RETURN context;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.context_of(iamwatch.event, iamwatch_internal.ids, integer, integer) IS
-'what makes an unusual event stronger, against the training period before its day: new_network, new_user_agent, new_region, new_key_network: the value, not sampled of the identity while others were; failed_before: when the operation last failed for it, to the day or, on the same day, the time; burst: different operations new to it within the hour before, this one included, if at least 3; first_day: true if it was not active. Active: A of the score';
+COMMENT ON FUNCTION iamwatch_internal.context_of(iamwatch.event, iamwatch_internal.ids, integer, integer, text) IS
+'what makes an unusual event stronger, against the training period before its day: new_network, new_user_agent, new_region, new_key_network: the value, not sampled of the identity while others were; failed_before: when the operation last failed for it, to the day or, on the same day, the time; burst: different operations new to it within the hour before, this one included, if at least 3; first_day: true if it was not active. Active: A of the score. Key: what an event was signed with that is not learned, so that it is not known otherwise';
 
 CREATE FUNCTION iamwatch_internal.bits_of_context(settings iamwatch.detectors, context jsonb) RETURNS double precision
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$

@@ -35,7 +35,9 @@ DECLARE
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
-		'report_style'];
+		'report_style', 'readable_sources', 'context_words', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
+		'variation', 'faces_internet', 'near_alert', 'near_suppressed', 'opens_on_scored_day', 'suppressions_of', 'suppression_of',
+		'has_suppressions', 'access_key'];
 	-- and what opens files and messages, which loaders need as well
 	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'log_entry',
 		'cloudtrail_record', 'unwrap_text'];

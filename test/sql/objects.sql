@@ -6,7 +6,8 @@ AND obj_description(p.oid, 'pg_proc') IS NULL AND p.proname <> 'grant_access';
 SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[])
 AND relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL;
 
--- Functions with the owner's rights: the trigger that writes the history of alerts.
+-- Functions with the owner's rights: the trigger that writes the history of alerts,
+-- and what counts for iamwatch.why(), which tells nothing that the views do not.
 -- C code changes the user id in one place.
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prosecdef;
 
