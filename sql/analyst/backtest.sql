@@ -83,7 +83,7 @@ BEGIN
 		FROM marks GROUP BY provider, account
 	), identity AS MATERIALIZED (
 		SELECT provider, account, identity, is_person(bit_or(kinds)) AS class, dayset_union(days) AS days,
-			coalesce(dayset_union(days) FILTER (WHERE operation IS NOT NULL), '{}') AS iam_days,
+			coalesce(dayset_union(days) FILTER (WHERE iamwatch_internal.is_iam(provider, service, operation)), '{}') AS iam_days,
 			earliest_days(dayset_union(days)) AS first_days
 		FROM marks GROUP BY provider, account, identity
 	), behaviour AS MATERIALIZED (
@@ -307,7 +307,7 @@ BEGIN
 		failed := e.failed;
 		category := o.category;
 		sensitivity := o.sensitivity;
-		technique := coalesce(nullif(o.attack_technique, ''), 'T1098');
+		technique := coalesce(nullif(o.attack_technique, ''), settings.technique);
 		k := score.k;
 		active := score.active;
 		peer_days := score.peer_days;

@@ -121,7 +121,7 @@ BEGIN
 	-- a behaviour's day is a day of activity too
 	WITH d AS (
 		SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days,
-			coalesce(iamwatch.dayset_union(days) FILTER (WHERE operation IS NOT NULL), '{}') AS iam_days
+			coalesce(iamwatch.dayset_union(days) FILTER (WHERE iamwatch_internal.is_iam(in_provider, service, operation)), '{}') AS iam_days
 		FROM unnest(learned) WHERE identity IS NOT NULL GROUP BY identity
 	), met AS MATERIALIZED (
 		SELECT m.*, iamwatch_internal.earliest_days(m.old_first_days | m.days) AS first_days

@@ -18,7 +18,12 @@ COMMENT ON TABLE iamwatch.operations IS
 COMMENT ON COLUMN iamwatch.operations.provider IS 'aws, gcp, azure, or one of iamwatch.providers';
 COMMENT ON COLUMN iamwatch.operations.service IS 'as in the event; * for any service';
 COMMENT ON COLUMN iamwatch.operations.operation IS 'the whole name, or with match suffix how it ends';
-COMMENT ON COLUMN iamwatch.operations.effect IS 'read is not watched; neither are the categories session and sign_in';
+COMMENT ON COLUMN iamwatch.operations.effect IS
+'create, modify, delete or read; read is watched only by a detector whose effects have it, and so are the categories session and sign_in where its categories name them';
+CREATE FUNCTION iamwatch_internal.is_iam(provider text, service text, operation text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_iam' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_iam(text, text, text) IS
+'whether an operation that is remembered is an IAM operation, and not one that a detector watches beside these; false for a null one';
 COMMENT ON COLUMN iamwatch.operations.sensitivity IS '1 low to 4 direct foothold or privilege escalation';
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.operations', $$WHERE origin = 'user'$$);
 

@@ -25,7 +25,15 @@ CREATE TABLE iamwatch.detectors (
 	memory_days integer NOT NULL DEFAULT 180 CHECK (memory_days BETWEEN 1 AND 3650),
 	peer_memory_days integer NOT NULL DEFAULT 90 CHECK (peer_memory_days BETWEEN 1 AND 3650),
 	least_risk double precision CHECK (least_risk >= 0 AND least_risk <= 100),
-	daily_budget integer NOT NULL DEFAULT 5 CHECK (daily_budget BETWEEN 1 AND 10000)
+	daily_budget integer NOT NULL DEFAULT 5 CHECK (daily_budget BETWEEN 1 AND 10000),
+	effects text[] NOT NULL DEFAULT '{create,modify,delete}'
+		CHECK (effects <@ ARRAY['create', 'modify', 'delete', 'read'] AND cardinality(effects) > 0),
+	tactic text NOT NULL DEFAULT 'TA0003' CHECK (tactic ~ '^TA[0-9]{4}$'),
+	technique text NOT NULL DEFAULT 'T1098' CHECK (technique ~ '^T[0-9]{4}([.][0-9]{3})?$'),
+	description text NOT NULL DEFAULT '',
+	goals text NOT NULL DEFAULT '',
+	investigative_actions text NOT NULL DEFAULT '',
+	variation_names text[] NOT NULL DEFAULT '{all,non_user,internet_facing}'
 );
 COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
 COMMENT ON COLUMN iamwatch.detectors.activation_days IS 'no alert until the account has that much log time before the event';
@@ -37,7 +45,16 @@ COMMENT ON COLUMN iamwatch.detectors.probability_limit IS 'an event is unusual b
 COMMENT ON COLUMN iamwatch.detectors.severity_base IS 'severity when nothing more severe applies';
 COMMENT ON COLUMN iamwatch.detectors.severity_non_user IS 'severity when the identity is not a person';
 COMMENT ON COLUMN iamwatch.detectors.severity_internet_facing IS 'severity when the identity acts as an instance that faces the Internet';
-COMMENT ON COLUMN iamwatch.detectors.categories IS 'categories of operations to watch; null for all';
+COMMENT ON COLUMN iamwatch.detectors.categories IS
+'categories of operations to watch; null for all but session and sign_in';
+COMMENT ON COLUMN iamwatch.detectors.effects IS
+'effects of operations to watch: create, modify, delete, read. Reads are learned once a detector watches them; iamwatch.backfill() learns those that are stored';
+COMMENT ON COLUMN iamwatch.detectors.tactic IS 'ATT&CK tactic of its alerts';
+COMMENT ON COLUMN iamwatch.detectors.technique IS 'ATT&CK technique of its alerts where the catalogue has none';
+COMMENT ON COLUMN iamwatch.detectors.description IS 'what an alert of it says';
+COMMENT ON COLUMN iamwatch.detectors.goals IS 'what an attacker would want with it';
+COMMENT ON COLUMN iamwatch.detectors.investigative_actions IS 'what to look at first';
+COMMENT ON COLUMN iamwatch.detectors.variation_names IS 'follows from iamwatch.variations: of all, non_user and internet_facing, in this order';
 COMMENT ON COLUMN iamwatch.detectors.least_sensitivity IS 'least sensitivity of operations to watch, 1 to 4';
 COMMENT ON COLUMN iamwatch.detectors.notify IS
 'whether an alert that opens or rises in severity is sent on channel iamwatch_alert; a transaction that did so cannot be prepared for two-phase commit';
@@ -53,8 +70,11 @@ COMMENT ON COLUMN iamwatch.detectors.least_risk IS
 'an unusual event whose risk, in bits, is lower opens no alert; null for no such limit';
 COMMENT ON COLUMN iamwatch.detectors.daily_budget IS
 'how many incidents a day somebody has time for: an incident is urgent when its risk is among the highest so many a day of the 28 days before it';
-INSERT INTO iamwatch.detectors (detector, title)
-VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity');
+INSERT INTO iamwatch.detectors (detector, title, description, goals, investigative_actions)
+VALUES ('unusual_iam_activity', 'Unusual Identity and Access Management (IAM) activity',
+	'A cloud identity performed an IAM operation that is unusual for it.',
+	'Change the IAM configuration to strengthen the foothold in the organisation''s cloud: new accounts, changed credentials and permissions; through the changed accounts, act further in an evasive manner.',
+	'Check which role the identity has in the organisation. Verify that it did not perform a sensitive IAM operation that it should not.');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.detectors', '');
 
 CREATE FUNCTION iamwatch_internal.kept_days() RETURNS integer
@@ -66,3 +86,63 @@ CREATE FUNCTION iamwatch_internal.stored_days() RETURNS integer
 	AS 'MODULE_PATHNAME', 'iamwatch_stored_days' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.stored_days() IS
 'days that iamwatch.maintain() leaves, back from the newest event of the account: those that count, and the longest memory before them, which the latest event is compared with';
+
+-- Each variation is one condition; the most severe that applies wins.  Its
+-- severity is a setting of the detector.
+CREATE TABLE iamwatch.variations (
+	detector text NOT NULL CHECK (detector <> ''),
+	applies_to text NOT NULL CHECK (applies_to IN ('all', 'non_user', 'internet_facing')),
+	variation text NOT NULL CHECK (variation <> ''),
+	PRIMARY KEY (detector, applies_to)
+);
+COMMENT ON TABLE iamwatch.variations IS
+'how a detector calls its variations, of which the most severe that applies wins; one without a row is called by its condition';
+COMMENT ON COLUMN iamwatch.variations.detector IS 'one of iamwatch.detectors';
+COMMENT ON COLUMN iamwatch.variations.applies_to IS
+'all (severity_base of the detector), non_user (the identity is not a person: severity_non_user) or internet_facing (it acts as an instance that faces the Internet: severity_internet_facing)';
+COMMENT ON COLUMN iamwatch.variations.variation IS 'its name, in iamwatch.alerts';
+INSERT INTO iamwatch.variations VALUES
+	('unusual_iam_activity', 'all', 'base'),
+	('unusual_iam_activity', 'non_user', 'cloud non-user identity'),
+	('unusual_iam_activity', 'internet_facing', 'executed from a cloud Internet-facing instance');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.variations', '');
+
+-- A restored row takes the place of the one that CREATE EXTENSION made.
+CREATE FUNCTION iamwatch_internal.replace_variation() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM iamwatch.variations AS v WHERE (v.detector, v.applies_to) = (NEW.detector, NEW.applies_to);
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.replace_variation() IS 'trigger: a shipped row gives way to a restored one';
+CREATE TRIGGER replace_variation BEFORE INSERT ON iamwatch.variations
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.replace_variation();
+
+-- Where an alert is opened the names come with the settings, without a query of
+-- their own.
+CREATE FUNCTION iamwatch_internal.variation_names(in_detector text) RETURNS text[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(coalesce(v.variation, c.condition) ORDER BY c.n)
+	FROM unnest(ARRAY['all', 'non_user', 'internet_facing']) WITH ORDINALITY AS c (condition, n)
+	LEFT JOIN iamwatch.variations AS v ON v.detector = in_detector AND v.applies_to = c.condition
+$$;
+COMMENT ON FUNCTION iamwatch_internal.variation_names(text) IS
+'the names of a detector''s variations, of all, non_user and internet_facing, in this order';
+
+CREATE FUNCTION iamwatch_internal.name_variations() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF TG_TABLE_NAME = 'detectors' THEN
+		NEW.variation_names := iamwatch_internal.variation_names(NEW.detector);
+		RETURN NEW;
+	END IF;
+	UPDATE iamwatch.detectors AS d SET variation_names = iamwatch_internal.variation_names(d.detector)
+	WHERE d.variation_names <> iamwatch_internal.variation_names(d.detector);
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.name_variations() IS 'trigger: keeps iamwatch.detectors.variation_names';
+CREATE TRIGGER name_variations BEFORE INSERT OR UPDATE ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.name_variations();
+CREATE TRIGGER name_variations AFTER INSERT OR UPDATE OR DELETE ON iamwatch.variations
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.name_variations();
+UPDATE iamwatch.detectors SET variation_names = iamwatch_internal.variation_names(detector);

@@ -60,15 +60,15 @@ CREATE FUNCTION iamwatch_internal.variation(settings iamwatch.detectors, event i
 	OUT variation text, OUT severity text)
 	LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-	variation := 'base';
+	variation := settings.variation_names[1];
 	severity := settings.severity_base;
 	IF NOT event.is_user THEN
-		variation := 'cloud non-user identity';
+		variation := settings.variation_names[2];
 		severity := settings.severity_non_user;
 	END IF;
 	IF iamwatch_internal.faces_internet(event) AND (event.is_user
 		OR iamwatch_internal.severity_rank(settings.severity_internet_facing) >= iamwatch_internal.severity_rank(severity)) THEN
-		variation := 'executed from a cloud Internet-facing instance';
+		variation := settings.variation_names[3];
 		severity := settings.severity_internet_facing;
 	END IF;
 END $$;
@@ -231,8 +231,8 @@ BEGIN
 	alert.failed := e.failed;
 	alert.category := o.category;
 	alert.sensitivity := o.sensitivity;
-	alert.tactic := 'TA0003';
-	alert.technique := coalesce(nullif(o.attack_technique, ''), 'T1098');
+	alert.tactic := settings.tactic;
+	alert.technique := coalesce(nullif(o.attack_technique, ''), settings.technique);
 	alert.probability := score.probability;
 	alert.surprise := iamwatch.surprise(score.probability);
 	alert.evidence := iamwatch_internal.merge_evidence(jsonb_build_object('k', score.k, 'A', score.active,

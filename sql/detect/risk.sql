@@ -34,7 +34,7 @@ BEGIN
 
 	IF iamwatch_internal.has_journal(event.account) THEN
 		SELECT coalesce(bit_or(j.kinds), 0) AS kinds, coalesce(dayset_union(j.days), '{}') AS days,
-			coalesce(dayset_union(j.days) FILTER (WHERE j.operation IS NOT NULL), '{}') AS iam_days,
+			coalesce(dayset_union(j.days) FILTER (WHERE iamwatch_internal.is_iam(j.provider, j.service, j.operation)), '{}') AS iam_days,
 			coalesce(dayset_union(j.days) FILTER (WHERE j.operation = event.operation AND j.service = event.service
 				AND j.failed = event.failed), '{}') AS did,
 			coalesce(dayset_union(j.days) FILTER (WHERE j.operation = event.operation AND j.service = event.service

@@ -63,7 +63,7 @@ CREATE FUNCTION iamwatch_internal.journal_class_days(provider text, account text
 	LANGUAGE sql STABLE AS $$
 	WITH j AS (
 		SELECT j.identity, bit_or(j.kinds) AS kinds, dayset_union(j.days) AS days,
-			coalesce(dayset_union(j.days) FILTER (WHERE j.operation IS NOT NULL), '{}') AS iam_days,
+			coalesce(dayset_union(j.days) FILTER (WHERE iamwatch_internal.is_iam(j.provider, j.service, j.operation)), '{}') AS iam_days,
 			coalesce(dayset_union(j.days) FILTER (WHERE j.service = $4 AND j.operation = $5 AND j.failed = $6), '{}') AS behaviour_days
 		FROM iamwatch_internal.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended($2, 0)

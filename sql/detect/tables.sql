@@ -86,7 +86,7 @@ COMMENT ON COLUMN iamwatch.alerts.risk IS 'bits: how much it matters, by all tha
 COMMENT ON COLUMN iamwatch.alerts.variation IS 'which of the detector''s variations gave the severity';
 COMMENT ON COLUMN iamwatch.alerts.first_event_time IS 'time of the event that raised it; the deduplication period counts from here';
 COMMENT ON COLUMN iamwatch.alerts.event_count IS 'events that raised or joined it, each delivery of one counted once';
-COMMENT ON COLUMN iamwatch.alerts.tactic IS 'ATT&CK tactic: TA0003 Persistence';
+COMMENT ON COLUMN iamwatch.alerts.tactic IS 'ATT&CK tactic of the detector: TA0003 is Persistence';
 COMMENT ON COLUMN iamwatch.alerts.technique IS 'ATT&CK technique of the operation, T1098 if the catalogue has none';
 COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence; where context counts, iamwatch_internal.in_context() of that';
 COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';

@@ -52,12 +52,13 @@ COMMENT ON FUNCTION iamwatch_internal.leaves(regclass) IS 'the leaf partitions o
 CREATE FUNCTION iamwatch_internal.is_watched(settings iamwatch.detectors, provider text, service text, operation text)
 	RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT o.sensitivity >= settings.least_sensitivity
-		AND (settings.categories IS NULL OR o.category = ANY (settings.categories))
+	SELECT o.sensitivity >= settings.least_sensitivity AND o.effect = ANY (settings.effects)
+		AND (o.category = ANY (settings.categories)
+			OR settings.categories IS NULL AND o.category NOT IN ('session', 'sign_in'))
 	FROM iamwatch.find_operation(provider, service, operation) AS o
 $$;
 COMMENT ON FUNCTION iamwatch_internal.is_watched(iamwatch.detectors, text, text, text) IS
-'whether category and sensitivity of an IAM operation are among those that the detector watches';
+'whether category, effect and sensitivity of an operation are among those that the detector watches: detector_watches() in settings.c is the same rule';
 
 CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_account integer,
 	marks iamwatch_internal.journal[]) RETURNS TABLE (n bigint, is_user boolean, day date,

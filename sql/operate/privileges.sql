@@ -20,7 +20,7 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.accounts,
 		iamwatch.identities, iamwatch.baselines, iamwatch.contexts, iamwatch.operations, iamwatch.instances, iamwatch.instance_history,
-		iamwatch.detectors, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
+		iamwatch.detectors, iamwatch.variations, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.all_alerts,

@@ -20,12 +20,18 @@
 #include "postgres.h"
 
 #include "config/catalogue.h"
+#include "config/settings.h"
 #include "event/field.h"
+#include "fmgr.h"
 #include "server/objects.h"
 #include "event/providers.h"
 #include "server/table.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+
+const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
+
+PG_FUNCTION_INFO_V1(iamwatch_is_iam);
 
 /* So many bits of hash that a chance collision is not worth a thought. */
 typedef struct ExactKey
@@ -138,6 +144,20 @@ keep_slice(Slice slice)
 	return (Slice) {pnstrdup(slice.s, slice.len), slice.len};
 }
 
+bool
+category_is_session(const char *category)
+{
+	return strcmp(category, "session") == 0 || strcmp(category, "sign_in") == 0;
+}
+
+static void
+keep_category(Operation *operation, Slice category)
+{
+	operation->category = pnstrdup(category.s, category.len);
+	operation->is_iam = operation->effect != EFFECT_READ &&
+		!category_is_session(operation->category);
+}
+
 static void
 load_row(const TableRow *row)
 {
@@ -149,8 +169,10 @@ load_row(const TableRow *row)
 	Operation	operation;
 
 	operation.sensitivity = DatumGetInt32(row->values[OPERATIONS_SENSITIVITY]);
-	operation.watched = !slice_is(table_slice(row, OPERATIONS_EFFECT), "read") &&
-		!slice_is(category, "session") && !slice_is(category, "sign_in");
+	operation.effect = EFFECT_READ;
+	for (int i = 0; i < EFFECT_COUNT; i++)
+		if (slice_is(table_slice(row, OPERATIONS_EFFECT), effect_names[i]))
+			operation.effect = i;
 	operation.category = NULL;
 
 	if (provider == PROVIDER_AZURE)
@@ -168,7 +190,7 @@ load_row(const TableRow *row)
 		exact_names[bit / BITS_PER_BYTE] |= 1 << (bit % BITS_PER_BYTE);
 		if (found && !own)
 			return;
-		operation.category = keep_slice(category).s;
+		keep_category(&operation, category);
 		exact->operation = operation;
 	}
 	else
@@ -179,7 +201,7 @@ load_row(const TableRow *row)
 			suffix_rows = suffix_rows == NULL ? palloc(suffix_capacity * sizeof(SuffixRow)) :
 				repalloc(suffix_rows, suffix_capacity * sizeof(SuffixRow));
 		}
-		operation.category = keep_slice(category).s;
+		keep_category(&operation, category);
 		suffix_rows[suffix_count++] = (SuffixRow)
 		{
 			provider, slice_is(service, "*") ? SLICE_NONE : keep_slice(service),
@@ -208,6 +230,7 @@ begin_copy(int expected_rows)
 {
 	uint64		before = invalidations;
 
+	settings_load();			/* they say which reads are watched */
 	extent = COPY_OF_NOTHING;
 	catalogue_relid = public_relation("operations");
 	if (catalogue_context == NULL)
@@ -289,6 +312,13 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 	return catalogue_find(provider, service, operation);
 }
 
+/* What no detector watches, and is no IAM operation, is as if it were not there. */
+static inline const Operation *
+if_kept(const Operation *operation)
+{
+	return operation->is_iam || settings_watches_more(operation) ? operation : NULL;
+}
+
 const Operation *
 catalogue_find(Provider provider, Slice service, Slice operation)
 {
@@ -315,7 +345,7 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 								 });
 	}
 	if (exact != NULL)
-		return exact->operation.watched ? &exact->operation : NULL;
+		return if_kept(&exact->operation);
 
 	for (int i = 0; i < suffix_count; i++)
 	{
@@ -326,7 +356,34 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 			memcmp(operation.s + operation.len - row->suffix.len,
 				   row->suffix.s, row->suffix.len) == 0 &&
 			(row->service.s == NULL || slice_equal(row->service, service)))
-			return row->operation.watched ? &row->operation : NULL;
+			return if_kept(&row->operation);
 	}
 	return NULL;
+}
+
+/*
+ * is_iam(provider text, service text, operation text) RETURNS boolean: is it an
+ * IAM operation?  Of an operation that is remembered, so the catalogue is asked
+ * only where detectors watch others too.
+ */
+Datum
+iamwatch_is_iam(PG_FUNCTION_ARGS)
+{
+	Slice		names[3];
+	const Operation *operation;
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		text	   *name;
+
+		if (PG_ARGISNULL(i))
+			PG_RETURN_BOOL(false);
+		name = PG_GETARG_TEXT_PP(i);
+		names[i] = (Slice) {VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name)};
+	}
+	settings_load();
+	if (!settings_watch_more())
+		PG_RETURN_BOOL(true);
+	operation = catalogue_get(provider_number(names[0]), names[1], names[2]);
+	PG_RETURN_BOOL(operation == NULL || operation->is_iam);
 }

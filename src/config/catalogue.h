@@ -10,13 +10,29 @@
 
 #include "event/event.h"
 
-/* What is to be watched of an operation; the category ends with a null byte. */
+/* Effects of operations; each is one bit in the set that a detector watches. */
+typedef enum Effect
+{
+	EFFECT_CREATE,
+	EFFECT_MODIFY,
+	EFFECT_DELETE,
+	EFFECT_READ,
+	EFFECT_COUNT
+} Effect;
+
+extern const char *const effect_names[];
+
+/* What the catalogue says of an operation; the category ends with a null byte. */
 typedef struct Operation
 {
 	const char *category;
+	Effect		effect;
 	int			sensitivity;
-	bool		watched;		/* effect and category make it an IAM operation */
+	bool		is_iam;			/* detection.md, Terms: IAM operation */
 } Operation;
+
+/* Neither sessions nor sign-ins are watched unless a detector names them. */
+extern bool category_is_session(const char *category);
 
 /* Loaded, and unchanged since?  If not, catalogue_find() is not allowed. */
 extern bool catalogue_is_ready(void);
@@ -25,8 +41,8 @@ extern bool catalogue_is_ready(void);
 extern void catalogue_load(void);
 
 /*
- * The IAM operation that (service, operation) is, or NULL if it is none that
- * is watched.  An exact row beats a suffix row, the longest suffix wins, a
+ * The operation that (service, operation) is, or NULL if it is neither an IAM
+ * operation nor one that a detector watches all the same.  An exact row beats a suffix row, the longest suffix wins, a
  * named service beats any service, a user's row beats the shipped one.  Names of
  * Azure are compared without regard to case.
  */

@@ -41,6 +41,7 @@ static int	kept_days = 0;
 static int	deduplication_days = 0;
 static int	training_days = 0;
 static int	memory_days = 0;
+static bool watch_more = false;
 static Oid	settings_relid = InvalidOid;
 static bool settings_ready = false;
 
@@ -89,7 +90,10 @@ enum
 	DETECTORS_CONTEXT_BITS,
 	DETECTORS_CONTEXT_KINDS,
 	DETECTORS_MEMORY_DAYS,
-	DETECTORS_PEER_MEMORY_DAYS
+	DETECTORS_PEER_MEMORY_DAYS,
+	DETECTORS_LEAST_RISK,
+	DETECTORS_DAILY_BUDGET,
+	DETECTORS_EFFECTS
 };
 
 static void
@@ -102,6 +106,32 @@ load_categories(Datum array, Detector *detector)
 	detector->categories = palloc(Max(1, detector->ncategories) * sizeof(char *));
 	for (int i = 0; i < detector->ncategories; i++)
 		detector->categories[i] = TextDatumGetCString(elements[i]);
+}
+
+static void
+load_effects(Datum array, Detector *detector)
+{
+	Datum	   *elements;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, NULL, &count);
+	for (int i = 0; i < count; i++)
+		for (int effect = 0; effect < EFFECT_COUNT; effect++)
+			if (strcmp(TextDatumGetCString(elements[i]), effect_names[effect]) == 0)
+				detector->effects |= 1 << effect;
+}
+
+/* Can the detector watch what is no IAM operation? */
+static bool
+can_watch_more(const Detector *detector)
+{
+	if ((detector->effects & (1 << EFFECT_READ)) != 0)
+		return true;
+	for (int i = 0; i < detector->ncategories; i++)
+		if (category_is_session(detector->categories[i]))
+			return true;
+	return false;
 }
 
 /* The widest limit, as iamwatch_internal.widest_limit(). */
@@ -153,6 +183,8 @@ load_row(const TableRow *row)
 	detector->least_sensitivity = DatumGetInt32(row->values[DETECTORS_LEAST_SENSITIVITY]);
 	if (!row->nulls[DETECTORS_CATEGORIES])
 		load_categories(row->values[DETECTORS_CATEGORIES], detector);
+	load_effects(row->values[DETECTORS_EFFECTS], detector);
+	watch_more |= can_watch_more(detector);
 }
 
 static int
@@ -176,6 +208,7 @@ settings_load(void)
 												 ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(settings_context);
 	detectors = NULL;
+	watch_more = false;
 	detector_count = kept_days = deduplication_days = training_days = memory_days = 0;
 	tell_others();
 
@@ -256,12 +289,31 @@ settings_detector(int i)
 }
 
 bool
+settings_watch_more(void)
+{
+	return watch_more;
+}
+
+bool
+settings_watches_more(const Operation *operation)
+{
+	if (!watch_more)
+		return false;
+	for (int i = 0; i < detector_count; i++)
+		if (detector_watches(&detectors[i], operation))
+			return true;
+	return false;
+}
+
+/* The same rule is iamwatch_internal.is_watched(). */
+bool
 detector_watches(const Detector *detector, const Operation *operation)
 {
-	if (operation->sensitivity < detector->least_sensitivity)
+	if (operation->sensitivity < detector->least_sensitivity ||
+		(detector->effects & (1 << operation->effect)) == 0)
 		return false;
 	if (detector->categories == NULL)
-		return true;
+		return !category_is_session(operation->category);
 	for (int i = 0; i < detector->ncategories; i++)
 		if (strcmp(detector->categories[i], operation->category) == 0)
 			return true;

@@ -17,7 +17,8 @@ typedef struct Detector
 	int			training_days;
 	double		probability_limit;	/* the widest: context.sql may decide below it */
 	int			least_sensitivity;
-	int			ncategories;	/* 0 means all */
+	int			effects;		/* a set of them, by bits */
+	int			ncategories;	/* 0 means all but sessions and sign-ins */
 	char	  **categories;
 } Detector;
 
@@ -46,6 +47,13 @@ extern bool settings_is_context_day(int32 day);
 
 extern int	settings_detector_count(void);
 extern const Detector *settings_detector(int i);
+/*
+ * Does a detector watch operations that are no IAM operations: reads, or
+ * sessions?  And this one?  Only these are remembered beside IAM operations.
+ */
+extern bool settings_watch_more(void);
+extern bool settings_watches_more(const Operation *operation);
+
 extern bool detector_watches(const Detector *detector, const Operation *operation);
 
 #endif							/* IAMWATCH_SETTINGS_H */
