@@ -307,7 +307,7 @@ BEGIN
 		failed := e.failed;
 		category := o.category;
 		sensitivity := o.sensitivity;
-		technique := coalesce(nullif(o.attack_technique, ''), settings.technique);
+		technique := coalesce(nullif(o.attack_technique, ''), s.technique);
 		k := score.k;
 		active := score.active;
 		peer_days := score.peer_days;

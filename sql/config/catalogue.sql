@@ -133,6 +133,7 @@ CREATE TRIGGER check_detector BEFORE INSERT OR UPDATE ON iamwatch.detectors
 CREATE FUNCTION iamwatch_internal.replace_detector() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	texts constant text[] := '{detector,title,description,goals,investigative_actions,variation_names}';
 	defaults jsonb;
 BEGIN
 	-- the columns' own, so that they stand in one place
@@ -140,11 +141,11 @@ BEGIN
 			format('%L, %s', a.attname, coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL')), ', '))
 		FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 		WHERE a.attrelid = 'iamwatch.detectors'::regclass AND a.attnum > 0 AND NOT a.attisdropped
-		AND a.attname NOT IN ('detector', 'title'))
+		AND a.attname <> ALL (texts))
 	INTO defaults;
 	DELETE FROM iamwatch.detectors AS d
 	WHERE d.detector = NEW.detector AND d.detector = 'unusual_iam_activity'
-	AND to_jsonb(d) - 'detector' - 'title' = defaults;
+	AND to_jsonb(d) - texts = defaults;
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.replace_detector() IS
