@@ -296,6 +296,7 @@ BEGIN
 		'evidence', a.evidence,
 		'triage', jsonb_build_object(
 			'status', CASE WHEN suppression IS NULL THEN a.status ELSE 'suppressed' END, 'resolution', a.resolution,
+			'out_of_order', coalesce((a.evidence->'out_of_order')::boolean, false),
 			'assignee', a.assignee, 'note', a.note, 'history', (SELECT coalesce(jsonb_agg(jsonb_build_object(
 				'at', h.changed_at, 'by', h.changed_by, 'as', h.changed_as, 'from', h.old_values, 'to', h.new_values)
 				ORDER BY h.history_id), '[]') FROM iamwatch.alert_history AS h WHERE h.alert_id = a.alert_id)),
@@ -389,6 +390,8 @@ BEGIN
 
 	lines := lines || ARRAY['', 'Triage', format('  %s%s%s', x#>>'{triage,status}',
 		coalesce(' as ' || (x#>>'{triage,resolution}'), ''), coalesce(', by ' || plain(x#>>'{triage,assignee}'), '')),
+		CASE WHEN (x#>'{triage,out_of_order}')::boolean
+			THEN '  would not have been raised in order of event time; it stays since somebody has worked on it' END,
 		'  ' || plain(x#>>'{triage,note}')];
 	lines := lines || ARRAY(SELECT format('  %s %s: %s', h->>'at', coalesce(h->>'as', h->>'by'), plain(h->>'to'))
 		FROM jsonb_array_elements(x#>'{triage,history}') AS h);

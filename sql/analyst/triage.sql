@@ -125,8 +125,17 @@ COMMENT ON FUNCTION iamwatch.triage(bigint, text, text, text, text, date) IS
 
 CREATE FUNCTION iamwatch_internal.no_alert(alert_id bigint) RETURNS void
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	withdrawn record;
 BEGIN
+	SELECT w.withdrawn_at, w.reason INTO withdrawn FROM iamwatch_internal.withdrawn_alerts AS w WHERE w.alert_id = $1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'alert % was withdrawn', $1
+			USING ERRCODE = 'no_data_found',
+			DETAIL = format('A backfill took it back at %s: %s.', withdrawn.withdrawn_at, withdrawn.reason),
+			HINT = 'See iamwatch_internal.withdrawn_alerts.';
+	END IF;
 	RAISE EXCEPTION 'alert % does not exist', coalesce(alert_id::text, 'null')
 		USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.alerts and iamwatch_internal.suppressed_alerts.';
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.no_alert(bigint) IS 'raises P0002';
+COMMENT ON FUNCTION iamwatch_internal.no_alert(bigint) IS 'raises P0002; for an alert that was withdrawn it says so';

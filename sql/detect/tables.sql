@@ -91,7 +91,7 @@ COMMENT ON COLUMN iamwatch.alerts.technique IS 'ATT&CK technique of the operatio
 COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence; where context counts, iamwatch_internal.in_context() of that';
 COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
 COMMENT ON COLUMN iamwatch.alerts.evidence IS
-'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, source_hosts, user_agents, targets, granted, acting_for, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch_internal.context_of() says';
+'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, source_hosts, user_agents, targets, granted, acting_for, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch_internal.context_of() says; out_of_order: true of an alert that the order of event time would not have raised, but that somebody had worked on when iamwatch.backfill() found out';
 COMMENT ON COLUMN iamwatch.alerts.resolution IS
 'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one, and of one that was closed under 0.1.0';
 COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';
@@ -113,6 +113,24 @@ COMMENT ON TABLE iamwatch_internal.suppressed_alerts IS
 COMMENT ON COLUMN iamwatch_internal.suppressed_alerts.suppression_id IS 'what hid it';
 CREATE INDEX suppressed_alerts_identity ON iamwatch_internal.suppressed_alerts (hashtextextended(identity, 0), first_event_time);
 CREATE INDEX suppressed_alerts_suppression ON iamwatch_internal.suppressed_alerts (suppression_id);
+
+-- What backfill() took back is no alert any more, so this is none of the tables
+-- above: no view, count or look-up of alerts has it.
+CREATE TABLE iamwatch_internal.withdrawn_alerts (
+	LIKE iamwatch_internal.all_alerts,
+	suppression_id bigint,
+	withdrawn_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	reason text NOT NULL,
+	event_times timestamptz[] NOT NULL,
+	event_ids text[] NOT NULL,
+	PRIMARY KEY (alert_id)
+);
+COMMENT ON TABLE iamwatch_internal.withdrawn_alerts IS
+'alerts that iamwatch.backfill() took back, since the order of event time would not have raised them and nobody had worked on them';
+COMMENT ON COLUMN iamwatch_internal.withdrawn_alerts.suppression_id IS 'what had hidden it, null if nothing had';
+COMMENT ON COLUMN iamwatch_internal.withdrawn_alerts.reason IS 'why it was taken back';
+COMMENT ON COLUMN iamwatch_internal.withdrawn_alerts.event_times IS 'times of the events that it had; they have left iamwatch.alert_events';
+COMMENT ON COLUMN iamwatch_internal.withdrawn_alerts.event_ids IS 'their ids, in the same order';
 
 CREATE TABLE iamwatch.alert_events (
 	alert_id bigint NOT NULL,
@@ -139,6 +157,7 @@ CREATE INDEX pending_events_identity ON iamwatch_internal.pending_events (hashte
 
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.suppressed_alerts', '');
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.withdrawn_alerts', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_events', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alerts_alert_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.pending_events', '');

@@ -20,7 +20,8 @@ CREATE TABLE iamwatch_internal.backfills (
 	rows_done bigint NOT NULL DEFAULT 0,
 	rows_expected bigint NOT NULL DEFAULT 0,
 	days_done bigint NOT NULL DEFAULT 0,
-	alerts bigint NOT NULL DEFAULT 0
+	alerts bigint NOT NULL DEFAULT 0,
+	withdrawn bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE iamwatch_internal.backfills IS 'the last backfill of each source; read iamwatch.backfill_progress';
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.backfills', '');
@@ -127,7 +128,7 @@ CREATE FUNCTION iamwatch_internal.drop_temporary() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 BEGIN
 	DROP TABLE IF EXISTS pg_temp.iamwatch_marks, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events,
-		pg_temp.iamwatch_firsts, pg_temp.iamwatch_samples;
+		pg_temp.iamwatch_firsts, pg_temp.iamwatch_samples, pg_temp.iamwatch_read, pg_temp.iamwatch_raising;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.drop_temporary() IS 'drop the working tables of a backfill of this session';
 
@@ -143,6 +144,8 @@ BEGIN
 		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
 	CREATE TEMP TABLE iamwatch_events (key bytea, event iamwatch.event, behaviour text);
 	CREATE TEMP TABLE iamwatch_firsts (key bytea, at timestamptz);
+	CREATE TEMP TABLE iamwatch_read (provider text, account text, first timestamptz);
+	CREATE TEMP TABLE iamwatch_raising (behaviour text, detector text);
 	CREATE TEMP TABLE iamwatch_samples (event iamwatch.event, access_key text, novel boolean, part integer);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_working_tables() IS 'make the working tables of a backfill of this session';
@@ -223,17 +226,21 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_score(integer, text) IS 'score a part of the marks into the working table';
 
 -- An identity that was seen as two kinds has two keys but one behaviour: an
--- alert that the one opens, the other joins.
+-- alert that the one opens, the other joins.  Behaviours that have alerts are
+-- read as well: they may be wrong.
 CREATE FUNCTION iamwatch_internal.backfill_behaviour_keys() RETURNS bytea[]
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN (SELECT array_agg(m.key) FROM pg_temp.iamwatch_marks AS m
 		WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
 			SELECT x.provider, x.account, x.identity, x.service, x.operation, x.failed
-			FROM pg_temp.iamwatch_marks AS x JOIN pg_temp.iamwatch_unusual AS u ON u.key = x.key));
+			FROM pg_temp.iamwatch_marks AS x JOIN pg_temp.iamwatch_unusual AS u ON u.key = x.key
+			UNION
+			SELECT a.provider, a.account, a.identity, a.service, a.operation, a.failed
+			FROM iamwatch_internal.all_alerts AS a));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_behaviour_keys() IS
-'all keys of the behaviours of which a backfill found a day unusual';
+'all keys of the behaviours of which a backfill found a day unusual, or which have alerts';
 
 CREATE FUNCTION iamwatch_internal.backfill_fetch(leaf regclass, event_column name,
 	since timestamptz, until timestamptz) RETURNS void
@@ -254,51 +261,6 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_fetch(regclass, name, timestamptz, timestamptz) IS
 'read the events of what is unusual in a relation, and of the sample of contexts, into the working tables';
 
--- The alerts of one behaviour.  Events without an id that are in an alert
--- already are told by their time.
-CREATE FUNCTION iamwatch_internal.backfill_raise(behaviour text, detector text) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	candidate iamwatch_internal.candidate;
-	candidates iamwatch_internal.candidate[] := '{}';
-	settings iamwatch.detectors;
-	period interval;
-BEGIN
-	SELECT * INTO settings FROM iamwatch.detectors AS d WHERE d.detector = backfill_raise.detector;
-	period := settings.deduplication_days * interval '24 hours';
-	-- in pieces: there can be more of them than an array holds
-	FOR candidate IN SELECT backfill_raise.detector, e.event, coalesce((e.event).event_time >= u.active_from, false), false,
-			ROW(coalesce(u.k, 0), coalesce(u.active, 0), coalesce(u.peer_days, 0), coalesce(u.peer_active, 0),
-				coalesce(u.probability, 1), NULL, NULL, NULL, NULL, NULL, NULL)::iamwatch_internal.score
-	FROM pg_temp.iamwatch_events AS e
-	LEFT JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key AND u.detector = backfill_raise.detector
-		AND u.day = ((e.event).event_time AT TIME ZONE 'UTC')::date
-	WHERE e.behaviour = backfill_raise.behaviour
-	AND NOT ((e.event).event_id IS NULL AND EXISTS (
-		SELECT FROM iamwatch_internal.all_alerts AS a JOIN iamwatch.alert_events AS x USING (alert_id)
-		WHERE hashtextextended(a.identity, 0) = hashtextextended((e.event).identity, 0)
-		AND a.first_event_time > (e.event).event_time - period
-		AND a.first_event_time < (e.event).event_time + period
-		AND a.identity = (e.event).identity AND a.operation = (e.event).operation
-		AND a.service = (e.event).service AND a.failed = (e.event).failed
-		AND a.account = (e.event).account AND a.provider = (e.event).provider
-		AND a.detector = backfill_raise.detector
-		AND x.event_id IS NULL AND x.event_time = (e.event).event_time))
-	ORDER BY (e.event).event_time, (e.event).event_id COLLATE "C"
-	LOOP
-		candidates := array_append(candidates, candidate);
-		IF cardinality(candidates) = 10000 THEN
-			PERFORM iamwatch_internal.assign_to_alerts(settings, candidates);
-			candidates := '{}';
-		END IF;
-	END LOOP;
-	IF candidates <> '{}' THEN
-		PERFORM iamwatch_internal.assign_to_alerts(settings, candidates);
-	END IF;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_raise(text, text) IS
-'let the events of a behaviour open and join alerts, in order of event time';
-
 CREATE PROCEDURE iamwatch.backfill(source regclass, event_column name DEFAULT NULL,
 	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
 	LANGUAGE plpgsql AS $$
@@ -310,6 +272,8 @@ DECLARE
 	n bigint := 0;
 	alerts_before bigint;
 	waited integer := 0;
+	taken_back bigint;
+	taken_back_in_all bigint := 0;
 BEGIN
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
@@ -325,8 +289,8 @@ BEGIN
 	VALUES (source, since, until, (SELECT coalesce(pg_catalog.sum(GREATEST(c.reltuples, 0)), 0)
 		FROM iamwatch_internal.leaves(source) AS l JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l))
 	ON CONFLICT ON CONSTRAINT backfills_pkey DO UPDATE SET (phase, since, until, started_at, finished_at,
-		rows_done, rows_expected, days_done, alerts) = ('reading', EXCLUDED.since, EXCLUDED.until,
-		pg_catalog.clock_timestamp(), NULL, 0, EXCLUDED.rows_expected, 0, 0);
+		rows_done, rows_expected, days_done, alerts, withdrawn) = ('reading', EXCLUDED.since, EXCLUDED.until,
+		pg_catalog.clock_timestamp(), NULL, 0, EXCLUDED.rows_expected, 0, 0, 0);
 	PERFORM iamwatch_internal.backfill_phase(source, 'reading', (SELECT pg_catalog.count(*) FROM iamwatch_internal.leaves(source)));
 	PERFORM iamwatch_internal.backfill_working_tables();
 	COMMIT;
@@ -377,12 +341,14 @@ BEGIN
 		COMMIT;
 	END LOOP;
 
-	IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
-		FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
-			PERFORM iamwatch_internal.backfill_firsts(leaf, event_column, since, until, iamwatch_internal.backfill_unusual_keys());
-			COMMIT;
-		END LOOP;
-		PERFORM iamwatch_internal.backfill_choose_firsts();
+	IF iamwatch_internal.backfill_behaviour_keys() IS NOT NULL THEN
+		IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
+			FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+				PERFORM iamwatch_internal.backfill_firsts(leaf, event_column, since, until, iamwatch_internal.backfill_unusual_keys());
+				COMMIT;
+			END LOOP;
+			PERFORM iamwatch_internal.backfill_choose_firsts();
+		END IF;
 		FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
 			PERFORM iamwatch_internal.backfill_fetch(leaf, event_column, since, until);
 			COMMIT;
@@ -396,24 +362,37 @@ BEGIN
 	PERFORM iamwatch_internal.backfill_phase(source, 'raising', iamwatch_internal.backfill_group());
 	COMMIT;
 	n := 0;
-	FOR one IN SELECT DISTINCT e.behaviour, u.detector FROM pg_temp.iamwatch_events AS e
-		JOIN pg_temp.iamwatch_unusual AS u ON u.key OPERATOR(pg_catalog.=) e.key LOOP
-		PERFORM iamwatch_internal.backfill_raise(one.behaviour, one.detector);
-		n := n OPERATOR(pg_catalog.+) 1;
-		IF n OPERATOR(pg_catalog.%) 100 OPERATOR(pg_catalog.=) 0 THEN
-			UPDATE iamwatch_internal.backfills AS b SET parts_done = n, changed_at = pg_catalog.clock_timestamp()
-			WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
-			COMMIT;
-		END IF;
+	waited := 0;
+	LOOP
+		FOR one IN SELECT r.behaviour, r.detector FROM pg_temp.iamwatch_raising AS r LOOP
+			taken_back := iamwatch_internal.backfill_raise(one.behaviour, one.detector, waited OPERATOR(pg_catalog.>) 200);
+			CONTINUE WHEN taken_back IS NULL;
+			n := n OPERATOR(pg_catalog.+) 1;
+			taken_back_in_all := taken_back_in_all OPERATOR(pg_catalog.+) taken_back;
+			IF n OPERATOR(pg_catalog.%) 100 OPERATOR(pg_catalog.=) 0 THEN
+				UPDATE iamwatch_internal.backfills AS b SET parts_done = n, changed_at = pg_catalog.clock_timestamp()
+				WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
+				COMMIT;
+			END IF;
+		END LOOP;
+		COMMIT;
+		-- what others are just writing, or triaging, once more; then they get the events
+		EXIT WHEN NOT EXISTS (SELECT FROM pg_temp.iamwatch_raising);
+		waited := waited OPERATOR(pg_catalog.+) 1;
+		PERFORM pg_catalog.pg_sleep(0.05);
 	END LOOP;
-	UPDATE iamwatch_internal.backfills AS b SET alerts = (SELECT pg_catalog.count(*) FROM iamwatch.alerts) OPERATOR(pg_catalog.-) alerts_before
+	IF taken_back_in_all OPERATOR(pg_catalog.>) 0 THEN
+		RAISE NOTICE 'backfill of "%": % alerts were taken back, which the order of event time would not have raised', source, taken_back_in_all;
+	END IF;
+	UPDATE iamwatch_internal.backfills AS b SET withdrawn = taken_back_in_all, alerts = (SELECT pg_catalog.count(*)
+		FROM iamwatch.alerts) OPERATOR(pg_catalog.-) alerts_before OPERATOR(pg_catalog.+) taken_back_in_all
 	WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
 	PERFORM iamwatch_internal.backfill_phase(source, 'done', n);
 	PERFORM iamwatch_internal.drop_temporary();
 	PERFORM iamwatch_internal.session_unlock();
 END $$;
 COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz) IS
-'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source';
+'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Leaves the alerts that the order of event time gives: numbers are put right, and alerts that it would not have raised are taken back unless somebody has worked on them. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source';
 
 CREATE FUNCTION iamwatch_internal.backfill_partition() RETURNS integer
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -447,12 +426,25 @@ BEGIN
 	CREATE INDEX ON pg_temp.iamwatch_unusual (key, day);
 	ANALYZE pg_temp.iamwatch_events;
 	ANALYZE pg_temp.iamwatch_unusual;
-	RETURN (SELECT count(DISTINCT e.behaviour) FROM pg_temp.iamwatch_events AS e);
+	INSERT INTO pg_temp.iamwatch_read
+	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
+	INSERT INTO pg_temp.iamwatch_raising
+	SELECT e.behaviour, u.detector FROM pg_temp.iamwatch_events AS e JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key
+	UNION
+	SELECT e.behaviour, d.detector
+	FROM (SELECT DISTINCT ON (x.behaviour) x.behaviour, x.event FROM pg_temp.iamwatch_events AS x ORDER BY x.behaviour) AS e
+	JOIN iamwatch_internal.all_alerts AS a ON a.identity = (e.event).identity AND a.operation = (e.event).operation
+		AND a.service = (e.event).service AND a.failed = (e.event).failed
+		AND a.account = (e.event).account AND a.provider = (e.event).provider
+	JOIN iamwatch.detectors AS d ON d.detector = a.detector
+	WHERE d.enabled AND iamwatch_internal.is_watched(d, a.provider, a.service, a.operation);
+	RETURN (SELECT count(*) FROM pg_temp.iamwatch_raising);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_group() IS 'group the events that were read by behaviour; how many there are';
+COMMENT ON FUNCTION iamwatch_internal.backfill_group() IS
+'group the events that were read by behaviour, and note for which detectors alerts of them are to be raised, or are to be looked at again; how many such pairs there are';
 
 CREATE VIEW iamwatch.backfill_progress AS
-SELECT source, phase, parts_done, parts, rows_done, rows_expected, days_done, alerts,
+SELECT source, phase, parts_done, parts, rows_done, rows_expected, days_done, alerts, withdrawn,
 	started_at, changed_at, finished_at,
 	rows_done / nullif(extract(epoch FROM coalesce(finished_at, changed_at) - started_at), 0)::double precision AS rows_per_second,
 	CASE WHEN finished_at IS NULL AND parts_done > 0 THEN
@@ -463,4 +455,6 @@ COMMENT ON VIEW iamwatch.backfill_progress IS 'how far each backfill has come';
 COMMENT ON COLUMN iamwatch.backfill_progress.parts IS
 'steps of the phase: relations to read, groups of identities to learn and score, behaviours to raise';
 COMMENT ON COLUMN iamwatch.backfill_progress.rows_expected IS 'by the statistics of the table; 0 if it has none';
+COMMENT ON COLUMN iamwatch.backfill_progress.alerts IS 'that it raised';
+COMMENT ON COLUMN iamwatch.backfill_progress.withdrawn IS 'alerts that it took back, since the order of event time would not have raised them';
 COMMENT ON COLUMN iamwatch.backfill_progress.interrupted IS 'it stopped half-way: call iamwatch.backfill() again';
