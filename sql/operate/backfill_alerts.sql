@@ -215,6 +215,24 @@ CREATE FUNCTION iamwatch_internal.is_alike(a iamwatch_internal.whole_alert, b ia
 COMMENT ON FUNCTION iamwatch_internal.is_alike(iamwatch_internal.whole_alert, iamwatch_internal.whole_alert) IS
 'whether two alerts say the same, but for their numbers and when they were detected';
 
+-- What a true positive takes out of the baselines lets an alert that was there
+-- before look stranger than it did.
+CREATE FUNCTION iamwatch_internal.is_scored_otherwise_since(was iamwatch_internal.whole_alert,
+	becomes iamwatch_internal.whole_alert) RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT ((was).event_times, (was).event_ids) IS NOT DISTINCT FROM ((becomes).event_times, (becomes).event_ids)
+		AND EXISTS (
+			SELECT FROM iamwatch.alerts AS x JOIN iamwatch.alert_history AS h ON h.alert_id = x.alert_id
+			WHERE x.excluded_days IS NOT NULL
+			AND hashtextextended(x.account, 0) = hashtextextended(((was).alert).account, 0)
+			AND hashtextextended(x.operation, 0) = hashtextextended(((was).alert).operation, 0)
+			AND x.account = ((was).alert).account AND x.provider = ((was).alert).provider
+			AND x.operation = ((was).alert).operation AND x.service = ((was).alert).service
+			AND h.new_values ? 'resolution' AND h.changed_at > ((was).alert).detected_at)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.is_scored_otherwise_since(iamwatch_internal.whole_alert, iamwatch_internal.whole_alert) IS
+'whether the alert has the events that it should have, and days of its operation were taken out of the baselines since it was opened: then its score stays what it was';
+
 CREATE FUNCTION iamwatch_internal.put_right(settings iamwatch.detectors, was iamwatch_internal.whole_alert,
 	becomes iamwatch_internal.whole_alert) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -295,7 +313,8 @@ BEGIN
 			withdrawn := withdrawn + 1;
 		ELSE
 			matched := matched || n;
-			IF NOT iamwatch_internal.is_alike(was, after[n]) THEN
+			IF NOT iamwatch_internal.is_alike(was, after[n])
+				AND NOT iamwatch_internal.is_scored_otherwise_since(was, after[n]) THEN
 				PERFORM iamwatch_internal.put_right(settings, was, after[n]);
 			END IF;
 		END IF;
