@@ -27,7 +27,7 @@ PARTS = header overview baseline/dayset \
 	baseline/exclusion detect/score baseline/context baseline/learn \
 	detect/context_score detect/risk \
 	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
-	operate/watch operate/maintain operate/backfill operate/backfill_alerts operate/context_backfill operate/process \
+	operate/nodes operate/watch operate/maintain operate/backfill operate/backfill_alerts operate/context_backfill operate/process \
 	analyst/backtest baseline/views analyst/triage analyst/suppressions analyst/notify analyst/explain analyst/why \
 	analyst/incidents operate/status analyst/exports analyst/report operate/privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -10,13 +10,29 @@ COMMENT ON FUNCTION iamwatch_internal.account_bucket(text) IS 'key of the lock u
 
 -- Each bucket has numbers of its own, so that sessions that write different
 -- ones never meet.
+-- Sessions that write different accounts of a bucket are allowed at once, so
+-- who numbers a new one takes the next number of the first of 31 ranges that
+-- nobody else is taking from; and any, at the worst.
 CREATE FUNCTION iamwatch_internal.next_account_id(bucket integer) RETURNS integer
-	LANGUAGE plpgsql STABLE AS $$
+	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	RETURN 64 + coalesce((SELECT max(a.account_id) FROM iamwatch_internal.accounts AS a WHERE a.account_id & 63 = bucket), bucket);
+	FOR part IN 0..30 LOOP
+		IF iamwatch_internal.try_lock(4, part * 64 + bucket) THEN
+			RETURN 64 + coalesce((SELECT max(a.account_id) FROM iamwatch_internal.accounts AS a
+				WHERE a.account_id & 63 = bucket AND a.account_id >= part << 26 AND a.account_id < (part + 1)::bigint << 26),
+				(part << 26) + bucket);
+		END IF;
+	END LOOP;
+	RETURN (31 << 26) + 64 * floor(random() * 1048576)::integer + bucket;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.next_account_id(integer) IS
-'the number of a further account; under the lock of its bucket';
+'the number of a further account of the bucket; under the lock of the account';
+
+CREATE FUNCTION iamwatch_internal.try_lock_account(account text) RETURNS boolean
+	LANGUAGE sql VOLATILE
+	RETURN iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(account), hashtextextended(account, 1));
+COMMENT ON FUNCTION iamwatch_internal.try_lock_account(text) IS
+'take the lock under which an account is written, unless another session has it';
 
 CREATE FUNCTION iamwatch_internal.may_fold() RETURNS boolean
 	LANGUAGE sql VOLATILE RETURN current_setting('transaction_isolation') LIKE 'read%';
@@ -264,7 +280,7 @@ DECLARE
 	id integer;
 	sampled boolean;
 BEGIN
-	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(in_account)) THEN
+	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock_account(in_account) THEN
 		id := iamwatch_internal.fold_account(in_provider, in_account, deltas, moves_account);
 		IF id IS NOT NULL AND (samples <> '{}' OR iamwatch_internal.has_samples(in_account)) THEN
 			sampled := iamwatch_internal.fold_context(id, in_provider, in_account, samples);

@@ -31,6 +31,10 @@ CREATE FUNCTION iamwatch_internal.try_lock(class integer, key integer) RETURNS b
 	AS 'MODULE_PATHNAME', 'iamwatch_try_lock' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.try_lock(integer, integer) IS
 'take a lock of iamwatch until the transaction ends; false at once if another session has it';
+CREATE FUNCTION iamwatch_internal.try_lock(class integer, key integer, one bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_try_lock_one' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.try_lock(integer, integer, bigint) IS
+'lock one of the things that have a key in common, without waiting: sessions that lock others of them do not meet. By its hash, with the key shared, or the whole key when the transaction has many; false if a session has it or the whole key';
 
 CREATE FUNCTION iamwatch_internal.try_session_lock(class integer, key bigint) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_try_session_lock' LANGUAGE C VOLATILE STRICT;

@@ -26,6 +26,13 @@ CREATE FUNCTION iamwatch_internal.alert_lock_key(event iamwatch.event) RETURNS i
 COMMENT ON FUNCTION iamwatch_internal.alert_lock_key(iamwatch.event) IS
 'key of the lock under which alerts of the behaviour of an event are written, class 2';
 
+CREATE FUNCTION iamwatch_internal.try_lock_alerts(event iamwatch.event) RETURNS boolean
+	LANGUAGE sql VOLATILE
+	RETURN iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(event), hashtextextended(event.account,
+		iamwatch_internal.alert_lock_key(event)));
+COMMENT ON FUNCTION iamwatch_internal.try_lock_alerts(iamwatch.event) IS
+'take the lock under which alerts of the behaviour of an event are written, unless another session has it; it covers the thirty-second part of the behaviours of its account';
+
 -- ---- how severe ----
 
 CREATE FUNCTION iamwatch_internal.faces_internet(event iamwatch.event) RETURNS boolean
@@ -213,7 +220,7 @@ BEGIN
 		RETURN;
 	END IF;
 	v := iamwatch_internal.variation(settings, e);
-	alert.alert_id := nextval('iamwatch.alerts_alert_id_seq');
+	alert.alert_id := iamwatch_internal.number_here(nextval('iamwatch.alerts_alert_id_seq'));
 	alert.detector := c.detector;
 	alert.variation := v.variation;
 	alert.severity := v.severity;
@@ -460,7 +467,7 @@ DECLARE
 	e constant iamwatch.event := first.event;
 	earlier iamwatch_internal.candidate[];
 BEGIN
-	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(e)) THEN
+	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock_alerts(e) THEN
 		PERFORM iamwatch_internal.leave_pending(candidates);
 		RETURN NULL;
 	END IF;

@@ -5,7 +5,7 @@
 CREATE FUNCTION iamwatch_internal.fold_journal(provider text, account text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
-	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock(1, iamwatch_internal.account_bucket(account)) THEN
+	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock_account(account) THEN
 		PERFORM iamwatch_internal.learn_account(provider, account, '{}', '{}', false);
 	END IF;
 END $$;
@@ -27,7 +27,7 @@ BEGIN
 			(p.event).service, (p.event).operation, (p.event).failed, p.pending_id
 	LOOP
 		e := part.event;
-		IF iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(e)) THEN
+		IF iamwatch_internal.try_lock_alerts(e) THEN
 			DELETE FROM iamwatch_internal.pending_events AS p WHERE p.pending_id = part.pending_id;
 			IF FOUND THEN
 				PERFORM iamwatch_internal.assign_to_alerts(d, ARRAY[ROW(part.detector, part.event,
@@ -53,7 +53,7 @@ BEGIN
 	IF EXISTS (SELECT FROM iamwatch_internal.backfills AS b WHERE b.finished_at IS NULL) THEN
 		RETURN false;
 	END IF;
-	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(1, (SELECT iamwatch_internal.account_bucket(a.account)
+	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock_account((SELECT a.account
 		FROM iamwatch_internal.accounts AS a WHERE a.account_id = in_account)) THEN
 		RETURN false;
 	END IF;

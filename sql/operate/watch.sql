@@ -238,6 +238,7 @@ BEGIN
 			DETAIL = 'No trigger fires for rows that come into a view, materialized view or foreign table.',
 			HINT = 'Schedule iamwatch.process() for it.';
 	END IF;
+	PERFORM iamwatch_internal.check_distribution(source);
 	IF EXISTS (SELECT FROM iamwatch_internal.observers(source) AS o WHERE o.parent IS NOT NULL) THEN
 		RAISE NOTICE 'partition "%" is watched through its parent, skipping', source;
 		RETURN;
@@ -251,16 +252,16 @@ BEGIN
 		SELECT * INTO present FROM iamwatch_internal.observers(source) AS o WHERE o.trigger = wanted.trigger;
 		IF FOUND AND ((present.arguments, present.columns) IS DISTINCT FROM (wanted.arguments, wanted.columns)
 				OR strpos(present.definition, wanted.listed) = 0) THEN
-			EXECUTE format('DROP TRIGGER %I ON %s', wanted.trigger, source);
+			PERFORM iamwatch_internal.change_trigger(source, format('DROP TRIGGER %I ON %s', wanted.trigger, source));
 			present.enabled := NULL;
 		END IF;
 		IF present.enabled IS NULL THEN
-			EXECUTE wanted.definition;
+			PERFORM iamwatch_internal.change_trigger(source, wanted.definition);
 			present.enabled := 'O';
 		END IF;
 		IF present.enabled <> mode THEN
-			EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', source,
-				CASE mode WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, wanted.trigger);
+			PERFORM iamwatch_internal.change_trigger(source, format('ALTER TABLE %s ENABLE %s TRIGGER %I', source,
+				CASE mode WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, wanted.trigger));
 		END IF;
 	END LOOP;
 	INSERT INTO iamwatch.sources AS s (source, event_column) VALUES (source, event_column)
@@ -291,7 +292,7 @@ BEGIN
 				HINT = format('Use iamwatch.unwatch(%L).',
 					(SELECT p.tgrelid::regclass FROM pg_trigger AS p WHERE p.oid = present.parent));
 		END IF;
-		EXECUTE format('DROP TRIGGER %I ON %s', present.trigger, source);
+		PERFORM iamwatch_internal.change_trigger(source, format('DROP TRIGGER %I ON %s', present.trigger, source));
 	END LOOP;
 	DELETE FROM iamwatch.sources AS s WHERE s.source = unwatch.source;
 END $$;

@@ -36,6 +36,52 @@ iamwatch_try_lock(PG_FUNCTION_ARGS)
 }
 
 /*
+ * One of the many things that share a key.  Sessions that want different ones
+ * share the key, and each holds its own by its hash, so that they do not meet:
+ * the parts of one COPY into a distributed table run in as many sessions, and
+ * what they could not lock would wait until somebody comes by.  A transaction
+ * that has many takes whole keys from there on, of which there are few: the
+ * server's table of locks has room for what it asks.
+ */
+#define IAMWATCH_ONE_CLASS 8742
+#define MOST_ONES 256
+
+static int	ones_locked = 0;	/* in this transaction, at most */
+
+PG_FUNCTION_INFO_V1(iamwatch_try_lock_one);
+
+/* try_lock(class int, key int, one bigint) RETURNS boolean: until the transaction ends */
+Datum
+iamwatch_try_lock_one(PG_FUNCTION_ARGS)
+{
+	LOCKTAG		all;
+	LOCKTAG		tag;
+	uint64		one = (uint64) PG_GETARG_INT64(2) + PG_GETARG_INT32(0);
+
+	SET_LOCKTAG_ADVISORY(all, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
+						 (uint32) PG_GETARG_INT32(1), IAMWATCH_LOCK_CLASS);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (one >> 32), (uint32) one, IAMWATCH_ONE_CLASS);
+	if (lock_is_mine(&all, ExclusiveLock))
+		PG_RETURN_BOOL(true);
+	if (ones_locked >= MOST_ONES && !lock_is_mine(&tag, ExclusiveLock))
+		PG_RETURN_BOOL(try_lock_acquire(&all, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
+	if (try_lock_acquire(&all, ShareLock) == LOCKACQUIRE_NOT_AVAIL)
+		PG_RETURN_BOOL(false);
+	switch (try_lock_acquire(&tag, ExclusiveLock))
+	{
+		case LOCKACQUIRE_NOT_AVAIL:
+			LockRelease(&all, ShareLock, false);
+			PG_RETURN_BOOL(false);
+		case LOCKACQUIRE_OK:
+			ones_locked++;
+			break;
+		default:				/* it was ours before */
+			break;
+	}
+	PG_RETURN_BOOL(true);
+}
+
+/*
  * For a procedure that commits in steps: one lock of the session, by class and
  * key, in tags apart from the ones above.  It does not outlive an error, which
  * would be the end of the procedure: neither one that ends the transaction nor
@@ -73,6 +119,8 @@ release_session_lock(void)
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		ones_locked = 0;
 	if (event == XACT_EVENT_ABORT)
 		release_session_lock();
 	else if (event == XACT_EVENT_COMMIT)

@@ -1,0 +1,90 @@
+-- Several nodes under Citus.  A table of events is distributed, its triggers
+-- work in its shards, and what is learned stays beside them: each node has the
+-- tables of the extension for itself.  Nothing here needs Citus to be there.
+
+CREATE FUNCTION iamwatch_internal.has_nodes() RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
+$$;
+COMMENT ON FUNCTION iamwatch_internal.has_nodes() IS 'whether this database has the extension citus';
+
+CREATE FUNCTION iamwatch_internal.node_number() RETURNS integer
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	number integer;
+BEGIN
+	IF iamwatch_internal.has_nodes() THEN
+		EXECUTE 'SELECT groupid FROM pg_catalog.pg_dist_local_group' INTO number;
+	END IF;
+	RETURN coalesce(number, 0);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.node_number() IS
+'number of this node: 0 for the coordinator and for a server by itself, else its groupid, which no other node ever gets';
+
+-- Decimal digits, so that people see the node; and 9,000 nodes still fit into
+-- what JavaScript counts exactly.
+CREATE FUNCTION iamwatch_internal.number_here(n bigint) RETURNS bigint
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT iamwatch_internal.node_number() * 1000000000000 + n
+$$;
+COMMENT ON FUNCTION iamwatch_internal.number_here(bigint) IS
+'a number of a sequence of this node, made distinct from those of others: before its last twelve digits is the number of the node';
+
+CREATE FUNCTION iamwatch_internal.distribution(source regclass) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	how text;
+BEGIN
+	IF iamwatch_internal.has_nodes() THEN
+		EXECUTE $sql$SELECT CASE WHEN p.partmethod = 'n' AND p.repmodel = 't' THEN 'reference'
+			WHEN p.partmethod = 'n' AND p.colocationid = 0 THEN 'local' ELSE 'distributed' END
+			FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1$sql$ INTO how USING source;
+	END IF;
+	RETURN how;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.distribution(regclass) IS
+'what Citus makes of a table: distributed, by hash or as part of a distributed schema; reference; local, of which Citus knows; null for any other';
+
+CREATE FUNCTION iamwatch_internal.check_distribution(source regclass) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	names text;
+BEGIN
+	IF iamwatch_internal.distribution(source) = 'reference' THEN
+		RAISE EXCEPTION 'reference table "%" cannot be watched', source
+			USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'Every node has all of its rows, and each would raise every alert.',
+			HINT = 'Distribute it by account, or leave it a table of the coordinator.';
+	END IF;
+	SELECT string_agg(p.relid::text, ', ' ORDER BY p.relid::text) INTO names
+	FROM pg_partition_tree(source) AS p JOIN pg_class AS c ON c.oid = p.relid JOIN pg_am AS a ON a.oid = c.relam
+	WHERE a.amname = 'columnar';
+	IF names IS NOT NULL THEN
+		RAISE EXCEPTION 'relation "%" cannot be watched', source
+			USING ERRCODE = 'wrong_object_type',
+			DETAIL = format('Columnar tables have no triggers for rows: %s.', names),
+			HINT = CASE WHEN names = source::text THEN 'Schedule iamwatch.process() for it.'
+				ELSE 'Call iamwatch.watch() for each partition that is written to, or detach those that are columnar.' END;
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_distribution(regclass) IS
+'42809 for a table whose rows are on every node, and for one that is columnar or has such partitions';
+
+-- Citus asks who makes a trigger on a distributed table to say that it is safe
+-- there.  This one is: it writes only to tables of the node that has the row.
+CREATE FUNCTION iamwatch_internal.change_trigger(source regclass, command text) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	was text;
+BEGIN
+	IF iamwatch_internal.distribution(source) IS DISTINCT FROM 'distributed' THEN
+		EXECUTE command;
+		RETURN;
+	END IF;
+	was := current_setting('citus.enable_unsafe_triggers');
+	PERFORM set_config('citus.enable_unsafe_triggers', 'on', true);
+	EXECUTE command;
+	PERFORM set_config('citus.enable_unsafe_triggers', was, true);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.change_trigger(regclass, text) IS
+'execute a command that makes, changes or drops a trigger on a table, distributed or not';

@@ -1,0 +1,91 @@
+# Citus: a table distributed by account over a coordinator and two workers has
+# the alerts, identities and baselines of the same rows on one server.
+use strict;
+use warnings;
+use lib 't';
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Server;
+use Test::More;
+
+plan skip_all => 'the extension citus is not installed' unless has_extension('citus');
+
+my $conf = "shared_preload_libraries = 'citus'\nmax_prepared_transactions = 60\ncitus.enable_statistics_collection = off\n";
+my %node = map { $_ => new_server($_, conf => $conf) } qw(coordinator east west);
+my $coordinator = $node{coordinator};
+my @workers = @node{qw(east west)};
+sub one { return $coordinator->safe_psql('alone', $_[0]) }
+sub many { return $coordinator->safe_psql('postgres', $_[0]) }
+
+for my $n (values %node)
+{
+	$n->safe_psql('postgres', q{ALTER SYSTEM SET citus.local_hostname = '} . $n->host . q{'; SELECT pg_reload_conf(); CREATE EXTENSION citus});
+}
+many(q{SELECT citus_set_coordinator_host('} . $coordinator->host . q{', } . $coordinator->port . ')');
+many(q{SELECT citus_add_node('} . $node{east}->host . q{', } . $node{east}->port . ')');
+many('CREATE EXTENSION iamwatch');
+is($node{east}->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.alerts'), '0', 'CREATE EXTENSION on the coordinator is one on the worker');
+many(q{SELECT citus_add_node('} . $node{west}->host . q{', } . $node{west}->port . ')');
+is($node{west}->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.alerts'), '0', 'and a node that is added later gets it');
+
+# 15 accounts, as lines of COPY with the account beside the event
+my $tmp = PostgreSQL::Test::Utils::tempdir();
+my ($out, $err) = ('', '');
+IPC::Run::run([ 'python3', '-c', <<'PYTHON', 'reference', $tmp ], '>', \$out, '2>', \$err) or die $err;
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import generate
+parts = [[] for _ in range(12)]
+for seed in range(5):
+    events = generate.generate(seed, days=60, per_day=60)
+    for i in range(12):
+        for e in events[len(events) * i // 12:len(events) * (i + 1) // 12]:
+            text = json.dumps(e).replace("111111111111", f"11111111111{seed}").replace("222222222222", f"22222222222{seed}").replace("prod-1", f"prod-{seed}")
+            e = json.loads(text)
+            account = e.get("recipientAccountId") or e["resource"]["labels"]["project_id"]
+            parts[i].append(account + "\t" + text.replace("\\", "\\\\"))
+for i, part in enumerate(parts):
+    open(f"{sys.argv[2]}/part{i}", "w").write("\n".join(part) + "\n")
+PYTHON
+my @parts = map { "$tmp/part$_" } 0 .. 11;
+
+$coordinator->safe_psql('postgres', 'CREATE DATABASE alone');
+one('CREATE EXTENSION iamwatch');
+$_->('CREATE TABLE log (account text NOT NULL, event jsonb)') for \&one, \&many;
+many(q{SET citus.shard_count = 16; SELECT create_distributed_table('log', 'account')});
+$_->(q{SELECT iamwatch.watch('log')}) for \&one, \&many;
+is(many('SHOW citus.enable_unsafe_triggers'), 'off', 'watch() of a distributed table needs no setting, and leaves none');
+
+my $state = q{SELECT concat_ws('|', 'alert', account, identity, operation, failed, severity, round(risk::numeric, 6), event_count, first_event_time, last_event_time, evidence) FROM iamwatch.alerts
+	UNION ALL SELECT concat_ws('|', 'identity', account, identity, days) FROM iamwatch.identities
+	UNION ALL SELECT concat_ws('|', 'baseline', account, identity, service, operation, failed, days) FROM iamwatch.baselines};
+sub state_of_one { return join "\n", sort split /\n/, one($state) }
+sub state_of_many { return join "\n", sort map { split /\n/, $_->safe_psql('postgres', $state) } values %node }
+my $waiting = 'SELECT (SELECT count(*) FROM iamwatch_internal.pending_events) + (SELECT count(*) FROM iamwatch_internal.journal)';
+
+sub same
+{
+	my ($name) = @_;
+	my ($expected, $got) = (state_of_one(), state_of_many());
+	my %lines = map { $_ => 1 } split /\n/, $expected;
+	ok($got eq $expected, $name)
+		or diag(join "\n", 'only on several nodes:', grep({ !$lines{$_} } split /\n/, $got), 'lines: ' . ($expected =~ tr/\n//) . ' and ' . ($got =~ tr/\n//));
+	is(join(' ', map { $node{$_}->safe_psql('postgres', $waiting) } sort keys %node), '0 0 0', "$name: nothing waits");
+}
+sub load
+{
+	for my $file (@_)
+	{
+		$_->(qq{\\copy log FROM '$file'}) for \&one, \&many;
+	}
+}
+
+load(@parts[ 0 .. 6 ]);
+my @alerts = one('SELECT count(*) FROM iamwatch.alerts');
+cmp_ok($alerts[0], '>', 30, 'One server has alerts');
+same('COPY through the coordinator, with the settings as they are');
+is(many('SELECT count(*) FROM iamwatch.identities'), '0', 'The coordinator, which has no shards, learns nothing');
+cmp_ok($_->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.alerts'), '>', 5, 'each worker raises alerts') for @workers;
+
+done_testing();
