@@ -3,9 +3,7 @@
 -- tables of the extension for itself.  Nothing here needs Citus to be there.
 
 CREATE FUNCTION iamwatch_internal.has_nodes() RETURNS boolean
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
-$$;
+	LANGUAGE sql STABLE RETURN to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL;
 COMMENT ON FUNCTION iamwatch_internal.has_nodes() IS 'whether this database has the extension citus';
 
 CREATE FUNCTION iamwatch_internal.node_number() RETURNS integer
@@ -24,9 +22,7 @@ COMMENT ON FUNCTION iamwatch_internal.node_number() IS
 -- Decimal digits, so that people see the node; and 9,000 nodes still fit into
 -- what JavaScript counts exactly.
 CREATE FUNCTION iamwatch_internal.number_here(n bigint) RETURNS bigint
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT iamwatch_internal.node_number() * 1000000000000 + n
-$$;
+	LANGUAGE sql STABLE RETURN iamwatch_internal.node_number() * 1000000000000 + n;
 COMMENT ON FUNCTION iamwatch_internal.number_here(bigint) IS
 'a number of a sequence of this node, made distinct from those of others: before its last twelve digits is the number of the node';
 
