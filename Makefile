@@ -28,7 +28,8 @@ PARTS = header overview baseline/dayset \
 	detect/context_score detect/risk \
 	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
 	operate/nodes operate/watch operate/maintain operate/backfill operate/backfill_alerts operate/context_backfill operate/process \
-	analyst/backtest baseline/views analyst/triage analyst/suppressions analyst/notify analyst/explain analyst/why \
+	analyst/backtest baseline/views analyst/names analyst/playbook \
+	analyst/triage analyst/suppressions analyst/notify analyst/explain analyst/why \
 	analyst/incidents operate/status analyst/exports analyst/report operate/privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)

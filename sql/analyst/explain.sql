@@ -229,6 +229,106 @@ CREATE FUNCTION iamwatch_internal.context_words(context jsonb) RETURNS SETOF tex
 END;
 COMMENT ON FUNCTION iamwatch_internal.context_words(jsonb) IS 'what iamwatch_internal.context_of() found, in words';
 
+-- ---- what it led to, and what lies near ----
+
+CREATE FUNCTION iamwatch_internal.all_rights(granted jsonb) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN coalesce((SELECT bool_or(g ~ '(^|[/: ])(AdministratorAccess|Owner|Global Administrator|Company Administrator)$|\mroles/owner\M')
+		FROM jsonb_array_elements_text(CASE jsonb_typeof(granted) WHEN 'array' THEN granted ELSE '[]' END) AS g), false);
+COMMENT ON FUNCTION iamwatch_internal.all_rights(jsonb) IS
+'whether one of what was granted is the role or policy of its provider that allows everything';
+
+-- By name, or by an access key that is the target; in the account of the alert.
+CREATE FUNCTION iamwatch_internal.later_use(alert iamwatch_internal.all_alerts) RETURNS jsonb
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
+BEGIN
+	IF alert.failed THEN
+		RETURN '[]';
+	END IF;
+	RETURN (
+		WITH target AS MATERIALIZED (
+			SELECT t.name, iamwatch_internal.handed(alert.provider, alert.account, alert.operation, t.name) AS actor,
+				lower(regexp_replace(t.name, '^.*[/:]', '')) AS tail
+			FROM jsonb_array_elements_text(alert.evidence->'targets') AS t (name)
+		), who AS MATERIALIZED (
+			SELECT t.name AS target, i.identity, i.kind, i.first_seen, i.last_seen, i.days
+			FROM target AS t JOIN iamwatch.identities AS i ON i.provider = alert.provider AND i.account = alert.account
+				AND i.identity <> alert.identity AND strpos(lower(i.identity), t.tail) > 0
+				AND iamwatch_internal.actor(i.provider, i.identity) = t.actor
+			UNION ALL
+			SELECT t.name, i.identity, i.kind, i.first_seen, i.last_seen, i.days
+			FROM (SELECT jsonb_array_elements_text(alert.evidence->'targets') UNION
+				SELECT jsonb_array_elements_text(coalesce(alert.evidence->'granted', '[]'))) AS t (name)
+			JOIN iamwatch.contexts AS c ON c.provider = alert.provider AND c.account = alert.account
+				AND c.kind = 'access_key' AND starts_with(c.value, t.name || ' ')
+			JOIN iamwatch.identities AS i ON i.provider = c.provider AND i.account = c.account AND i.identity = c.identity
+			WHERE t.name ~ '^AKIA[A-Z0-9]{12,}$'
+		)
+		SELECT coalesce(jsonb_agg(jsonb_build_object('target', w.target, 'identity', w.identity,
+			'name', iamwatch.short_name(w.identity), 'kind', w.kind,
+			'known_before', w.first_seen < day, 'first_seen', w.first_seen, 'last_seen', w.last_seen,
+			'days', iamwatch.count_days(w.days, day, w.last_seen),
+			'operations', (SELECT coalesce(jsonb_agg(jsonb_build_object('service', b.service, 'operation', b.operation,
+					'failed', b.failed, 'days', iamwatch.count_days(b.days, day, b.last_seen)) ORDER BY b.first_seen, b.service, b.operation, b.failed), '[]')
+				FROM iamwatch.baselines AS b WHERE b.provider = alert.provider AND b.account = alert.account
+				AND b.identity = w.identity AND b.last_seen >= day),
+			'networks', (SELECT coalesce(jsonb_agg(c.value ORDER BY c.value), '[]')
+				FROM iamwatch.contexts AS c WHERE c.provider = alert.provider AND c.account = alert.account
+				AND c.identity = w.identity AND c.kind = 'network' AND iamwatch.last_day(c.days) >= day),
+			'alerts', (SELECT coalesce(jsonb_agg(x.alert_id ORDER BY x.alert_id), '[]')
+				FROM iamwatch.alerts AS x WHERE hashtextextended(x.identity, 0) = hashtextextended(w.identity, 0)
+				AND x.identity = w.identity AND x.account = alert.account AND x.provider = alert.provider
+				AND x.last_event_time >= alert.first_event_time)) ORDER BY w.identity COLLATE "C"), '[]')
+		FROM who AS w WHERE w.last_seen >= day);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.later_use(iamwatch_internal.all_alerts) IS
+'the targets of an alert that act themselves, since the day of its first event: what they did, from which networks, and their alerts';
+
+CREATE FUNCTION iamwatch_internal.related_alerts(alert iamwatch_internal.all_alerts) RETURNS jsonb
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	period constant interval := coalesce((SELECT d.deduplication_days FROM iamwatch.detectors AS d WHERE d.detector = alert.detector), 5)
+		* interval '24 hours';
+	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
+	addresses constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'source_addresses'));
+	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));
+	keys constant text[] := ARRAY(SELECT DISTINCT split_part(c.value, ' ', 1) FROM iamwatch.contexts AS c
+		WHERE c.provider = alert.provider AND c.account = alert.account AND c.identity = alert.identity
+		AND c.kind = 'access_key' AND c.days @> day);
+BEGIN
+	RETURN (
+		SELECT jsonb_build_object('found', count(*), 'alerts', coalesce(jsonb_agg(jsonb_build_object('alert_id', r.alert_id,
+			'identity', r.identity, 'name', iamwatch.short_name(r.identity), 'account', r.account, 'operation', r.service || ':' || r.operation,
+			'failed', r.failed, 'first_event_time', r.first_event_time, 'risk', r.risk, 'shares', r.shares) ORDER BY r.n)
+			FILTER (WHERE r.n <= 20), '[]'))
+		FROM (
+			SELECT b.*, s.shares, row_number() OVER (ORDER BY b.risk DESC NULLS LAST, b.alert_id) AS n
+			FROM iamwatch.alerts AS b
+			CROSS JOIN LATERAL (SELECT jsonb_agg(w.what ORDER BY w.what) AS shares FROM (
+				SELECT 'address ' || x FROM jsonb_array_elements_text(b.evidence->'source_addresses') AS x WHERE x = ANY (addresses)
+				UNION ALL
+				SELECT 'target ' || x FROM jsonb_array_elements_text(b.evidence->'targets') AS x
+				WHERE x = ANY (targets) AND b.account = alert.account AND b.provider = alert.provider
+				UNION ALL
+				SELECT 'key ' || x FROM jsonb_array_elements_text(b.evidence->'targets') AS x WHERE x = ANY (keys)
+				UNION ALL
+				SELECT 'key ' || k FROM unnest(keys) AS k WHERE EXISTS (SELECT FROM iamwatch.contexts AS c
+					WHERE c.provider = b.provider AND c.account = b.account AND c.identity = b.identity
+					AND c.kind = 'access_key' AND starts_with(c.value, k || ' '))
+				UNION ALL
+				SELECT 'it is about this identity' FROM jsonb_array_elements_text(b.evidence->'targets') AS x
+				WHERE b.provider = alert.provider
+				AND iamwatch_internal.handed(b.provider, b.account, b.operation, x) = iamwatch_internal.actor(alert.provider, alert.identity)
+				) AS w (what)) AS s
+			WHERE b.first_event_time > alert.first_event_time - period AND b.first_event_time < alert.first_event_time + period
+			AND (b.provider, b.identity) <> (alert.provider, alert.identity)
+			AND s.shares IS NOT NULL) AS r);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.related_alerts(iamwatch_internal.all_alerts) IS
+'alerts of other identities within the deduplication period that share an address, a target or an access key, or are about the identity itself: how many, and the twenty of the highest risk';
+
 -- ---- the whole ----
 
 CREATE FUNCTION iamwatch.explain_json(alert_id bigint) RETURNS jsonb
@@ -267,17 +367,24 @@ BEGIN
 		f->'event'->'protoPayload'->'authenticationInfo'->>'principalEmail'), 500) AS session) AS s
 	WHERE s.session <> a.identity;
 
-	RETURN jsonb_build_object('alert_id', a.alert_id, 'detector', a.detector, 'title', settings.title,
+	RETURN jsonb_build_object('alert_id', a.alert_id, 'incident_id', a.incident_id, 'detector', a.detector, 'title', settings.title,
+		'in_words', format('%s %s %s:%s %s', iamwatch.short_name(a.identity), CASE WHEN a.failed THEN 'tried' ELSE 'did' END,
+			a.service, a.operation, iamwatch_internal.how_often((a.evidence->>'k')::bigint, (a.evidence->>'A')::bigint,
+			(a.evidence->>'K')::bigint, (a.evidence->>'N')::bigint, training)),
 		'suppression_id', suppression, 'severity', a.severity, 'variation', a.variation,
 		'what', jsonb_build_object('service', a.service, 'operation', a.operation, 'failed', a.failed,
 			'category', a.category, 'effect', effect, 'sensitivity', a.sensitivity,
-			'targets', a.evidence->'targets', 'granted', a.evidence->'granted', 'events', a.event_count,
+			'targets', a.evidence->'targets', 'granted', a.evidence->'granted', 'all_rights', iamwatch_internal.all_rights(a.evidence->'granted'), 'events', a.event_count,
 			'first_event_time', a.first_event_time, 'last_event_time', a.last_event_time),
-		'who', jsonb_build_object('identity', a.identity, 'kind', a.identity_kind,
+		'who', jsonb_build_object('identity', a.identity, 'name', iamwatch.short_name(a.identity), 'kind', a.identity_kind,
 			'provider', a.provider, 'account', a.account, 'sessions', coalesce(sessions, '[]'),
 			'instances', a.evidence->'instances', 'acting_for', a.evidence->'acting_for'),
 		'from', jsonb_build_object('source_addresses', a.evidence->'source_addresses',
 			'source_hosts', a.evidence->'source_hosts', 'user_agents', a.evidence->'user_agents'),
+		'context', coalesce(a.evidence->'context', '{}') || jsonb_build_object('words', ARRAY(
+			SELECT iamwatch_internal.context_words(a.evidence->'context'))),
+		'later_use', iamwatch_internal.later_use(a),
+		'related', iamwatch_internal.related_alerts(a),
 		-- the baselines may have dropped some of the days since
 		'normal', iamwatch_internal.explain_identity(a.provider, a.account, a.identity,
 			(a.first_event_time AT TIME ZONE 'UTC')::date, training)
@@ -288,11 +395,11 @@ BEGIN
 		'risk', iamwatch_internal.explain_risk(a.evidence, a.sensitivity, a.risk),
 		'attack', jsonb_build_object('tactic', a.tactic, 'tactic_name', iamwatch_internal.attack_name(a.tactic),
 			'technique', a.technique, 'technique_name', iamwatch_internal.attack_name(a.technique),
-			'goals', jsonb_build_array(
-				'Change the IAM configuration to strengthen the foothold in the organisation''s cloud: new accounts, changed credentials and permissions',
-				'Through the changed accounts, act further in an evasive manner')),
-		'investigate', jsonb_build_array('Check which role the identity has in the organisation.',
-			'Verify that it did not perform a sensitive IAM operation that it should not.'),
+			'goals', ARRAY(SELECT g FROM regexp_split_to_table(settings.goals, ';\s+') AS g WHERE g <> '')),
+		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(a, 'check'),
+			'contain', iamwatch_internal.steps_for(a, 'contain')),
+		'description', settings.description,
+		'investigate', ARRAY(SELECT g FROM regexp_split_to_table(settings.investigative_actions, '(?<=[.])\s+') AS g WHERE g <> ''),
 		'evidence', a.evidence,
 		'triage', jsonb_build_object(
 			'status', CASE WHEN suppression IS NULL THEN a.status ELSE 'suppressed' END, 'resolution', a.resolution,
@@ -304,6 +411,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch.explain_json(bigint) IS
 'everything there is to say about an alert, suppressed or not; with the caller''s rights. Reads the watched sources for up to ten of its events. P0002 if there is no such alert';
+
+CREATE FUNCTION iamwatch_internal.later_use_line(used jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	SELECT format('  %s (%s), %s: active on %s until %s; ', plain(used->>'name'), used->>'kind',
+		CASE WHEN (used->>'known_before')::boolean THEN 'known since ' ELSE 'new, first seen ' END || (used->>'first_seen'),
+		number_of((used->>'days')::bigint, 'day'), used->>'last_seen')
+		|| coalesce((SELECT string_agg(format('%s:%s%s', plain(o->>'service'), plain(o->>'operation'),
+			CASE WHEN (o->>'failed')::boolean THEN ' (failed)' ELSE '' END), ', ' ORDER BY n)
+			FROM jsonb_array_elements(used->'operations') WITH ORDINALITY AS t (o, n)), 'no IAM operation')
+		|| coalesce('; from ' || plain_list(used->'networks', NULL), '')
+		|| coalesce('; alerts ' || plain_list(used->'alerts', NULL), '')
+$$;
+COMMENT ON FUNCTION iamwatch_internal.later_use_line(jsonb) IS 'one of iamwatch_internal.later_use(), in a line';
 
 CREATE FUNCTION iamwatch.explain(alert_id bigint) RETURNS text
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -318,6 +438,9 @@ DECLARE
 BEGIN
 	lines := ARRAY[
 		format('Alert %s: %s (%s, %s)', x->>'alert_id', coalesce(x->>'title', x->>'detector'), x->>'severity', x->>'variation'),
+		'  ' || plain(x->>'in_words'),
+		format('  risk %s bits, surprise %s bits', round((x#>>'{risk,risk}')::numeric, 1), round((x#>>'{score,surprise}')::numeric, 1))
+			|| coalesce(', incident ' || (x->>'incident_id'), ''),
 		CASE WHEN x->>'suppression_id' IS NOT NULL THEN format('  hidden by suppression %s', x->>'suppression_id') END,
 		'', 'What',
 		format('  %s:%s %s: %s of %s, sensitivity %s of 4', plain(what->>'service'), plain(what->>'operation'),
@@ -325,7 +448,7 @@ BEGIN
 			what->>'effect', what->>'category', what->>'sensitivity'),
 		format('  %s event(s), %s to %s', what->>'events', what->>'first_event_time', what->>'last_event_time'),
 		'  on ' || plain_list(what->'targets', 'a target that the log does not name'),
-		'  granting ' || plain_list(what->'granted', NULL),
+		'  granting ' || plain_list(what->'granted', NULL) || CASE WHEN (what->>'all_rights')::boolean THEN ': all rights' ELSE '' END,
 		'', 'Who',
 		format('  %s (%s) in %s account %s', plain(x#>>'{who,identity}'), x#>>'{who,kind}', x#>>'{who,provider}', plain(x#>>'{who,account}')),
 		'  session: ' || plain_list(x#>'{who,sessions}', NULL),
@@ -333,7 +456,29 @@ BEGIN
 		'  acting for: ' || plain_list(x#>'{who,acting_for}', NULL),
 		'  from ' || plain_list(coalesce(nullif(x#>'{from,source_addresses}', '[]'), x#>'{from,source_hosts}'), 'no plain address'),
 		'  with ' || plain_list(x#>'{from,user_agents}', 'no user agent'),
-		'', 'What it normally does',
+		'', 'What is strange around it'];
+	lines := lines || coalesce(nullif(ARRAY(SELECT '  ' || w FROM jsonb_array_elements_text(x#>'{context,words}') AS w), '{}'),
+		ARRAY['  nothing: network, program and region are known, nothing failed before']);
+
+	IF NOT (what->>'failed')::boolean THEN
+		lines := lines || ARRAY['', 'What its target did since'];
+		FOR one IN SELECT * FROM jsonb_array_elements(x->'later_use') LOOP
+			lines := lines || iamwatch_internal.later_use_line(one);
+		END LOOP;
+		IF x->'later_use' = '[]' THEN
+			lines := lines || format('  %s: nothing was seen of it', some_of(what->'targets', 'the target, which the log does not name'));
+		END IF;
+	END IF;
+
+	IF (x#>>'{related,found}')::bigint > 0 THEN
+		lines := lines || ARRAY['', format('Alerts of others near it (%s)', x#>>'{related,found}')]
+			|| ARRAY(SELECT format('  alert %s: %s %s%s at %s, risk %s: the same %s', r->>'alert_id', plain(r->>'name'), plain(r->>'operation'),
+				CASE WHEN (r->>'failed')::boolean THEN ' (failed)' ELSE '' END, r->>'first_event_time',
+				round((r->>'risk')::numeric, 1), replace(plain_list(r->'shares', ''), 'it is about this identity', 'identity as its target'))
+				FROM jsonb_array_elements(x#>'{related,alerts}') WITH ORDINALITY AS t (r, n) ORDER BY n);
+	END IF;
+
+	lines := lines || ARRAY['', 'What it normally does',
 		format('  active on %s of the %s days before, first seen %s', coalesce(normal->>'days_before', '0'),
 			normal->>'training_days', coalesce(normal->>'first_seen', 'not at all'))];
 	FOR one IN SELECT * FROM jsonb_array_elements(normal->'operations') LOOP
@@ -386,7 +531,10 @@ BEGIN
 		format('  tactic %s %s', x#>>'{attack,tactic}', x#>>'{attack,tactic_name}'),
 		format('  technique %s %s', x#>>'{attack,technique}', x#>>'{attack,technique_name}')];
 	lines := lines || ARRAY(SELECT '  goal: ' || s FROM jsonb_array_elements_text(x#>'{attack,goals}') AS s);
-	lines := lines || ARRAY['', 'What to do'] || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x->'investigate') AS s);
+	lines := lines || ARRAY['', 'What to do'] || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x->'investigate') AS s)
+		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,check}') WITH ORDINALITY AS t (s, n) ORDER BY n)
+		|| ARRAY['', 'If it was an attack']
+		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,contain}') WITH ORDINALITY AS t (s, n) ORDER BY n);
 
 	lines := lines || ARRAY['', 'Triage', format('  %s%s%s', x#>>'{triage,status}',
 		coalesce(' as ' || (x#>>'{triage,resolution}'), ''), coalesce(', by ' || plain(x#>>'{triage,assignee}'), '')),
@@ -412,3 +560,84 @@ CREATE FUNCTION iamwatch_internal.plain_list(texts jsonb, otherwise text) RETURN
 		FROM jsonb_array_elements_text(CASE jsonb_typeof(texts) WHEN 'array' THEN texts ELSE '[]' END)
 			WITH ORDINALITY AS e (t, n)), otherwise);
 COMMENT ON FUNCTION iamwatch_internal.plain_list(jsonb, text) IS 'names from a log in one line';
+
+-- ---- an incident ----
+
+CREATE FUNCTION iamwatch.explain_incident_json(incident_id bigint) RETURNS jsonb
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	i jsonb;
+	first_alert iamwatch_internal.all_alerts;
+BEGIN
+	SELECT to_jsonb(v) INTO i FROM iamwatch.incidents AS v WHERE v.incident_id = $1;
+	IF i IS NULL THEN
+		RAISE EXCEPTION 'incident % does not exist', coalesce($1::text, 'null')
+			USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.incidents.';
+	END IF;
+	SELECT a.* INTO first_alert FROM iamwatch_internal.all_alerts AS a
+	WHERE a.alert_id IN (SELECT jsonb_array_elements_text(i->'alert_ids')::bigint)
+	ORDER BY a.risk DESC NULLS LAST, a.alert_id LIMIT 1;
+	RETURN i || jsonb_build_object('name', iamwatch.short_name(i->>'identity'),
+		'story', (SELECT coalesce(jsonb_agg(jsonb_build_object('alert_id', a.alert_id, 'at', a.first_event_time, 'until', a.last_event_time,
+				'events', a.event_count, 'service', a.service, 'operation', a.operation, 'failed', a.failed, 'sensitivity', a.sensitivity,
+				'targets', a.evidence->'targets', 'granted', a.evidence->'granted',
+				'all_rights', iamwatch_internal.all_rights(a.evidence->'granted'),
+				'source_addresses', a.evidence->'source_addresses', 'source_hosts', a.evidence->'source_hosts',
+				'how_often', iamwatch_internal.how_often((a.evidence->>'k')::bigint, (a.evidence->>'A')::bigint,
+					(a.evidence->>'K')::bigint, (a.evidence->>'N')::bigint, coalesce((a.evidence->>'training_days')::integer, 30)),
+				'context', ARRAY(SELECT iamwatch_internal.context_words(a.evidence->'context')),
+				'risk', a.risk, 'technique', a.technique, 'status', a.status, 'resolution', a.resolution,
+				'later_use', iamwatch_internal.later_use(a)) ORDER BY a.first_event_time, a.alert_id), '[]')
+			FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id IN (SELECT jsonb_array_elements_text(i->'alert_ids')::bigint)),
+		-- of the alert with the highest risk, which is the incident's
+		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(first_alert, 'check'),
+			'contain', iamwatch_internal.steps_for(first_alert, 'contain')));
+END $$;
+COMMENT ON FUNCTION iamwatch.explain_incident_json(bigint) IS
+'the row of iamwatch.incidents, its alerts in order, what their targets did since, and the steps for the alert with the highest risk. P0002 if there is no such incident';
+
+CREATE FUNCTION iamwatch.explain_incident(incident_id bigint) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	x constant jsonb := iamwatch.explain_incident_json($1);
+	lines text[];
+	a jsonb;
+	said text[] := '{}';	-- what is told once
+	line text;
+BEGIN
+	lines := ARRAY[
+		format('Incident %s: %s, %s of %s, risk %s bits, %s', x->>'incident_id', plain(x->>'name'),
+			number_of((x->>'alerts')::bigint, 'alert'), number_of((x->>'events')::bigint, 'event'), round((x->>'risk')::numeric, 1), x->>'severity'),
+		format('  %s (%s) in %s account %s', plain(x->>'identity'), x->>'identity_kind', x->>'provider', plain(x->>'account')),
+		format('  %s to %s; %s open', x->>'first_event_time', x->>'last_event_time',
+			number_of((x->>'open_alerts')::bigint, 'alert')),
+		'', 'What happened'];
+	FOR a IN SELECT * FROM jsonb_array_elements(x->'story') LOOP
+		lines := lines || ARRAY[
+			format('  %s %s:%s%s on %s%s%s', a->>'at', plain(a->>'service'), plain(a->>'operation'),
+				CASE WHEN (a->>'failed')::boolean THEN ' FAILED' ELSE '' END,
+				some_of(a->'targets', 'a target that the log does not name'),
+				coalesce(', granting ' || some_of(a->'granted', NULL) || CASE WHEN (a->>'all_rights')::boolean THEN ' (all rights)' ELSE '' END, ''),
+				coalesce(', from ' || some_of(coalesce(nullif(a->'source_addresses', '[]'), a->'source_hosts'), NULL), '')),
+			format('    alert %s, risk %s, %s, %s%s', a->>'alert_id', round((a->>'risk')::numeric, 1),
+				number_of((a->>'events')::bigint, 'event'), a->>'status',
+				coalesce(' as ' || (a->>'resolution'), '')),
+			'    ' || (a->>'how_often')];
+		FOR line IN SELECT '    ' || w FROM jsonb_array_elements_text(a->'context') AS w
+			UNION ALL SELECT '    then' || substr(later_use_line(l), 2) FROM jsonb_array_elements(a->'later_use') AS l
+		LOOP
+			CONTINUE WHEN line = ANY (said);
+			said := said || line;
+			lines := lines || line;
+		END LOOP;
+	END LOOP;
+	lines := lines || coalesce('Led to incidents ' || plain_list(nullif(x->'led_to', '[]'), NULL), NULL)
+		|| coalesce('Came from incidents ' || plain_list(nullif(x->'came_from', '[]'), NULL), NULL);
+	lines := lines || ARRAY['', 'What to do, by its alert with the highest risk']
+		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,check}') WITH ORDINALITY AS t (s, n) ORDER BY n)
+		|| ARRAY['', 'If it was an attack']
+		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,contain}') WITH ORDINALITY AS t (s, n) ORDER BY n);
+	RETURN array_to_string(lines, E'\n');
+END $$;
+COMMENT ON FUNCTION iamwatch.explain_incident(bigint) IS
+'the story of an incident in order, with what it led to and what to do: what iamwatch.explain_incident_json() says, for reading. P0002 if there is no such incident';

@@ -1,20 +1,5 @@
 -- Alerts as other tools read them: one JSON document a row.
 
-CREATE FUNCTION iamwatch.short_name(identity text) RETURNS text
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	RETURN CASE WHEN identity LIKE 'arn:%' THEN coalesce(
-		nullif(regexp_replace(identity, '^arn:[^:]*:[^:]*:[^:]*:[^:]*:((user|role|assumed-role|federated-user)/)?', ''), ''),
-		identity) ELSE identity END;
-COMMENT ON FUNCTION iamwatch.short_name(text) IS
-'the part of an ARN after the account, for reading; any other identity as it is';
-
-CREATE FUNCTION iamwatch_internal.summary(alert iamwatch.alerts) RETURNS text
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
-	RETURN format('%s %s %s:%s, which it does on about 1 of %s days', iamwatch.short_name(alert.identity),
-		CASE WHEN alert.failed THEN 'tried' ELSE 'did' END, alert.service, alert.operation,
-		coalesce(to_char(1 / nullif(alert.probability, 0), 'FM999,999,999,999'), 'countless'));
-COMMENT ON FUNCTION iamwatch_internal.summary(iamwatch.alerts) IS 'one line that says what an alert is about';
-
 CREATE FUNCTION iamwatch_internal.epoch_ms(at timestamptz) RETURNS bigint
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	RETURN floor(extract(epoch FROM at) * 1000)::bigint;

@@ -272,9 +272,7 @@ BEGIN
 	found_in := iamwatch_internal.why_stored(e);
 	o := iamwatch.find_operation(e.provider, e.service, e.operation);
 	reason := CASE WHEN o.operation IS NULL THEN format(
-			'the catalogue does not have %s:%s, so it counts as activity of the identity and is not tested; add a row to iamwatch.operations to watch it', e.service, e.operation)
-		WHEN o.effect = 'read' THEN 'the catalogue has it with the effect read: what only looks is not watched'
-		WHEN o.category IN ('session', 'sign_in') THEN format('the catalogue has it in the category %s, which is not watched', o.category) END;
+			'the catalogue does not have %s:%s, so it counts as activity of the identity and is not tested; add a row to iamwatch.operations to watch it', e.service, e.operation) END;
 
 	FOR d IN SELECT x.* FROM iamwatch.detectors AS x ORDER BY x.detector COLLATE "C" LOOP
 		one := jsonb_build_object('detector', d.detector, 'watches', false);
@@ -282,6 +280,13 @@ BEGIN
 			one := one || jsonb_build_object('verdict', 'not_watched', 'because', reason);
 		ELSIF NOT d.enabled THEN
 			one := one || jsonb_build_object('verdict', 'disabled', 'because', format('detector %s is disabled', d.detector));
+		ELSIF o.effect <> ALL (d.effects) THEN
+			one := one || jsonb_build_object('verdict', 'not_watched', 'because', format(
+				'detector %s watches the effects %s, and the catalogue has it with the effect %s', d.detector,
+				array_to_string(d.effects, ', '), o.effect));
+		ELSIF d.categories IS NULL AND o.category IN ('session', 'sign_in') THEN
+			one := one || jsonb_build_object('verdict', 'not_watched', 'because', format(
+				'the catalogue has it in the category %s, which only a detector that names it watches', o.category));
 		ELSIF o.category <> ALL (d.categories) THEN
 			one := one || jsonb_build_object('verdict', 'not_watched', 'because', format(
 				'detector %s watches the categories %s, and it is of %s', d.detector, array_to_string(d.categories, ', '), o.category));

@@ -102,6 +102,8 @@ COMMENT ON COLUMN iamwatch.alerts.excluded_days IS
 CREATE INDEX alerts_excluded ON iamwatch.alerts (hashtextextended(account, 0), hashtextextended(operation, 0))
 	WHERE excluded_days IS NOT NULL;
 CREATE INDEX alerts_identity ON iamwatch.alerts (hashtextextended(identity, 0), first_event_time);
+-- what happened at the same time: costs next to nothing where alerts come in order of time
+CREATE INDEX alerts_first_event_time ON iamwatch.alerts USING brin (first_event_time) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX alerts_detected_at ON iamwatch.alerts (detected_at);
 
 CREATE TABLE iamwatch_internal.suppressed_alerts (

@@ -20,7 +20,7 @@ CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.accounts,
 		iamwatch.identities, iamwatch.baselines, iamwatch.contexts, iamwatch.operations, iamwatch.instances, iamwatch.instance_history,
-		iamwatch.detectors, iamwatch.variations, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
+		iamwatch.detectors, iamwatch.variations, iamwatch.playbook, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.all_alerts,
@@ -36,7 +36,8 @@ DECLARE
 		'plain', 'plain_list', 'alert_risk', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
-		'report_style', 'readable_sources', 'context_words', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
+		'report_style', 'readable_sources', 'context_words', 'actor', 'handed', 'how_often', 'number_of', 'some_of', 'all_rights', 'later_use', 'later_use_line',
+		'related_alerts', 'steps_for', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
 		'variation', 'faces_internet', 'near_alert', 'near_suppressed', 'opens_on_scored_day', 'suppressions_of', 'suppression_of',
 		'has_suppressions', 'access_key'];
 	-- and what opens files and messages, which loaders need as well

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(32);
+SELECT plan(62);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -16,12 +16,12 @@ CREATE TEMP TABLE said AS SELECT explain(one('CreateUser')) AS text, explain_jso
 SELECT throws_ok('SELECT explain(-1)', 'P0002', 'alert -1 does not exist', 'No such alert');
 SELECT throws_ok('SELECT explain(NULL)', 'P0002', NULL, 'No alert at all');
 
-SELECT is((json->'what') - '{first_event_time,last_event_time}'::text[], '{"service": "iam", "operation": "CreateUser", "failed": false, "category": "account",
+SELECT is((json->'what') - '{first_event_time,last_event_time,all_rights}'::text[], '{"service": "iam", "operation": "CreateUser", "failed": false, "category": "account",
 	"effect": "create", "sensitivity": 4, "targets": ["backdoor"], "granted": [], "events": 2}', 'What was done, on what target') FROM said;
 SELECT matches(text, 'iam:CreateUser succeeded: create of account, sensitivity 4 of 4', 'What: in words') FROM said;
 SELECT matches(explain(one('DeleteUser')), 'iam:DeleteUser FAILED', 'What: failed, in words');
 SELECT is(json->'who'->>'identity', 'arn:aws:iam::111122223333:user/ann', 'Who') FROM said;
-SELECT is((explain_json(one('CreateRole'))->'who') - '{provider,account}'::text[], '{"identity": "arn:aws:iam::111122223333:role/web", "kind": "instance",
+SELECT is((explain_json(one('CreateRole'))->'who') - '{provider,account,name}'::text[], '{"identity": "arn:aws:iam::111122223333:role/web", "kind": "instance",
 	"sessions": ["arn:aws:sts::111122223333:assumed-role/web/i-0123456789abcdef0"], "instances": ["i-0123456789abcdef0"], "acting_for": []}', 'Who: session and instance');
 SELECT is(json->'from', '{"source_addresses": ["192.0.2.1", "203.0.113.5"], "source_hosts": [], "user_agents": ["cli"]}', 'From where') FROM said;
 SELECT is(json->'normal'->'operations'->0, '{"service": "iam", "operation": "CreateAccessKey", "failed": false, "days": 10, "days_before": 10,
@@ -77,6 +77,64 @@ SELECT is(count(*), 1::bigint, 'Names: one cannot write lines of its own') FROM 
 SELECT doesnt_match(explain(one('CreateGroup')), '[\u001b]', 'Names: nor control the terminal');
 SELECT put(aws('2026-02-16T10:00:00Z', repeat('x', 60000), 'CreateVirtualMFADevice'));
 SELECT cmp_ok(length(explain(one('CreateVirtualMFADevice'))), '<', 10000, 'Names: nor fill the page');
+
+-- What convinces: an attack by ann and what became of it
+SELECT lives(who, '2026-02-20', '2026-04-30') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
+SELECT put(aws('2026-04-01T10:00:00Z', 'ann', 'CreateUser', id => 'k1', more => '{"errorCode": "AccessDenied"}'));
+SELECT put(aws('2026-04-02T10:00:00Z', 'ann', 'CreateUser', id => 'k2', more => '{"sourceIPAddress": "203.0.113.7", "awsRegion": "eu-west-3", "requestParameters": {"userName": "svc"}}'));
+SELECT put(aws('2026-04-02T10:01:00Z', 'ann', 'CreateAccessKey', id => 'k3', more => '{"sourceIPAddress": "203.0.113.7", "requestParameters": {"userName": "svc"},
+	"responseElements": {"accessKey": {"accessKeyId": "AKIAABCDEFGHIJKLMNOP", "userName": "svc"}}}'));
+SELECT put(aws('2026-04-02T10:02:00Z', 'ann', 'AttachUserPolicy', id => 'k4', more => '{"sourceIPAddress": "203.0.113.7",
+	"requestParameters": {"userName": "svc", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}}'));
+SELECT put(aws('2026-04-02T10:02:30Z', 'cat', 'AttachUserPolicy', id => 'k5', more => '{"sourceIPAddress": "198.51.100.9",
+	"requestParameters": {"userName": "svc", "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}}'));
+SELECT put(aws('2026-04-02T11:00:00Z', 'svc', 'ListBuckets', 's3', id => 'k6', more => '{"sourceIPAddress": "198.51.100.77"}'));
+SELECT put(aws('2026-04-03T11:00:00Z', 'svc', 'DeactivateMFADevice', id => 'k7', more => '{"sourceIPAddress": "198.51.100.77",
+	"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/path/svc", "accessKeyId": "AKIAABCDEFGHIJKLMNOP"}}'));
+SELECT put(aws('2026-04-04T11:00:00Z', 'bob', 'CreateRole', id => 'k8', more => '{"sourceIPAddress": "203.0.113.7"}'));
+SELECT put(aws('2026-04-09T11:00:00Z', 'bob', 'CreatePolicy', id => 'k9', more => '{"sourceIPAddress": "203.0.113.7"}'));
+CREATE TEMP TABLE attack AS SELECT explain(one('CreateUser')) AS text, explain_json(one('CreateUser')) AS json, explain(one('AttachUserPolicy')) AS cat;
+SELECT matches(text, E'What is strange around it\n  from network 203.0.113.0/24, which it was not seen in.*the same operation failed for it before, at 2026-04-01', 'Context: network and earlier failure, in words') FROM attack;
+SELECT is(json#>'{context,failed_before}', '"2026-04-01T00:00:00Z"', 'Context: in the JSON too') FROM attack;
+SELECT ok(NOT text ~ 'about 1 of [0-9]+ days\M' OR text ~ 'by its peers'' habit about 1 of', 'Words: no rate for what was never done, but its peers''') FROM attack;
+SELECT matches(text, 'ann did iam:CreateUser never in the 30 days on which it was active; by its peers'' habit|nor its peers', 'Words: never in the days on which it was active') FROM attack;
+SELECT matches((SELECT explain(alert_id) FROM alerts WHERE identity LIKE '%ann' AND operation = 'AttachUserPolicy'), 'granting arn:aws:iam::aws:policy/AdministratorAccess: all rights', 'Granted: all rights are said to be');
+SELECT doesnt_match(cat, 'all rights', 'Granted: others are not') FROM attack;
+SELECT is(jsonb_path_query_array(json, '$.later_use[*].identity'), '["arn:aws:iam::111122223333:user/path/svc", "arn:aws:iam::111122223333:user/svc"]', 'Later use: of the user that was made, by whatever path') FROM attack;
+SELECT is(jsonb_path_query_array(json, '$.later_use[0].operations[*].operation') || jsonb_path_query_array(json, '$.later_use[0].networks[*]'), '["DeactivateMFADevice", "198.51.100.0/24"]', 'Later use: what it did, and from where') FROM attack;
+SELECT is(jsonb_path_query_array(json, '$.later_use[0].alerts[*]'), to_jsonb(ARRAY(SELECT alert_id FROM alerts WHERE identity LIKE '%svc')), 'Later use: its alerts') FROM attack;
+SELECT is((SELECT explain_json(alert_id)#>>'{later_use,0,identity}' FROM alerts WHERE identity LIKE '%ann' AND operation = 'AttachUserPolicy'), 'arn:aws:iam::111122223333:user/path/svc', 'Later use: of whom something was granted to');
+SELECT matches(text, E'What its target did since\n  svc \\(user\\), new, first seen 2026-04-03: active on 1 day until 2026-04-03; iam:DeactivateMFADevice; from 198.51.100.0/24; alerts \\d+', 'Later use: in a line') FROM attack;
+SELECT is(explain_json((SELECT alert_id FROM alerts WHERE identity LIKE '%ann' AND operation = 'CreateUser' AND failed))->'later_use', '[]', 'Later use: a failed operation has none');
+SELECT is((SELECT jsonb_agg(r->'shares') FROM jsonb_array_elements(json#>'{related,alerts}') AS r WHERE r->>'operation' = 'iam:CreateRole'), '[["address 203.0.113.7"]]', 'Related: another identity from the same address') FROM attack;
+SELECT is((SELECT jsonb_agg(r->'shares') FROM jsonb_array_elements(json#>'{related,alerts}') AS r WHERE r->>'operation' = 'iam:AttachUserPolicy'), '[["target svc"]]', 'Related: another identity on the same target') FROM attack;
+SELECT is((SELECT count(*) FROM jsonb_array_elements(json#>'{related,alerts}') AS r WHERE r->>'operation' = 'iam:CreatePolicy'), 0::bigint, 'Related: not after the deduplication period') FROM attack;
+SELECT is((SELECT count(*) FROM jsonb_array_elements(json#>'{related,alerts}') AS r WHERE r->>'name' = 'ann'), 0::bigint, 'Related: not its own') FROM attack;
+SELECT matches(text, format('alert %s: bob iam:CreateRole at 2026-04-04[^,]*, risk [0-9.]+: the same address 203.0.113.7', one('CreateRole')), 'Related: with its id, in a line') FROM attack;
+SELECT matches((SELECT explain_json(alert_id)#>>'{related,alerts}' FROM alerts WHERE identity LIKE '%path/svc'), 'it is about this identity', 'Related: what made this identity');
+
+-- the playbook
+SELECT is_empty($$SELECT DISTINCT o.category FROM operations AS o CROSS JOIN unnest(ARRAY['check', 'contain']) AS phase
+	WHERE o.effect <> 'read' AND NOT EXISTS (SELECT FROM playbook AS p WHERE p.kind = 'category' AND p.name = o.category AND p.phase = phase)$$, 'Playbook: every category of the catalogue, what to check and how to contain');
+SELECT is_empty($$SELECT DISTINCT o.attack_technique FROM operations AS o CROSS JOIN unnest(ARRAY['check', 'contain']) AS phase WHERE o.attack_technique <> ''
+	AND NOT EXISTS (SELECT FROM playbook AS p WHERE p.kind = 'technique' AND p.name = o.attack_technique AND p.phase = phase)$$, 'Playbook: every technique of the catalogue');
+SELECT is_empty($$SELECT p.name FROM playbook AS p CROSS JOIN LATERAL regexp_match(p.name, '^(.*?):(.*)$') AS n WHERE p.kind = 'operation'
+	AND NOT EXISTS (SELECT FROM unnest(ARRAY['aws', 'gcp', 'azure']) AS provider, find_operation(provider, n[1], n[2]) AS o WHERE o.effect <> 'read')$$,
+	'Playbook: operations are those of the catalogue');
+SELECT matches(text, 'Attach AWSDenyAll to svc, then remove its keys and password', 'Playbook: steps of the operation, with its names') FROM attack;
+SELECT matches(text, 'If it was an attack\n  Attach AWSDenyAll.*\n  Remove permissions and credentials of svc before.*\n  Disable svc', 'Playbook: of the operation, the technique, the category, in this order') FROM attack;
+INSERT INTO playbook (kind, name, phase, place, step) VALUES ('operation', 'iam:CreateUser', 'contain', 1, 'Call the desk about {target}.'), ('category', 'account', 'contain', 9, 'Write case {account}.');
+SELECT is(origin, 'user', 'Playbook: rows of users are theirs') FROM playbook WHERE place = 9;
+SELECT ok(s ~ 'Call the desk about svc' AND s ~ 'Write case 111122223333' AND NOT s ~ 'AWSDenyAll', 'Playbook: they add, and take the place of a shipped one') FROM explain(one('CreateUser')) AS s;
+UPDATE playbook SET step = 'x' WHERE kind = 'category' AND name = 'role' AND phase = 'check';
+SELECT is(origin, 'user', 'Playbook: a shipped row that was changed is theirs') FROM playbook WHERE kind = 'category' AND name = 'role' AND phase = 'check';
+
+-- an incident
+SELECT throws_ok('SELECT explain_incident(-1)', 'P0002', 'incident -1 does not exist', 'Incident: none such');
+CREATE TEMP TABLE story AS SELECT explain_incident(incident_id) AS text, explain_incident_json(incident_id) AS json FROM incidents WHERE identity LIKE '%ann' ORDER BY last_event_time DESC LIMIT 1;
+SELECT is(jsonb_path_query_array(json, '$.story[*].operation'), '["CreateUser", "CreateUser", "CreateAccessKey", "AttachUserPolicy"]', 'Incident: the story in order, of one identity') FROM story;
+SELECT matches(text, 'Incident \d+: ann, 4 alerts of 4 events.*iam:CreateUser FAILED on .*iam:CreateUser on svc, from 203.0.113.7.*then svc \(user\), new.*iam:AttachUserPolicy on svc, granting arn:aws:iam::aws:policy/AdministratorAccess \(all rights\)', 'Incident: in words') FROM story;
+SELECT is((SELECT count(*) FROM regexp_matches(text, 'from network 203.0.113.0/24', 'g')), 1::bigint, 'Incident: what is the same all along is told once') FROM story;
 
 SELECT * FROM finish();
 ROLLBACK;

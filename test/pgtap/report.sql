@@ -1,12 +1,16 @@
 \ir settings.psql
-SELECT plan(10);
+SELECT plan(13);
 
 SELECT is(html(E'<a href="x">\'&\x07\nb'), '<bdi>&lt;a href=&quot;x&quot;&gt;&#39;&amp;  b</bdi>', 'Escaping: no character of HTML and no control character is left');
 SELECT is(html('abcdef', 4), '<bdi>abc&hellip;</bdi>', 'Escaping: cut before it is escaped');
 SELECT is(html_text(E'a\u202Eb<'), 'ab&lt;', 'Escaping: in pictures, what changes the direction of text is left out');
 SELECT is(html(NULL), NULL, 'Escaping: null stays null');
-SELECT is(array_agg(short_name(i) ORDER BY n), '{ann,admin/x@y,root,i-1,a@b,arn:}', 'Names: short ones for ARNs, others as they are')
-FROM unnest('{arn:aws:iam::1:user/ann,arn:aws:iam::1:role/admin/x@y,arn:aws:iam::1:root,i-1,a@b,arn:}'::text[]) WITH ORDINALITY AS u (i, n);
+SELECT is(array_agg(short_name(i) ORDER BY n), '{ann,bea,a@b.c,adm,web,dev,root,i-1,a@b,deploy,service-12@gcp-sa-x.iam.gserviceaccount.com,runner,repo:o/r:ref:refs/heads/main,sub,arn:}',
+	'Names: a person''s mail or user name, the name of a role, an instance, a service account, a workload')
+FROM unnest('{arn:aws:iam::1:user/ann,arn:aws:iam::1:user/a/b/bea,arn:aws:sts::1:assumed-role/AWSReservedSSO_x/a@b.c,arn:aws:iam::1:role/adm,arn:aws:iam::1:role/path/web,arn:aws:sts::1:federated-user/dev,arn:aws:iam::1:root,i-1,a@b,deploy@p.iam.gserviceaccount.com,service-12@gcp-sa-x.iam.gserviceaccount.com,system:serviceaccount:ns:runner,arn:aws:iam::1:oidc-provider/token.x.com:sts.amazonaws.com:repo:o/r:ref:refs/heads/main,principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/sub,arn:}'::text[]) WITH ORDINALITY AS u (i, n);
+SELECT is(how_often(0, 20, 3, 60, 30), 'never in the 20 days on which it was active; by its peers'' habit about 1 of 23 days', 'Sentences: what was never done has no rate of its own');
+SELECT is(how_often(0, 0, 0, 60, 30), 'while nothing was seen of it in the 30 days before; nor its peers in their 60 days', 'Sentences: nor has it when nobody does it');
+SELECT is(how_often(1, 30, 0, 0, 30), 'on 1 of the 30 days on which it was active; it has no peers to compare with', 'Sentences: what was done is counted');
 
 -- Three identities: one with alerts a day apart, one with a pause, one with one.
 CREATE FUNCTION alert(who text, at timestamptz, operation text, severity text DEFAULT 'low', sensitivity int DEFAULT 1) RETURNS void LANGUAGE sql AS $$
