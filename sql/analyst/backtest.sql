@@ -73,7 +73,7 @@ CREATE FUNCTION iamwatch_internal.backtest_scores(setting integer, settings iamw
 	read iamwatch_internal.backtest_days[]) RETURNS SETOF iamwatch_internal.backtest_score
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off
 	-- the planner takes each of these sets for one row, and would compare all with all
-	SET enable_nestloop = off AS $$
+	SET enable_nestloop = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY WITH marks AS MATERIALIZED (
@@ -93,7 +93,11 @@ BEGIN
 		WHERE m.operation IS NOT NULL
 		GROUP BY 1, 2, 3, 4, 5, 6, i.class, i.days, i.iam_days, i.first_days
 	), watched AS MATERIALIZED (
-		SELECT * FROM marks AS m WHERE is_watched(settings, m.provider, m.service, m.operation)
+		-- each operation is looked up once
+		SELECT m.* FROM marks AS m
+		JOIN (SELECT DISTINCT provider, service, operation FROM marks WHERE operation IS NOT NULL OFFSET 0) AS o
+			USING (provider, service, operation)
+		WHERE is_watched(settings, o.provider, o.service, o.operation)
 	), rare AS MATERIALIZED (
 		SELECT m.key, m.is_user, day, b.provider, b.account, b.identity, b.service, b.operation, b.failed,
 			b.class = m.is_user AS in_class, is_newcomer(b.first_days, day) AS newcomer,
@@ -111,11 +115,14 @@ BEGIN
 			count_days(b.active_days, day - settings.training_days, day - 1), settings.probability_limit)
 	), activity AS MATERIALIZED (
 		-- of all, and from each identity's third active day on
-		SELECT i.provider, i.account, i.class, day, count(*) AS n, count(*) FILTER (WHERE day >= i.settled_from) AS settled,
-			count(*) FILTER (WHERE i.iam_days @> day) AS iam,
-			count(*) FILTER (WHERE i.iam_days @> day AND day >= i.settled_from) AS settled_iam
-		FROM (SELECT *, first_day(settled_days(days, first_days)) AS settled_from FROM identity) AS i
-		CROSS JOIN LATERAL days(i.days) AS day GROUP BY 1, 2, 3, 4
+		SELECT d.provider, d.account, d.class, d.day,
+			count(*) FILTER (WHERE NOT d.iam) AS n, count(*) FILTER (WHERE NOT d.iam AND d.day >= d.settled_from) AS settled,
+			count(*) FILTER (WHERE d.iam) AS iam, count(*) FILTER (WHERE d.iam AND d.day >= d.settled_from) AS settled_iam
+		FROM (
+			SELECT i.provider, i.account, i.class, i.settled_from, kind.iam, days(kind.days) AS day
+			FROM (SELECT *, first_day(settled_days(days, first_days)) AS settled_from FROM identity) AS i
+			CROSS JOIN LATERAL (VALUES (false, i.days), (true, i.iam_days)) AS kind (iam, days)) AS d
+		GROUP BY 1, 2, 3, 4
 	), doing AS MATERIALIZED (
 		SELECT b.provider, b.account, b.class, b.service, b.operation, b.failed, day, count(*) AS n,
 			count(*) FILTER (WHERE day >= b.settled_from) AS settled
@@ -198,9 +205,10 @@ COMMENT ON FUNCTION iamwatch_internal.backtest_scores(integer, iamwatch.detector
 
 CREATE FUNCTION iamwatch_internal.backtest_events(source regclass, event_column name,
 	read iamwatch_internal.backtest_days[], unusual iamwatch_internal.backtest_score[])
-	RETURNS TABLE (setting integer, event iamwatch.event, is_unusual boolean, score iamwatch_internal.score)
+	RETURNS TABLE (setting integer, event iamwatch.event, is_unusual boolean, score iamwatch_internal.score,
+		operation iamwatch.operations)
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off
-	SET enable_nestloop = off AS $$
+	SET enable_nestloop = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY WITH u AS MATERIALIZED (
@@ -217,10 +225,15 @@ BEGIN
 		SELECT e.key, parse(e.document) AS event
 		FROM iamwatch_internal.read_events(source, event_column, NULL, NULL,
 			ARRAY(SELECT DISTINCT c.key FROM concerned AS c), '{}') AS e
+	), operations AS MATERIALIZED (
+		-- each is looked up once
+		SELECT x.*, iamwatch.find_operation(x.provider, x.service, x.operation) AS found
+		FROM (SELECT DISTINCT m.provider, m.service, m.operation FROM m JOIN concerned AS c ON c.key = m.key) AS x
 	)
-	SELECT c.setting, f.event, coalesce((f.event).event_time >= u.active_from, false), u.score
+	SELECT c.setting, f.event, coalesce((f.event).event_time >= u.active_from, false), u.score, o.found
 	FROM found AS f
 	JOIN concerned AS c ON c.key = f.key
+	JOIN operations AS o ON (o.provider, o.service, o.operation) = ((f.event).provider, (f.event).service, (f.event).operation)
 	LEFT JOIN u ON u.setting = c.setting AND u.key = f.key AND u.day = ((f.event).event_time AT TIME ZONE 'UTC')::date
 	ORDER BY c.setting, (f.event).provider, (f.event).account, (f.event).identity, (f.event).service,
 		(f.event).operation, (f.event).failed, (f.event).event_time, (f.event).event_id COLLATE "C";
@@ -287,8 +300,8 @@ BEGIN
 		-- a day is scored once, by the first event that may open an alert
 		CONTINUE WHEN NOT c.is_unusual OR date_trunc('day', e.event_time, 'UTC') = declined;
 		score := c.score;
-		o := iamwatch.find_operation(e.provider, e.service, e.operation);
-		this_risk := iamwatch_internal.risk_of(s, score, o.sensitivity, '{}');
+		o := c.operation;
+		this_risk := iamwatch_internal.risk_of_score(score, o.sensitivity);
 		IF this_risk < s.least_risk THEN
 			declined := date_trunc('day', e.event_time, 'UTC');
 			CONTINUE;
@@ -369,11 +382,12 @@ CREATE FUNCTION iamwatch_internal.backtest_summaries(source regclass, settings i
 		SELECT o.setting, max(o.risk) AS risk, min(o.first_event_time) AS began FROM numbered AS o GROUP BY o.setting, o.incident
 	), urgent AS MATERIALIZED (
 		-- among the highest of the 28 days before it, or there were fewer than that
-		SELECT i.setting, count(*) AS incidents, count(*) FILTER (WHERE (SELECT count(*) FROM incident AS e
-			WHERE e.setting = i.setting AND e.risk > i.risk
-			AND e.began >= i.began - 28 * interval '24 hours' AND e.began < i.began)
-			< 28 * ($2[i.setting]).daily_budget) AS n
-		FROM incident AS i GROUP BY i.setting
+		SELECT i.setting, count(*) AS incidents, count(*) FILTER (WHERE (SELECT count(*) FROM unnest(i.before) AS risk
+			WHERE risk > i.risk) < 28 * ($2[i.setting]).daily_budget) AS n
+		FROM (SELECT e.*, array_agg(e.risk) OVER (PARTITION BY e.setting ORDER BY e.began
+			RANGE BETWEEN interval '672 hours' PRECEDING AND interval '1 microsecond' PRECEDING) AS before
+			FROM incident AS e) AS i
+		GROUP BY i.setting
 	), tried AS MATERIALIZED (
 		SELECT n.n::integer AS setting, s.days,
 			(SELECT count(*) FROM alert AS a WHERE a.setting = n.n) AS alerts

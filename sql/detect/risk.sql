@@ -86,12 +86,17 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.with_risk(iamwatch.detectors, iamwatch.event, iamwatch_internal.ids, iamwatch_internal.score) IS
 'a score with what iamwatch.risk() asks for: the memory of the event''s identity and of its peers, before its day';
 
+CREATE FUNCTION iamwatch_internal.risk_of_score(score iamwatch_internal.score, sensitivity integer) RETURNS double precision
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN iamwatch.risk(score.risk_k, score.risk_active, score.risk_iam_days, score.risk_peer_days,
+		score.risk_peer_active, score.risk_peer_iam_days, sensitivity);
+COMMENT ON FUNCTION iamwatch_internal.risk_of_score(iamwatch_internal.score, integer) IS 'the risk of an event by its counts';
+
 CREATE FUNCTION iamwatch_internal.risk_of(settings iamwatch.detectors, score iamwatch_internal.score, sensitivity integer,
 	context jsonb) RETURNS double precision
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-	RETURN iamwatch.risk(score.risk_k, score.risk_active, score.risk_iam_days, score.risk_peer_days,
-		score.risk_peer_active, score.risk_peer_iam_days, sensitivity)
+	RETURN iamwatch_internal.risk_of_score(score, sensitivity)
 		+ iamwatch_internal.bits_of_context(settings, context);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.risk_of(iamwatch.detectors, iamwatch_internal.score, integer, jsonb) IS
