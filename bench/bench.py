@@ -177,6 +177,11 @@ def scoring():
          "SELECT iamwatch_internal.retally(1); VACUUM ANALYZE;"
          "CREATE FUNCTION score() RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN 1..1000 LOOP"
          " PERFORM iamwatch_internal.class_days('aws', '1', true, 'iam', 'CreateUser', false, '2026-01-11', '2026-02-09'); END LOOP; END$$;"
+         "CREATE FUNCTION risk() RETURNS void LANGUAGE plpgsql AS $$DECLARE s iamwatch_internal.score; d iamwatch.detectors; e iamwatch.event; BEGIN"
+         " SELECT * INTO d FROM iamwatch.detectors; e := iamwatch.parse(jsonb_build_object('eventTime', '2026-02-10T10:00:00Z',"
+         " 'eventSource', 'iam.amazonaws.com', 'eventName', 'CreateUser', 'recipientAccountId', '1', 'userIdentity',"
+         " jsonb_build_object('type', 'IAMUser', 'arn', 'user15000')));"
+         " FOR i IN 1..1000 LOOP s := iamwatch_internal.with_risk(d, e, iamwatch_internal.ids_of(e), s); END LOOP; END$$;"
          "CREATE FUNCTION alert() RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN 1..200 LOOP"
          " INSERT INTO watched VALUES (jsonb_build_object('eventTime', '2026-02-10T10:00:00Z', 'eventSource', 'iam.amazonaws.com',"
          " 'eventName', 'CreateUser', 'eventID', i::text, 'recipientAccountId', '1', 'userIdentity',"
@@ -184,6 +189,8 @@ def scoring():
     path = "SET search_path = pg_catalog, iamwatch, iamwatch_internal, public;"
     t = [timed(f"{path}\nSELECT score();\n\\timing on\nSELECT score();\n")[0] / 1000 for _ in range(ROUNDS)]
     report("peers of one unusual event, 20,000 identities, ms", f"{statistics.median(t):.3f}", "1", f"{min(t):.3f} to {max(t):.3f}")
+    t = [timed(f"{path}\nSELECT risk();\n\\timing on\nSELECT risk();\n")[0] / 1000 for _ in range(ROUNDS)]
+    report("risk of one alert, 20,000 identities, ms", f"{statistics.median(t):.3f}", "0.2", f"{min(t):.3f} to {max(t):.3f}")
     t = timed("\\timing on\nSELECT alert();\n")[0] / 200
     opened = psql("SELECT count(*) FROM iamwatch.alerts;").strip()
     report("one INSERT that opens an alert, in all, ms", f"{t:.3f}", "", f"mean of 200; {opened} alerts opened")
