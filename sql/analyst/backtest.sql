@@ -45,6 +45,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = format('Use some of %s.', array_to_string(names, ', '));
 	END IF;
 	s := jsonb_populate_record(s, jsonb_strip_nulls(changes));
+	PERFORM iamwatch_internal.check_categories(s.categories);
 	IF s.training_days NOT BETWEEN 1 AND 3650 OR s.activation_days NOT BETWEEN 0 AND 3650
 		OR s.deduplication_days NOT BETWEEN 0 AND 3650 OR s.least_sensitivity NOT BETWEEN 1 AND 4
 		OR s.memory_days NOT BETWEEN 1 AND 3650 OR s.peer_memory_days NOT BETWEEN 1 AND 3650

@@ -22,6 +22,9 @@ CREATE TABLE iamwatch.suppressions (
 	failed boolean,
 	category text CHECK (category <> ''),
 	source_network inet,
+	source_host text CHECK (source_host <> ''),
+	user_agent_pattern text CHECK (length(user_agent_pattern) BETWEEN 1 AND 500),
+	acting_for text CHECK (acting_for <> ''),
 	starts_at timestamptz,
 	expires_at timestamptz,
 	author name NOT NULL DEFAULT session_user,
@@ -29,7 +32,7 @@ CREATE TABLE iamwatch.suppressions (
 	withdrawn_at timestamptz,
 	alert_id bigint,
 	CONSTRAINT suppressions_says_what CHECK (num_nonnulls(account, identity, identity_pattern,
-		service, operation, category, source_network) > 0),
+		service, operation, category, source_network, source_host, user_agent_pattern, acting_for) > 0),
 	CONSTRAINT suppressions_period CHECK (expires_at > starts_at)
 );
 COMMENT ON TABLE iamwatch.suppressions IS
@@ -39,6 +42,11 @@ COMMENT ON COLUMN iamwatch.suppressions.identity_pattern IS
 COMMENT ON COLUMN iamwatch.suppressions.category IS 'of the operation, in the catalogue';
 COMMENT ON COLUMN iamwatch.suppressions.source_network IS
 'an address or network; an event without a plain source address never matches';
+COMMENT ON COLUMN iamwatch.suppressions.source_host IS
+'where the event came from when that is no address, as in iamwatch.event: the host of a service';
+COMMENT ON COLUMN iamwatch.suppressions.user_agent_pattern IS
+'of the program that the event names, as of LIKE, without an escape character; programs name themselves, so narrow it by something else';
+COMMENT ON COLUMN iamwatch.suppressions.acting_for IS 'whom the log names behind the identity, as in iamwatch.event';
 COMMENT ON COLUMN iamwatch.suppressions.starts_at IS 'first event time, null for any';
 COMMENT ON COLUMN iamwatch.suppressions.expires_at IS 'event time from which it no longer holds, null for never';
 COMMENT ON COLUMN iamwatch.suppressions.withdrawn_at IS 'set to end it at once, whatever the event time';
@@ -67,6 +75,40 @@ COMMENT ON COLUMN iamwatch.suppression_counts.alert_id IS 'the alert whose resol
 COMMENT ON COLUMN iamwatch.suppression_counts.alerts IS 'alerts that were not opened';
 COMMENT ON COLUMN iamwatch.suppression_counts.events IS 'events in them';
 
+-- Words that cannot be meant are refused; an operation that nobody has heard of
+-- may be one that is to come.
+CREATE FUNCTION iamwatch_internal.check_suppression() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known text[];
+BEGIN
+	IF iamwatch_internal.is_restoring() THEN
+		RETURN NEW;
+	END IF;
+	PERFORM iamwatch_internal.must_be_known('detector', NEW.detector, ARRAY(SELECT d.detector FROM iamwatch.detectors AS d));
+	PERFORM iamwatch_internal.must_be_known('provider', NEW.provider, iamwatch_internal.known_providers());
+	PERFORM iamwatch_internal.must_be_known('category', NEW.category, iamwatch_internal.known_categories());
+	PERFORM iamwatch_internal.check_service(NEW.provider, NEW.service);
+	IF NEW.operation IS NOT NULL AND NEW.alert_id IS NULL AND NOT EXISTS (SELECT FROM iamwatch.operations AS o
+		WHERE (NEW.provider IS NULL OR o.provider = NEW.provider) AND (NEW.service IS NULL OR o.service IN (NEW.service, '*'))
+		AND CASE o.match WHEN 'exact' THEN o.operation = NEW.operation
+			ELSE right(NEW.operation, length(o.operation)) = o.operation END)
+		AND NOT EXISTS (SELECT FROM iamwatch_internal.account_operations AS b WHERE b.operation = NEW.operation
+			AND (NEW.service IS NULL OR b.service = NEW.service)) THEN
+		known := ARRAY(SELECT o.operation FROM iamwatch.operations AS o WHERE o.match = 'exact' AND o.effect <> 'read'
+			AND (NEW.provider IS NULL OR o.provider = NEW.provider) AND (NEW.service IS NULL OR o.service IN (NEW.service, '*')));
+		RAISE WARNING 'no operation "%"% is in the catalogue, and none was seen', left(NEW.operation, 200),
+			coalesce(' of service "' || left(NEW.service, 200) || '"', '')
+			USING HINT = coalesce('Did you mean ' || iamwatch_internal.nearest(NEW.operation, known) || '?',
+				'Operations are written as in iamwatch.operations.');
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_suppression() IS
+'trigger: 22023 for a detector, provider, category or service that cannot be; a warning for an operation that is neither in the catalogue nor in the log';
+CREATE TRIGGER check_suppression BEFORE INSERT OR UPDATE OF detector, provider, service, operation, category ON iamwatch.suppressions
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.check_suppression();
+
 -- ---- matching ----
 
 -- What is alike for all events of a behaviour, and what is not.
@@ -87,14 +129,16 @@ CREATE FUNCTION iamwatch_internal.suppression_concerns(rule iamwatch.suppression
 COMMENT ON FUNCTION iamwatch_internal.suppression_concerns(iamwatch.suppressions, text, text, text, text, text, text, boolean, text) IS
 'whether a behaviour meets the criteria of a suppression, but for source and time';
 
-CREATE FUNCTION iamwatch_internal.suppression_covers(rule iamwatch.suppressions, source_address inet, at timestamptz)
-	RETURNS boolean
+CREATE FUNCTION iamwatch_internal.suppression_covers(rule iamwatch.suppressions, event iamwatch.event) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN coalesce(($1.source_network IS NULL OR $2 <<= $1.source_network)
-		AND ($1.starts_at IS NULL OR $3 >= $1.starts_at)
-		AND ($1.expires_at IS NULL OR $3 < $1.expires_at), false);
-COMMENT ON FUNCTION iamwatch_internal.suppression_covers(iamwatch.suppressions, inet, timestamptz) IS
-'whether source and time of an event meet those of a suppression';
+	RETURN coalesce(($1.source_network IS NULL OR $2.source_ip <<= $1.source_network)
+		AND ($1.source_host IS NULL OR $1.source_host = $2.source_host)
+		AND ($1.user_agent_pattern IS NULL OR $2.user_agent LIKE $1.user_agent_pattern ESCAPE '')
+		AND ($1.acting_for IS NULL OR $1.acting_for = $2.acting_for)
+		AND ($1.starts_at IS NULL OR $2.event_time >= $1.starts_at)
+		AND ($1.expires_at IS NULL OR $2.event_time < $1.expires_at), false);
+COMMENT ON FUNCTION iamwatch_internal.suppression_covers(iamwatch.suppressions, iamwatch.event) IS
+'whether source, program, the one behind and time of an event meet those of a suppression';
 
 CREATE FUNCTION iamwatch_internal.suppressions_of(detector text, event iamwatch.event) RETURNS iamwatch.suppressions[]
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -128,7 +172,7 @@ DECLARE
 	first bigint;
 BEGIN
 	FOREACH rule IN ARRAY rules LOOP
-		IF iamwatch_internal.suppression_covers(rule, event.source_ip, event.event_time) THEN
+		IF iamwatch_internal.suppression_covers(rule, event) THEN
 			first := LEAST(first, rule.suppression_id);
 		END IF;
 	END LOOP;
@@ -284,7 +328,8 @@ CREATE FUNCTION iamwatch.suppression_preview(account text DEFAULT NULL, identity
 	identity_pattern text DEFAULT NULL, service text DEFAULT NULL, operation text DEFAULT NULL,
 	category text DEFAULT NULL, source_network inet DEFAULT NULL, failed boolean DEFAULT NULL,
 	starts_at timestamptz DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
-	provider text DEFAULT NULL, detector text DEFAULT NULL)
+	provider text DEFAULT NULL, detector text DEFAULT NULL, source_host text DEFAULT NULL,
+	user_agent_pattern text DEFAULT NULL, acting_for text DEFAULT NULL)
 	RETURNS TABLE (alert_id bigint, hidden text, severity text, status text, resolution text,
 		first_event_time timestamptz, last_event_time timestamptz, event_count bigint,
 		alert_identity text, alert_operation text, surprise double precision, source_addresses jsonb)
@@ -293,9 +338,9 @@ CREATE FUNCTION iamwatch.suppression_preview(account text DEFAULT NULL, identity
 DECLARE
 	rule iamwatch.suppressions;
 BEGIN
-	IF num_nonnulls($1, $2, $3, $4, $5, $6, $7) = 0 THEN
+	IF num_nonnulls($1, $2, $3, $4, $5, $6, $7, $13, $14, $15) = 0 THEN
 		RAISE EXCEPTION 'a suppression needs a criterion' USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'Give account, identity, identity_pattern, service, operation, category or source_network.';
+			HINT = 'Give account, identity, identity_pattern, service, operation, category, source_network, source_host, user_agent_pattern or acting_for.';
 	END IF;
 	rule.account := $1;
 	rule.identity := $2;
@@ -309,19 +354,33 @@ BEGIN
 	rule.expires_at := $10;
 	rule.provider := $11;
 	rule.detector := $12;
+	rule.source_host := $13;
+	rule.user_agent_pattern := $14;
+	rule.acting_for := $15;
 	RETURN QUERY
-	SELECT a.alert_id, CASE m.matched WHEN m.addresses THEN 'all' ELSE 'part' END,
+	SELECT a.alert_id, CASE WHEN m.all_match THEN 'all' ELSE 'part' END,
 		a.severity, a.status, a.resolution, a.first_event_time, a.last_event_time, a.event_count,
 		a.identity, a.service || ':' || a.operation, a.surprise, a.evidence->'source_addresses'
 	FROM iamwatch.alerts AS a
+	-- the evidence has each apart: of every kind one must match, or all of them
 	CROSS JOIN LATERAL (
-		SELECT count(*) AS addresses, count(*) FILTER (WHERE
-			iamwatch_internal.suppression_covers(rule, s.address::inet, a.first_event_time)) AS matched
-		FROM jsonb_array_elements_text(CASE WHEN a.evidence->'source_addresses' <> '[]'
-			THEN a.evidence->'source_addresses' ELSE '[null]' END) AS s (address)) AS m
-	WHERE m.matched > 0 AND iamwatch_internal.suppression_concerns(rule, a.detector, a.provider, a.account,
+		SELECT bool_and(k.some_match) AS some_match, bool_and(k.all_match) AS all_match
+		FROM (
+			SELECT bool_or(c.covers) AS some_match, bool_and(c.covers) AS all_match
+			FROM (VALUES ('source_addresses'), ('source_hosts'), ('user_agents'), ('acting_for')) AS e (kind)
+			CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(nullif(a.evidence->e.kind, '[]'), '[null]')) AS v (value)
+			CROSS JOIN LATERAL (SELECT CASE e.kind
+				WHEN 'source_addresses' THEN rule.source_network IS NULL OR v.value::inet <<= rule.source_network
+				WHEN 'source_hosts' THEN rule.source_host IS NULL OR v.value = rule.source_host
+				WHEN 'user_agents' THEN rule.user_agent_pattern IS NULL OR v.value LIKE rule.user_agent_pattern ESCAPE ''
+				ELSE rule.acting_for IS NULL OR v.value = rule.acting_for END) AS w (covers_or_null)
+			CROSS JOIN LATERAL (SELECT coalesce(w.covers_or_null, false)) AS c (covers)
+			GROUP BY e.kind) AS k) AS m
+	WHERE m.some_match AND (rule.starts_at IS NULL OR a.first_event_time >= rule.starts_at)
+	AND (rule.expires_at IS NULL OR a.first_event_time < rule.expires_at)
+	AND iamwatch_internal.suppression_concerns(rule, a.detector, a.provider, a.account,
 		a.identity, a.service, a.operation, a.failed, a.category)
 	ORDER BY a.first_event_time, a.alert_id;
 END $$;
-COMMENT ON FUNCTION iamwatch.suppression_preview(text, text, text, text, text, text, inet, boolean, timestamptz, timestamptz, text, text) IS
-'the alerts that a suppression with these criteria would have hidden, by their first event time. Hidden: all, or part when only some of the source addresses match. Writes nothing; 22023 without a criterion';
+COMMENT ON FUNCTION iamwatch.suppression_preview(text, text, text, text, text, text, inet, boolean, timestamptz, timestamptz, text, text, text, text, text) IS
+'the alerts that a suppression with these criteria would have hidden, by their first event time. Hidden: all, or part when only some of the source addresses, hosts, programs (500 characters of each) or those behind match. Writes nothing; 22023 without a criterion';

@@ -30,14 +30,23 @@ DECLARE
 BEGIN
 	NEW.assignee := nullif(NEW.assignee, '');
 	NEW.note := nullif(NEW.note, '');
+	-- as most other tools say
+	IF NEW.resolution = 'false_positive' THEN
+		NEW.resolution := 'benign';
+	END IF;
+	IF NEW.status IS NULL OR NEW.status NOT IN ('new', 'investigating', 'closed') THEN
+		RAISE EXCEPTION '% is no status of an alert', coalesce(quote_literal(left(NEW.status, 200)), 'null')
+			USING ERRCODE = 'check_violation', HINT = 'Use new, investigating or closed.';
+	ELSIF NEW.resolution NOT IN ('true_positive', 'benign', 'expected_change') THEN
+		RAISE EXCEPTION '% is no resolution of an alert', quote_literal(left(NEW.resolution, 200))
+			USING ERRCODE = 'check_violation', HINT = 'Use true_positive, benign (or false_positive, which is the same) or expected_change.';
+	END IF;
 	IF NEW.status <> 'closed' AND OLD.status = 'closed' AND NEW.resolution IS NOT DISTINCT FROM OLD.resolution THEN
 		NEW.resolution := NULL;
 	END IF;
-	-- alerts that were closed under 0.1.0 have none, until somebody says it
-	IF NEW.status = 'closed' AND NEW.resolution IS NULL
-		AND (OLD.status <> 'closed' OR OLD.resolution IS NOT NULL) THEN
+	IF NEW.status = 'closed' AND NEW.resolution IS NULL THEN
 		RAISE EXCEPTION 'alert % cannot be closed without a resolution', NEW.alert_id
-			USING ERRCODE = 'check_violation', HINT = 'Set resolution to true_positive, benign or expected_change.';
+			USING ERRCODE = 'check_violation', HINT = 'Set resolution to true_positive, benign (or false_positive, which is the same) or expected_change.';
 	ELSIF NEW.status <> 'closed' AND NEW.resolution IS NOT NULL THEN
 		RAISE EXCEPTION 'alert % is not closed, so it has no resolution', NEW.alert_id
 			USING ERRCODE = 'check_violation', HINT = 'Set status to closed as well.';
@@ -104,10 +113,52 @@ CREATE TRIGGER record_triage
 -- Both are for origin sessions only: a subscriber that is sent the alerts of
 -- another server is sent its decisions too.
 
-CREATE FUNCTION iamwatch.triage(alert_id bigint, status text DEFAULT NULL, resolution text DEFAULT NULL,
-	assignee text DEFAULT NULL, note text DEFAULT NULL, attack_until date DEFAULT NULL) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+CREATE FUNCTION iamwatch_internal.told(was iamwatch.alerts, becomes iamwatch.alerts) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	said text[] := '{}';
+	suppression bigint;
 BEGIN
+	IF (becomes.status, becomes.resolution, becomes.assignee, becomes.note, becomes.attack_until)
+		IS NOT DISTINCT FROM (was.status, was.resolution, was.assignee, was.note, was.attack_until) THEN
+		said := ARRAY['nothing changed'];
+	END IF;
+	IF becomes.status = 'closed' AND (was.status <> 'closed' OR becomes.resolution IS DISTINCT FROM was.resolution
+		OR becomes.attack_until IS DISTINCT FROM was.attack_until) THEN
+		said := said || format('closed as %s', becomes.resolution);
+		IF becomes.resolution = 'true_positive' THEN
+			said := said || format('its days no longer count as usual: %s', becomes.excluded_days);
+		ELSE
+			SELECT s.suppression_id INTO suppression FROM iamwatch.suppressions AS s
+			WHERE s.alert_id = becomes.alert_id AND s.withdrawn_at IS NULL ORDER BY s.suppression_id DESC LIMIT 1;
+			said := said || format('further events of this identity and operation open no alert (suppression %s)', suppression);
+		END IF;
+	ELSIF was.status = 'closed' AND becomes.status <> 'closed' THEN
+		said := said || format('opened again as %s', becomes.status);
+		said := said || CASE WHEN was.resolution = 'true_positive' THEN 'its days count as usual again'
+			ELSE 'further events of this identity and operation ask again' END;
+	ELSIF becomes.status <> was.status THEN
+		said := said || format('is %s', becomes.status);
+	END IF;
+	IF becomes.assignee IS DISTINCT FROM was.assignee THEN
+		said := said || coalesce('assigned to ' || plain(becomes.assignee), 'assigned to nobody');
+	END IF;
+	IF becomes.note IS DISTINCT FROM was.note THEN
+		said := said || CASE WHEN becomes.note IS NULL THEN 'note removed' ELSE 'note kept' END;
+	END IF;
+	RETURN format('alert %s (%s, %s:%s%s): %s', becomes.alert_id, plain(iamwatch.short_name(becomes.identity)), plain(becomes.service),
+		plain(becomes.operation), CASE WHEN becomes.failed THEN ', failed' ELSE '' END, array_to_string(said, '; '));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.told(iamwatch.alerts, iamwatch.alerts) IS 'in words, what a change of an alert by an analyst did';
+
+CREATE FUNCTION iamwatch.triage(alert_id bigint, status text DEFAULT NULL, resolution text DEFAULT NULL,
+	assignee text DEFAULT NULL, note text DEFAULT NULL, attack_until date DEFAULT NULL) RETURNS text
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	was iamwatch.alerts;
+	becomes iamwatch.alerts;
+BEGIN
+	SELECT a.* INTO was FROM iamwatch.alerts AS a WHERE a.alert_id = $1;
 	UPDATE iamwatch.alerts AS a SET
 		status = coalesce($2, CASE WHEN $3 IS NOT NULL THEN 'closed' ELSE a.status END),
 		resolution = CASE WHEN $3 IS NOT NULL THEN $3
@@ -115,13 +166,15 @@ BEGIN
 		assignee = coalesce($4, a.assignee),
 		note = coalesce($5, a.note),
 		attack_until = coalesce($6, a.attack_until)
-	WHERE a.alert_id = $1;
+	WHERE a.alert_id = $1
+	RETURNING a.* INTO becomes;
 	IF NOT FOUND THEN
 		PERFORM iamwatch_internal.no_alert($1);
 	END IF;
+	RETURN iamwatch_internal.told(was, becomes);
 END $$;
 COMMENT ON FUNCTION iamwatch.triage(bigint, text, text, text, text, date) IS
-'set what analysts decide about an alert; null leaves as it is, an empty assignee or note removes it. A resolution closes the alert; another status opens it again. Same as UPDATE of these columns. P0002 if there is no such alert; 23514, 22023 for what cannot be';
+'set what analysts decide about an alert, and say what that did; null leaves as it is, an empty assignee or note removes it. A resolution closes the alert (false_positive is the same as benign); another status opens it again. Same as UPDATE of these columns. P0002 if there is no such alert; 23514, 22023 for what cannot be';
 
 CREATE FUNCTION iamwatch_internal.no_alert(alert_id bigint) RETURNS void
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -135,7 +188,11 @@ BEGIN
 			DETAIL = format('A backfill took it back at %s: %s.', withdrawn.withdrawn_at, withdrawn.reason),
 			HINT = 'See iamwatch_internal.withdrawn_alerts.';
 	END IF;
+	IF EXISTS (SELECT FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = $1) THEN
+		RAISE EXCEPTION 'alert % is suppressed, so there is nothing to decide', alert_id
+			USING ERRCODE = 'no_data_found', HINT = 'Withdraw its suppression to be alerted; see iamwatch.suppression_counts.';
+	END IF;
 	RAISE EXCEPTION 'alert % does not exist', coalesce(alert_id::text, 'null')
-		USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.alerts and iamwatch_internal.suppressed_alerts.';
+		USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.alerts.';
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.no_alert(bigint) IS 'raises P0002; for an alert that was withdrawn it says so';

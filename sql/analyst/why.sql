@@ -369,7 +369,7 @@ BEGIN
 				(d->>'probability')::float8, (d->>'surprise')::float8, (d->>'probability_limit')::float8)->'steps') AS s)
 			|| ARRAY(SELECT '  context: ' || w FROM iamwatch_internal.context_words(d->'context') AS w)
 			|| format('  risk = %s bits%s', round((d->>'risk')::numeric, 2),
-				coalesce(format(', least_risk %s', d->>'least_risk'), ''))
+				coalesce(', least_risk ' || (d->>'least_risk'), ''))
 			|| format('  severity %s (%s); deduplication %s days', d->>'severity', d->>'variation', d->>'deduplication_days');
 		IF d ? 'raised_with' AND EXISTS (SELECT FROM jsonb_each(d->'raised_with') AS w WHERE w.value <> d->(w.key)) THEN
 			lines := lines || format('  when it was raised: k = %s, A = %s, K = %s, N = %s, p = %s, risk = %s; more was learned, or decided, of the days before since',

@@ -4,7 +4,9 @@
 CREATE VIEW iamwatch.accounts AS
 SELECT provider, account, max(account_id) AS account_id,
 	min(first_event_time) AS first_event_time, max(newest_day) AS newest_day,
-	sum(late_events)::bigint AS late_events
+	sum(late_events)::bigint AS late_events,
+	min(first_event_time) + (SELECT max(d.activation_days) FROM iamwatch.detectors AS d WHERE d.enabled)
+		* interval '24 hours' AS learns_until
 FROM (
 	SELECT provider, account, account_id, first_event_time, newest_day, late_events
 	FROM iamwatch_internal.accounts
@@ -32,6 +34,9 @@ FROM (
 	GROUP BY provider, account, identity) AS p
 JOIN iamwatch.accounts AS a USING (provider, account)
 WHERE iamwatch.last_day(p.days) >= a.newest_day - iamwatch_internal.kept_days();
+COMMENT ON COLUMN iamwatch.accounts.learns_until IS
+'the event time up to which it is in its activation period and raises no alert: of the enabled detectors, the longest; null if none is';
+
 COMMENT ON VIEW iamwatch.identities IS 'per identity its kind and the days on which it did anything';
 COMMENT ON COLUMN iamwatch.identities.days IS 'within the kept history';
 COMMENT ON COLUMN iamwatch.identities.first_seen IS 'ever';

@@ -82,6 +82,7 @@ CREATE FUNCTION iamwatch_internal.check_detector() RETURNS trigger
 DECLARE
 	severities constant text[] := ARRAY['informational', 'low', 'medium', 'high', 'critical'];
 	setting record;
+	word text;
 	oldest integer;
 BEGIN
 	FOR setting IN SELECT * FROM (VALUES
@@ -112,6 +113,24 @@ BEGIN
 	IF NEW.least_risk NOT BETWEEN 0 AND 100 THEN
 		RAISE EXCEPTION 'least_risk must be between 0 and 100, or null'
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', NEW.least_risk);
+	END IF;
+
+	IF NEW.context_bits IS NULL OR NEW.context_bits NOT BETWEEN 0 AND 10 THEN
+		RAISE EXCEPTION 'context_bits must be between 0 and 10'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.context_bits::text, 'null'));
+	END IF;
+	FOREACH word IN ARRAY coalesce(NEW.context_kinds, '{}') LOOP
+		PERFORM iamwatch_internal.must_be_known('context', word, iamwatch_internal.context_kinds());
+	END LOOP;
+	FOREACH word IN ARRAY coalesce(NEW.effects, '{}') LOOP
+		PERFORM iamwatch_internal.must_be_known('effect', word, ARRAY['create', 'modify', 'delete', 'read']);
+	END LOOP;
+	IF cardinality(NEW.effects) = 0 THEN
+		RAISE EXCEPTION 'effects is empty' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'List some of create, modify, delete, read.';
+	END IF;
+	IF NOT iamwatch_internal.is_restoring() THEN
+		PERFORM iamwatch_internal.check_categories(NEW.categories);
 	END IF;
 
 	-- what maintain() has dropped does not come back by asking for more

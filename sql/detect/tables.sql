@@ -93,7 +93,7 @@ COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
 COMMENT ON COLUMN iamwatch.alerts.evidence IS
 'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, source_hosts, user_agents, targets, granted, acting_for, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch_internal.context_of() says; out_of_order: true of an alert that the order of event time would not have raised, but that somebody had worked on when iamwatch.backfill() found out';
 COMMENT ON COLUMN iamwatch.alerts.resolution IS
-'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one, and of one that was closed under 0.1.0';
+'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one';
 COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';
 COMMENT ON COLUMN iamwatch.alerts.attack_until IS
 'with true_positive: the last day on which the identity''s doing it was the attacker''s; null if only the days of the alert''s events were';

@@ -23,7 +23,7 @@ DECLARE
 		iamwatch.detectors, iamwatch.variations, iamwatch.playbook, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
 		iamwatch.incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
-		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.all_alerts,
+		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
 		iamwatch_internal.withdrawn_alerts,
 		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'fields_of',
@@ -37,7 +37,8 @@ DECLARE
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
 		'report_style', 'readable_sources', 'context_words', 'actor', 'handed', 'how_often', 'number_of', 'some_of', 'all_rights', 'later_use', 'later_use_line',
-		'related_alerts', 'steps_for', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
+		'related_alerts', 'steps_for', 'told', 'detector_warnings', 'is_restoring', 'must_be_known', 'nearest', 'distance',
+		'known_categories', 'known_providers', 'check_categories', 'check_service', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
 		'variation', 'faces_internet', 'near_alert', 'near_suppressed', 'opens_on_scored_day', 'suppressions_of', 'suppression_of',
 		'has_suppressions', 'access_key'];
 	-- and what opens files and messages, which loaders need as well
@@ -74,7 +75,7 @@ BEGIN
 		EXECUTE format('GRANT EXECUTE ON FUNCTION iamwatch.triage TO %s', role);
 		-- author, created_at and alert_id are not theirs to say
 		EXECUTE format('GRANT INSERT (reason, detector, provider, account, identity, identity_pattern, service,
-			operation, failed, category, source_network, starts_at, expires_at) ON iamwatch.suppressions TO %s', role);
+			operation, failed, category, source_network, source_host, user_agent_pattern, acting_for, starts_at, expires_at) ON iamwatch.suppressions TO %s', role);
 		EXECUTE format('GRANT UPDATE (reason, expires_at, withdrawn_at) ON iamwatch.suppressions TO %s', role);
 	END IF;
 END $$;

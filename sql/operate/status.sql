@@ -194,7 +194,8 @@ SELECT s.events_stored AS events_seen, c.learned AS events_learned, c.late AS ev
 	j.n AS journal_rows, p.n AS pending_events, w.waiting_since, w.held_by, u.n AS notifications_unsent,
 	r.n AS backfills_running,
 	m.entries AS session_cache_entries, m.bytes AS session_cache_bytes, m.asked AS session_events_asked,
-	m.hits AS session_cache_hits
+	m.hits AS session_cache_hits,
+	d.warnings AS warnings
 FROM (SELECT coalesce(sum(events_stored), 0)::bigint AS events_stored, count(*) AS sources,
 		(array_agg(lag ORDER BY last_taught_at DESC NULLS LAST))[1] AS lag,
 		coalesce(jsonb_agg(source::text ORDER BY source::text) FILTER (WHERE silent), '[]') AS silent_sources,
@@ -216,7 +217,8 @@ CROSS JOIN (SELECT (SELECT min(t.since) FROM iamwatch_internal.waiting AS t) AS 
 			FROM iamwatch_internal.holders AS t), '[]') AS held_by) AS w
 CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.unsent_notifications) AS u
 CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.backfills WHERE finished_at IS NULL) AS r
-CROSS JOIN iamwatch_internal.cache_status() AS m;
+CROSS JOIN iamwatch_internal.cache_status() AS m
+CROSS JOIN iamwatch_internal.detector_warnings() AS d (warnings);
 COMMENT ON VIEW iamwatch.status IS 'one row: is iamwatch at work, and is anything wrong? Per source: iamwatch.source_status';
 COMMENT ON COLUMN iamwatch.status.events_seen IS 'sum of iamwatch.source_status.events_stored';
 COMMENT ON COLUMN iamwatch.status.events_learned IS 'events of triggers and iamwatch.process() that brought a day that their session did not find in a baseline; the rest of what was seen is late, rejected, or taught nothing';
@@ -236,3 +238,4 @@ COMMENT ON COLUMN iamwatch.status.session_cache_entries IS 'identities and behav
 COMMENT ON COLUMN iamwatch.status.session_cache_bytes IS 'memory for it, see iamwatch.cache_memory';
 COMMENT ON COLUMN iamwatch.status.session_events_asked IS 'events that this session inserted into sources';
 COMMENT ON COLUMN iamwatch.status.session_cache_hits IS 'how many of them it knew to teach nothing';
+COMMENT ON COLUMN iamwatch.status.warnings IS 'of each detector that can raise no alert, why: it is disabled, or watches nothing; {} if all can';

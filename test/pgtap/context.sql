@@ -71,7 +71,7 @@ SELECT is(probability, probability((evidence->>'k')::int, (evidence->>'A')::int,
 UPDATE detectors SET context_kinds = '{new_region}';
 SELECT does('2026-02-23T11:00:00Z', 'bob', 'DeleteRole', '{"sourceIPAddress": "203.0.113.9", "userAgent": "wget/8"}');
 SELECT is(context('bob', 'DeleteRole'), NULL, 'Score: only contexts that are chosen count');
-SELECT throws_ok('UPDATE detectors SET context_kinds = ''{moon}''', '23514', NULL, 'Score: a context that is none is refused');
+SELECT throws_ok('UPDATE detectors SET context_kinds = ''{moon}''', '22023', NULL, 'Score: a context that is none is refused');
 
 -- The journal of samples, which other sessions leave
 INSERT INTO context_journal SELECT parse(aws('2026-02-23T12:00:00Z', who, 'DeleteUser')), NULL, true FROM unnest('{ann,bob}'::text[]) AS who;

@@ -42,7 +42,7 @@ SELECT results_eq($$SELECT identity, operation, first_event_time, severity, vari
 UPDATE variations SET variation = 'other' WHERE (detector, applies_to) = ('unusual_key_activity', 'all');
 SELECT is(variation_names, '{other,by a machine,internet_facing}', 'Variations: names follow their table; one without a row is called by its condition')
 FROM detectors WHERE detector = 'unusual_key_activity';
-SELECT throws_ok($$UPDATE detectors SET effects = '{change}'$$, '23514', NULL, 'Detector: an effect that there is not is refused');
+SELECT throws_ok($$UPDATE detectors SET effects = '{change}'$$, '22023', NULL, 'Detector: an effect that there is not is refused');
 SELECT throws_ok($$UPDATE detectors SET tactic = 'Persistence'$$, '23514', NULL, 'Detector: a tactic is an ATT&CK id');
 DELETE FROM detectors WHERE detector = 'unusual_key_activity';
 SELECT put(aws('2026-02-26T10:00:00Z', 'ann', 'GetParametersForImport', 'kms'));

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(41);
+SELECT plan(54);
 
 CREATE FUNCTION from_address(at text, who text, operation text, address text, id text = gen_random_uuid()::text) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log VALUES (aws(at, who, operation, id => id, more => jsonb_build_object('sourceIPAddress', address)))
@@ -47,6 +47,51 @@ INSERT INTO suppressions (reason, identity_pattern, operation) VALUES ('both', '
 SELECT put(aws('2026-02-19T10:00:00Z', 'n8', 'CreateUser'));
 SELECT put(aws('2026-02-19T10:00:00Z', 'n8', 'DeleteUser'));
 SELECT is(shown('n8') || ' / ' || hidden('n8'), 'CreateUser 1 / DeleteUser 1', 'Criteria: every one of them must match');
+
+
+-- by program, host and the one behind; each for an identity of its own
+SELECT lives('m' || n, '2026-01-01', '2026-02-19') FROM generate_series(1, 6) AS n;
+CREATE FUNCTION hides_with(criterion text, value text, who text, more jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	was text;
+BEGIN
+	EXECUTE format('INSERT INTO suppressions (reason, %I) VALUES (''test'', %L)', criterion, value);
+	INSERT INTO log VALUES (aws('2026-02-20T10:00:00Z', who, 'CreateUser', more => more));
+	UPDATE suppressions SET withdrawn_at = now();
+	RETURN shown(who) || '/' || hidden(who);
+END $$;
+SELECT is(hides_with('user_agent_pattern', 'terraform/%', 'm1', '{"userAgent": "terraform/1.2"}'), '/CreateUser 1', 'Criteria: pattern of the program');
+SELECT is(hides_with('user_agent_pattern', 'terraform/%', 'm2', '{"userAgent": "aws-cli/2"}'), 'CreateUser 1/', 'Criteria: another program hides nothing');
+SELECT is(hides_with('source_host', 'cloudformation.amazonaws.com', 'm3', '{"sourceIPAddress": "cloudformation.amazonaws.com"}'), '/CreateUser 1', 'Criteria: host of the source');
+SELECT is(hides_with('source_host', 'cloudformation.amazonaws.com', 'm4', '{"sourceIPAddress": "192.0.2.77"}'), 'CreateUser 1/', 'Criteria: an address is no host');
+SELECT is(hides_with('acting_for', 'alice@example.com', 'm5', '{"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/m5", "sessionContext": {"sourceIdentity": "alice@example.com"}}}'),
+	'/CreateUser 1', 'Criteria: the one behind the identity');
+SELECT is(hides_with('acting_for', 'alice@example.com', 'm6', '{"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/m6", "sessionContext": {"sourceIdentity": "bob@example.com"}}}'),
+	'CreateUser 1/', 'Criteria: another one behind hides nothing');
+SELECT results_eq($$SELECT hidden, alert_identity FROM suppression_preview(user_agent_pattern => 'aws-cli/%') $$, $$VALUES ('all', 'arn:aws:iam::111122223333:user/m2')$$, 'Preview: by program');
+SELECT results_eq($$SELECT hidden, alert_identity FROM suppression_preview(acting_for => 'bob@example.com') $$, $$VALUES ('all', 'arn:aws:iam::111122223333:user/m6')$$, 'Preview: by the one behind');
+SELECT is_empty($$SELECT FROM suppression_preview(source_host => 'cloudformation.amazonaws.com')$$, 'Preview: by host, of which no alert is shown');
+INSERT INTO log VALUES (aws('2026-02-20T11:00:00Z', 'm2', 'CreateUser', more => '{"userAgent": "curl/8"}'));
+SELECT results_eq($$SELECT hidden FROM suppression_preview(user_agent_pattern => 'curl%') $$, $$VALUES ('part')$$, 'Preview: part when some of the programs match');
+
+-- A roll-out over many accounts: one suppression for the role that does it in each
+INSERT INTO log SELECT aws(d::date || 'T08:00:00Z', 'x', 'ListBuckets', 's3', more => jsonb_build_object('recipientAccountId', a,
+	'userIdentity', jsonb_build_object('type', 'AssumedRole', 'arn', format('arn:aws:sts::%s:assumed-role/rollout/job', a),
+		'sessionContext', jsonb_build_object('sessionIssuer', jsonb_build_object('arn', format('arn:aws:iam::%s:role/rollout', a))))))
+FROM generate_series('2026-01-01', '2026-02-28'::date, interval '1 day') AS d, unnest('{100000000001,100000000002,100000000003}'::text[]) AS a;
+CREATE FUNCTION rolls_out(at text, operation text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO log SELECT aws(at, 'x', operation, more => jsonb_build_object('recipientAccountId', a,
+		'userIdentity', jsonb_build_object('type', 'AssumedRole', 'arn', format('arn:aws:sts::%s:assumed-role/rollout/job', a),
+			'sessionContext', jsonb_build_object('sessionIssuer', jsonb_build_object('arn', format('arn:aws:iam::%s:role/rollout', a))))))
+	FROM unnest('{100000000001,100000000002,100000000003}'::text[]) AS a
+$$;
+INSERT INTO suppressions (reason, identity_pattern, operation, starts_at, expires_at)
+VALUES ('change 4711', 'arn:aws:iam::%:role/rollout', 'CreateRole', '2026-02-20', '2026-02-22');
+SELECT rolls_out('2026-02-20T12:00:00Z', 'CreateRole'), rolls_out('2026-02-20T12:00:00Z', 'CreateUser');
+SELECT is(alerts || ' ' || identities, '3 3', 'Roll-out: one suppression for all accounts') FROM suppression_counts WHERE reason = 'change 4711';
+SELECT is(count(*), 3::bigint, 'Roll-out: anything else that the role does is alerted') FROM alerts WHERE identity LIKE '%rollout';
+SELECT rolls_out('2026-02-27T12:00:00Z', 'CreateRole');
+SELECT is(string_agg(DISTINCT operation, ' '), 'CreateUser', 'Roll-out: what has become usual is not alerted when it is over') FROM alerts WHERE identity LIKE '%rollout';
 
 -- Counted, listed, not lost
 INSERT INTO suppressions (reason, source_network, starts_at, expires_at) VALUES ('scanner', '198.51.100.0/24', '2026-02-01', '2026-03-10');

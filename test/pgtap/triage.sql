@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(38);
+SELECT plan(50);
 
 CREATE FUNCTION alert(who text, operation text = 'CreateUser') RETURNS bigint LANGUAGE sql AS $$
 	SELECT max(alert_id) FROM alerts WHERE identity LIKE '%' || who AND alerts.operation = $2
@@ -27,6 +27,20 @@ SELECT triage(alert('ann'), 'investigating', assignee => 'kim', note => 'asked h
 SELECT is(status || assignee || note, 'investigatingkimasked her', 'triage(): sets what is given') FROM alerts WHERE identity LIKE '%ann';
 SELECT triage(alert('ann'), note => '');
 SELECT is(status || assignee || coalesce(note, '-'), 'investigatingkim-', 'triage(): leaves the rest; empty removes') FROM alerts WHERE identity LIKE '%ann';
+
+CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	said text;
+BEGIN
+	EXECUTE statement;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS said = PG_EXCEPTION_HINT;
+	RETURN said;
+END $$;
+SELECT is(hint($$SELECT triage(alert('ann'), 'closed', 'ignored')$$), 'Use true_positive, benign (or false_positive, which is the same) or expected_change.', 'Resolution: a wrong one gets the allowed ones');
+SELECT is(hint($$UPDATE alerts SET status = 'done'$$), 'Use new, investigating or closed.', 'Status: a wrong one gets the allowed ones');
+SELECT matches(hint($$SELECT triage(alert('ann'), 'closed')$$), 'false_positive', 'Resolution: one that is missing as well');
 
 -- History
 SELECT results_eq($$SELECT changed_by::text, old_values, new_values FROM alert_history ORDER BY history_id$$,
@@ -113,6 +127,21 @@ SELECT is(string_agg(first_event_time::date || ' ' || event_count, ', ' ORDER BY
 SELECT put(aws('2026-06-01T10:00:00Z', 'eve', 'CreateRole', id => 'e3'));
 SELECT is(string_agg(event_count::text, ' ' ORDER BY first_event_time), '1 1', 'Opened again: what was counted is not asked when it is delivered again')
 FROM alerts WHERE identity LIKE '%eve' AND operation = 'CreateRole' AND NOT failed;
+
+-- What it did, in words, and what other tools call benign
+SELECT lives(who, '2026-06-11', '2026-07-20') FROM unnest(ARRAY['ann', 'bob', 'zoe']) AS who;
+SELECT put(aws('2026-07-10T10:00:00Z', 'zoe', 'CreateRole', id => 'z1'));
+SELECT is(triage(alert('zoe', 'CreateRole'), 'investigating', assignee => 'kim'), format('alert %s (zoe, iam:CreateRole): is investigating; assigned to kim', alert('zoe', 'CreateRole')), 'triage(): says what it did');
+SELECT is(triage(alert('zoe', 'CreateRole'), 'investigating'), format('alert %s (zoe, iam:CreateRole): nothing changed', alert('zoe', 'CreateRole')), 'triage(): or that it did nothing');
+SELECT is(open_alerts, 1::bigint, 'Work list: an open incident is in it') FROM incidents WHERE identity LIKE '%zoe';
+SELECT matches(triage(alert('zoe', 'CreateRole'), resolution => 'false_positive'), 'closed as benign; further events of this identity and operation open no alert \(suppression \d+\)$', 'triage(): names the suppression that it leaves');
+SELECT is(status || ' ' || resolution, 'closed benign', 'Resolution: false_positive is benign') FROM alerts WHERE alert_id = alert('zoe', 'CreateRole');
+SELECT is_empty($$SELECT FROM incidents WHERE identity LIKE '%zoe' AND open_alerts > 0$$, 'Work list: a closed incident leaves it');
+SELECT matches(triage(alert('zoe', 'CreateRole'), 'new'), 'opened again as new; further events of this identity and operation ask again', 'triage(): tells what it takes back');
+SELECT matches(triage(alert('zoe', 'CreateRole'), resolution => 'true_positive'), 'closed as true_positive; its days no longer count as usual: \{2026-07-10\}', 'triage(): tells the days that are out');
+INSERT INTO suppressions (reason, operation, starts_at) VALUES ('x', 'CreateGroup', '2026-07-01');
+SELECT put(aws('2026-07-11T10:00:00Z', 'zoe', 'CreateGroup', id => 'z2'));
+SELECT throws_ok('SELECT triage(max(alert_id)) FROM suppressed_alerts', 'P0002', NULL, 'triage(): a suppressed alert is not decided about');
 
 -- a true positive overrules
 SELECT triage((SELECT min(alert_id) FROM alerts WHERE identity LIKE '%eve' AND operation = 'CreateRole'), resolution => 'benign');

@@ -9,13 +9,13 @@ INSERT INTO history (event) SELECT forge(d + n * interval '1 minute', 'user' || 
 FROM generate_series('2026-01-01 00:00Z'::timestamptz, '2026-01-31', '1 day') AS d, generate_series(1, 30) AS n;
 INSERT INTO history (event) SELECT forge('2026-01-31 12:00Z', 'user' || n, 'team.add_admin') FROM generate_series(1, 3) AS n;
 INSERT INTO history (event) VALUES ('{"at": 1}');
-INSERT INTO iamwatch.operations (provider, service, operation, category, effect)
-VALUES ('forge', '*', '.add_admin', 'permission', 'create');
-UPDATE iamwatch.operations SET match = 'suffix' WHERE provider = 'forge';
 
 INSERT INTO iamwatch.providers (provider, recognised_by, account_path, identity_path, service_default, operation_path,
 	event_time_path, event_time_format, event_id_path)
 VALUES ('forge', '{forge}', '{org}', '{who}', 'forge', '{what}', '{at}', 'seconds', '{id}');
+INSERT INTO iamwatch.operations (provider, service, operation, category, effect)
+VALUES ('forge', '*', '.add_admin', 'permission', 'create');
+UPDATE iamwatch.operations SET match = 'suffix' WHERE provider = 'forge';
 
 -- workers number providers for themselves, but agree on the keys
 CREATE FUNCTION pg_temp.keys() RETURNS text LANGUAGE sql AS $$

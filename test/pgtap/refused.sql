@@ -1,0 +1,78 @@
+\ir settings.psql
+SELECT plan(40);
+
+-- what an error or a warning says beside its message
+CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	said text;
+BEGIN
+	EXECUTE statement;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS said = PG_EXCEPTION_HINT;
+	RETURN said;
+END $$;
+
+-- detectors
+SELECT throws_ok($$UPDATE detectors SET categories = '{crednetial}'$$, '22023', 'unknown category "crednetial"', 'Detector: a category that is misspelled');
+SELECT matches(hint($$UPDATE detectors SET categories = '{crednetial}'$$), '^Did you mean credential\? Use one of account, credential, ', 'Detector: the nearest, and all that are allowed');
+SELECT throws_ok($$UPDATE detectors SET categories = '{credential,x}'$$, '22023', 'unknown category "x"', 'Detector: one of several categories');
+SELECT throws_ok($$UPDATE detectors SET categories = '{}'$$, '22023', NULL, 'Detector: no category at all, which would watch nothing');
+SELECT throws_ok($$UPDATE detectors SET categories = '{credential,NULL}'$$, '22023', NULL, 'Detector: a null among the categories');
+SELECT throws_ok($$INSERT INTO detectors (detector, title, categories) VALUES ('x', 'x', '{crednetial}')$$, '22023', NULL, 'Detector: also a new one');
+SELECT lives_ok($$UPDATE detectors SET categories = '{credential,sign_in}'$$, 'Detector: every category of the catalogue is allowed');
+UPDATE detectors SET categories = NULL;
+SELECT throws_ok($$UPDATE detectors SET context_kinds = '{new_networks}'$$, '22023', 'unknown context "new_networks"', 'Detector: a context');
+SELECT throws_ok($$UPDATE detectors SET context_bits = 11$$, '22023', 'context_bits must be between 0 and 10', 'Detector: a number out of range');
+SELECT throws_ok($$UPDATE detectors SET effects = '{created}'$$, '22023', 'unknown effect "created"', 'Detector: an effect');
+SELECT throws_ok($$UPDATE detectors SET effects = '{}'$$, '22023', NULL, 'Detector: no effect');
+SELECT throws_ok($$SELECT * FROM backtest('log', categories => '{crednetial}')$$, '22023', 'unknown category "crednetial"', 'Backtest: the same');
+
+-- the catalogue
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('awss', 'iam', 'X', 'role', 'create')$$, '22023', 'unknown provider "awss"', 'Catalogue: a provider');
+SELECT matches(hint($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('awss', 'iam', 'X', 'role', 'create')$$), 'Did you mean aws\? Use one of aws, azure, gcp', 'Catalogue: the providers that there are');
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'iam.amazonaws.com', 'X', 'role', 'create')$$, '22023', NULL, 'Catalogue: a service of AWS with its domain');
+SELECT is(hint($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'iam.amazonaws.com', 'X', 'role', 'create')$$), 'Write it as events have it once they are read: iam.', 'Catalogue: how it is written');
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'iam.amazonaws.com.cn', 'X', 'role', 'create')$$, '22023', NULL, 'Catalogue: also that of China');
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'iam', 'X', 'role', 'creates')$$, '22023', 'unknown effect "creates"', 'Catalogue: an effect');
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'iam', 'X', 'permision', 'create')$$, '22023', 'unknown category "permision"', 'Catalogue: a category that is nearly another');
+SELECT lives_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'iam', 'X', 'badges', 'create')$$, 'Catalogue: a category of one''s own');
+SELECT lives_ok($$UPDATE detectors SET categories = '{badges}'$$, 'Detector: and it can be watched');
+UPDATE detectors SET categories = NULL;
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect, sensitivity) VALUES ('aws', 'iam', 'Y', 'role', 'create', 5)$$, '22023', 'sensitivity must be between 1 and 4', 'Catalogue: a sensitivity');
+SELECT throws_ok($$UPDATE operations SET effect = 'x' WHERE operation = 'X'$$, '22023', NULL, 'Catalogue: also by UPDATE');
+SELECT throws_ok($$INSERT INTO limits (name, value, shipped_value, counted, beyond) VALUES ('alert', 1, 1, '', '')$$, '22023', 'unknown limit "alert"', 'Limits: one that nothing asks for');
+
+-- suppressions
+SELECT throws_ok($$INSERT INTO suppressions (reason, category) VALUES ('x', 'acount')$$, '22023', 'unknown category "acount"', 'Suppression: a category');
+SELECT throws_ok($$INSERT INTO suppressions (reason, provider, operation) VALUES ('x', 'AWS', 'CreateUser')$$, '22023', 'unknown provider "AWS"', 'Suppression: a provider');
+SELECT throws_ok($$INSERT INTO suppressions (reason, detector, operation) VALUES ('x', 'unusual_iam', 'CreateUser')$$, '22023', 'unknown detector "unusual_iam"', 'Suppression: a detector');
+SELECT throws_ok($$INSERT INTO suppressions (reason, service) VALUES ('x', 'iam.amazonaws.com')$$, '22023', NULL, 'Suppression: a service with its domain');
+SELECT is(nearest('CreateUsers', ARRAY(SELECT operation FROM operations WHERE provider = 'aws')), 'CreateUser', 'Nearest: of the whole catalogue');
+SELECT is(nearest('zzzzzzzz', ARRAY['CreateUser']), NULL, 'Nearest: nothing is near');
+SELECT is(ARRAY[distance('', 'abc'), distance('kitten', 'sitting'), distance('crednetial', 'credential'), distance('a', 'a')], '{3,3,2,0}', 'Nearest: insertions, deletions and replacements are counted');
+SELECT lives_ok($$INSERT INTO suppressions (reason, operation) VALUES ('misspelled', 'CreateUsers')$$, 'Suppression: an operation that nobody knows is taken, with a warning');
+
+-- a dump is taken as it is, since what a row refers to may come later
+SET check_function_bodies = off;
+SET row_security = off;
+SELECT lives_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('later', 'x', 'X', 'lates', 'create')$$, 'Restore: a provider that comes later');
+SELECT lives_ok($$INSERT INTO detectors (detector, title, categories) VALUES ('x', 'x', '{later}')$$, 'Restore: a category that comes later');
+RESET check_function_bodies;
+RESET row_security;
+
+-- status
+SELECT is(warnings, '{"x": "no operation of the catalogue has its categories, effects and sensitivity: it watches nothing"}', 'Status: a detector that watches nothing') FROM status;
+UPDATE detectors SET enabled = false WHERE detector = 'unusual_iam_activity';
+SELECT is(warnings->>'unusual_iam_activity', 'it is disabled', 'Status: one that is disabled') FROM status;
+DELETE FROM detectors;
+SELECT is(warnings, '{"": "there is no detector"}', 'Status: none at all') FROM status;
+INSERT INTO detectors (detector, title) VALUES ('one', 'one');
+SELECT is(warnings, '{}', 'Status: all is well') FROM status;
+SELECT put(aws('2026-01-01T08:00:00Z', 'ann', 'ListBuckets', 's3'));
+SELECT is(learns_until, '2026-01-15T08:00:00Z', 'Accounts: until when they learn') FROM accounts;
+UPDATE detectors SET activation_days = 3;
+SELECT is(learns_until, '2026-01-04T08:00:00Z', 'Accounts: by the settings of the detectors') FROM accounts;
+
+SELECT * FROM finish();
+ROLLBACK;
