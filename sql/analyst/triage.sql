@@ -158,7 +158,7 @@ DECLARE
 	was iamwatch.alerts;
 	becomes iamwatch.alerts;
 BEGIN
-	SELECT a.* INTO was FROM iamwatch.alerts AS a WHERE a.alert_id = $1;
+	SELECT a.* INTO was FROM iamwatch.alerts AS a WHERE a.alert_id = $1 FOR NO KEY UPDATE;
 	UPDATE iamwatch.alerts AS a SET
 		status = coalesce($2, CASE WHEN $3 IS NOT NULL THEN 'closed' ELSE a.status END),
 		resolution = CASE WHEN $3 IS NOT NULL THEN $3
