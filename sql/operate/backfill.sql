@@ -277,6 +277,10 @@ DECLARE
 BEGIN
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
+	IF iamwatch_internal.distribution(source) OPERATOR(pg_catalog.=) 'distributed' THEN
+		PERFORM iamwatch_internal.backfill_shards(source, event_column, since, until);
+		RETURN;
+	END IF;
 	IF NOT iamwatch_internal.may_fold() THEN
 		RAISE EXCEPTION 'cannot backfill in a transaction with a fixed snapshot'
 			USING ERRCODE = 'invalid_transaction_state', HINT = 'Use read committed.';

@@ -391,7 +391,7 @@ DECLARE
 BEGIN
 	SELECT * INTO settings FROM iamwatch.detectors AS d WHERE d.detector = backfill_raise.detector;
 	SELECT (e.event).* INTO sample FROM pg_temp.iamwatch_events AS e WHERE e.behaviour = backfill_raise.behaviour LIMIT 1;
-	IF NOT whatever_is_locked AND NOT iamwatch_internal.try_lock(2, iamwatch_internal.alert_lock_key(sample)) THEN
+	IF NOT whatever_is_locked AND NOT iamwatch_internal.try_lock_alerts(sample) THEN
 		RETURN NULL;
 	END IF;
 	IF NOT whatever_is_locked THEN

@@ -117,7 +117,7 @@ BEGIN
 	PERFORM iamwatch_internal.refresh_columns();
 	COMMIT;
 	DELETE FROM iamwatch.sources AS s
-	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) s.source);
+	WHERE pg_catalog.pg_table_is_visible(s.source) IS NULL;
 END $$;
 COMMENT ON PROCEDURE iamwatch.maintain() IS
 'fold what concurrent sessions appended, settle their pending events, send notifications that could not be sent, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. Safe beside ingest, never changes what is alerted; run it daily';

@@ -84,3 +84,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.change_trigger(regclass, text) IS
 'execute a command that makes, changes or drops a trigger on a table, distributed or not';
+
+-- Each shard where it is, so that what it teaches stays beside it.
+CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	command constant text := replace(format('CALL iamwatch.backfill(@SHARD@, %L, %L, %L)', event_column, since, until), '%', '%%');
+	problems text;
+BEGIN
+	IF iamwatch_internal.fields_of(source) IS NOT NULL THEN
+		RAISE EXCEPTION 'distributed table "%" has mapped columns, which its shards do not know', source
+			USING ERRCODE = 'feature_not_supported', HINT = 'Store the documents in a column.';
+	END IF;
+	EXECUTE 'SELECT string_agg(r.result, E''\n'') FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
+	INTO problems USING source, replace(command, '@SHARD@', '$shard$%s$shard$');
+	IF problems IS NOT NULL THEN
+		RAISE EXCEPTION 'backfill of "%" failed on some shards', source
+			USING ERRCODE = 'external_routine_exception', DETAIL = problems, HINT = 'Call it again: it goes on with what is missing.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_shards(regclass, name, timestamptz, timestamptz) IS
+'iamwatch.backfill() of every shard of a distributed table, on the node that has it; 38000 if one failed';

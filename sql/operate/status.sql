@@ -23,7 +23,7 @@ CREATE FUNCTION iamwatch_internal.fold_source_counts() RETURNS void
 BEGIN
 	DELETE FROM iamwatch_internal.source_counts AS c WHERE c.ctid = ANY (ARRAY(
 		SELECT f.ctid FROM iamwatch_internal.source_counts AS f
-		WHERE NOT EXISTS (SELECT FROM pg_class AS r WHERE r.oid = f.source)
+		WHERE pg_table_is_visible(f.source) IS NULL		-- not pg_class: Citus shows no shards there
 		FOR UPDATE SKIP LOCKED));
 	WITH several AS (
 		SELECT f.source FROM iamwatch_internal.source_counts AS f GROUP BY f.source HAVING count(*) > 1

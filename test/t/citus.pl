@@ -88,4 +88,67 @@ same('COPY through the coordinator, with the settings as they are');
 is(many('SELECT count(*) FROM iamwatch.identities'), '0', 'The coordinator, which has no shards, learns nothing');
 cmp_ok($_->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.alerts'), '>', 5, 'each worker raises alerts') for @workers;
 
+
+# single rows, in sessions that go on
+my $inserts = join '', map { my ($account, $event) = split /\t/; $event =~ s/\\\\/\\/g; "INSERT INTO log VALUES ('$account', \$event\$$event\$event\$);\n" }
+	(split /\n/, slurp_file($parts[7]))[ 0 .. 199 ];
+$_->($inserts) for \&one, \&many;
+same('INSERTs of a row each');
+
+# what comes late, and what comes again
+load($parts[9], $parts[7], $parts[8]);
+same('Rows that come late');
+load($parts[8], $parts[9]);
+same('Rows that are delivered again');
+
+# an account moves to the other node
+my $shard = many(q{SELECT s.shardid FROM pg_dist_shard_placement AS s WHERE s.nodeport = } . $node{east}->port
+	. q{ AND s.nodename = '} . $node{east}->host . q{' AND s.shardid IN (SELECT get_shard_id_for_distribution_column('log', account) FROM log) ORDER BY 1 LIMIT 1});
+sub move_shard
+{
+	my ($from, $to) = @_;
+	many(sprintf q{SELECT citus_move_shard_placement(%d, '%s', %d, '%s', %d, 'block_writes')}, $shard, map { $_->host, $_->port } $from, $to);
+	my @accounts = split /\n/, many("SELECT DISTINCT account FROM log WHERE get_shard_id_for_distribution_column('log', account) = $shard");
+	for my $account (@accounts)
+	{
+		my $provider = $from->safe_psql('postgres', "SELECT provider FROM iamwatch.accounts WHERE account = '$account'");
+		my $file = "$tmp/account";
+		$from->safe_psql('postgres', "\\copy (SELECT iamwatch.export_account('$provider', '$account')) TO '$file'");
+		$to->safe_psql('postgres', "CREATE TEMP TABLE exported (row_data jsonb);\n\\copy exported FROM '$file'\nSELECT iamwatch.import_account(array_agg(row_data)) FROM exported");
+		$from->safe_psql('postgres', "SELECT iamwatch.forget_account('$provider', '$account')");
+	}
+	return scalar @accounts;
+}
+cmp_ok(move_shard(@node{qw(east west)}), '>', 0, 'There are accounts to move');
+same('Accounts that moved to another node');
+load($parts[10]);
+same('Alerts go on as if the account had always been there');
+
+$node{west}->restart;
+load($parts[11]);
+same('A worker was restarted');
+is(many('SELECT count(DISTINCT alert_id) FROM (' . join(' UNION ALL ', map { "SELECT unnest('{" . join(',', split /\n/, $_->safe_psql('postgres', 'SELECT alert_id FROM iamwatch.alerts')) . "}'::bigint[]) AS alert_id" } @workers) . ') AS x'),
+	one('SELECT count(*) FROM iamwatch.alerts'), 'No two nodes have alerts of one number');
+
+# what is stored already, in order of event time: in each shard, beside what was learned
+$_->(q{CALL iamwatch.backfill('log')}) for \&one, \&many;
+same('backfill() of the distributed table');
+$_->safe_psql('postgres', q{CALL iamwatch.maintain()}) for values %node;
+same('and maintain() on each node');
+
+# what cannot be watched, and why
+many(q{CREATE TABLE everywhere (event jsonb); SELECT create_reference_table('everywhere')});
+my ($rc, $stdout, $stderr) = $coordinator->psql('postgres', q{SELECT iamwatch.watch('everywhere')});
+like($stderr, qr/reference table "public.everywhere" cannot be watched\nDETAIL:  Every node has all of its rows/, 'A reference table is not watched');
+SKIP:
+{
+	skip 'the extension citus_columnar is not installed', 2 unless has_extension('citus_columnar');
+	many(q{CREATE EXTENSION citus_columnar; CREATE TABLE days (at date NOT NULL, event jsonb) PARTITION BY RANGE (at);
+		CREATE TABLE old_days PARTITION OF days FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') USING columnar;
+		CREATE TABLE new_days PARTITION OF days FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')});
+	($rc, $stdout, $stderr) = $coordinator->psql('postgres', q{SELECT iamwatch.watch('days')});
+	like($stderr, qr/DETAIL:  Columnar tables have no triggers for rows: public.old_days/, 'nor is the parent of columnar partitions');
+	is(many(q{SELECT iamwatch.watch('new_days'); SELECT source FROM iamwatch.sources WHERE source = 'new_days'::regclass}), "\nnew_days", 'but a partition by itself is');
+}
+
 done_testing();
