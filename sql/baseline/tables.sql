@@ -13,12 +13,14 @@ CREATE TABLE iamwatch_internal.accounts (
 	account text NOT NULL,
 	first_event_time timestamptz,
 	newest_day date,
-	late_events bigint NOT NULL DEFAULT 0
+	late_events bigint NOT NULL DEFAULT 0,
+	dropped_before date
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE iamwatch_internal.accounts IS 'AWS accounts, GCP projects, Azure subscriptions and tenants, and accounts of other providers, that events were seen of';
 COMMENT ON COLUMN iamwatch_internal.accounts.first_event_time IS 'the activation period counts from here';
 COMMENT ON COLUMN iamwatch_internal.accounts.newest_day IS 'UTC day of the newest event; the kept history counts back from here';
 COMMENT ON COLUMN iamwatch_internal.accounts.late_events IS 'events that came too late to be learned or scored';
+COMMENT ON COLUMN iamwatch_internal.accounts.dropped_before IS 'iamwatch.maintain() has dropped days before this one; null if it never did';
 -- by hash: names in events can be longer than an index row
 CREATE INDEX accounts_account ON iamwatch_internal.accounts (hashtextextended(account, 0));
 CREATE INDEX accounts_number ON iamwatch_internal.accounts ((account_id & 63), account_id);

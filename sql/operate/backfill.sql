@@ -202,6 +202,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_learn(integer) IS 'learn a part of the marks; days of them';
 
+-- A day is not compared with a memory of which a part was dropped.
+CREATE FUNCTION iamwatch_internal.has_memory(a iamwatch_internal.accounts, read_since timestamptz, day date, days integer)
+	RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN a.dropped_before IS NULL OR day - days >= a.dropped_before OR read_since <= a.first_event_time
+		OR read_since <= (day - days)::timestamp AT TIME ZONE 'UTC';
+COMMENT ON FUNCTION iamwatch_internal.has_memory(iamwatch_internal.accounts, timestamptz, date, integer) IS
+'whether the baselines of an account have all of so many days before a day, if a backfill has read what there is since a time';
+
 CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 	INSERT INTO pg_temp.iamwatch_unusual
@@ -221,6 +230,8 @@ CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RE
 	CROSS JOIN LATERAL (SELECT (g.marks[u.n]).*) AS m
 	WHERE s.detector = backfill_score.detector
 	AND u.day >= ((a.first_event_time + s.activation_days * interval '24 hours') AT TIME ZONE 'UTC')::date
+	AND iamwatch_internal.has_memory(a, (SELECT min(r.first) FROM pg_temp.iamwatch_read AS r
+		WHERE r.account = a.account AND r.provider = a.provider), u.day, s.training_days)
 	AND iamwatch_internal.is_watched(s, m.provider, m.service, m.operation)
 $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_score(integer, text) IS 'score a part of the marks into the working table';
@@ -415,6 +426,10 @@ BEGIN
 	DROP TABLE pg_temp.iamwatch_part;
 	CREATE INDEX ON pg_temp.iamwatch_marks (part);
 	ANALYZE pg_temp.iamwatch_marks;
+	INSERT INTO pg_temp.iamwatch_read
+	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
+	CREATE INDEX ON pg_temp.iamwatch_read (account);
+	ANALYZE pg_temp.iamwatch_read;
 	RETURN parts;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_partition() IS
@@ -430,8 +445,6 @@ BEGIN
 	CREATE INDEX ON pg_temp.iamwatch_unusual (key, day);
 	ANALYZE pg_temp.iamwatch_events;
 	ANALYZE pg_temp.iamwatch_unusual;
-	INSERT INTO pg_temp.iamwatch_read
-	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
 	INSERT INTO pg_temp.iamwatch_raising
 	SELECT e.behaviour, u.detector FROM pg_temp.iamwatch_events AS e JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key
 	UNION

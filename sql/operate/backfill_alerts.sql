@@ -44,8 +44,6 @@ COMMENT ON FUNCTION iamwatch_internal.alerts_of(text, iamwatch.event) IS
 
 -- ---- which may be judged ----
 
--- The baselines no longer have the days before an alert that is older than the
--- kept history, unless what was read has them.
 CREATE FUNCTION iamwatch_internal.judged_alerts(settings iamwatch.detectors, behaviour text,
 	present iamwatch_internal.whole_alert[]) RETURNS iamwatch_internal.whole_alert[]
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -57,10 +55,8 @@ BEGIN
 			AND a.account = (w.alert).account AND a.provider = (w.alert).provider
 		JOIN pg_temp.iamwatch_read AS r ON r.account = a.account AND r.provider = a.provider
 		WHERE cardinality(w.event_times) = (w.alert).event_count
-		AND ((w.alert).first_event_time >= (a.newest_day - iamwatch_internal.kept_days())::timestamp AT TIME ZONE 'UTC'
-			OR r.first <= a.first_event_time
-			OR r.first <= (w.alert).first_event_time - interval '24 hours'
-				* GREATEST(settings.training_days, settings.memory_days, settings.peer_memory_days))
+		AND iamwatch_internal.has_memory(a, r.first, ((w.alert).first_event_time AT TIME ZONE 'UTC')::date,
+			GREATEST(settings.training_days, settings.memory_days, settings.peer_memory_days))
 		AND NOT EXISTS (
 			SELECT FROM unnest(w.event_times, w.event_ids) AS x (at, id)
 			WHERE NOT EXISTS (SELECT FROM pg_temp.iamwatch_events AS e WHERE e.behaviour = judged_alerts.behaviour

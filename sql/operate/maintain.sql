@@ -84,6 +84,8 @@ BEGIN
 	DELETE FROM iamwatch_internal.account_operations AS b
 	WHERE b.account_id = in_account AND NOT EXISTS (SELECT FROM iamwatch_internal.behaviour_days AS d
 		WHERE d.account_id = in_account AND d.operation_id = b.operation_id);
+	UPDATE iamwatch_internal.accounts AS a SET dropped_before = GREATEST(a.dropped_before, since)
+	WHERE a.account_id = in_account;
 	RETURN true;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.prune_account(integer) IS

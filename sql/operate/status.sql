@@ -152,7 +152,7 @@ COMMENT ON VIEW iamwatch.source_status IS 'per source what came in, what became 
 COMMENT ON COLUMN iamwatch.source_status.events_stored IS
 'rows inserted since the statistics of the server were reset, rolled back ones too (pg_stat_all_tables.n_tup_ins); for iamwatch.process() rows taken. 0 on a standby';
 COMMENT ON COLUMN iamwatch.source_status.events_learned IS 'events that added a day to a baseline; all that is not learned, late or rejected taught nothing new';
-COMMENT ON COLUMN iamwatch.source_status.events_late IS 'events further back than the kept history, each delivery';
+COMMENT ON COLUMN iamwatch.source_status.events_late IS 'events further back than the kept history, each delivery; iamwatch.backfill() takes them in, and they stay counted';
 COMMENT ON COLUMN iamwatch.source_status.events_rejected IS 'documents that could not be read or lie in the future, each delivery; see iamwatch.rejected_events';
 COMMENT ON COLUMN iamwatch.source_status.newest_event_time IS 'of the events that were looked at in the tables: the first of each identity and day, at least';
 COMMENT ON COLUMN iamwatch.source_status.last_taught_at IS 'when a statement last brought something that was learned, late or rejected';

@@ -1,5 +1,4 @@
 """Loads in a wrong order, put right by backfill(): the alerts of the order of event time, row for row."""
-import datetime as dt
 import json
 import os
 import random
@@ -80,7 +79,7 @@ def load(files):
 
 BACKFILL = "CALL iamwatch.backfill('log');"
 
-for seed in (1, 4):
+for seed, orders in ((1, ("reverse", "random", "twice", "half")), (4, ("random",))):
     rng = random.Random(seed)
     events = generate.generate(seed, days=60, per_day=40)
     files = by_day(events)
@@ -90,7 +89,7 @@ for seed in (1, 4):
     ok(len(want) > 20 and alerts() == want, f"seed {seed}: {len(want)} alerts, which a backfill raises")
     whole, days = evidence(), baselines()
 
-    for name in ("reverse", "random", "twice", "half"):
+    for name in orders:
         shuffled = rng.sample(files, len(files))
         twice = [e for e in events if e.get("eventID", e.get("insertId"))] if name == "twice" else []
         fresh()
@@ -125,6 +124,141 @@ for seed in (1, 4):
                               capture_output=True, text=True)
         ok(everything() == before, f"seed {seed}, {name}: a second backfill() changes nothing", difference(everything(), before))
         ok(told.returncode == 0 and "iamwatch_alert" not in told.stdout, f"seed {seed}, {name}: and notifies of nothing", told.stdout)
+
+
+# One statement of half a year, shuffled, in little memory
+events = generate.generate(7, days=180, per_day=30)
+want = expected(events)
+for memory in ("", "SET iamwatch.batch_memory = '64kB'; SET work_mem = '64kB';"):
+    fresh()
+    psql(memory + copy(random.Random(7).sample(events, len(events))))
+    ok(alerts() == want, f"{len(events)} shuffled events of 180 days in one COPY{', spilling to disk,' if memory else ''} raise"
+       f" the {len(want)} alerts of the order of event time", difference(alerts(), want))
+whole = evidence()
+before = everything()
+psql(BACKFILL)
+ok(evidence() == whole and count("iamwatch_internal.withdrawn_alerts") == 0, "backfill() finds nothing to put right in them",
+   difference(evidence(), whole))
+
+# What is late by the time that it comes: one WARNING a statement, and backfill() takes it
+files = by_day(generate.generate(8, days=230, per_day=4, identities=8))
+events = [e for part in files for e in part]
+newest = {}
+for e in (reference.parse(e) for part in files[-10:] for e in part):
+    newest[e["provider"], e["account"]] = max(newest.get((e["provider"], e["account"]), 0), e["day"])
+late = [e for e in (reference.parse(e) for part in files[:-10] for e in part)
+        if e["day"] < newest.get((e["provider"], e["account"]), 0) - 195]
+want = expected(events)
+fresh()
+load(files[-10:])
+done = database.run("SET iamwatch.batch_memory = '64kB';" + copy([e for part in files[:-10] for e in part]))
+ok(done.stderr.count("WARNING") == 1 and f"{len(late)} events were further back" in done.stderr and "iamwatch.backfill" in done.stderr,
+   f"{len(late)} events that came 195 days too late are told in one warning, with what to do", done.stderr)
+ok(count("iamwatch.identities", "iamwatch.first_day(days) < date '2026-01-05' + 20") == 0, "and are not learned")
+done = database.run(copy([e for part in files[-30:] for e in part if e.get("eventID", e.get("insertId"))]))
+ok("WARNING" not in done.stderr, "a statement without such events warns of nothing", done.stderr)
+psql(BACKFILL)
+ok(alerts() == want, "backfill() compares them too", difference(alerts(), want))
+ok(int(psql("SELECT sum(late_events) FROM iamwatch.accounts;")) == len(late), "what was late stays counted as what it was")
+
+# Triage in between
+events = generate.generate(4, days=60, per_day=40)
+want = expected(events)
+fresh()
+load(random.Random(4).sample(by_day(events), len(by_day(events))))
+decisions = ("status => 'investigating'", "assignee => 'ann'", "note => 'seen'", "resolution => 'benign'", "assignee => 'bob'")
+worked = psql("SELECT alert_id FROM iamwatch.alerts ORDER BY md5(alert_id::text) LIMIT 15;").split()
+psql("".join(f"SELECT iamwatch.triage({a}, {decisions[n % 5]});" for n, a in enumerate(worked))
+     + f"SELECT iamwatch.triage({worked[4]}, assignee => '');")
+ids = ", ".join(worked)
+FACTS = (f"SELECT to_jsonb(a) - 'evidence' - '{{event_count,last_event_time,severity,variation}}'::text[] FROM iamwatch.alerts a"
+         f" WHERE alert_id IN ({ids}) ORDER BY alert_id;")
+facts = psql(FACTS)
+psql(BACKFILL)
+ok(psql(FACTS) == facts, f"{len(worked)} alerts that somebody has worked on stay, by status, assignee, note, resolution or history",
+   difference(psql(FACTS).splitlines(), facts.splitlines()))
+touched = {tuple(r) for r in json.loads(psql(
+    f"SELECT json_agg(json_build_array(provider, account, identity, service, operation, failed)) FROM iamwatch.alerts WHERE alert_id IN ({ids});"))}
+rest = [r for r in want if r[:6] not in touched]
+got = [r for r in alerts() if r[:6] not in touched]
+ok(len(rest) > 5 and got == rest, f"and the {len(rest)} alerts of other behaviours are those of the order of event time", difference(got, rest))
+opened = {(*r[:6], i) for r in want for i in r[-1]}
+firsts = json.loads(psql(
+    "SELECT json_agg(json_build_array(a.alert_id, a.provider, a.account, a.identity, a.service, a.operation, a.failed, x.event_id,"
+    " coalesce((a.evidence->'out_of_order')::boolean, false))) FROM iamwatch.alerts a JOIN iamwatch.alert_events x"
+    f" ON x.alert_id = a.alert_id AND x.event_time = a.first_event_time WHERE a.alert_id IN ({ids}) AND x.event_id IS NOT NULL;"))
+wrong = [f for f in firsts if f[8]]
+ok(wrong and len(wrong) < len(firsts) and all((tuple(f[1:8]) in opened) != f[8] for f in firsts),
+   f"the evidence of {len(wrong)} of them says that they would not have been raised", firsts)
+text = psql("".join(f"SELECT iamwatch.explain({f[0]}) LIKE '%would not have been raised in order of event time%';" for f in firsts)).split()
+ok(text == ["t" if f[8] else "f" for f in firsts], "and so does explain()")
+ok(psql("SELECT count(*) FROM iamwatch.alerts a JOIN iamwatch.alerts b ON a.alert_id < b.alert_id AND (a.provider, a.account, a.identity,"
+        " a.service, a.operation, a.failed) = (b.provider, b.account, b.identity, b.service, b.operation, b.failed)"
+        " AND abs(extract(epoch FROM a.first_event_time - b.first_event_time)) < 5 * 86400;").strip() == "0",
+   "no two alerts of a behaviour lie within the deduplication period")
+gone = psql("SELECT min(alert_id) FROM iamwatch_internal.withdrawn_alerts;").strip()
+done = database.run(f"SELECT iamwatch.explain({gone});")
+ok(f"alert {gone} was withdrawn" in done.stderr, "who asks for an alert that was withdrawn is told so", done.stderr)
+before = everything()
+psql(BACKFILL)
+ok(everything() == before, "a second backfill() changes nothing", difference(everything(), before))
+psql("INSERT INTO iamwatch.suppressions (reason, service) SELECT 'all', service FROM iamwatch.operations WHERE service IS NOT NULL GROUP BY 2;")
+before = everything()
+psql(BACKFILL)
+ok(everything() == before, "nor does one after suppressions were written: they hold for what is opened later", difference(everything(), before))
+
+# What somebody has open, or what is elsewhere
+fresh()
+load(random.Random(4).sample(by_day(events), len(by_day(events))))
+some = psql("SELECT alert_id FROM iamwatch.alerts ORDER BY md5(alert_id::text);").split()
+analyst = subprocess.Popen(["psql", "-qXAt", "-d", database.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+analyst.stdin.write(f"BEGIN; UPDATE iamwatch.alerts SET note = 'mine' WHERE alert_id IN ({', '.join(some[:3])});\n\\echo open\n")
+analyst.stdin.flush()
+analyst.stdout.readline()
+psql(BACKFILL)
+analyst.stdin.write("COMMIT;\n")
+analyst.stdin.close()
+analyst.wait()
+ok(count("iamwatch.alerts", f"alert_id IN ({', '.join(some[:3])}) AND note = 'mine'") == 3,
+   "backfill() does not wait for who has an alert open, and leaves it")
+psql("UPDATE iamwatch.alerts SET note = NULL; TRUNCATE iamwatch.alert_history;" + BACKFILL)
+ok(alerts() == expected(events), "and puts it right once nobody has", difference(alerts(), expected(events)))
+
+fresh("CREATE TABLE other (event jsonb); SELECT iamwatch.watch('other');")
+files = random.Random(4).sample(by_day(events), len(by_day(events)))
+for part in files:
+    psql(copy(part[::2]) + (copy(part[1::2]).replace("COPY log", "COPY other") if part[1:] else ""))
+ELSEWHERE = ("SELECT to_jsonb(a) FROM iamwatch.alerts a WHERE EXISTS (SELECT FROM iamwatch.alert_events x WHERE x.alert_id = a.alert_id"
+             " AND x.event_id IS NOT NULL AND x.event_id NOT IN (SELECT coalesce(l.event->>'eventID', l.event->>'insertId', '') FROM log l)) ORDER BY 1;")
+elsewhere = psql(ELSEWHERE)
+psql(BACKFILL)
+ok(elsewhere and [e for e in elsewhere.splitlines() if json.loads(e)["alert_id"] not in
+                  {json.loads(g)["alert_id"] for g in psql(ELSEWHERE).splitlines()}] == [],
+   f"{len(elsewhere.splitlines())} alerts with events that are not in the source stay")
+
+# Days that maintain() dropped and the source no longer has: such alerts cannot be judged
+fresh("UPDATE iamwatch.detectors SET training_days = 10, memory_days = 10, peer_memory_days = 10, lateness_days = 0;")
+psql(copy(events) + "CALL iamwatch.maintain();")
+before = evidence()
+psql("DELETE FROM log WHERE (iamwatch.parse(event)).event_time < '2026-02-10';" + BACKFILL)
+ok(len(before) > 10 and evidence() == before, "what was raised with days that are nowhere any more stays", difference(evidence(), before))
+
+# Beside sessions that load
+fresh()
+files = random.Random(9).sample(by_day(events), len(by_day(events)))
+others = [subprocess.Popen(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", database.name, "-f", "-"], stdin=subprocess.PIPE, text=True,
+                           stderr=subprocess.PIPE) for _ in range(3)]
+for n, other in enumerate(others):
+    other.stdin.write("".join(copy(part) for part in files[n::2]) if n < 2 else BACKFILL * 4)
+    other.stdin.close()
+errors = [other.stderr.read() for other in others]
+ok(all(other.wait() == 0 for other in others), "backfill() beside sessions that load in any order: nobody fails", errors)
+psql(BACKFILL)
+ok(alerts() == expected(events), "and once more leaves the alerts of the order of event time", difference(alerts(), expected(events)))
+psql("CALL iamwatch.maintain();")
+before = everything()
+psql(BACKFILL)
+ok(everything() == before, "after which it changes nothing", difference(everything(), before))
 
 database.drop()
 finish()
