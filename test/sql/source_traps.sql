@@ -99,8 +99,30 @@ ALTER TABLE fair.lent OWNER TO iamwatch_traps_owner;
 CREATE VIEW fair.over_view AS TABLE trap.shown;
 CREATE VIEW fair.over_table AS TABLE trap.index_predicate;
 CREATE VIEW fair.over_function AS SELECT * FROM trap.rows();
+-- a type of somebody else's, who can give it a constraint, or a cast, at any time
+SET ROLE iamwatch_traps_owner;
+CREATE DOMAIN trap.checked AS jsonb CHECK (trap.spring());
+CREATE TYPE trap.holder AS (event trap.checked);
+CREATE TYPE trap.kind AS ENUM ('a');
+RESET ROLE;
+CREATE VIEW fair.over_domain AS SELECT id, event::trap.checked::jsonb AS event FROM fair.log;
+CREATE VIEW fair.over_domains AS SELECT id, (ARRAY[event]::trap.checked[])[1]::jsonb AS event FROM fair.log;
+CREATE VIEW fair.over_holder AS
+SELECT id, (jsonb_populate_record(NULL::trap.holder, jsonb_build_object('event', event))).event::jsonb AS event FROM fair.log;
+CREATE VIEW fair.over_record AS
+SELECT l.id, r.event::jsonb AS event FROM fair.log AS l, jsonb_to_record(jsonb_build_object('event', l.event)) AS r (event trap.checked);
+CREATE VIEW fair.over_cast AS SELECT id, event || jsonb_build_object('kind', 'a'::trap.kind) AS event FROM fair.log;
+-- and a function of theirs in what belongs to a superuser's table
+CREATE TABLE fair.indexed AS TABLE fair.log;
+CREATE INDEX ON fair.indexed ((trap.fixed(1::bigint) + id));
+CREATE TABLE fair.limited AS TABLE fair.log;
+ALTER TABLE fair.limited ADD CHECK (trap.fixed(1::bigint) = 1);
+CREATE TABLE fair.counted AS TABLE fair.log;
+CREATE STATISTICS fair.s ON (trap.fixed(1::bigint) + id), (event->>'eventID') FROM fair.counted;
 GRANT SELECT ON ALL TABLES IN SCHEMA trap, fair TO PUBLIC;
 SET ROLE iamwatch_traps_owner;
+CREATE FUNCTION trap.to_json(trap.kind) RETURNS json LANGUAGE plpgsql AS $$BEGIN PERFORM trap.spring(); RETURN '"a"'; END$$;
+CREATE CAST (trap.kind AS json) WITH FUNCTION trap.to_json(trap.kind);
 CREATE INDEX ON fair.lent (id) WHERE trap.fixed();
 RESET ROLE;
 RESET search_path;
@@ -183,6 +205,9 @@ SELECT count(*) FROM iamwatch_internal.read_days('trap.policy', 'event', NULL, N
 SELECT count(*) FROM iamwatch_internal.read_days('trap.shown', 'event', NULL, NULL);
 SELECT count(*) FROM iamwatch_internal.read_days('fair.over_view', 'event', NULL, NULL);
 SELECT count(*) FROM iamwatch_internal.read_days('fair.partitioned', 'event', NULL, NULL);
+SELECT count(*) FROM iamwatch_internal.read_days('fair.over_domain', 'event', NULL, NULL);
+SELECT count(*) FROM iamwatch_internal.read_days('fair.over_cast', 'event', NULL, NULL);
+SELECT count(*) FROM iamwatch_internal.read_days('fair.indexed', 'event', NULL, NULL);
 SELECT count(*) FROM iamwatch_internal.read_days('trap.cast', 'event', NULL, NULL);
 SELECT count(*) FROM iamwatch_internal.read_after('trap.ordered', 'event', 'id', NULL, NULL, 10);
 RESET ROLE;
