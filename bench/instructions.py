@@ -1,18 +1,28 @@
 """Instructions that a backend executes for an event, counted by callgrind.
 
-A single-user server on a data directory of its own runs the same COPY into a
-bare and into a watched table, once with and once without the events that are
+A single-user server on a data directory of its own runs the same statements
+over a bare and over a watched table, once with and once without those that are
 counted, so that start and warming up cancel out.  The count is the same in
 every run, whatever else the machine does; it leaves out the kernel.
 """
+import glob
+import json
 import os
+import random
 import re
 import shutil
 import subprocess
+from collections import namedtuple
 
 import workload
 
-EVENTS = 20000
+EVENTS = int(os.environ.get("BENCH_INSTRUCTION_EVENTS", "20000"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# Loaded before: by a session that is over by then.  Warm: by the session that
+# is counted, before it is counted.  Counted: what is, and of how many events.
+Workload = namedtuple("Workload", "name what target before warm counted events")
+Count = namedtuple("Count", "name what target bare watched functions")
 
 
 def available():
@@ -28,8 +38,10 @@ def as_server(*command, **options):
 
 def single_user(data, script, *wrapper):
     """Each line of the script is a statement."""
-    postgres = shutil.which("postgres")
-    return as_server(*wrapper, postgres, "--single", "-D", data, "bench", input="".join(line + "\n" for line in script))
+    done = as_server(*wrapper, shutil.which("postgres"), "--single", "-D", data, "bench",
+                     input="".join(line + "\n" for line in script))
+    if "ERROR:" in done.stderr:
+        raise RuntimeError(done.stderr)
 
 
 def costs(path):
@@ -52,21 +64,55 @@ def costs(path):
     return cost
 
 
+def records(*names):
+    """Lines of data/events that are understood whatever stands around them."""
+    lines = []
+    for name in names:
+        with open(os.path.join(HERE, "..", "data", "events", name)) as f:
+            lines += [line.rstrip("\n").replace("\\", "\\\\") for line in f]
+    return lines
+
+
+def repeated(path, lines, count):
+    with open(path, "w") as out:
+        out.writelines(lines[i % len(lines)] + "\n" for i in range(count))
+    return path
+
+
 def workloads(folder):
-    """What is loaded first, what is counted, for each workload."""
     def write(name, *arguments, **options):
-        path = workload.write(os.path.join(folder, name), *arguments, **options)
-        os.chmod(path, 0o644)
-        return path
+        return workload.write(os.path.join(folder, name), *arguments, **options)
 
-    known = write("known.count", 2000, 2000, 1, first_day=40, cover=True)
-    return (("COPY, steady state, no news", "1.05", known, write("quiet.count", EVENTS, 2000, 1, first_day=40, seed=100)),
-            ("COPY, steady state, 1 % news", "1.05", known, write("news.count", EVENTS, 2000, 1, first_day=40, news=0.01, seed=100)),
-            ("COPY, first load", "1.25", None, write("first.count", EVENTS, 400, 2)))
+    def copies(path):
+        return [f"COPY {{table}} FROM '{path}'"]
+
+    cover = copies(write("known.count", 2000, 2000, 1, first_day=40, cover=True))
+    quiet = copies(write("quiet.count", EVENTS, 2000, 1, first_day=40, seed=100))
+    news = copies(write("news.count", EVENTS, 2000, 1, first_day=40, news=0.01, seed=100))
+    first = copies(write("first.count", EVENTS, 400, 2))
+    aws = records("aws_attack_simulation.ndjson")
+    gcp = [line for name in sorted(glob.glob(os.path.join(HERE, "..", "data", "events", "gcp*.ndjson")))
+           for line in records(os.path.basename(name))]
+    real = copies(repeated(os.path.join(folder, "real.count"), aws, EVENTS))
+    rng = random.Random(11)
+    by_turns = [rng.choice(aws) if i % 2 else rng.choice(gcp) for i in range(EVENTS)]
+    mixed = copies(repeated(os.path.join(folder, "mixed.count"), by_turns, EVENTS))
+    row = json.loads(records("aws_attack_simulation.ndjson")[0].replace("\\\\", "\\"))
+    one = "INSERT INTO {table} VALUES ('" + json.dumps(row).replace("'", "''") + "')"
+    return (
+        Workload("quiet", "COPY, steady state, no news", "1.026", [], cover, quiet, EVENTS),
+        Workload("news", "COPY, steady state, 1 % news", "1.026", [], cover, news, EVENTS),
+        Workload("first", "COPY, first load", "1.08", [], [], first, EVENTS),
+        Workload("session", "a session for each COPY, generated events", "1.03", cover, [], quiet, EVENTS),
+        Workload("real", "real CloudTrail records repeated, warm", "1.02", [], real, real, EVENTS),
+        Workload("real_session", "the same, a session for each COPY", "1.03", real, [], real, EVENTS),
+        Workload("mixed", "AWS and GCP mixed row by row, warm", "1.025", [], mixed, mixed, EVENTS),
+        Workload("mixed_session", "the same, a session for each COPY", "1.03", mixed, [], mixed, EVENTS),
+        Workload("connection", "single-row INSERT, a connection each", "1.3", [one], [], [one], 1))
 
 
-def measure(folder):
-    """Of each workload: name, target, instructions an event bare and watched, the functions that differ most."""
+def prepare(folder):
+    """A data directory with an empty bare and a watched table."""
     data = os.path.join(folder, "count")
     os.mkdir(data)
     if os.geteuid() == 0:
@@ -79,20 +125,41 @@ def measure(folder):
     as_server(shutil.which("postgres"), "--single", "-D", data, "postgres", input="CREATE DATABASE bench\n")
     single_user(data, ["CREATE EXTENSION iamwatch", "CREATE TABLE bare (event jsonb)", "CREATE TABLE watched (event jsonb)",
                        "SELECT iamwatch.watch('watched')"])
-    for what, target, known, counted in workloads(folder):
-        total = {}
-        for table in ("bare", "watched"):
-            for load in (False, True):
-                copies = ([known] if known else []) + ([counted] if load else [])
-                out = os.path.join(folder, f"{table}.{load}")
-                used = data + ".used"       # what a run rolled back would be in the way of the next
-                as_server("cp", "-a", data, used)
-                single_user(used, ["BEGIN"] + [f"COPY {table} FROM '{path}'" for path in copies] + ["ROLLBACK"],
-                            "valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
-                shutil.rmtree(used)
-                total[table, load] = costs(out)
-        event = {table: {f: (total[table, True].get(f, 0) - total[table, False].get(f, 0)) / EVENTS
-                         for f in set(total[table, True]) | set(total[table, False])} for table in ("bare", "watched")}
+    return data
+
+
+def counted(data, table, work, folder):
+    """Instructions of each function for one event of the workload."""
+    def on(lines):
+        return [line.replace("{table}", table) for line in lines]
+
+    loaded = data + ".loaded"
+    as_server("cp", "-a", data, loaded)
+    if work.before:
+        single_user(loaded, on(work.before) + ["VACUUM"])
+        single_user(loaded, ["SELECT 1"])       # what the first start after that does is not to be counted
+    total = []
+    for load in (False, True):
+        out = os.path.join(folder, f"{work.name}.{table}.{load}")
+        used = data + ".used"       # what a run rolled back would be in the way of the next
+        as_server("cp", "-a", loaded, used)
+        single_user(used, on(work.warm) + (on(work.counted) if load else []),
+                    "valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
+        shutil.rmtree(used)
+        total.append(costs(out))
+    shutil.rmtree(loaded)
+    return {f: (total[1].get(f, 0) - total[0].get(f, 0)) / work.events for f in set(total[0]) | set(total[1])}
+
+
+def measure(folder, chosen=()):
+    """A Count of each workload, with the functions that differ most."""
+    data = prepare(folder)
+    for work in workloads(folder):
+        if chosen and work.name not in chosen:
+            continue
+        for path in glob.glob(os.path.join(folder, "*.count")):
+            os.chmod(path, 0o644)
+        event = {table: counted(data, table, work, folder) for table in ("bare", "watched")}
         more = {f: n - event["bare"].get(f, 0) for f, n in event["watched"].items() if not f.startswith("0x")}
-        yield (what, target, sum(event["bare"].values()), sum(event["watched"].values()),
-               sorted(more.items(), key=lambda x: -x[1])[:12])
+        yield Count(work.name, work.what, work.target, sum(event["bare"].values()), sum(event["watched"].values()),
+                    sorted(more.items(), key=lambda x: -x[1])[:12])

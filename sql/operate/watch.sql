@@ -103,6 +103,11 @@ CREATE FUNCTION iamwatch_internal.may_be_new(event jsonb) RETURNS boolean
 COMMENT ON FUNCTION iamwatch_internal.may_be_new(jsonb) IS
 'whether the event may teach anything new: looks in the memory of the backend only. For the WHEN of the trigger that iamwatch.watch() makes';
 
+CREATE FUNCTION iamwatch_internal.may_be_new(event jsonb, stored tid) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_may_be_new' LANGUAGE C STABLE COST 10;
+COMMENT ON FUNCTION iamwatch_internal.may_be_new(jsonb, tid) IS
+'the same in the WHEN of an AFTER trigger, given the ctid of the new row: false also when the trigger was queued, in the statement, for a row that says the same';
+
 CREATE FUNCTION iamwatch_internal.observe() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'iamwatch_observe' LANGUAGE C;
 COMMENT ON FUNCTION iamwatch_internal.observe() IS
@@ -186,7 +191,7 @@ DECLARE
 	fields text[] := iamwatch_internal.fields_of(source);
 	old_value text := iamwatch_internal.document_expression(source, event_column, 'old');
 	new_value text := iamwatch_internal.document_expression(source, event_column, 'new');
-	news text := format('iamwatch_internal.may_be_new(%s)', new_value);
+	news text := format('iamwatch_internal.may_be_new(%s, new.ctid)', new_value);
 	paths text[] := ARRAY(SELECT f FROM unnest(fields) WITH ORDINALITY AS u (f, n) WHERE n % 2 = 1 ORDER BY n);
 	calls text := format('EXECUTE FUNCTION iamwatch_internal.observe(%s)', CASE WHEN fields IS NULL
 		THEN quote_literal(event_column) ELSE format('%L, %L', '', paths) END);

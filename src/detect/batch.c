@@ -8,9 +8,8 @@
  * processed when the statement ends: all of it, also what no longer fits in
  * memory, which batch_sort.c keeps.
  *
- * A backend that knows nothing yet takes every row for new, so the batch also
- * remembers which identities and days it has: a further event that is no IAM
- * operation is then only counted.
+ * The batch also remembers which identities and days it has (seen.c): a further
+ * event that says nothing more is only counted.
  *
  * A batch outlives no statement.  A savepoint can still roll back while one
  * is open, around the work of somebody else's trigger; its events go with it.
@@ -28,8 +27,9 @@
 
 #include "detect/batch.h"
 #include "detect/batch_sort.h"
+#include "detect/queued.h"
+#include "detect/seen.h"
 #include "config/catalogue.h"
-#include "common/hashfn.h"
 #include "baseline/baseline_cache.h"
 #include "event/limits.h"
 #include "config/settings.h"
@@ -43,99 +43,28 @@ static BatchItem *items = NULL;
 static int	item_count = 0;
 static int	item_capacity = 0;
 
-/* The first event of the batch of an identity, as one kind, on a day. */
-typedef struct SeenKey
-{
-	Fingerprint identity;
-	int32		day;
-	int32		kind;
-} SeenKey;
-
-typedef struct SeenDay
-{
-	SeenKey		key;
-	int			index;
-	uint32		status;
-} SeenDay;
-
-#define SH_PREFIX seen_days
-#define SH_ELEMENT_TYPE SeenDay
-#define SH_KEY_TYPE SeenKey
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) \
-	(murmurhash32((uint32) (key).identity.a + (uint32) (key).day * KIND_COUNT + (key).kind))
-#define SH_EQUAL(tb, x, y) \
-	((x).identity.a == (y).identity.a && (x).identity.b == (y).identity.b && \
-	 (x).day == (y).day && (x).kind == (y).kind)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
-
-/* The earliest event of the batch of an account. */
-typedef struct SeenAccount
-{
-	Fingerprint key;
-	TimestampTz first;
-	uint32		status;
-} SeenAccount;
-
-#define SH_PREFIX seen_accounts
-#define SH_ELEMENT_TYPE SeenAccount
-#include "baseline/fingerprint_table.h"
-
-static seen_days_hash *seen_days = NULL;
-static seen_accounts_hash *seen_accounts = NULL;
+static Seen *seen = NULL;
 
 static void
 forget_seen(void)
 {
-	if (seen_days != NULL)
-	{
-		seen_days_destroy(seen_days);
-		seen_accounts_destroy(seen_accounts);
-	}
-	seen_days = NULL;
-	seen_accounts = NULL;
+	if (seen != NULL)
+		seen_destroy(seen);
+	seen = NULL;
 }
 
-/*
- * Does the batch have all that the event, which is no IAM operation, says?  The
- * earliest event of its account always counts: the activation period begins
- * with it.
- */
+/* Count the event with another of the batch, if it says nothing more. */
 static bool
-only_repeats(const Event *event, bool is_operation, int index)
+only_repeats(const Event *event, bool is_operation, int64 repeats)
 {
-	SeenAccount *account;
-	SeenDay    *day;
-	SeenKey		key;
-	Fingerprint fingerprint = fingerprint_account(event);
-	bool		is_earliest;
-	bool		found;
+	int			index;
 
-	if (seen_days == NULL)
-	{
-		seen_accounts = seen_accounts_create(batch_context, 1, NULL);
-		seen_days = seen_days_create(batch_context, 16, NULL);
-	}
-	account = seen_accounts_insert(seen_accounts, fingerprint, &found);
-	is_earliest = !found || event->time < account->first;
-	if (is_earliest)
-		account->first = event->time;
-
-	key.identity = fingerprint_identity(fingerprint, event);
-	key.day = event->day;
-	key.kind = event->kind;
-	day = seen_days_insert(seen_days, key, &found);
-	if (!found)
-		day->index = index;
-	else if (!is_earliest && !is_operation)
-	{
-		items[day->index].repeats++;
-		return true;
-	}
-	return false;
+	if (seen == NULL)
+		seen = seen_create(batch_context);
+	index = seen_repeats(seen, event, is_operation, item_count);
+	if (index >= 0)
+		items[index].repeats += 1 + repeats;
+	return index >= 0;
 }
 
 static char *
@@ -249,8 +178,10 @@ batch_add(Oid source, Datum document, bool isnull)
 		is_operation = catalogue_get(item.event.provider, item.event.service,
 									 item.event.operation) != NULL;
 		/* it may have been learned since the row was stored */
-		if (cache_knows(&item.event) ||
-			only_repeats(&item.event, is_operation, item_count))
+		if (cache_knows(&item.event))
+			return false;
+		item.repeats = queued_take_repeats(&item.event);
+		if (only_repeats(&item.event, is_operation, item.repeats))
 			return false;
 	}
 

@@ -3,9 +3,9 @@
  * observe.c
  *		Where events come in: the triggers on a watched table.
  *
- * AFTER INSERT FOR EACH ROW WHEN (iamwatch_internal.may_be_new(NEW.event)) asks, in memory,
- * whether the event can teach anything; nearly always the answer is no, and
- * nothing is queued.  A second trigger asks the same of a document that an
+ * AFTER INSERT FOR EACH ROW WHEN (iamwatch_internal.may_be_new(NEW.event, NEW.ctid))
+ * asks, in memory, whether the event can teach anything; nearly always the
+ * answer is no, and nothing is queued.  A second trigger asks the same of a document that an
  * UPDATE changes.  observe() collects what may be news.  process_batch() handles
  * it at the end of the statement.
  *
@@ -40,6 +40,7 @@
 #include "baseline/baseline_cache.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
+#include "detect/queued.h"
 #include "server/compat.h"
 #include "server/objects.h"
 #include "storage/proc.h"
@@ -67,21 +68,27 @@ PG_FUNCTION_INFO_V1(iamwatch_ingest_one);
 static int	process_depth = 0;
 static SubTransactionId process_subid = InvalidSubTransactionId;
 
-/* may_be_new(jsonb) RETURNS boolean: may the event be anything new? */
+/*
+ * may_be_new(jsonb) RETURNS boolean: may the event be anything new?
+ * may_be_new(jsonb, tid): ... that no trigger of the statement was queued for?
+ * With the ctid of the new row, in a WHEN.
+ */
 Datum
 iamwatch_may_be_new(PG_FUNCTION_ARGS)
 {
 	Event		event;
-	bool		known;
+	bool		needed;
+	const char *reason;
 
 	cache_counts.asked++;
 	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(true);
-	if (event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) != NULL)
-		PG_RETURN_BOOL(true);
-	known = cache_knows(&event);
-	cache_counts.known += known;
-	PG_RETURN_BOOL(!known);
+	reason = event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event);
+	needed = reason != NULL || !cache_knows(&event);
+	if (needed && PG_NARGS() == 2)
+		needed = queued_is_needed(fcinfo, reason == NULL ? &event : NULL);
+	cache_counts.known += !needed;
+	PG_RETURN_BOOL(needed);
 }
 
 static void
@@ -151,7 +158,7 @@ holds_documents(TupleDesc desc, int column)
 }
 
 /*
- * The only column that a trigger's WHEN looks at; 0 if it looks at none or
+ * The only column that a trigger's WHEN looks at, besides the ctid; 0 if it looks at none or
  * several.  The last answer is kept, since a session's statements are mostly
  * on tables that are watched alike.
  */
@@ -169,6 +176,7 @@ column_of_qual(const char *qual)
 		char	   *copy;
 
 		pull_varattnos(stringToNode(qual), PRS2_NEW_VARNO, &columns);
+		columns = bms_del_member(columns, SelfItemPointerAttributeNumber - FirstLowInvalidHeapAttributeNumber);
 		copy = MemoryContextStrdup(TopMemoryContext, qual);
 		if (kept_qual != NULL)
 			pfree(kept_qual);

@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * queued.c
+ *		What the row triggers of a statement are queued for already.
+ *
+ * A backend that knows nothing yet, as of a loader that connects for each
+ * file, would have the trigger queued for every row of its first statement,
+ * and each row fetched again at the end.  Of events that say the same (seen.c),
+ * the first is enough.
+ *
+ * That holds only where a true answer has the trigger queued, and for a row
+ * that is stored: in the WHEN of an AFTER trigger, which the server evaluates
+ * once the row is there and the trigger is known to be enabled.  That is also
+ * the only place where the ctid of the new row can be written, so the argument
+ * that is one tells such a call from one by hand.
+ *
+ * What was answered lies in the memory of the trigger's WHEN, which belongs to
+ * one statement and one table: it goes when the statement ends or fails.  No
+ * savepoint can roll back a row of a statement that goes on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "baseline/baseline_cache.h"
+#include "config/catalogue.h"
+#include "detect/queued.h"
+#include "detect/seen.h"
+#include "event/limits.h"
+#include "event/providers.h"
+#include "lib/ilist.h"
+#include "nodes/primnodes.h"
+#include "server/objects.h"
+
+/*
+ * From so many questions on, the tables that are needed to tell are read; a
+ * statement of a few rows does not wait for that.
+ */
+#define QUESTIONS_BEFORE_LOAD 16
+
+/* Memory has a bound: what is not noted is queued. */
+#define MOST_SEEN 65536
+
+typedef struct Queued
+{
+	dlist_node	node;			/* in all_queued, if noting */
+	bool		noting;			/* called by the WHEN of an AFTER trigger */
+	bool		loaded;
+	int			questions;
+	Seen	   *seen;
+	int64		repeats;		/* all of them that were not taken */
+	int64	   *repeats_of;		/* by the numbers of seen */
+	int			count;
+	int			capacity;
+	MemoryContextCallback forget;
+} Queued;
+
+/* Of all statements that are under way, the innermost first. */
+static dlist_head all_queued = DLIST_STATIC_INIT(all_queued);
+
+static void
+forget(void *queued)
+{
+	dlist_delete(&((Queued *) queued)->node);
+}
+
+/* Is it the WHEN of an AFTER trigger?  No other has a new row's ctid. */
+static bool
+is_after_trigger(FunctionCallInfo fcinfo)
+{
+	FuncExpr   *call = (FuncExpr *) fcinfo->flinfo->fn_expr;
+	Var		   *ctid;
+
+	if (call == NULL || !IsA(call, FuncExpr) || list_length(call->args) != 2)
+		return false;
+	ctid = lsecond(call->args);
+	return IsA(ctid, Var) && ctid->varno == OUTER_VAR &&
+		ctid->varattno == SelfItemPointerAttributeNumber;
+}
+
+static Queued *
+queued_by(FunctionCallInfo fcinfo)
+{
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
+	Queued	   *queued = fcinfo->flinfo->fn_extra;
+
+	if (queued != NULL)
+		return queued;
+	queued = MemoryContextAllocZero(context, sizeof(Queued));
+	queued->noting = is_after_trigger(fcinfo);
+	if (queued->noting)
+	{
+		queued->seen = seen_create(context);
+		queued->forget.func = forget;
+		queued->forget.arg = queued;
+		dlist_push_head(&all_queued, &queued->node);
+		MemoryContextRegisterResetCallback(context, &queued->forget);
+	}
+	fcinfo->flinfo->fn_extra = queued;
+	return queued;
+}
+
+/* Can what is no IAM operation be told, and every document be read? */
+static bool
+can_tell(Queued *queued)
+{
+	if (catalogue_is_ready() && providers_are_ready())
+		return true;
+	if (queued->loaded || ++queued->questions <= QUESTIONS_BEFORE_LOAD || !schemas_are_there())
+		return false;
+	queued->loaded = true;
+	catalogue_load();
+	providers_load();
+	return catalogue_is_ready() && providers_are_ready();
+}
+
+bool
+queued_is_needed(FunctionCallInfo fcinfo, const Event *event)
+{
+	Queued	   *queued = queued_by(fcinfo);
+	bool		is_operation;
+	int			number;
+
+	if (!queued->noting || !can_tell(queued) || event == NULL ||
+		seen_size(queued->seen) >= MOST_SEEN ||
+		limits_exceeded(event) != NULL || cache_in_future(event->time))
+		return true;
+	is_operation = catalogue_find(event->provider, event->service, event->operation) != NULL;
+	number = seen_repeats(queued->seen, event, is_operation, queued->count);
+	if (number >= 0)
+	{
+		queued->repeats++;
+		queued->repeats_of[number]++;
+		return false;
+	}
+	if (queued->count == queued->capacity)
+	{
+		queued->capacity = Max(64, queued->capacity * 2);
+		queued->repeats_of = queued->repeats_of == NULL ?
+			MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, queued->capacity * sizeof(int64)) :
+			repalloc(queued->repeats_of, queued->capacity * sizeof(int64));
+	}
+	queued->repeats_of[queued->count++] = 0;
+	return true;
+}
+
+int64
+queued_take_repeats(const Event *event)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &all_queued)
+	{
+		Queued	   *queued = dlist_container(Queued, node, iter.cur);
+		int			number = queued->repeats > 0 ? seen_number(queued->seen, event) : -1;
+
+		if (number >= 0 && queued->repeats_of[number] > 0)
+		{
+			int64		repeats = queued->repeats_of[number];
+
+			queued->repeats_of[number] = 0;
+			queued->repeats -= repeats;
+			return repeats;
+		}
+	}
+	return 0;
+}
