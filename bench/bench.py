@@ -310,9 +310,10 @@ def count_instructions():
     if not instructions.available():
         report("instructions", "", "", "valgrind is not installed")
         return
-    for what, target, bare, watched, functions in instructions.measure(folder):
-        report(f"instructions: {what}", f"{watched / bare:.3f}", target, f"{watched:.0f} over {bare:.0f} an event")
-        profile += [(what, *f) for f in functions]
+    for count in instructions.measure(folder):
+        report(f"instructions: {count.what}", f"{count.watched / count.bare:.3f}", count.target,
+               f"{count.watched:.0f} over {count.bare:.0f} an event")
+        profile += [(count.what, *f) for f in count.functions]
 
 
 def only(*parts):
