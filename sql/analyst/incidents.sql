@@ -1,53 +1,521 @@
--- Alerts of one identity that belong together.
+-- Alerts of one identity that belong together, kept so that a list of them
+-- costs no more with a million alerts than with a hundred.
+--
+-- Whoever writes alerts brings the incidents of their identity up to date at
+-- once, under a lock that is only tried.  Where another session has it, a row in
+-- changed_incidents says which identity is to be done again, and until somebody
+-- has, its incidents are computed when they are read.  So nobody waits, and what
+-- is read is what the alerts in the same snapshot say, always.
 
-CREATE FUNCTION iamwatch_internal.alert_risk(severity text, sensitivity integer, surprise double precision, resolution text)
-	RETURNS double precision
+CREATE TABLE iamwatch_internal.kept_incidents (
+	incident_id bigint PRIMARY KEY,
+	detector text NOT NULL,
+	provider text NOT NULL,
+	account text NOT NULL,
+	identity text NOT NULL,
+	identity_kind text NOT NULL,
+	risk double precision NOT NULL,
+	severity text NOT NULL,
+	status text NOT NULL,
+	alerts bigint NOT NULL,
+	open_alerts bigint NOT NULL,
+	events bigint NOT NULL,
+	first_event_time timestamptz NOT NULL,
+	last_event_time timestamptz NOT NULL,
+	first_day date NOT NULL,
+	operations text[] NOT NULL,
+	techniques text[] NOT NULL,
+	sensitivity integer NOT NULL,
+	assignees text[],
+	alert_ids bigint[] NOT NULL,
+	acts_as text NOT NULL,
+	hands text[] NOT NULL,
+	handed_at timestamptz[] NOT NULL,
+	handed_by text[] NOT NULL,
+	hands_from text[] NOT NULL,
+	arrives_from text[] NOT NULL
+);
+COMMENT ON TABLE iamwatch_internal.kept_incidents IS
+'incidents as they were when the alerts of their identity were last looked at; follows from the alerts, so no dump needs it';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.first_day IS 'UTC date of the first event';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.acts_as IS 'iamwatch_internal.actor() of the identity';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.hands IS 'the actors that were created, or given credentials, by its alerts; beside them when, and by what';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.hands_from IS 'addresses from which that was done';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.arrives_from IS 'addresses of the alerts of an identity''s first day';
+-- the work list; everything by risk; one identity; one account; one day; urgent; links
+CREATE INDEX kept_incidents_open ON iamwatch_internal.kept_incidents (risk DESC, incident_id) WHERE open_alerts > 0;
+CREATE INDEX kept_incidents_risk ON iamwatch_internal.kept_incidents (risk DESC, incident_id);
+CREATE INDEX kept_incidents_identity ON iamwatch_internal.kept_incidents USING hash (identity);
+CREATE INDEX kept_incidents_account ON iamwatch_internal.kept_incidents USING hash (account);
+CREATE INDEX kept_incidents_first ON iamwatch_internal.kept_incidents (first_event_time);
+CREATE INDEX kept_incidents_last ON iamwatch_internal.kept_incidents (last_event_time);
+CREATE INDEX kept_incidents_day ON iamwatch_internal.kept_incidents (detector, first_day, risk);
+CREATE INDEX kept_incidents_actor ON iamwatch_internal.kept_incidents USING hash (acts_as);
+CREATE INDEX kept_incidents_hands ON iamwatch_internal.kept_incidents USING gin (hands) WHERE hands <> '{}';
+CREATE INDEX kept_incidents_hands_from ON iamwatch_internal.kept_incidents USING gin (hands_from) WHERE hands_from <> '{}';
+CREATE INDEX kept_incidents_arrives_from ON iamwatch_internal.kept_incidents USING gin (arrives_from) WHERE arrives_from <> '{}';
+
+CREATE TABLE iamwatch_internal.changed_incidents (
+	detector text NOT NULL,
+	provider text NOT NULL,
+	account text NOT NULL,
+	identity text NOT NULL,
+	since timestamptz NOT NULL,
+	until timestamptz NOT NULL,
+	changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE iamwatch_internal.changed_incidents IS
+'identities whose kept incidents are behind their alerts, and the times of those alerts; the next session that writes one, or iamwatch.maintain(), takes them out';
+CREATE INDEX changed_incidents_identity ON iamwatch_internal.changed_incidents (hashtextextended(identity, 0));
+CREATE INDEX changed_incidents_changed_at ON iamwatch_internal.changed_incidents (changed_at);
+ALTER TABLE iamwatch_internal.changed_incidents REPLICA IDENTITY FULL;
+
+-- ---- who was created or given credentials ----
+
+CREATE FUNCTION iamwatch_internal.hands_over(alert iamwatch.alerts) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN CASE WHEN resolution IN ('benign', 'expected_change') THEN 0
-		ELSE surprise * 2 ^ (sensitivity - 1) * iamwatch_internal.severity_rank(severity) END;
-COMMENT ON FUNCTION iamwatch_internal.alert_risk(text, integer, double precision, text) IS
-'what an alert adds to the risk of its incident: surprise (bits) * 2^(sensitivity - 1) * rank of the severity (1 to 5); nothing once it is closed as benign or an expected change';
+	RETURN NOT alert.failed AND alert.category IN ('account', 'credential', 'role')
+		AND alert.operation !~* 'delete|remove|deactivate|disable|revoke|unlink|purge|suspend';
+COMMENT ON FUNCTION iamwatch_internal.hands_over(iamwatch.alerts) IS
+'whether an alert is about an identity that was made, or credentials or a role that were given';
+
+-- ---- what an incident is ----
+
+CREATE FUNCTION iamwatch_internal.find_incidents(of_detector text, of_provider text, of_account text, of_identity text,
+	since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
+	RETURNS SETOF iamwatch_internal.kept_incidents
+	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+	gap constant interval := iamwatch_internal.incident_gap(of_detector);
+BEGIN
+	RETURN QUERY
+	WITH alert AS (
+		SELECT a AS row, a.*, coalesce(a.first_event_time >= max(a.last_event_time) OVER before + gap, true) AS begins,
+			row_number() OVER (ORDER BY a.first_event_time, a.alert_id) AS place
+		FROM iamwatch.alerts AS a
+		WHERE hashtextextended(a.identity, 0) = hashtextextended(of_identity, 0)
+		AND a.first_event_time >= since AND a.first_event_time <= until
+		AND a.identity = of_identity AND a.account = of_account AND a.provider = of_provider AND a.detector = of_detector
+		WINDOW before AS (ORDER BY a.first_event_time, a.alert_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+	), numbered AS MATERIALIZED (
+		SELECT x.*, count(*) FILTER (WHERE x.begins) OVER (ORDER BY x.place) AS n FROM alert AS x
+	), given AS (
+		SELECT h.n, array_agg(h.key ORDER BY h.place, h.key) AS hands,
+			array_agg(h.first_event_time ORDER BY h.place, h.key) AS handed_at,
+			array_agg(h.reason ORDER BY h.place, h.key) AS handed_by
+		FROM (
+			SELECT DISTINCT ON (g.n, k.key) g.n, g.place, k.key, g.first_event_time,
+				format('alert %s: %s of %s%s', g.alert_id, g.operation, t.target,
+					CASE WHEN g.category = 'credential' AND g.evidence->'granted'->>0 IS NOT NULL
+					THEN ' gave ' || (g.evidence->'granted'->>0) ELSE '' END) AS reason
+			FROM numbered AS g
+			CROSS JOIN LATERAL jsonb_array_elements_text(g.evidence->'targets') AS t (target)
+			CROSS JOIN LATERAL iamwatch_internal.handed(g.provider, g.account, g.operation, t.target) AS k (key)
+			WHERE iamwatch_internal.hands_over(g.row) AND k.key <> iamwatch_internal.actor(g.provider, g.identity)
+			ORDER BY g.n, k.key, g.place) AS h
+		GROUP BY h.n
+	)
+	SELECT (array_agg(x.alert_id ORDER BY x.place))[1], of_detector, of_provider, of_account, of_identity,
+		(array_agg(x.identity_kind ORDER BY x.place))[1],
+		coalesce(max(x.risk) FILTER (WHERE x.resolution IS NULL OR x.resolution = 'true_positive'), 0),
+		(array_agg(x.severity ORDER BY iamwatch_internal.severity_rank(x.severity) DESC))[1],
+		CASE WHEN bool_and(x.status = 'closed') THEN 'closed' WHEN bool_or(x.status = 'investigating') THEN 'investigating' ELSE 'new' END,
+		count(*), count(*) FILTER (WHERE x.status <> 'closed'), sum(x.event_count)::bigint,
+		min(x.first_event_time), max(x.last_event_time), (min(x.first_event_time) AT TIME ZONE 'UTC')::date,
+		array_agg(x.service || ':' || x.operation || CASE WHEN x.failed THEN ' (failed)' ELSE '' END ORDER BY x.place),
+		array_agg(DISTINCT x.technique), max(x.sensitivity),
+		array_agg(DISTINCT x.assignee) FILTER (WHERE x.assignee IS NOT NULL),
+		array_agg(x.alert_id ORDER BY x.place),
+		iamwatch_internal.actor(of_provider, of_identity),
+		coalesce((SELECT g.hands FROM given AS g WHERE g.n = x.n), '{}'),
+		coalesce((SELECT g.handed_at FROM given AS g WHERE g.n = x.n), '{}'),
+		coalesce((SELECT g.handed_by FROM given AS g WHERE g.n = x.n), '{}'),
+		ARRAY(SELECT DISTINCT s.address FROM numbered AS y
+			CROSS JOIN LATERAL jsonb_array_elements_text(y.evidence->'source_addresses') AS s (address)
+			WHERE y.n = x.n AND iamwatch_internal.hands_over(y.row) ORDER BY 1),
+		ARRAY(SELECT DISTINCT s.address FROM numbered AS y
+			CROSS JOIN LATERAL jsonb_array_elements_text(y.evidence->'source_addresses') AS s (address)
+			WHERE y.n = x.n AND y.evidence->'context' ? 'first_day' ORDER BY 1)
+	FROM numbered AS x
+	GROUP BY x.n;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.find_incidents(text, text, text, text, timestamptz, timestamptz) IS
+'the incidents of an identity as its alerts say: none of an incident''s alerts begins a deduplication period or more after the last event of those before it. Of the alerts that begin from since to until, both included, only';
+
+CREATE FUNCTION iamwatch_internal.incident_gap(of_detector text) RETURNS interval
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN coalesce((SELECT d.deduplication_days FROM iamwatch.detectors AS d WHERE d.detector = of_detector), 5) * interval '24 hours';
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.incident_gap(text) IS 'how long without an alert ends an incident: the deduplication period';
+
+-- ---- keep them ----
+
+CREATE FUNCTION iamwatch_internal.keep_incidents(of_detector text, of_provider text, of_account text, of_identity text,
+	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+	gap constant interval := iamwatch_internal.incident_gap(of_detector);
+	hash constant bigint := hashtextextended(of_identity, 0);
+	wider record;
+BEGIN
+	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(4, (hash & 1023)::integer) THEN
+		RETURN false;
+	END IF;
+	-- what is taken out here is committed, so the statements below see the alerts that it is about
+	WITH taken AS (
+		DELETE FROM iamwatch_internal.changed_incidents AS c
+		WHERE hashtextextended(c.identity, 0) = hash AND c.identity = of_identity AND c.account = of_account
+		AND c.provider = of_provider AND c.detector = of_detector
+		RETURNING c.since, c.until
+	)
+	SELECT LEAST(keep_incidents.since, min(t.since)) AS since, GREATEST(keep_incidents.until, max(t.until)) AS until INTO wider FROM taken AS t;
+	IF wider.since IS NULL THEN
+		RETURN true;
+	END IF;
+	-- incidents that these times touch are done again, whole
+	LOOP
+		since := wider.since;
+		until := wider.until;
+		SELECT LEAST(keep_incidents.since, min(k.first_event_time)) AS since,
+			GREATEST(keep_incidents.until, max(k.last_event_time)) AS until INTO wider
+		FROM iamwatch_internal.kept_incidents AS k
+		WHERE k.identity = of_identity AND k.account = of_account AND k.provider = of_provider AND k.detector = of_detector
+		AND (k.first_event_time < keep_incidents.until + gap AND k.last_event_time > keep_incidents.since - gap
+			OR k.first_event_time <= keep_incidents.until AND k.last_event_time >= keep_incidents.since);
+		EXIT WHEN wider.since = since AND wider.until = until;
+	END LOOP;
+	DELETE FROM iamwatch_internal.kept_incidents AS k
+	WHERE k.identity = of_identity AND k.account = of_account AND k.provider = of_provider AND k.detector = of_detector
+	AND k.first_event_time <= keep_incidents.until AND k.last_event_time >= keep_incidents.since;
+	INSERT INTO iamwatch_internal.kept_incidents
+	SELECT f.* FROM iamwatch_internal.find_incidents(of_detector, of_provider, of_account, of_identity, since, until) AS f;
+
+	-- somebody may be at work on an alert, for as long as they like: then it is told later
+	WITH stale AS (
+		SELECT a.alert_id, k.incident_id
+		FROM iamwatch_internal.kept_incidents AS k
+		CROSS JOIN LATERAL unnest(k.alert_ids) AS i (alert_id)
+		JOIN iamwatch.alerts AS a ON a.alert_id = i.alert_id
+		WHERE k.identity = of_identity AND k.account = of_account AND k.provider = of_provider AND k.detector = of_detector
+		AND k.first_event_time <= keep_incidents.until AND k.last_event_time >= keep_incidents.since
+		AND a.incident_id IS DISTINCT FROM k.incident_id
+	), free AS (
+		SELECT a.alert_id, s.incident_id FROM stale AS s JOIN iamwatch.alerts AS a USING (alert_id)
+		FOR NO KEY UPDATE OF a SKIP LOCKED
+	), told AS (
+		UPDATE iamwatch.alerts AS a SET incident_id = f.incident_id FROM free AS f WHERE a.alert_id = f.alert_id
+		RETURNING a.alert_id
+	)
+	INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+	SELECT of_detector, of_provider, of_account, of_identity, keep_incidents.since, keep_incidents.until
+	WHERE (SELECT count(*) FROM stale) > (SELECT count(*) FROM told);
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.keep_incidents(text, text, text, text, timestamptz, timestamptz) IS
+'bring the incidents of an identity up to date with its alerts of that time and with what others left to do; false if another session is just doing so, which leaves all as it is';
+
+CREATE FUNCTION iamwatch_internal.keep_changed_incidents(most integer) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	part record;
+BEGIN
+	FOR part IN SELECT c.detector, c.provider, c.account, c.identity
+		FROM iamwatch_internal.changed_incidents AS c
+		GROUP BY c.detector, c.provider, c.account, c.identity
+		ORDER BY max(c.changed_at) DESC LIMIT most
+	LOOP
+		PERFORM iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.keep_changed_incidents(integer) IS
+'bring the incidents of identities up to date that others left, those that changed last first; all of them if null';
+
+-- With the owner's rights: analysts change alerts, and nobody else changes what is kept.
+CREATE FUNCTION iamwatch_internal.check_alerts_trigger(relation oid) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF relation NOT IN ('iamwatch.alerts'::regclass, 'iamwatch_internal.all_alerts'::regclass) THEN
+		RAISE EXCEPTION 'this trigger function is for the alerts of iamwatch only' USING ERRCODE = 'trigger_protocol_violated';
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_alerts_trigger(oid) IS '39P01 if a relation is not that of the alerts';
+
+CREATE FUNCTION iamwatch_internal.find_incident() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	gap constant interval := iamwatch_internal.incident_gap(NEW.detector);
+BEGIN
+	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
+	NEW.incident_id := coalesce((SELECT k.incident_id FROM iamwatch_internal.kept_incidents AS k
+		WHERE k.identity = NEW.identity AND k.account = NEW.account AND k.provider = NEW.provider AND k.detector = NEW.detector
+		AND k.first_event_time <= NEW.first_event_time AND NEW.first_event_time < k.last_event_time + gap
+		ORDER BY k.first_event_time LIMIT 1), NEW.alert_id);
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.find_incident() IS
+'trigger: gives an alert the incident that it most often belongs to, so that it need not be written twice';
+CREATE TRIGGER find_incident BEFORE INSERT ON iamwatch.alerts
+	FOR EACH ROW WHEN (NEW.incident_id IS NULL) EXECUTE FUNCTION iamwatch_internal.find_incident();
+
+CREATE FUNCTION iamwatch_internal.keep_new_incidents() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	part record;
+BEGIN
+	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
+	FOR part IN SELECT n.detector, n.provider, n.account, n.identity, min(n.first_event_time) AS since, max(n.last_event_time) AS until
+		FROM new_alerts AS n GROUP BY 1, 2, 3, 4
+	LOOP
+		IF NOT iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity, part.since, part.until) THEN
+			INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until) SELECT part.*;
+		END IF;
+	END LOOP;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.keep_new_incidents() IS 'trigger: the incidents of new alerts';
+CREATE TRIGGER keep_new_incidents AFTER INSERT ON iamwatch.alerts REFERENCING NEW TABLE AS new_alerts
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_new_incidents();
+
+CREATE FUNCTION iamwatch_internal.note_changed_incident() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
+	IF TG_OP <> 'INSERT' THEN
+		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+		VALUES (OLD.detector, OLD.provider, OLD.account, OLD.identity, OLD.first_event_time, OLD.last_event_time);
+	END IF;
+	IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (OLD.detector, OLD.provider, OLD.account, OLD.identity, OLD.first_event_time, OLD.last_event_time)
+		<> (NEW.detector, NEW.provider, NEW.account, NEW.identity, NEW.first_event_time, NEW.last_event_time) THEN
+		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+		VALUES (NEW.detector, NEW.provider, NEW.account, NEW.identity, NEW.first_event_time, NEW.last_event_time);
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.note_changed_incident() IS 'trigger: the incidents of an alert that has changed are to be done again';
+CREATE TRIGGER note_changed_incident AFTER UPDATE ON iamwatch.alerts
+	FOR EACH ROW WHEN ((OLD.event_count, OLD.status, OLD.last_event_time, OLD.first_event_time, OLD.severity, OLD.resolution, OLD.risk, OLD.assignee,
+		OLD.alert_id, OLD.detector, OLD.provider, OLD.account, OLD.identity, OLD.identity_kind, OLD.service, OLD.operation, OLD.failed,
+		OLD.category, OLD.sensitivity, OLD.technique, OLD.evidence)
+	IS DISTINCT FROM (NEW.event_count, NEW.status, NEW.last_event_time, NEW.first_event_time, NEW.severity, NEW.resolution, NEW.risk, NEW.assignee,
+		NEW.alert_id, NEW.detector, NEW.provider, NEW.account, NEW.identity, NEW.identity_kind, NEW.service, NEW.operation, NEW.failed,
+		NEW.category, NEW.sensitivity, NEW.technique, NEW.evidence))
+	EXECUTE FUNCTION iamwatch_internal.note_changed_incident();
+CREATE TRIGGER note_removed_incident AFTER DELETE ON iamwatch.alerts
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.note_changed_incident();
+-- What a subscription applies fires no statement triggers.
+CREATE TRIGGER note_applied_incident AFTER INSERT ON iamwatch.alerts
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.note_changed_incident();
+ALTER TABLE iamwatch.alerts ENABLE ALWAYS TRIGGER note_changed_incident;
+ALTER TABLE iamwatch.alerts ENABLE ALWAYS TRIGGER note_removed_incident;
+ALTER TABLE iamwatch.alerts ENABLE REPLICA TRIGGER note_applied_incident;
+
+-- Events that join an alert hardly change its incident, so that is left until there is
+-- more of it.  What an analyst changes is brought up to date at once.
+CREATE FUNCTION iamwatch_internal.keep_changed() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
+	IF TG_OP = 'TRUNCATE' THEN
+		DELETE FROM iamwatch_internal.kept_incidents;
+		DELETE FROM iamwatch_internal.changed_incidents;
+	ELSIF TG_RELID = 'iamwatch.alerts'::regclass THEN
+		PERFORM iamwatch_internal.keep_changed_incidents(NULL);
+	ELSIF (SELECT count(*) > 32 FROM (SELECT FROM iamwatch_internal.changed_incidents LIMIT 33) AS c) THEN
+		PERFORM iamwatch_internal.keep_changed_incidents(64);
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.keep_changed() IS 'trigger: the incidents of alerts that have changed';
+CREATE TRIGGER keep_changed AFTER DELETE OR TRUNCATE OR UPDATE OF status, resolution, assignee ON iamwatch.alerts
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_changed();
+CREATE TRIGGER keep_changed AFTER UPDATE OR DELETE ON iamwatch_internal.all_alerts
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_changed();
+
+-- Another deduplication period draws other lines.
+CREATE FUNCTION iamwatch_internal.redraw_incidents() RETURNS trigger
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	IF TG_RELID <> 'iamwatch.detectors'::regclass THEN
+		RAISE EXCEPTION 'function "iamwatch_internal.redraw_incidents" is for the detectors of iamwatch only'
+			USING ERRCODE = 'trigger_protocol_violated';
+	END IF;
+	IF TG_OP = 'UPDATE' AND NEW.deduplication_days = OLD.deduplication_days AND NEW.detector = OLD.detector THEN
+		RETURN NULL;
+	END IF;
+	INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+	SELECT DISTINCT k.detector, k.provider, k.account, k.identity, '-infinity'::timestamptz, 'infinity'::timestamptz
+	FROM iamwatch_internal.kept_incidents AS k
+	WHERE k.detector IN (CASE WHEN TG_OP <> 'INSERT' THEN OLD.detector END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.detector END);
+	PERFORM iamwatch_internal.keep_changed_incidents(NULL) FROM iamwatch_internal.changed_incidents LIMIT 1;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.redraw_incidents() IS 'trigger: all incidents of a detector whose deduplication period has changed';
+CREATE TRIGGER redraw_incidents AFTER INSERT OR DELETE OR UPDATE OF detector, deduplication_days ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.redraw_incidents();
+
+-- After a restore that fired no triggers nothing is kept.
+CREATE FUNCTION iamwatch_internal.find_unkept_incidents() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents) AND NOT EXISTS (SELECT FROM iamwatch_internal.changed_incidents) THEN
+		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+		SELECT a.detector, a.provider, a.account, a.identity, min(a.first_event_time), max(a.last_event_time)
+		FROM iamwatch.alerts AS a GROUP BY 1, 2, 3, 4;
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.find_unkept_incidents() IS
+'if no incident is kept but there are alerts, as after a restore without triggers, they are all to be done';
+
+-- ---- read them ----
+
+CREATE FUNCTION iamwatch_internal.computed_incidents() RETURNS SETOF iamwatch_internal.kept_incidents
+	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	part record;
+BEGIN
+	FOR part IN SELECT DISTINCT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c LOOP
+		RETURN QUERY SELECT f.* FROM iamwatch_internal.find_incidents(part.detector, part.provider, part.account, part.identity) AS f;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.computed_incidents() IS 'the incidents of the identities whose kept ones are behind';
+
+-- Two plain parts, so that an index of the one can give the order of both.
+CREATE VIEW iamwatch_internal.current_incidents AS
+SELECT u.incident_id, u.detector, u.provider, u.account, u.identity, u.identity_kind, u.risk, u.severity, u.status,
+	u.alerts, u.open_alerts, u.events, u.first_event_time, u.last_event_time, u.first_day, u.operations, u.techniques,
+	u.sensitivity, u.assignees, u.alert_ids, u.acts_as, u.hands, u.handed_at, u.handed_by, u.hands_from, u.arrives_from
+FROM (
+	SELECT k.*, k.detector AS kept_of FROM iamwatch_internal.kept_incidents AS k
+	UNION ALL
+	SELECT c.*, NULL FROM iamwatch_internal.computed_incidents() AS c) AS u
+WHERE ((u.kept_of, u.provider, u.account, u.identity)
+	IN (SELECT q.detector, q.provider, q.account, q.identity FROM iamwatch_internal.changed_incidents AS q)) IS NOT TRUE;
+COMMENT ON VIEW iamwatch_internal.current_incidents IS 'incidents as they are: kept ones, and computed ones where those are behind';
+
+-- The last two are of the statement, so that it finds them out once.
+CREATE FUNCTION iamwatch_internal.is_urgent(of_detector text, began timestamptz, of_risk double precision,
+	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS boolean
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+	most constant bigint := 28 * coalesce((SELECT d.daily_budget FROM iamwatch.detectors AS d WHERE d.detector = of_detector), 5)::bigint;
+	since constant timestamptz := began - interval '672 hours';
+	none constant interval := '0';		-- so that the index of that time looks no better than that of day and risk
+	day constant date := (began AT TIME ZONE 'UTC')::date;
+BEGIN
+	-- day by day, so that an index leads to the higher risks of each, and no further than it must
+	IF NOT has_changed THEN
+		RETURN (SELECT count(*) < most FROM (
+			SELECT FROM generate_series(0, 28) AS back
+			CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.kept_incidents AS k
+				WHERE k.detector = of_detector AND k.first_day = day - back AND k.risk > of_risk
+				AND k.first_event_time + none < began AND k.first_event_time + none >= since OFFSET 0) AS higher
+			LIMIT most) AS higher);
+	END IF;
+	RETURN (SELECT count(*) < most FROM (
+		SELECT FROM generate_series(0, 28) AS back
+		CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.kept_incidents AS k
+			WHERE k.detector = of_detector AND k.first_day = day - back AND k.risk > of_risk
+			AND k.first_event_time + none < began AND k.first_event_time + none >= since
+			AND ((k.detector, k.provider, k.account, k.identity) IN (SELECT c.detector, c.provider, c.account, c.identity
+				FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
+			OFFSET 0) AS higher
+		UNION ALL
+		SELECT FROM unnest(computed) AS k
+		WHERE k.detector = of_detector AND k.risk > of_risk AND k.first_event_time < began AND k.first_event_time >= since
+		LIMIT most) AS higher);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.is_urgent(text, timestamptz, double precision, boolean, iamwatch_internal.kept_incidents[]) IS
+'whether fewer than 28 times the detector''s daily budget of the incidents that began in the 28 days before have a higher risk. Has_changed: whether kept ones are behind; computed: those instead';
+
+-- ---- linked incidents ----
+
+CREATE FUNCTION iamwatch_internal.links_from(of_incident bigint)
+	RETURNS TABLE (led_to bigint, reason text)
+	LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+	i record;
+BEGIN
+	SELECT c.* INTO i FROM iamwatch_internal.current_incidents AS c WHERE c.incident_id = of_incident;
+	IF i.incident_id IS NULL OR i.hands = '{}' AND i.hands_from = '{}' THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
+	SELECT l.incident_id, string_agg(l.reason, '; ' ORDER BY l.n, l.reason COLLATE "C")
+	FROM (
+		SELECT y.incident_id, h.n, format('%s, who acts in incident %s', h.reason, y.incident_id) AS reason
+		FROM unnest(i.hands, i.handed_at, i.handed_by) WITH ORDINALITY AS h (actor, at, reason, n)
+		JOIN iamwatch_internal.current_incidents AS y ON y.acts_as = h.actor
+		WHERE y.last_event_time >= h.at AND (y.provider, y.identity) <> (i.provider, i.identity)
+		UNION ALL
+		SELECT y.incident_id, 1000000, format('from %s, where identities or credentials were made, %s acts for the first time %s later',
+			(SELECT string_agg(s, ', ' ORDER BY s) FROM unnest(y.arrives_from) AS s WHERE s = ANY (i.hands_from)),
+			iamwatch.short_name(y.identity), date_trunc('second', y.first_event_time - i.first_event_time))
+		FROM iamwatch_internal.current_incidents AS y
+		WHERE y.arrives_from <> '{}' AND y.arrives_from && i.hands_from AND y.provider = i.provider AND y.identity <> i.identity
+		AND y.first_event_time >= i.first_event_time
+		AND y.first_event_time < i.last_event_time + iamwatch_internal.incident_gap(i.detector)) AS l
+	GROUP BY l.incident_id;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.links_from(bigint) IS
+'the incidents of identities that an incident''s alerts made or gave credentials to, and that acted since: by name; and by address, those of identities seen for the first time, from where that was done, before another incident would begin. With the reason';
+
+CREATE FUNCTION iamwatch_internal.links_to(of_incident bigint)
+	RETURNS TABLE (came_from bigint, reason text)
+	LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+	i record;
+BEGIN
+	SELECT c.* INTO i FROM iamwatch_internal.current_incidents AS c WHERE c.incident_id = of_incident;
+	RETURN QUERY
+	SELECT x.incident_id, l.reason
+	FROM (
+		SELECT c.incident_id FROM iamwatch_internal.current_incidents AS c
+		WHERE c.hands <> '{}' AND c.hands @> ARRAY[i.acts_as]
+		UNION
+		SELECT c.incident_id FROM iamwatch_internal.current_incidents AS c
+		WHERE i.arrives_from <> '{}' AND c.hands_from <> '{}' AND c.hands_from && i.arrives_from) AS x
+	CROSS JOIN LATERAL iamwatch_internal.links_from(x.incident_id) AS l
+	WHERE l.led_to = of_incident;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.links_to(bigint) IS 'the incidents that led to one, as iamwatch_internal.links_from() has it';
 
 CREATE VIEW iamwatch.incidents AS
-WITH gaps AS (
-	SELECT a.*, coalesce(a.first_event_time >= max(a.last_event_time) OVER before
-			+ coalesce(d.deduplication_days, 5) * interval '24 hours', true) AS begins
-	FROM iamwatch.alerts AS a LEFT JOIN iamwatch.detectors AS d USING (detector)
-	WINDOW before AS (PARTITION BY a.provider, a.account, a.identity ORDER BY a.first_event_time, a.alert_id
-		ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-), numbered AS (
-	SELECT g.*, count(*) FILTER (WHERE g.begins) OVER (PARTITION BY g.provider, g.account, g.identity
-		ORDER BY g.first_event_time, g.alert_id) AS n
-	FROM gaps AS g
-), incident AS (
-	SELECT (array_agg(alert_id ORDER BY first_event_time, alert_id))[1] AS incident_id,
-		provider, account, identity,
-		(array_agg(identity_kind ORDER BY first_event_time, alert_id))[1] AS identity_kind,
-		(array_agg(severity ORDER BY iamwatch_internal.severity_rank(severity) DESC))[1] AS severity,
-		sum(iamwatch_internal.alert_risk(severity, sensitivity, surprise, resolution)) AS risk,
-		sum(surprise) AS surprise,
-		count(*) AS alerts, count(*) FILTER (WHERE status <> 'closed') AS open_alerts,
-		sum(event_count)::bigint AS events,
-		min(first_event_time) AS first_event_time, max(last_event_time) AS last_event_time,
-		array_agg(service || ':' || operation || CASE WHEN failed THEN ' (failed)' ELSE '' END
-			ORDER BY first_event_time, alert_id) AS operations,
-		array_agg(DISTINCT technique) AS techniques, max(sensitivity) AS sensitivity,
-		array_agg(DISTINCT assignee) FILTER (WHERE assignee IS NOT NULL) AS assignees,
-		array_agg(alert_id ORDER BY first_event_time, alert_id) AS alert_ids
-	FROM numbered
-	GROUP BY provider, account, identity, n
-)
-SELECT incident_id, rank() OVER (ORDER BY risk DESC) AS risk_rank, risk, severity,
-	provider, account, identity, identity_kind, surprise, alerts, open_alerts, events,
-	first_event_time, last_event_time, operations, techniques, sensitivity, assignees, alert_ids
-FROM incident;
+SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_kind,
+	iamwatch.short_name(i.identity) AS name, i.risk,
+	iamwatch_internal.is_urgent(i.detector, i.first_event_time, i.risk,
+		(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
+		(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)) AS urgent,
+	i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
+	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
+	ARRAY(SELECT l.led_to FROM iamwatch_internal.links_from(i.incident_id) AS l ORDER BY l.led_to) AS led_to,
+	ARRAY(SELECT l.came_from FROM iamwatch_internal.links_to(i.incident_id) AS l ORDER BY l.came_from) AS came_from
+FROM iamwatch_internal.current_incidents AS i;
 COMMENT ON VIEW iamwatch.incidents IS
-'alerts of one identity that belong together: none begins a deduplication period or more after the last event of those before it';
+'alerts of a detector and identity that belong together: none begins a deduplication period or more after the last event of those before it. The work list: WHERE open_alerts > 0 ORDER BY risk DESC LIMIT 20';
 COMMENT ON COLUMN iamwatch.incidents.incident_id IS 'the first of its alerts';
-COMMENT ON COLUMN iamwatch.incidents.risk_rank IS '1 for the highest risk of all incidents';
-COMMENT ON COLUMN iamwatch.incidents.risk IS 'sum of iamwatch_internal.alert_risk() over its alerts';
+COMMENT ON COLUMN iamwatch.incidents.name IS 'the identity, as people read it';
+COMMENT ON COLUMN iamwatch.incidents.risk IS 'bits: the highest of its alerts, those closed as benign or an expected change aside; 0 without any';
+COMMENT ON COLUMN iamwatch.incidents.urgent IS
+'whether its risk reaches the (28 x daily_budget)-th highest of the incidents of its detector that began in the 28 days before it, or those are fewer';
 COMMENT ON COLUMN iamwatch.incidents.severity IS 'the worst of its alerts';
-COMMENT ON COLUMN iamwatch.incidents.surprise IS
-'bits, summed: that all of it happened by chance, if each had nothing to do with the others';
+COMMENT ON COLUMN iamwatch.incidents.status IS 'closed when all of its alerts are; else investigating when any is; else new';
 COMMENT ON COLUMN iamwatch.incidents.operations IS 'in order of the first event; the same as alert_ids';
 COMMENT ON COLUMN iamwatch.incidents.sensitivity IS 'the highest of its operations, 1 to 4';
+COMMENT ON COLUMN iamwatch.incidents.led_to IS 'incidents of identities that its alerts made or gave credentials to; iamwatch.incident_links says why';
+COMMENT ON COLUMN iamwatch.incidents.came_from IS 'incidents that led to it; iamwatch.incident_links says why';
+
+CREATE VIEW iamwatch.incident_links AS
+SELECT i.incident_id, l.led_to, l.reason
+FROM iamwatch_internal.current_incidents AS i
+CROSS JOIN LATERAL iamwatch_internal.links_from(i.incident_id) AS l
+WHERE i.hands <> '{}' OR i.hands_from <> '{}';
+COMMENT ON VIEW iamwatch.incident_links IS 'which incident led to which other, and why that is said';
+COMMENT ON COLUMN iamwatch.incident_links.incident_id IS 'whose alerts made an identity or gave it credentials';
+COMMENT ON COLUMN iamwatch.incident_links.led_to IS 'the incident of that identity';
+COMMENT ON COLUMN iamwatch.incident_links.reason IS 'by which alert, or from which address';

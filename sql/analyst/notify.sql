@@ -18,6 +18,21 @@ CREATE FUNCTION iamwatch_internal.may_announce() RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_may_announce' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION iamwatch_internal.may_announce() IS 'whether the queue of the server has room, by iamwatch.notification_queue_limit';
 
+-- An alert belongs to an incident that may have begun before it, with more risk.
+CREATE FUNCTION iamwatch_internal.is_urgent_alert(alert iamwatch_internal.all_alerts) RETURNS boolean
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	incident record;
+BEGIN
+	SELECT k.first_event_time, k.risk INTO incident FROM iamwatch_internal.kept_incidents AS k
+	WHERE k.identity = alert.identity AND k.account = alert.account AND k.provider = alert.provider AND k.detector = alert.detector
+	AND alert.first_event_time >= k.first_event_time AND alert.first_event_time <= k.last_event_time;
+	RETURN iamwatch_internal.is_urgent(alert.detector, LEAST(incident.first_event_time, alert.first_event_time),
+		GREATEST(incident.risk, alert.risk), false, '{}');
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.is_urgent_alert(iamwatch_internal.all_alerts) IS
+'whether the incident of an alert is urgent, as far as this session knows it';
+
 CREATE FUNCTION iamwatch_internal.notify_alert(settings iamwatch.detectors, alert iamwatch_internal.all_alerts) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -28,7 +43,7 @@ BEGIN
 	RETURN iamwatch_internal.announce(alert.alert_id, jsonb_build_object('alert_id', alert.alert_id, 'severity', alert.severity,
 		'provider', alert.provider, 'account', left(alert.account, 200), 'identity', left(alert.identity, 500),
 		'operation', left(alert.operation, 200), 'surprise', round(alert.surprise::numeric, 3),
-		'risk', round(alert.risk::numeric, 2))::text);
+		'risk', round(alert.risk::numeric, 2), 'urgent', iamwatch_internal.is_urgent_alert(alert))::text);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.notify_alert(iamwatch.detectors, iamwatch_internal.all_alerts) IS
 'send a JSON object about an alert on channel iamwatch_alert when the transaction commits; names are cut. Nothing is sent if the detector says so';

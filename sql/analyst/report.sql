@@ -249,13 +249,13 @@ BEGIN
 	until := coalesce(until, totals.last + interval '1 microsecond', since + interval '1 day');
 
 	SELECT string_agg(format('<article><div class="head"><span class="chip sev-%s">%s</span><h3>%s</h3><span class="meta">%s, %s %s</span></div>'
-			'%s<div class="facts"><span><b>%s</b> %s</span><span><b>%s</b> open</span><span><b>%s</b> %s</span><span><b>%s</b> bits</span><span>risk <b>%s</b></span>'
+			'%s<div class="facts"><span><b>%s</b> %s</span><span><b>%s</b> open</span><span><b>%s</b> %s</span><span>risk <b>%s</b></span>'
 			'<span>highest sensitivity <b>%s</b></span><span>ATT&amp;CK <b>%s</b></span><span><b>%s</b> to <b>%s</b></span></div>%s</article>',
 			i.severity, i.severity, iamwatch_internal.html(iamwatch.short_name(i.identity)), iamwatch_internal.html(i.identity_kind, 30),
 			iamwatch_internal.html(i.provider, 20), iamwatch_internal.html(i.account, 60),
 			CASE WHEN i.alerts > 2 THEN iamwatch_internal.report_strip(i.alert_ids, i.incident) ELSE '' END,
 			i.alerts, CASE i.alerts WHEN 1 THEN 'alert' ELSE 'alerts' END, i.open_alerts, i.events, CASE i.events WHEN 1 THEN 'event' ELSE 'events' END,
-			round(i.surprise::numeric), round(i.risk::numeric), i.sensitivity, iamwatch_internal.html(array_to_string(i.techniques, ' '), 160),
+			round(i.risk::numeric, 1), i.sensitivity, iamwatch_internal.html(array_to_string(i.techniques, ' '), 160),
 			to_char(i.first_event_time, 'FMDD Mon HH24:MI'), to_char(i.last_event_time, 'FMDD Mon HH24:MI'),
 			iamwatch_internal.report_operations(i.alert_ids)), '' ORDER BY i.incident) AS articles,
 		max(i.total) AS total, (array_agg(i.provider ORDER BY i.incident))[1] AS provider,

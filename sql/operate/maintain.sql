@@ -105,6 +105,11 @@ BEGIN
 		PERFORM iamwatch_internal.assign_pending(part.hash);
 		COMMIT;
 	END LOOP;
+	PERFORM iamwatch_internal.find_unkept_incidents();
+	FOR part IN SELECT DISTINCT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c LOOP
+		PERFORM iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity);
+		COMMIT;
+	END LOOP;
 	FOR part IN SELECT a.account_id FROM iamwatch_internal.accounts AS a LOOP
 		PERFORM iamwatch_internal.prune_account(part.account_id);
 		COMMIT;
@@ -122,4 +127,4 @@ BEGIN
 	WHERE pg_catalog.pg_table_is_visible(s.source) IS NULL;
 END $$;
 COMMENT ON PROCEDURE iamwatch.maintain() IS
-'fold what concurrent sessions appended, settle their pending events, send notifications that could not be sent, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. Safe beside ingest, never changes what is alerted; run it daily';
+'fold what concurrent sessions appended, settle their pending events, bring incidents up to date, send notifications that could not be sent, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. Safe beside ingest, never changes what is alerted; run it daily';

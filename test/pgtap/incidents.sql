@@ -1,5 +1,52 @@
 \ir settings.psql
-SELECT plan(14);
+SELECT plan(56);
+
+-- The definition, as plainly as it can be said: what is kept is compared with it.
+CREATE VIEW defined AS
+WITH gaps AS (
+	SELECT a.*, coalesce(a.first_event_time >= max(a.last_event_time) OVER before
+			+ coalesce(d.deduplication_days, 5) * interval '24 hours', true) AS begins
+	FROM alerts AS a LEFT JOIN detectors AS d USING (detector)
+	WINDOW before AS (PARTITION BY a.detector, a.provider, a.account, a.identity ORDER BY a.first_event_time, a.alert_id
+		ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), numbered AS (
+	SELECT g.*, count(*) FILTER (WHERE g.begins) OVER (PARTITION BY g.detector, g.provider, g.account, g.identity
+		ORDER BY g.first_event_time, g.alert_id) AS n
+	FROM gaps AS g
+), incident AS (
+	SELECT (array_agg(alert_id ORDER BY first_event_time, alert_id))[1] AS incident_id, detector, provider, account, identity,
+		(array_agg(identity_kind ORDER BY first_event_time, alert_id))[1] AS identity_kind,
+		coalesce(max(risk) FILTER (WHERE resolution IS DISTINCT FROM 'benign' AND resolution IS DISTINCT FROM 'expected_change'), 0) AS risk,
+		(array_agg(severity ORDER BY severity_rank(severity) DESC))[1] AS severity,
+		CASE WHEN every(status = 'closed') THEN 'closed' WHEN bool_or(status = 'investigating') THEN 'investigating' ELSE 'new' END AS status,
+		min(first_event_time) AS first_event_time, max(last_event_time) AS last_event_time,
+		count(*) AS alerts, count(*) FILTER (WHERE status <> 'closed') AS open_alerts, sum(event_count)::bigint AS events,
+		array_agg(service || ':' || operation || CASE WHEN failed THEN ' (failed)' ELSE '' END ORDER BY first_event_time, alert_id) AS operations,
+		array_agg(DISTINCT technique) AS techniques, max(sensitivity) AS sensitivity,
+		array_agg(DISTINCT assignee) FILTER (WHERE assignee IS NOT NULL) AS assignees,
+		array_agg(alert_id ORDER BY first_event_time, alert_id) AS alert_ids
+	FROM numbered
+	GROUP BY detector, provider, account, identity, n
+), ranked AS (
+	SELECT i.*, ARRAY(SELECT e.risk FROM incident AS e WHERE e.detector = i.detector AND e.first_event_time < i.first_event_time
+		AND e.first_event_time >= i.first_event_time - interval '672 hours' ORDER BY e.risk DESC) AS before,
+		28 * (SELECT daily_budget FROM detectors AS d WHERE d.detector = i.detector) AS most
+	FROM incident AS i
+)
+SELECT incident_id, detector, provider, account, identity, identity_kind, risk,
+	cardinality(before) < most OR risk >= before[most] AS urgent,
+	severity, status, first_event_time, last_event_time, alerts, open_alerts, events, operations, techniques, sensitivity, assignees, alert_ids
+FROM ranked;
+CREATE VIEW shown AS
+SELECT incident_id, detector, provider, account, identity, identity_kind, risk, urgent, severity, status, first_event_time,
+	last_event_time, alerts, open_alerts, events, operations, techniques, sensitivity, assignees, alert_ids FROM incidents;
+CREATE VIEW differences AS
+SELECT count(*) AS n FROM ((TABLE shown EXCEPT ALL TABLE defined) UNION ALL (TABLE defined EXCEPT ALL TABLE shown)) AS d;
+CREATE VIEW strays AS
+SELECT count(*) AS n FROM alerts AS a LEFT JOIN (SELECT DISTINCT incident_id, unnest(alert_ids) AS alert_id FROM defined) AS d USING (alert_id)
+WHERE a.incident_id IS DISTINCT FROM d.incident_id;
+CREATE VIEW stale AS SELECT count(*) AS n FROM changed_incidents;
+
 SELECT lives(who, '2026-01-01', '2026-03-20') FROM unnest(ARRAY['ann', 'bob']) AS who;
 
 -- a compromised identity that does twelve unusual things
@@ -11,9 +58,8 @@ SELECT is(count(*) || ' ' || sum(alerts), '1 12', 'Twelve unusual things of an i
 SELECT is(operations[1:3], '{iam:CreateUser,iam:CreateAccessKey,iam:CreateLoginProfile}', 'Operations: in order') FROM incidents;
 SELECT is(incident_id, (SELECT min(alert_id) FROM alerts), 'Its number is that of its first alert') FROM incidents;
 SELECT is(techniques, (SELECT array_agg(DISTINCT technique) FROM alerts), 'Techniques: each once') FROM incidents;
-SELECT is(surprise::numeric(20, 6), (SELECT sum(surprise)::numeric(20, 6) FROM alerts), 'Surprise: bits, summed') FROM incidents;
-SELECT is(risk::numeric(20, 6), (SELECT sum(surprise * 2 ^ (sensitivity - 1))::numeric(20, 6) FROM alerts), 'Risk: bits, doubled by every step of sensitivity') FROM incidents;
-SELECT is(alert_risk('medium', 3, 10, NULL), 10 * 4 * 3::float8, 'Risk: times the rank of the severity');
+SELECT is(risk, (SELECT max(risk) FROM alerts), 'Risk: the highest of its alerts, not their sum') FROM incidents;
+SELECT is(array_agg(DISTINCT incident_id), (SELECT array_agg(incident_id) FROM incidents), 'Alerts: each has its incident') FROM alerts;
 
 -- gaps
 SELECT put(aws('2026-02-15T10:11:59Z', 'ann', 'CreateGroup'));
@@ -22,13 +68,108 @@ SELECT put(aws('2026-02-20T10:11:59Z', 'ann', 'DeleteGroup'));
 SELECT is(string_agg(alerts::text, ' ' ORDER BY incident_id), '13 1', 'Gap: the deduplication period after it does not') FROM incidents;
 SELECT put(aws('2026-02-10T12:00:00Z', 'bob', 'CreateServiceSpecificCredential'));
 SELECT is(count(*), 3::bigint, 'Identity: another''s alerts are another incident') FROM incidents;
-SELECT is(array_agg(risk_rank ORDER BY risk DESC), '{1,2,3}', 'Risk rank: 1 for the highest') FROM incidents;
+SELECT is(n, 0::bigint, 'As defined: in order') FROM differences;
+SELECT is(n, 0::bigint, 'As defined: the incident of each alert, in order') FROM strays;
+
+-- an alert between two incidents, and before one
+SELECT put(aws('2026-02-17T10:00:00Z', 'ann', 'CreatePolicy'));
+SELECT is(string_agg(alerts::text, ' ' ORDER BY incident_id), '15 1', 'Late: what comes between two incidents joins them') FROM incidents;
+SELECT put(aws('2026-02-08T10:00:00Z', 'bob', 'DeleteLoginProfile'));
+SELECT is(alerts, 2::bigint, 'Late: what comes before the first alert') FROM incidents WHERE identity LIKE '%bob';
+SELECT is(incident_id = (SELECT alert_id FROM alerts WHERE operation = 'DeleteLoginProfile'), true, 'Late: is the first then') FROM incidents WHERE identity LIKE '%bob';
+SELECT is(n, 0::bigint, 'As defined: out of order') FROM differences;
+SELECT is(n, 0::bigint, 'As defined: the incident of each alert, out of order') FROM strays;
+
+-- events that join
+SELECT put(aws('2026-02-20T12:00:00Z', 'ann', 'DeleteGroup'));
+SELECT is(last_event_time, '2026-02-20T12:00Z', 'Events: one that joins an alert moves the end of the incident') FROM incidents WHERE identity LIKE '%ann';
+SELECT is(n, 0::bigint, 'As defined: after events have joined') FROM differences;
+SELECT is(n > 0, true, 'Events: what has changed little waits') FROM stale;
+DO $$BEGIN PERFORM keep_changed_incidents(NULL); END$$;
+SELECT is(n, 0::bigint, 'Upkeep: nothing waits then') FROM stale;
+SELECT is(n, 0::bigint, 'As defined: after upkeep') FROM differences;
 
 -- triage
 SELECT triage(alert_id, 'closed', 'benign') FROM alerts WHERE identity LIKE '%bob';
-SELECT is(risk || ' ' || open_alerts, '0 0', 'Risk: none once it is benign') FROM incidents WHERE identity LIKE '%bob';
-SELECT triage(unnest(alert_ids), 'closed', 'true_positive') FROM incidents WHERE alerts = 13;
-SELECT is(open_alerts || ' ' || (risk > 0), '0 true', 'Risk: a true positive keeps it') FROM incidents WHERE alerts = 13;
+SELECT is(risk || ' ' || open_alerts || ' ' || status, '0 0 closed', 'Risk: none once it is benign') FROM incidents WHERE identity LIKE '%bob';
+SELECT triage(alert_id, assignee => 'eve') FROM alerts WHERE identity LIKE '%ann' LIMIT 1;
+SELECT is(assignees, '{eve}', 'Triage: who works on it') FROM incidents WHERE identity LIKE '%ann';
+SELECT triage(alert_id, 'investigating') FROM alerts WHERE identity LIKE '%ann' LIMIT 1;
+SELECT is(status, 'investigating', 'Status: when any alert is') FROM incidents WHERE identity LIKE '%ann';
+SELECT is(risk, (SELECT max(risk) FROM alerts WHERE identity LIKE '%ann'), 'Risk: of what is open') FROM incidents WHERE identity LIKE '%ann';
+UPDATE alerts SET status = 'closed', resolution = 'expected_change' WHERE alert_id = (SELECT alert_id FROM alerts WHERE identity LIKE '%ann' ORDER BY risk DESC, alert_id LIMIT 1);
+SELECT is(risk, (SELECT max(risk) FROM alerts WHERE identity LIKE '%ann' AND status <> 'closed'), 'Risk: an expected change counts nothing') FROM incidents WHERE identity LIKE '%ann';
+SELECT is(n, 0::bigint, 'As defined: after triage') FROM differences;
+SELECT is(n, 0::bigint, 'Triage: nothing waits') FROM stale;
+SELECT triage(unnest(alert_ids), 'closed', 'true_positive') FROM incidents WHERE identity LIKE '%ann';
+SELECT is(open_alerts || ' ' || (risk > 0), '0 true', 'Risk: a true positive keeps it') FROM incidents WHERE identity LIKE '%ann';
+SELECT is(count(*), 0::bigint, 'The work list has no closed ones') FROM incidents WHERE open_alerts > 0;
+UPDATE alerts SET status = 'new' WHERE identity LIKE '%ann';
+SELECT is(n, 0::bigint, 'As defined: opened again') FROM differences;
 
+-- alerts that are taken back can part an incident
+DELETE FROM alerts WHERE operation IN ('CreatePolicy', 'CreateGroup');
+SELECT is(string_agg(alerts::text, ' ' ORDER BY first_event_time), '12 1', 'Taken back: what held an incident together') FROM incidents WHERE identity LIKE '%ann';
+SELECT is(n, 0::bigint, 'As defined: after alerts were taken back') FROM differences;
+SELECT is(n, 0::bigint, 'As defined: the incident of each alert, after alerts were taken back') FROM strays;
+UPDATE all_alerts SET last_event_time = '2026-02-17T00:00Z' WHERE operation = 'DeleteUser';
+SELECT is(n, 0::bigint, 'As defined: as soon as an alert is longer') FROM differences;
+
+-- another deduplication period
+UPDATE detectors SET deduplication_days = 20;
+SELECT is(string_agg(alerts::text, ' '), '13', 'Deduplication period: a longer one joins incidents') FROM incidents WHERE identity LIKE '%ann';
+SELECT is(n, 0::bigint, 'As defined: with another deduplication period') FROM differences;
+UPDATE detectors SET deduplication_days = 0;
+SELECT is(n, 0::bigint, 'As defined: without one') FROM differences;
+UPDATE detectors SET deduplication_days = 5;
+SELECT is(n, 0::bigint, 'As defined: and with the first again') FROM differences;
+
+-- at random: 1,200 alerts of 300 identities in two accounts of two detectors, in any order
+INSERT INTO detectors (detector, title, daily_budget) VALUES ('second', 'Second', 1);
+DO $$BEGIN PERFORM setseed(0.5); END$$;
+CREATE TABLE dice AS SELECT n, random() AS a, random() AS b, random() AS c, random() AS d FROM generate_series(1, 1200) AS n;
+CREATE FUNCTION thrown(since int, until int) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO alerts (detector, variation, severity, risk, first_event_time, last_event_time, event_count, provider, account, identity, identity_kind,
+		service, operation, failed, category, sensitivity, tactic, technique, probability, surprise, evidence)
+	SELECT CASE WHEN a < 0.2 THEN 'second' ELSE 'unusual_iam_activity' END, 'base', CASE WHEN b < 0.1 THEN 'medium' ELSE 'low' END, 5 + round((20 * c)::numeric, 1),
+		t, t + d * interval '3 days', 1 + floor(9 * c), 'aws', CASE WHEN b < 0.5 THEN '1' ELSE '2' END, 'who-' || floor(300 * a), 'user',
+		'iam', 'Do' || floor(30 * c), false, 'account', 1 + floor(4 * b), 'TA0003', 'T1098', 0.01, 6.6, '{}'
+	FROM dice CROSS JOIN LATERAL (SELECT '2026-05-01'::timestamptz + d * interval '60 days' AS t) AS at WHERE n BETWEEN since AND until
+$$;
+SELECT thrown(n, n) FROM generate_series(1, 200) AS n;
+SELECT is(n, 0::bigint, 'As defined: alerts at random, one by one') FROM differences;
+SELECT is(n, 0::bigint, 'As defined: the incident of each, one by one') FROM strays;
+SELECT thrown(201, 1200);
+SELECT is(n, 0::bigint, 'As defined: alerts at random, all at once') FROM differences;
+SELECT is(n, 0::bigint, 'As defined: the incident of each, all at once') FROM strays;
+SELECT is(count(*) FILTER (WHERE urgent) > 0 AND count(*) FILTER (WHERE NOT urgent) > 0, true, 'Urgent: some are, some are not') FROM incidents WHERE detector = 'second';
+UPDATE alerts SET status = 'closed', resolution = CASE WHEN alert_id % 2 = 0 THEN 'benign' ELSE 'true_positive' END WHERE account = '2' AND alert_id % 3 = 0;
+DELETE FROM alerts WHERE account = '1' AND alert_id % 5 = 0;
+UPDATE all_alerts SET last_event_time = last_event_time + interval '1 day', event_count = event_count + 1 WHERE alert_id % 7 = 0;
+SELECT is(n, 0::bigint, 'As defined: after triage, taking back and joining of many') FROM differences;
+DO $$BEGIN PERFORM keep_changed_incidents(NULL); END$$;
+SELECT is(n, 0::bigint, 'As defined: after upkeep of many') FROM differences;
+SELECT is(n, 0::bigint, 'As defined: the incident of each, after upkeep of many') FROM strays;
+SELECT is(n, 0::bigint, 'Upkeep: nothing waits of many') FROM stale;
+UPDATE detectors SET daily_budget = 3 WHERE detector = 'second';
+SELECT is(n, 0::bigint, 'As defined: urgent follows the budget') FROM differences;
+
+-- a restore that fires no triggers
+DELETE FROM kept_incidents;
+SELECT find_unkept_incidents();
+SELECT is(n, 0::bigint, 'As defined: after a restore') FROM differences;
+
+-- plans
+SET enable_seqscan = off;
+CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$BEGIN RETURN QUERY EXECUTE 'EXPLAIN (COSTS OFF) ' || query; END$$;
+SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of('SELECT * FROM incidents WHERE open_alerts > 0 ORDER BY risk DESC LIMIT 20') AS p),
+	'%Merge Append%Index Scan using kept_incidents_open%', 'Index: the work list');
+SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents WHERE identity = 'who-1'$$) AS p), '%kept_incidents_identity%', 'Index: one identity');
+SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents WHERE account = '2'$$) AS p), '%kept_incidents_account%', 'Index: one account');
+SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents WHERE first_event_time >= '2026-05-01' AND first_event_time < '2026-05-02'$$) AS p),
+	'%kept_incidents_first%', 'Index: one day');
+
+TRUNCATE alerts;
+SELECT is(count(*), 0::bigint, 'No alerts, no incidents') FROM incidents;
 SELECT * FROM finish();
 ROLLBACK;
