@@ -244,11 +244,10 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_alerts_trigger(oid) IS '39P01 if a relation is not that of the alerts';
 
 CREATE FUNCTION iamwatch_internal.find_incident() RETURNS trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	gap constant interval := iamwatch_internal.incident_gap(NEW.detector);
 BEGIN
-	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
 	NEW.incident_id := coalesce((SELECT k.incident_id FROM iamwatch_internal.kept_incidents AS k
 		WHERE k.identity = NEW.identity AND k.account = NEW.account AND k.provider = NEW.provider AND k.detector = NEW.detector
 		AND k.first_event_time <= NEW.first_event_time AND NEW.first_event_time < k.last_event_time + gap
@@ -261,16 +260,16 @@ CREATE TRIGGER find_incident BEFORE INSERT ON iamwatch.alerts
 	FOR EACH ROW WHEN (NEW.incident_id IS NULL) EXECUTE FUNCTION iamwatch_internal.find_incident();
 
 CREATE FUNCTION iamwatch_internal.keep_new_incidents() RETURNS trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	part record;
 BEGIN
-	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
 	FOR part IN SELECT n.detector, n.provider, n.account, n.identity, min(n.first_event_time) AS since, max(n.last_event_time) AS until
 		FROM new_alerts AS n GROUP BY 1, 2, 3, 4
 	LOOP
 		IF NOT iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity, part.since, part.until) THEN
-			INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until) SELECT part.*;
+			INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+			VALUES (part.detector, part.provider, part.account, part.identity, part.since, part.until);
 		END IF;
 	END LOOP;
 	RETURN NULL;
@@ -329,19 +328,16 @@ BEGIN
 	RETURN NULL;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.keep_changed() IS 'trigger: the incidents of alerts that have changed';
-CREATE TRIGGER keep_changed AFTER DELETE OR TRUNCATE OR UPDATE OF status, resolution, assignee ON iamwatch.alerts
+CREATE TRIGGER keep_changed AFTER DELETE OR TRUNCATE OR UPDATE OF status, resolution, assignee,
+	first_event_time, last_event_time, risk, severity ON iamwatch.alerts
 	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_changed();
 CREATE TRIGGER keep_changed AFTER UPDATE OR DELETE ON iamwatch_internal.all_alerts
 	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_changed();
 
 -- Another deduplication period draws other lines.
 CREATE FUNCTION iamwatch_internal.redraw_incidents() RETURNS trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
-	IF TG_RELID <> 'iamwatch.detectors'::regclass THEN
-		RAISE EXCEPTION 'function "iamwatch_internal.redraw_incidents" is for the detectors of iamwatch only'
-			USING ERRCODE = 'trigger_protocol_violated';
-	END IF;
 	IF TG_OP = 'UPDATE' AND NEW.deduplication_days = OLD.deduplication_days AND NEW.detector = OLD.detector THEN
 		RETURN NULL;
 	END IF;
