@@ -12,11 +12,13 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_journal(text, text) IS
 'take what both journals have of an account into the baselines and the sample of contexts, unless another session is just writing it';
 
-CREATE FUNCTION iamwatch_internal.assign_pending(identity_hash bigint) RETURNS void
+CREATE FUNCTION iamwatch_internal.assign_pending(identity_hash bigint) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	part iamwatch_internal.pending_events;
 	e iamwatch.event;
+	assigned boolean := false;
+	left_some boolean := false;
 BEGIN
 	FOR part IN
 		SELECT DISTINCT ON (p.detector, (p.event).provider, (p.event).account, (p.event).identity,
@@ -33,12 +35,16 @@ BEGIN
 				PERFORM iamwatch_internal.assign_to_alerts(d, ARRAY[ROW(part.detector, part.event,
 					part.unusual, part.day_scored, part.score)::iamwatch_internal.candidate])
 				FROM iamwatch.detectors AS d WHERE d.detector = part.detector;
+				assigned := true;
 			END IF;
+		ELSE
+			left_some := true;
 		END IF;
 	END LOOP;
+	RETURN assigned AND left_some;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.assign_pending(bigint) IS
-'let the pending events of the identities with that hash join or open alerts';
+'let the pending events of the identities with that hash join or open alerts; true when it took some and left some, which another transaction may find free';
 
 -- Days further back than stored_days() are outside of what any event can still
 -- be compared with.  Identities stay, with their first three days, which say from
@@ -102,7 +108,10 @@ BEGIN
 		COMMIT;
 	END LOOP;
 	FOR part IN SELECT DISTINCT pg_catalog.hashtextextended((p.event).identity, 0) AS hash FROM iamwatch_internal.pending_events AS p LOOP
-		PERFORM iamwatch_internal.assign_pending(part.hash);
+		-- a transaction takes a part of the server's table of locks at most
+		WHILE iamwatch_internal.assign_pending(part.hash) LOOP
+			COMMIT;
+		END LOOP;
 		COMMIT;
 	END LOOP;
 	PERFORM iamwatch_internal.find_unkept_incidents();

@@ -6,23 +6,79 @@
  * They live beside the advisory locks, in a class of their own that no SQL
  * function reaches: a role with nothing but a connection must not be able to
  * hold one and so hold detection up.  A full lock table is no reason for an
- * ingest to fail either: it counts as taken.  Must never wait.
+ * ingest to fail either: it counts as taken.  It would be a reason for all
+ * other statements of the server to fail, so one transaction takes at most half
+ * of what the table has room for.  Must never wait.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/twophase.h"
 #include "access/xact.h"
 #include "server/compat.h"
 #include "fmgr.h"
 #include "server/lock.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
 
 /* field4 of the tag; pg_advisory_lock() uses 1 and 2. */
 #define IAMWATCH_LOCK_CLASS 8740
 
 PG_FUNCTION_INFO_V1(iamwatch_try_lock);
+
+/* What this transaction took; a savepoint may have given some of it back. */
+typedef struct Taken
+{
+	LOCKTAG		tag;
+	LOCKMODE	mode;
+} Taken;
+
+static Taken *taken;
+static int	taken_count;
+static int	taken_room;
+static LocalTransactionId taken_by = InvalidLocalTransactionId;
+
+static bool
+may_take_another(void)
+{
+	int64		most = (int64) max_locks_per_xact * (MaxBackends + max_prepared_xacts) / 2;
+	int			count = 0;
+
+	if (taken_by != my_local_xid())
+		taken_count = 0;
+	taken_by = my_local_xid();
+	if (taken_count < most)
+		return true;
+	for (int i = 0; i < taken_count; i++)
+		if (lock_is_mine(&taken[i].tag, taken[i].mode))
+			taken[count++] = taken[i];
+	taken_count = count;
+	return taken_count < most;
+}
+
+static LockAcquireResult
+take(const LOCKTAG *tag, LOCKMODE mode)
+{
+	LockAcquireResult result;
+
+	if (!lock_is_mine(tag, mode) && !may_take_another())
+		return LOCKACQUIRE_NOT_AVAIL;
+	if (taken_count == taken_room)
+	{
+		int			room = Max(64, 2 * taken_room);
+
+		taken = taken == NULL ? MemoryContextAlloc(TopMemoryContext, room * sizeof(Taken)) :
+			repalloc(taken, room * sizeof(Taken));
+		taken_room = room;
+	}
+	result = try_lock_acquire(tag, mode);
+	if (result == LOCKACQUIRE_OK)
+		taken[taken_count++] = (Taken) {*tag, mode};
+	return result;
+}
 
 /* try_lock(class int, key int) RETURNS boolean: until the transaction ends */
 Datum
@@ -32,7 +88,7 @@ iamwatch_try_lock(PG_FUNCTION_ARGS)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
 						 (uint32) PG_GETARG_INT32(1), IAMWATCH_LOCK_CLASS);
-	PG_RETURN_BOOL(try_lock_acquire(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
+	PG_RETURN_BOOL(take(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
 }
 
 /*
@@ -64,10 +120,10 @@ iamwatch_try_lock_one(PG_FUNCTION_ARGS)
 	if (lock_is_mine(&all, ExclusiveLock))
 		PG_RETURN_BOOL(true);
 	if (ones_locked >= MOST_ONES && !lock_is_mine(&tag, ExclusiveLock))
-		PG_RETURN_BOOL(try_lock_acquire(&all, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
-	if (try_lock_acquire(&all, ShareLock) == LOCKACQUIRE_NOT_AVAIL)
+		PG_RETURN_BOOL(take(&all, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
+	if (take(&all, ShareLock) == LOCKACQUIRE_NOT_AVAIL)
 		PG_RETURN_BOOL(false);
-	switch (try_lock_acquire(&tag, ExclusiveLock))
+	switch (take(&tag, ExclusiveLock))
 	{
 		case LOCKACQUIRE_NOT_AVAIL:
 			LockRelease(&all, ShareLock, false);

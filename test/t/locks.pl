@@ -1,0 +1,33 @@
+# The server's table of locks is small and everybody's: however many alerts a
+# statement opens, it takes half of that at most, and succeeds.  What it could
+# not lock waits in pending_events, for maintain().
+use strict;
+use warnings;
+use lib 't';
+use Events;
+use Server;
+use Test::More;
+
+my $node = new_server('locks', conf => "max_locks_per_transaction = 10\nmax_connections = 20\nmax_prepared_transactions = 2\n");
+sub psql { return $node->safe_psql('postgres', $_[0]) }
+
+my $operations = q[unnest('{CreateUser,CreateRole,CreateGroup,DeleteRole,DeleteUser,DeleteGroup,CreatePolicy,DeletePolicy,PutUserPolicy,PutRolePolicy,CreateAccessKey,CreateLoginProfile}'::text[]) AS o];
+psql("CREATE EXTENSION iamwatch; CREATE TABLE audit_log (event jsonb); SELECT iamwatch.watch('audit_log');
+	CREATE FUNCTION e(who text, at text, operation text, account int) RETURNS jsonb LANGUAGE sql AS \$\$
+		SELECT jsonb_build_object('eventTime', at, 'eventSource', 'iam.amazonaws.com', 'eventName', operation, 'eventID', gen_random_uuid(),
+			'recipientAccountId', 'account' || account, 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', who)) \$\$;
+	INSERT INTO audit_log SELECT e('ann', to_char(d, 'YYYY-MM-DD\"T09:00:00Z\"'), 'ListUsers', a)
+	FROM generate_series(1, 40) AS a, generate_series('2026-01-01'::timestamp, '2026-01-20', '1 day') AS d");
+my $alerts = '(SELECT count(*) FROM iamwatch.alerts)';
+my $pending = '(SELECT pending_events FROM iamwatch.status)';
+my ($result, $output, $errors) = $node->psql('postgres', "INSERT INTO audit_log SELECT e('user' || u, '2026-01-20T10:00:00Z', o, a)
+	FROM generate_series(1, 40) AS a, generate_series(1, 2) AS u, $operations");
+is($errors, '', 'A statement with more alerts than the server has locks succeeds');
+is(psql("SELECT $alerts > 0, $pending > 0, $alerts + $pending"), 't|t|960', 'Some of its alerts are open, all others wait, and status says so');
+# 10 for each of some 45 to 58 processes, by version
+cmp_ok(psql("BEGIN; INSERT INTO audit_log SELECT e('more' || u, '2026-01-20T10:00:00Z', o, a)
+	FROM generate_series(1, 40) AS a, generate_series(1, 2) AS u, $operations;
+	SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'; ROLLBACK"), '<', 300, 'It holds half of them at most');
+psql('CALL iamwatch.maintain()');
+is(psql("SELECT $alerts, $pending"), '960|0', 'One call of maintain() opens them all');
+done_testing();
