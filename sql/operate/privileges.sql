@@ -84,3 +84,34 @@ END $$;
 COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
 'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), to run iamwatch (administer), or to open files and messages by iamwatch.records() and no more (load), which beside INSERT on the table is all that iamwatch_load uses. Rejected documents are for administrators: they can hold anything. 22023 for any other access';
 REVOKE ALL ON FUNCTION iamwatch.grant_access(regrole, text) FROM PUBLIC;
+
+-- ALTER DEFAULT PRIVILEGES of whoever installs gives nobody anything here: a role
+-- that may create functions in our schemas could put its own in the place of others.
+DO $$
+DECLARE
+	given record;
+	ours constant oid[] := '{iamwatch,iamwatch_internal}'::regnamespace[]::oid[];
+BEGIN
+	FOR given IN
+		SELECT o.object, o.grantees FROM (
+			SELECT format('SCHEMA %I', n.nspname),
+				ARRAY(SELECT a.grantee FROM aclexplode(n.nspacl) AS a WHERE a.grantee <> n.nspowner)
+			FROM pg_namespace AS n WHERE n.oid = ANY (ours)
+			UNION ALL
+			SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass),
+				ARRAY(SELECT a.grantee FROM aclexplode(c.relacl) AS a WHERE a.grantee NOT IN (c.relowner, 0))
+			FROM pg_class AS c WHERE c.relnamespace = ANY (ours) AND c.relkind IN ('r', 'v', 'S')
+			UNION ALL
+			SELECT format('ROUTINE %s', p.oid::regprocedure),
+				ARRAY(SELECT a.grantee FROM aclexplode(p.proacl) AS a WHERE a.grantee NOT IN (p.proowner, 0))
+			FROM pg_proc AS p WHERE p.pronamespace = ANY (ours)
+			UNION ALL
+			SELECT format('TYPE %s', t.oid::regtype),
+				ARRAY(SELECT a.grantee FROM aclexplode(t.typacl) AS a WHERE a.grantee NOT IN (t.typowner, 0))
+			FROM pg_type AS t WHERE t.typnamespace = ANY (ours)) AS o (object, grantees)
+		WHERE o.grantees <> '{}'
+	LOOP
+		EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', given.object,
+			(SELECT string_agg(DISTINCT CASE g WHEN 0 THEN 'PUBLIC' ELSE g::regrole::text END, ', ') FROM unnest(given.grantees) AS g));
+	END LOOP;
+END $$;

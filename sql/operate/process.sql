@@ -169,7 +169,7 @@ CREATE FUNCTION iamwatch_internal.order_type(source regclass, order_column name)
 DECLARE
 	type record;
 BEGIN
-	SELECT format_type(a.atttypid, a.atttypmod) AS name, t.typtype, t.typnamespace INTO type
+	SELECT format_type(a.atttypid, a.atttypmod) AS name, t.oid, t.typtype, t.typcategory, t.typnamespace INTO type
 	FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
 	WHERE a.attrelid = source AND a.attname = order_column AND a.attnum > 0 AND NOT a.attisdropped;
 	IF NOT FOUND THEN
@@ -179,6 +179,13 @@ BEGIN
 	-- how others compare is whatever they say
 	IF type.typnamespace <> 'pg_catalog'::regnamespace OR type.typtype NOT IN ('b', 'r') THEN
 		RAISE EXCEPTION 'column "%" of relation "%" is of type %, which is not built in', order_column, source, type.name
+			USING ERRCODE = 'datatype_mismatch', HINT = 'Name a column of a number or a time.';
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_opclass AS o JOIN pg_am AS m ON m.oid = o.opcmethod
+		WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype IN (type.oid,
+			CASE WHEN type.oid = 'varchar'::regtype THEN 'text'::regtype WHEN type.oid = 'cidr'::regtype THEN 'inet'::regtype
+				WHEN type.typtype = 'r' THEN 'anyrange'::regtype WHEN type.typcategory = 'A' THEN 'anyarray'::regtype END)) THEN
+		RAISE EXCEPTION 'column "%" of relation "%" is of type %, which has no order', order_column, source, type.name
 			USING ERRCODE = 'datatype_mismatch', HINT = 'Name a column of a number or a time.';
 	END IF;
 	RETURN type.name;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(36);
+SELECT plan(43);
 -- process() goes by a column that grows.  No setting of a session, and no row
 -- that somebody may insert, makes it miss others.
 CREATE FUNCTION step(source regclass, order_column name DEFAULT NULL, overlap text DEFAULT NULL, batch_rows integer DEFAULT 5000)
@@ -72,6 +72,11 @@ BEGIN
 END $$;
 SELECT is(odd_rows(c), '1 3', 'Order: nor what is no number or no time, as ' || c) FROM unnest('{a,b,c,d,e}'::name[]) AS c;
 SELECT is((SELECT count(*) FROM identities WHERE identity ~ '/odd$'), 0::bigint, 'Order: none of them');
+
+-- A type must have an order.
+CREATE TABLE of_types (v varchar(9), c cidr, r int4range, a integer[], x xid, p point, o regclass);
+SELECT lives_ok(format('SELECT order_type(%L, %L)', 'of_types', c), 'Order: a column that has one, as ' || c) FROM unnest('{v,c,r,a}'::name[]) AS c;
+SELECT throws_ok(format('SELECT order_type(%L, %L)', 'of_types', c), '42804', NULL, 'Order: 42804 for one that has none, as ' || c) FROM unnest('{x,p,o}'::name[]) AS c;
 
 -- Rows that are committed late, with a lower value.
 CREATE TABLE numbered (id bigint, at timestamptz, label text, event jsonb);
