@@ -312,9 +312,10 @@ BEGIN
 		= (becomes.detector, becomes.provider, becomes.account, becomes.identity, becomes.service,
 			becomes.operation, becomes.failed));
 	IF becomes.resolution IN ('benign', 'expected_change') THEN
-		INSERT INTO iamwatch.suppressions (reason, detector, provider, account, identity, service,
+		INSERT INTO iamwatch.suppressions (suppression_id, reason, detector, provider, account, identity, service,
 			operation, failed, starts_at, alert_id)
-		VALUES (format('alert %s closed as %s', becomes.alert_id, becomes.resolution) || coalesce(': ' || becomes.note, ''),
+		OVERRIDING SYSTEM VALUE
+		VALUES (iamwatch_internal.number_here(nextval('iamwatch.suppressions_suppression_id_seq')), format('alert %s closed as %s', becomes.alert_id, becomes.resolution) || coalesce(': ' || becomes.note, ''),
 			becomes.detector, becomes.provider, becomes.account, becomes.identity, becomes.service,
 			becomes.operation, becomes.failed, becomes.first_event_time, becomes.alert_id);
 	END IF;

@@ -157,6 +157,7 @@ CREATE FUNCTION iamwatch.triage(alert_id bigint, status text DEFAULT NULL, resol
 DECLARE
 	was iamwatch.alerts;
 	becomes iamwatch.alerts;
+	elsewhere text;
 BEGIN
 	SELECT a.* INTO was FROM iamwatch.alerts AS a WHERE a.alert_id = $1 FOR NO KEY UPDATE;
 	UPDATE iamwatch.alerts AS a SET
@@ -169,6 +170,10 @@ BEGIN
 	WHERE a.alert_id = $1
 	RETURNING a.* INTO becomes;
 	IF NOT FOUND THEN
+		elsewhere := iamwatch_internal.triage_elsewhere($1, $2, $3, $4, $5, $6);
+		IF elsewhere IS NOT NULL THEN
+			RETURN elsewhere;
+		END IF;
 		PERFORM iamwatch_internal.no_alert($1);
 	END IF;
 	RETURN iamwatch_internal.told(was, becomes);

@@ -265,3 +265,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch.forget_account(text, text) IS
 'drop all that iamwatch.export_account() gives of an account: its days and its alerts. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account';
+
+-- see iamwatch_internal.stay_on_node(); tables of a hierarchy Citus refuses anyway
+DO $$
+DECLARE
+	kept regclass;
+BEGIN
+	FOR kept IN SELECT c.oid FROM pg_catalog.pg_class AS c WHERE c.relkind = 'r' AND NOT c.relhastriggers AND NOT c.relhassubclass
+		AND c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid) LOOP
+		EXECUTE format('CREATE TRIGGER stay_on_node BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.stay_on_node()', kept);
+	END LOOP;
+END $$;

@@ -85,6 +85,13 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.change_trigger(regclass, text) IS
 'execute a command that makes, changes or drops a trigger on a table, distributed or not';
 
+-- Citus leaves public away from the names of shards.
+CREATE FUNCTION iamwatch_internal.shard_named(name text) RETURNS regclass
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(to_regclass('public.' || name), to_regclass(name))
+$$;
+COMMENT ON FUNCTION iamwatch_internal.shard_named(text) IS 'the shard that shard_name() and run_command_on_shards() call so';
+
 -- Each shard where it is, so that what it teaches stays beside it.
 CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -97,7 +104,7 @@ BEGIN
 			USING ERRCODE = 'feature_not_supported', HINT = 'Store the documents in a column.';
 	END IF;
 	EXECUTE 'SELECT string_agg(r.result, E''\n'') FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
-	INTO problems USING source, replace(command, '@SHARD@', '$shard$%s$shard$');
+	INTO problems USING source, replace(command, '@SHARD@', 'iamwatch_internal.shard_named($shard$%s$shard$)');
 	IF problems IS NOT NULL THEN
 		RAISE EXCEPTION 'backfill of "%" failed on some shards', source
 			USING ERRCODE = 'external_routine_exception', DETAIL = problems, HINT = 'Call it again: it goes on with what is missing.';

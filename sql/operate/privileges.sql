@@ -26,7 +26,7 @@ DECLARE
 		iamwatch_internal.changed_incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
 		iamwatch_internal.withdrawn_alerts,
-		iamwatch.status, iamwatch.source_status, iamwatch.limits, iamwatch.limits_hit';
+		iamwatch.status, iamwatch.source_status, iamwatch.nodes, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'risk', 'risk_steps', 'peer_rate', 'find_operation',
 		'session_lock_held', 'account_bucket', 'alert_lock_key', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
@@ -42,7 +42,8 @@ DECLARE
 		'related_alerts', 'steps_for', 'told', 'detector_warnings', 'is_restoring', 'must_be_known', 'nearest', 'distance',
 		'known_categories', 'known_providers', 'check_categories', 'check_service', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
 		'variation', 'faces_internet', 'near_alert', 'near_suppressed', 'opens_on_scored_day', 'suppressions_of', 'suppression_of',
-		'has_suppressions', 'access_key'];
+		'has_suppressions', 'access_key', 'everywhere', 'has_nodes', 'node_number', 'number_here', 'distribution', 'ask_nodes', 'shared_settings',
+		'key_of', 'settings_here', 'node_here', 'nodes_seen', 'node_problems', 'shard_counts', 'shard_named', 'counts_elsewhere'];
 	-- and what opens files and messages, which loaders need as well
 	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'log_entry',
 		'cloudtrail_record', 'unwrap_text'];
@@ -74,7 +75,7 @@ BEGIN
 	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
 	IF access = 'triage' THEN
 		EXECUTE format('GRANT UPDATE (status, resolution, assignee, note, attack_until) ON iamwatch.alerts TO %s', role);
-		EXECUTE format('GRANT EXECUTE ON FUNCTION iamwatch.triage TO %s', role);
+		EXECUTE format('GRANT EXECUTE ON FUNCTION iamwatch.triage, iamwatch_internal.triage_elsewhere TO %s', role);
 		-- author, created_at and alert_id are not theirs to say
 		EXECUTE format('GRANT INSERT (reason, detector, provider, account, identity, identity_pattern, service,
 			operation, failed, category, source_network, source_host, user_agent_pattern, acting_for, starts_at, expires_at) ON iamwatch.suppressions TO %s', role);

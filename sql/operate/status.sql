@@ -131,6 +131,7 @@ COMMENT ON FUNCTION iamwatch_internal.source_problem(regclass) IS
 'why not all that comes into a source is seen, and what to do; null if all is';
 
 CREATE VIEW iamwatch.source_status AS
+WITH elsewhere AS MATERIALIZED (SELECT * FROM iamwatch_internal.counts_elsewhere())
 SELECT s.source, s.watched_since, stored.events AS events_stored,
 	coalesce(c.learned, 0) AS events_learned, coalesce(c.late, 0) AS events_late,
 	coalesce(c.rejected, 0) AS events_rejected,
@@ -142,12 +143,15 @@ LEFT JOIN (
 	SELECT source, max(newest_event_time) AS newest_event_time, max(counted_at) AS counted_at,
 		(array_agg(lag ORDER BY counted_at DESC) FILTER (WHERE lag IS NOT NULL))[1] AS lag,
 		sum(learned)::bigint AS learned, sum(late)::bigint AS late, sum(rejected)::bigint AS rejected
-	FROM iamwatch_internal.source_counts GROUP BY source) AS c ON c.source = s.source
+	FROM (SELECT source, newest_event_time, counted_at, lag, learned, late, rejected FROM iamwatch_internal.source_counts
+		UNION ALL SELECT source, newest_event_time, counted_at, lag, learned, late, rejected FROM elsewhere) AS x
+	GROUP BY source) AS c ON c.source = s.source
 CROSS JOIN LATERAL (
 	SELECT CASE WHEN s.order_column IS NOT NULL THEN s.events_taken
 		ELSE (SELECT sum(pg_catalog.pg_stat_get_tuples_inserted(t.relid))::bigint
 			FROM (SELECT p.relid FROM pg_catalog.pg_partition_tree(s.source) AS p
-				UNION SELECT s.source) AS t) END AS events) AS stored;
+				UNION SELECT s.source) AS t) + (SELECT coalesce(sum(e.stored), 0)::bigint FROM elsewhere AS e
+			WHERE e.source = s.source) END AS events) AS stored;
 COMMENT ON VIEW iamwatch.source_status IS 'per source what came in, what became of it, and whether it has gone silent';
 COMMENT ON COLUMN iamwatch.source_status.events_stored IS
 'rows inserted since the statistics of the server were reset, rolled back ones too (pg_stat_all_tables.n_tup_ins); for iamwatch.process() rows taken. 0 on a standby';
@@ -195,7 +199,7 @@ SELECT s.events_stored AS events_seen, c.learned AS events_learned, c.late AS ev
 	r.n AS backfills_running,
 	m.entries AS session_cache_entries, m.bytes AS session_cache_bytes, m.asked AS session_events_asked,
 	m.hits AS session_cache_hits,
-	d.warnings AS warnings
+	d.warnings AS warnings, n.problems AS node_problems
 FROM (SELECT coalesce(sum(events_stored), 0)::bigint AS events_stored, count(*) AS sources,
 		(array_agg(lag ORDER BY last_taught_at DESC NULLS LAST))[1] AS lag,
 		coalesce(jsonb_agg(source::text ORDER BY source::text) FILTER (WHERE silent), '[]') AS silent_sources,
@@ -218,7 +222,9 @@ CROSS JOIN (SELECT (SELECT min(t.since) FROM iamwatch_internal.waiting AS t) AS 
 CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.unsent_notifications) AS u
 CROSS JOIN (SELECT count(*) AS n FROM iamwatch_internal.backfills WHERE finished_at IS NULL) AS r
 CROSS JOIN iamwatch_internal.cache_status() AS m
-CROSS JOIN iamwatch_internal.detector_warnings() AS d (warnings);
+CROSS JOIN iamwatch_internal.detector_warnings() AS d (warnings)
+CROSS JOIN iamwatch_internal.node_problems() AS n (problems);
+COMMENT ON COLUMN iamwatch.status.node_problems IS 'on the coordinator of several nodes: of each node with which something is wrong, what, and what to do; see iamwatch.nodes';
 COMMENT ON VIEW iamwatch.status IS 'one row: is iamwatch at work, and is anything wrong? Per source: iamwatch.source_status';
 COMMENT ON COLUMN iamwatch.status.events_seen IS 'sum of iamwatch.source_status.events_stored';
 COMMENT ON COLUMN iamwatch.status.events_learned IS 'events of triggers and iamwatch.process() that brought a day that their session did not find in a baseline; the rest of what was seen is late, rejected, or taught nothing';

@@ -48,6 +48,7 @@ for seed in range(5):
 for i, part in enumerate(parts):
     open(f"{sys.argv[2]}/part{i}", "w").write("\n".join(part) + "\n")
 PYTHON
+my @tables;
 my @parts = map { "$tmp/part$_" } 0 .. 11;
 
 $coordinator->safe_psql('postgres', 'CREATE DATABASE alone');
@@ -136,9 +137,61 @@ same('backfill() of the distributed table');
 $_->safe_psql('postgres', q{CALL iamwatch.maintain()}) for values %node;
 same('and maintain() on each node');
 
+# all nodes, seen from the coordinator
+sub lines { return join "\n", sort split /\n/, $_[0] }
+for my $relation (qw(alerts baselines identities incidents))
+{
+	my $columns = $relation eq 'alerts' ? 'account, identity, operation, failed, risk, evidence' : $relation eq 'incidents' ? 'account, identity, risk, first_event_time' : 'account, identity, days';
+	my $query = qq{SELECT concat_ws('|', $columns) FROM %s};
+	is(lines(many(sprintf $query, "iamwatch.everywhere(NULL::iamwatch.$relation)")), lines(one(sprintf $query, "iamwatch.$relation")), "everywhere(): $relation of all nodes");
+}
+is(many('SELECT events_stored > 1000, events_learned > 100, newest_event_time IS NOT NULL, silent, problem FROM iamwatch.source_status'), 't|t|t|f|', 'The source is seen as a whole');
+is(one('SELECT newest_event_time FROM iamwatch.source_status'), many('SELECT newest_event_time FROM iamwatch.source_status'), 'with its newest event');
+is(many('SELECT node, answers, problem FROM iamwatch.nodes'), "0|t|\n1|t|\n2|t|", 'nodes: nothing is wrong');
+
+# decided on the coordinator, done where the alert is
+my $alert = $node{west}->safe_psql('postgres', 'SELECT min(alert_id) FROM iamwatch.alerts WHERE alert_id > 2000000000000');
+many("SELECT iamwatch.triage($alert, resolution => 'benign', note => 'asked')");
+is($node{west}->safe_psql('postgres', "SELECT status, note, (SELECT count(*) FROM iamwatch.suppressions WHERE suppression_id > 2000000000000) FROM iamwatch.alerts WHERE alert_id = $alert"),
+	'closed|asked|1', 'triage() on the coordinator reaches the node of the alert');
+my ($rc, $stdout, $stderr) = $coordinator->psql('postgres', "SELECT iamwatch.triage($alert, 'done')");
+like($stderr, qr/DETAIL:  Node 2 says so/, 'and says what that node says');
+($rc, $stdout, $stderr) = $coordinator->psql('postgres', 'SELECT iamwatch.triage(12345)');
+like($stderr, qr/alert 12345 does not exist/, 'an alert that no node has');
+
+# settings are said once
+many(q{UPDATE iamwatch.detectors SET probability_limit = 0.01; UPDATE iamwatch.limits SET value = value + 1 WHERE name = 'alerts';
+	INSERT INTO iamwatch.operations (provider, service, operation, category, effect) VALUES ('aws', 'iam', 'DoMine', 'permission', 'modify');
+	INSERT INTO iamwatch.suppressions (reason, operation) VALUES ('robots', 'CreateUser');
+	INSERT INTO iamwatch.instances VALUES ('aws', 'any', 'i-1', '{}', true)});
+like(many(q{SELECT node_problems->>'1' FROM iamwatch.status}), qr/its settings are not those of the coordinator/, 'status: a node whose settings are others');
+many('CALL iamwatch.maintain()');
+my $settings = q{SELECT concat_ws(' ', (SELECT probability_limit FROM iamwatch.detectors), (SELECT count(*) FROM iamwatch.operations WHERE operation = 'DoMine'),
+	(SELECT count(*) FROM iamwatch.suppressions WHERE suppression_id < 1000000000000), (SELECT count(*) FROM iamwatch.instances WHERE instance_id = 'i-1'))};
+is($_->safe_psql('postgres', $settings), '0.01 1 1 1', 'maintain() on the coordinator gives its settings to all nodes') for @workers;
+is(many('SELECT node_problems FROM iamwatch.status'), '{}', 'which status says');
+many(q{DELETE FROM iamwatch.operations WHERE operation = 'DoMine'; DELETE FROM iamwatch.suppressions; DELETE FROM iamwatch.instances WHERE instance_id = 'i-1'});
+many('CALL iamwatch.sync_nodes()');
+is($_->safe_psql('postgres', $settings), '0.01 0 0 0', 'what is taken away there goes everywhere') for @workers;
+is($node{west}->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.suppressions'), '1', 'but what a node has of itself stays');
+
+# a shard that moves alone
+many(sprintf q{SELECT citus_move_shard_placement(%d, '%s', %d, '%s', %d, 'block_writes')}, $shard, map { $_->host, $_->port } @node{qw(west east)});
+load($parts[0]);
+like(many(q{SELECT node_problems->>'1' FROM iamwatch.status}), qr/other nodes know accounts that it knows: .*; a shard moved/, 'status: a shard that moved without what was learned of its accounts');
+
+# tables of iamwatch stay where they are
+for my $table (split /\n/, many(q{SELECT c.oid::regclass FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)}))
+{
+	my $column = many("SELECT attname FROM pg_attribute WHERE attrelid = '$table'::regclass AND attnum = 1");
+	push @tables, grep { $coordinator->psql('postgres', "BEGIN; SELECT $_; ROLLBACK", on_error_stop => 1) == 0 }
+		"create_distributed_table('$table', '$column')", ($table =~ /accounts|operations/ ? ("create_reference_table('$table')", "citus_add_local_table_to_metadata('$table')") : ());
+}
+is("@tables", '', 'No table of iamwatch can be distributed');
+
 # what cannot be watched, and why
 many(q{CREATE TABLE everywhere (event jsonb); SELECT create_reference_table('everywhere')});
-my ($rc, $stdout, $stderr) = $coordinator->psql('postgres', q{SELECT iamwatch.watch('everywhere')});
+($rc, $stdout, $stderr) = $coordinator->psql('postgres', q{SELECT iamwatch.watch('everywhere')});
 like($stderr, qr/reference table "public.everywhere" cannot be watched\nDETAIL:  Every node has all of its rows/, 'A reference table is not watched');
 SKIP:
 {
