@@ -30,7 +30,8 @@ TRACKS = {
     "report": {shape: range(101, 111) for shape in ALL},
     "enterprise": {"enterprise": range(101, 104)},      # a minute each
 }
-PRODUCT = {"iamwatch, by risk": "risk", "iamwatch, by surprise": "surprise"}
+RISK = "iamwatch, by risk"
+PRODUCT = {RISK: "risk", "iamwatch, by surprise": "surprise"}
 # The rules in Python are compared with the product instead.
 PEERS = {name: d for name, d in detectors.DETECTORS.items() if "in Python" not in name}
 BEST = "the best that can be"
@@ -39,6 +40,7 @@ COLUMNS = (
     ("beh@10", "beh@30", "beh@100", "att@10", "att@30", "att@100", "recall"),
     ("first 1", "first 5", "first 10", "alerts/day", "incidents/day", "false/1000"),
 )
+URGENT = ("att urgent", "urgent/day")      # who reads the urgent incidents of iamwatch and no other
 
 
 def submission(folder, name, shape, seed):
@@ -54,6 +56,7 @@ def run(shape, seed, mix=0.0, submissions=None):
         alerts = product.detect(folder, log, f"iamwatch_detection_{shape}_{seed}")
         for name, column in PRODUCT.items():
             results[name] = score.evaluate(truth, product.scores(log, alerts, column))
+        results[RISK].update(product.reading_urgent(truth, log, alerts))
         for name, detector in PEERS.items():
             results[name] = score.evaluate(truth, detectors.run(log, detector))
         results[BEST] = score.evaluate(truth, dict.fromkeys(truth.attacks_of, 1.0))
@@ -100,14 +103,16 @@ def of_shape(runs, name, shape):
 
 
 def report(runs):
-    """The lines of the tables: all detectors, then the first of them shape by shape."""
-    names = list(next(iter(runs.values())))
+    """The lines of the tables: all detectors, then iamwatch by risk, shape by shape."""
     shapes = list(dict.fromkeys(shape for shape, _ in runs))
-    for title, rows in (("all shapes", {name: over_shapes(runs, name) for name in names}),
-                        (names[0], {shape: of_shape(runs, names[0], shape) for shape in shapes})):
-        for columns in COLUMNS:
-            yield from table(title, rows, columns)
-            yield ""
+    everybody = {name: over_shapes(runs, name) for name in next(iter(runs.values()))}
+    by_shape = {shape: of_shape(runs, RISK, shape) for shape in shapes}
+    for columns in COLUMNS:
+        yield from table("all shapes", everybody, columns)
+        yield ""
+    for columns in (*COLUMNS[:-1], COLUMNS[-1] + URGENT):
+        yield from table(RISK, by_shape, columns)
+        yield ""
 
 
 def organisations(given):

@@ -1,4 +1,5 @@
 """iamwatch itself: events stored in a watched table, alerts read from iamwatch.alerts."""
+import datetime
 import json
 import os
 import subprocess
@@ -48,10 +49,12 @@ class Product:
             raise RuntimeError(f"{self.name}: {rejected} events were rejected and {late} late")
 
     def alerts(self, log):
-        """unit that opened it -> the row of the alert"""
+        """unit that opened it -> the row of the alert, and whether its incident is urgent"""
         unit_of = {key: (time, unit) for unit, events in log.events.items() for time, key in events}
         rows = map(json.loads, self.psql("SELECT to_json(a) FROM iamwatch.alerts AS a;").splitlines())
-        return {min(unit_of[key] for key in row["evidence"]["event_ids"])[1]: row for row in rows}
+        urgent = {int(key) for key in self.psql("SELECT unnest(alert_ids) FROM iamwatch.incidents WHERE urgent;").split()}
+        return {min(unit_of[key] for key in row["evidence"]["event_ids"])[1]: {**row, "urgent": row["alert_id"] in urgent}
+                for row in rows}
 
 
 def detect(folder, log, name):
@@ -68,6 +71,43 @@ def detect(folder, log, name):
 def scores(log, alerts, column):
     """unit -> score, for the test period"""
     return {unit: row[column] for unit, row in alerts.items() if unit[2] >= log.test_from}
+
+
+def incidents_of(alerts):
+    """Lists of alerts of one identity, of which none begins five days or more after the last event of those
+    before it; in order of their beginnings."""
+    incidents, current, until = [], {}, {}
+    for row in sorted(alerts.values(), key=lambda row: (row["first_event_time"], row["alert_id"])):
+        who, begins = (row["account"], row["identity"]), datetime.datetime.fromisoformat(row["first_event_time"])
+        if who not in current or begins >= until[who] + datetime.timedelta(days=5):
+            current[who] = []
+            incidents.append(current[who])
+            until[who] = begins
+        current[who].append(row)
+        until[who] = max(until[who], datetime.datetime.fromisoformat(row["last_event_time"]))
+    return incidents
+
+
+def urgent_alerts(alerts, budget=5):
+    """alert_ids of incidents whose risk reaches the (28 x budget)-th highest of the incidents that began in
+    the 28 days before, or of which there are fewer"""
+    begun, urgent = [], set()
+    for rows in incidents_of(alerts):
+        at, risk = datetime.datetime.fromisoformat(rows[0]["first_event_time"]), max(row["risk"] for row in rows)
+        before = sorted((r for t, r in begun if at - datetime.timedelta(days=28) <= t < at), reverse=True)
+        if len(before) < 28 * budget or risk >= before[28 * budget - 1]:
+            urgent |= {row["alert_id"] for row in rows}
+        begun.append((at, risk))
+    return urgent
+
+
+def reading_urgent(truth, log, alerts):
+    """What somebody sees who reads the urgent incidents only, in the test period."""
+    seen = set().union(*(truth.attacks_of.get(unit, set()) for unit, row in alerts.items() if row["urgent"]))
+    unit_of = {row["alert_id"]: unit for unit, row in alerts.items()}
+    begun = [rows for rows in incidents_of(alerts) if unit_of[rows[0]["alert_id"]][2] >= log.test_from]
+    return {"att urgent": len(seen) / truth.attacks,
+            "urgent/day": sum(rows[0]["urgent"] for rows in begun) / (truth.days - truth.start)}
 
 
 def differences(log, alerts):

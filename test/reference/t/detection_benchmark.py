@@ -243,6 +243,12 @@ for shape, floors in FLOORS.items():
     lines = product.differences(log, alerts)
     ok(len(alerts) > 400 and not lines, f"iamwatch, {shape}: {len(alerts)} alerts with counts, surprise and risk as by the rules",
        "\n".join(lines))
+    urgent = {row["alert_id"] for row in alerts.values() if row["urgent"]}
+    others = urgent ^ product.urgent_alerts(alerts)
+    ok(urgent and not others, f"iamwatch, {shape}: the {len(urgent)} alerts of urgent incidents are those of the rule",
+       sorted(others))
+    reading = product.reading_urgent(truth, log, alerts)
+    ok(reading["urgent/day"] < 6, f"iamwatch, {shape}: about as many urgent incidents a day as the budget", reading)
     result = score.evaluate(truth, product.scores(log, alerts, "risk"))
     for column, floor in floors.items():
         ok(result[column] >= floor, f"iamwatch, {shape}: {column} is {floor} or more", result[column])
