@@ -3,7 +3,7 @@
 -- logs schema", directoryAudit of Microsoft Graph, and the tables AuditLogs
 -- and AzureActivity of Azure Monitor; ids and people are made up.
 \ir settings.psql
-SELECT plan(71);
+SELECT plan(72);
 
 -- As a diagnostic setting exports the audit log of Entra.
 CREATE FUNCTION entra(at text, initiator jsonb, operation text = 'Add member to role', more jsonb = '{}', top jsonb = '{}')
@@ -170,6 +170,8 @@ SELECT is((SELECT count(*) FROM (SELECT parse(event) AS e FROM damaged) AS d WHE
 -- The catalogue.
 SELECT is((SELECT attack_technique || ' ' || sensitivity FROM find_operation('azure', 'Core Directory', U&'Update application \2013 Certificates and secrets management')),
 	'T1098.001 4', 'catalogue: a name whose dash varies');
+SELECT is((SELECT attack_technique || ' ' || sensitivity FROM find_operation('azure', 'Core Directory', U&'Update application \2013 Certificates and secrets management ')),
+	'T1098.001 4', 'catalogue: the same with the blank that Entra writes behind it');
 SELECT is((SELECT category FROM find_operation('azure', 'microsoft.cache', 'microsoft.cache/redis/regeneratekey/action')), 'credential', 'catalogue: any service');
 SELECT is((SELECT count(*) FROM operations WHERE provider = 'azure' AND service <> '*' AND operation NOT LIKE service || '/%'), 0::bigint,
 	'catalogue: operations of Resource Manager begin with their service');

@@ -41,8 +41,8 @@ counts = collections.Counter(folded(row) + (row["match"],) for row in rows)
 ok(max(counts.values()) == 1, "No operation has two rows, those of Azure without regard to case",
    "\n".join(map(str, (key for key, n in counts.items() if n > 1))))
 wrong = [r for r in rows if r["match"] not in ("exact", "suffix") or not r["service"] or not r["operation"]
-         or r["operation"] != r["operation"].rstrip()]
-ok(not wrong, "Names are there, and are compared whole or by their end", named(wrong))
+         or r["operation"] != r["operation"].rstrip() + " " * ("with a blank at the end" in r["note"])]
+ok(not wrong, "Names are there, compared whole or by their end, and end in a blank only where the note says that logs do", named(wrong))
 wrong = [r for r in rows if r["category"] not in CATEGORIES or r["effect"] not in ("create", "modify", "delete", "read")]
 ok(not wrong, "Categories and effects are of those that there are", named(wrong))
 with open(os.path.join(ROOT, "docs", "tuning.md")) as file:
