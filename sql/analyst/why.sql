@@ -242,7 +242,7 @@ CREATE FUNCTION iamwatch.why_json(event jsonb) RETURNS jsonb
 DECLARE
 	e iamwatch.event;
 	o iamwatch.operations;
-	problem text := CASE WHEN event IS NULL THEN 'the document is null' ELSE iamwatch.unreadable(event) END;
+	problem constant text := iamwatch_internal.refusal(event);
 	inside bigint;
 	found_in jsonb;
 	reason text;
@@ -252,18 +252,12 @@ DECLARE
 	best jsonb;
 	v record;
 BEGIN
-	IF problem IS NOT NULL THEN
+	e := iamwatch.parse(event);
+	IF e.event_time IS NULL THEN
 		SELECT count(*) INTO inside FROM iamwatch.records(event) AS r WHERE iamwatch.unreadable(r) IS NULL AND r <> event;
 		RETURN jsonb_build_object('verdict', 'unreadable', 'because', 'it cannot be read: ' || problem, 'problem', problem)
 			|| CASE WHEN inside > 0 THEN jsonb_build_object('hint', format(
 				'It holds %s events that can: SELECT iamwatch.why(r) FROM iamwatch.records(DOCUMENT) AS r.', inside)) ELSE '{}' END;
-	END IF;
-	e := iamwatch.parse(event);
-	IF GREATEST(octet_length(e.account), octet_length(e.identity), octet_length(e.service), octet_length(e.operation))
-		> (SELECT g.setting::bigint FROM pg_settings AS g WHERE g.name = 'iamwatch.longest_name') THEN
-		problem := 'a name is longer than iamwatch.longest_name';
-	ELSIF e.event_time > clock_timestamp() + interval '1 day' THEN
-		problem := 'the event time is more than one day ahead of the clock';
 	END IF;
 	IF problem IS NOT NULL THEN
 		RETURN jsonb_build_object('verdict', 'rejected', 'because', 'it is rejected: ' || problem, 'problem', problem,

@@ -174,12 +174,10 @@ BEGIN
 	CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(p.key) AS f;
 	IF EXISTS (SELECT FROM pg_temp.iamwatch_part AS p WHERE p.key IS NULL) THEN
 		-- one by one: there can be more of them than memory holds
-		PERFORM count(iamwatch_internal.reject(ARRAY[leaf::oid], ARRAY[coalesce(iamwatch.unreadable(r.document),
-			CASE WHEN r.document IS NULL THEN 'the document is null'
-			WHEN (iamwatch.parse(r.document)).event_time > clock_timestamp() + interval '1 day'
-			THEN 'the event time is more than one day ahead of the clock'
-			ELSE 'a name is longer than iamwatch.longest_name' END)], ARRAY[r.document]))
-		FROM iamwatch_internal.read_unreadable(leaf, event_column) AS r;
+		PERFORM count(iamwatch_internal.reject(ARRAY[leaf::oid], ARRAY[n.refusal], ARRAY[r.document]))
+		FROM iamwatch_internal.read_unreadable(leaf, event_column) AS r
+		CROSS JOIN LATERAL (SELECT iamwatch_internal.refusal(r.document) AS refusal) AS n
+		WHERE n.refusal IS NOT NULL;	-- one that was in the future may be so no longer
 	END IF;
 	SELECT sum(p.events) INTO events FROM pg_temp.iamwatch_part AS p;
 	DROP TABLE pg_temp.iamwatch_part;

@@ -27,7 +27,7 @@ DECLARE
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
 		iamwatch_internal.withdrawn_alerts,
 		iamwatch.status, iamwatch.source_status, iamwatch.nodes, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
-	pure constant text[] := ARRAY['parse', 'unreadable', 'to_document', 'fields_of',
+	pure constant text[] := ARRAY['parse', 'unreadable', 'refusal', 'to_document', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'risk', 'risk_steps', 'peer_rate', 'find_operation',
 		'session_lock_held', 'account_bucket', 'alert_lock_key', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',

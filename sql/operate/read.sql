@@ -23,7 +23,7 @@ COMMENT ON FUNCTION iamwatch_internal.read_events(regclass, name, timestamptz, t
 CREATE FUNCTION iamwatch_internal.read_unreadable(source regclass, event_column name, OUT document jsonb) RETURNS SETOF jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_read_unreadable' LANGUAGE C VOLATILE COST 1000000;
 COMMENT ON FUNCTION iamwatch_internal.read_unreadable(regclass, name) IS
-'the documents of a source that cannot be read or lie in the future';
+'the documents of a source that iamwatch_internal.refusal() has a reason for';
 
 CREATE FUNCTION iamwatch_internal.read_after(source regclass, event_column name, order_column name, start text,
 	watermark text, most integer, OUT document jsonb, OUT at text, OUT fresh boolean) RETURNS SETOF record

@@ -25,6 +25,7 @@
 #include "access/xact.h"
 #include "config/catalogue.h"
 #include "event/field.h"
+#include "event/limits.h"
 #include "baseline/baseline_cache.h"
 #include "config/settings.h"
 #include "utils/guc.h"
@@ -80,9 +81,6 @@ static uint64 seed_b = 0;
 /* Nesting levels of the transaction in which something was remembered. */
 static bool *remembered_at = NULL;
 static int	remembered_levels = 0;
-
-/* Times up to here are not in the future; the clock only moves on. */
-static TimestampTz believed_until = PG_INT64_MIN;
 
 static Fingerprint
 fingerprint_add(Fingerprint f, Slice slice)
@@ -332,15 +330,6 @@ cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day)
 	remember_day(with_class(behaviour, KIND_IS_USER(kind)), day);
 }
 
-bool
-cache_in_future(TimestampTz time)
-{
-	if (likely(time <= believed_until))
-		return false;
-	believed_until = GetCurrentTimestamp() + USECS_PER_DAY;
-	return time > believed_until;
-}
-
 /* Have an entry fetched that is in no cache when identities are many. */
 static inline void
 prefetch_days(uint64 hash)
@@ -368,7 +357,7 @@ cache_knows(const Event *event)
 	account = accounts_lookup(accounts, fingerprint);
 	if (account == NULL || event->time < account->first ||
 		event->day < account->newest - settings_kept_days() ||
-		cache_in_future(event->time))
+		limits_in_future(event->time))
 		return false;
 
 	/* as fingerprint_identity(), with something to do until the entry is there */

@@ -30,9 +30,6 @@ extern Fingerprint fingerprint_behaviour(Fingerprint identity, const Event *even
  */
 extern bool cache_knows(const Event *event);
 
-/* A time so far ahead of the clock that the event is not believed. */
-extern bool cache_in_future(TimestampTz time);
-
 /*
  * Remember what the tables say now: the account's first event and newest day;
  * that the identity is active on the day; that further events of the

@@ -23,7 +23,6 @@
 #include "server/compat.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "baseline/baseline_cache.h"
 #include "event/limits.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -95,8 +94,8 @@ make_key(const Event *event)
 }
 
 /*
- * mark(jsonb, OUT key bytea, OUT at timestamptz): both null for what cannot be
- * read or lies in the future.
+ * baseline_key(jsonb, OUT key bytea, OUT at timestamptz): both null for what is
+ * refused.
  */
 Datum
 iamwatch_baseline_key(PG_FUNCTION_ARGS)
@@ -107,10 +106,7 @@ iamwatch_baseline_key(PG_FUNCTION_ARGS)
 	Event		event;
 
 	catalogue_load();
-	if (!PG_ARGISNULL(0) &&
-		event_read_loading(PG_GETARG_JSONB_P(0), EVENT_KEY, &event) == NULL &&
-		limits_exceeded(&event) == NULL &&
-		!cache_in_future(event.time))
+	if (limits_refusal(PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0), &event) == NULL)
 	{
 		values[0] = PointerGetDatum(make_key(&event));
 		values[1] = TimestampTzGetDatum(event.time);
@@ -144,7 +140,7 @@ corrupt:
 }
 
 /*
- * mark_fields(bytea, OUT provider text, OUT account text, OUT identity text,
+ * baseline_key_fields(bytea, OUT provider text, OUT account text, OUT identity text,
  * OUT kinds int, OUT service text, OUT operation text, OUT failed boolean)
  */
 Datum

@@ -162,17 +162,9 @@ batch_add(Oid source, Datum document, bool isnull)
 	memset(&item, 0, sizeof(item));
 	item.source = source;
 	item.subid = GetCurrentSubTransactionId();
-	if (isnull)
-		item.reason = "the document is null";
-	else
-	{
+	if (!isnull)
 		stored = DatumGetJsonbP(document);
-		item.reason = event_read_loading(stored, EVENT_KEY, &item.event);
-	}
-	if (item.reason == NULL)
-		item.reason = limits_exceeded(&item.event);
-	if (item.reason == NULL && cache_in_future(item.event.time))
-		item.reason = "the event time is more than one day ahead of the clock";
+	item.reason = limits_refusal(stored, &item.event);
 	if (item.reason == NULL)
 	{
 		is_operation = catalogue_get(item.event.provider, item.event.service,

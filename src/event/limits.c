@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * limits.c
- *		How long the strings in an event may be.
+ *		Which documents are taken, and how long the strings in an event may be.
  *
  * Whoever causes audit events chooses some of their names.  Tables that have
  * a row an identity or operation must not grow by a megabyte with each, so
- * names have a bound, far above what any provider allows.  Must never raise an
+ * names have a bound, far above what any provider allows.  And one event of a
+ * time that is yet to come would make all others late.  Must never raise an
  * error.  How many names there may be is for limits.sql.
  *
  *-------------------------------------------------------------------------
@@ -13,21 +14,57 @@
 #include "postgres.h"
 
 #include "event/limits.h"
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_refusal);
 
 /* No setting: iamwatch.parse() is immutable. */
 #define LONGEST_DETAIL (64 * 1024)
 
 static int	longest_name = 64 * 1024;	/* bytes */
 
-const char *
-limits_exceeded(const Event *event)
+/* Times up to here are not in the future; the clock only moves on. */
+TimestampTz limits_believed_until = PG_INT64_MIN;
+
+bool
+limits_ask_clock(TimestampTz time)
 {
+	limits_believed_until = GetCurrentTimestamp() + USECS_PER_DAY;
+	return time > limits_believed_until;
+}
+
+const char *
+limits_refusal(Jsonb *document, Event *event)
+{
+	const char *reason;
+
+	if (document == NULL)
+		return "the document is null";
+	reason = event_read_loading(document, EVENT_KEY, event);
+	if (reason != NULL)
+		return reason;
 	if (event->account.len > longest_name || event->identity.len > longest_name ||
 		event->service.len > longest_name || event->operation.len > longest_name)
 		return "a name is longer than iamwatch.longest_name";
+	if (limits_in_future(event->time))
+		return "the event time is more than one day ahead of the clock";
 	return NULL;
+}
+
+/* refusal(jsonb) RETURNS text: null for what is taken */
+Datum
+iamwatch_refusal(PG_FUNCTION_ARGS)
+{
+	Event		event;
+	const char *reason = limits_refusal(PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0), &event);
+
+	if (reason == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(reason));
 }
 
 static void

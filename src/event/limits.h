@@ -11,10 +11,21 @@
 #include "event/event.h"
 
 /*
- * Why an event that was read is rejected all the same, or NULL: one of the
- * names that baselines are kept by is longer than iamwatch.longest_name.
+ * Why a document, NULL for a null, does not enter, or NULL if it does: then its
+ * key is read into the event.  The one place that decides it.
  */
-extern const char *limits_exceeded(const Event *event);
+extern const char *limits_refusal(Jsonb *document, Event *event);
+
+/* Asks the clock only when a time lies ahead of what it said last. */
+extern TimestampTz limits_believed_until;
+extern bool limits_ask_clock(TimestampTz time);
+
+/* Is the time so far ahead of the clock that the event is not believed? */
+static inline bool
+limits_in_future(TimestampTz time)
+{
+	return unlikely(time > limits_believed_until) && limits_ask_clock(time);
+}
 
 /* Cut what is only shown, never compared with a baseline. */
 extern void limits_cut_details(Event *event);

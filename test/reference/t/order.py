@@ -260,5 +260,22 @@ before = everything()
 psql(BACKFILL)
 ok(everything() == before, "after which it changes nothing", difference(everything(), before))
 
+# What is refused, and why, is decided in one place
+NO_EVENTS = ("INSERT INTO log VALUES (NULL), ('{}'), ('[1]'), (jsonb_build_object('eventSource', 'iam.amazonaws.com')),"
+             " ((SELECT event FROM good) || jsonb_build_object('eventTime', now() + interval '25 hours')),"
+             " ((SELECT event FROM good) || jsonb_build_object('eventSource', repeat('x', 100000) || '.amazonaws.com'));")
+REASONS = ("SELECT reason, count(*), bool_and(reason = iamwatch_internal.refusal(event))"
+           " FILTER (WHERE jsonb_typeof(event) IS DISTINCT FROM 'string')"	# of a long one only the beginning is kept
+           " FROM iamwatch.rejected_events GROUP BY reason ORDER BY reason;")
+good = next(e for e in events if "eventSource" in e)
+reasons = []
+for watched in (True, False):
+    fresh(f"CREATE TABLE good AS SELECT $q${json.dumps(good)}$q$::jsonb AS event;", watched)
+    psql("SET timezone = 'Europe/Berlin';" + NO_EVENTS + ("" if watched else BACKFILL))
+    reasons.append(psql(REASONS))
+ok(reasons[0] == reasons[1] and "|f" not in reasons[0] and "ahead of the clock" in reasons[0] and "longest_name" in reasons[0]
+   and "is null" in reasons[0], "triggers and backfill() refuse the same documents with the same reasons", "\n".join(reasons))
+ok(psql("SELECT bool_and(iamwatch_internal.refusal(event) IS NULL) FROM good;").strip() == "t", "what is taken has none")
+
 database.drop()
 finish()
