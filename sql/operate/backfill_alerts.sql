@@ -265,6 +265,7 @@ DECLARE
 	done boolean;
 BEGIN
 	a.detected_at := clock_timestamp();
+	a.incident_id := NULL;	-- found anew: what it was is rolled back
 	IF w.suppression_id IS NULL THEN
 		INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT (a).*;
 	ELSE

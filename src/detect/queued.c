@@ -23,7 +23,6 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
-#include "baseline/baseline_cache.h"
 #include "config/catalogue.h"
 #include "detect/queued.h"
 #include "detect/seen.h"
@@ -124,7 +123,7 @@ queued_is_needed(FunctionCallInfo fcinfo, const Event *event)
 
 	if (!queued->noting || !can_tell(queued) || event == NULL ||
 		seen_size(queued->seen) >= MOST_SEEN ||
-		limits_exceeded(event) != NULL || cache_in_future(event->time))
+		limits_exceeded(event) != NULL)
 		return true;
 	is_operation = catalogue_find(event->provider, event->service, event->operation) != NULL;
 	number = seen_repeats(queued->seen, event, is_operation, queued->count);

@@ -38,6 +38,17 @@ limits_ask_clock(TimestampTz time)
 }
 
 const char *
+limits_exceeded(const Event *event)
+{
+	if (event->account.len > longest_name || event->identity.len > longest_name ||
+		event->service.len > longest_name || event->operation.len > longest_name)
+		return "a name is longer than iamwatch.longest_name";
+	if (limits_in_future(event->time))
+		return "the event time is more than one day ahead of the clock";
+	return NULL;
+}
+
+const char *
 limits_refusal(Jsonb *document, Event *event)
 {
 	const char *reason;
@@ -45,14 +56,7 @@ limits_refusal(Jsonb *document, Event *event)
 	if (document == NULL)
 		return "the document is null";
 	reason = event_read_loading(document, EVENT_KEY, event);
-	if (reason != NULL)
-		return reason;
-	if (event->account.len > longest_name || event->identity.len > longest_name ||
-		event->service.len > longest_name || event->operation.len > longest_name)
-		return "a name is longer than iamwatch.longest_name";
-	if (limits_in_future(event->time))
-		return "the event time is more than one day ahead of the clock";
-	return NULL;
+	return reason != NULL ? reason : limits_exceeded(event);
 }
 
 /* refusal(jsonb) RETURNS text: null for what is taken */

@@ -16,6 +16,9 @@
  */
 extern const char *limits_refusal(Jsonb *document, Event *event);
 
+/* The same of an event that could be read. */
+extern const char *limits_exceeded(const Event *event);
+
 /* Asks the clock only when a time lies ahead of what it said last. */
 extern TimestampTz limits_believed_until;
 extern bool limits_ask_clock(TimestampTz time);

@@ -44,6 +44,12 @@ def evidence():
                        " WHERE x.alert_id = a.alert_id)) FROM iamwatch.alerts a;").splitlines())
 
 
+def incidents():
+    return sorted(psql("SELECT provider, account, identity, round(risk::numeric, 9), severity, urgent, status, first_event_time,"
+                       " last_event_time, alerts, events, operations, (SELECT count(*) FROM iamwatch.alerts a"
+                       " WHERE a.incident_id = i.incident_id) FROM iamwatch.incidents i;").splitlines())
+
+
 def everything():
     """A digest of all tables but of the progress of the backfill itself."""
     tables = psql("SELECT c.oid::regclass FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace IN"
@@ -87,7 +93,7 @@ for seed, orders in ((1, ("reverse", "random", "twice", "half")), (4, ("random",
     fresh(watched=False)
     psql(copy(events) + BACKFILL)
     ok(len(want) > 20 and alerts() == want, f"seed {seed}: {len(want)} alerts, which a backfill raises")
-    whole, days = evidence(), baselines()
+    whole, days, together = evidence(), baselines(), incidents()
 
     for name in orders:
         shuffled = rng.sample(files, len(files))
@@ -112,6 +118,7 @@ for seed, orders in ((1, ("reverse", "random", "twice", "half")), (4, ("random",
         ok(got == want, f"seed {seed}, {name}: backfill() leaves those of the order of event time", difference(got, want))
         ok(evidence() == whole, f"seed {seed}, {name}: with all that they say", difference(evidence(), whole))
         ok(baselines() == days, f"seed {seed}, {name}: and its baselines", difference(baselines(), days))
+        ok(incidents() == together, f"seed {seed}, {name}: and its incidents", difference(incidents(), together))
 
         now = set(psql("SELECT alert_id FROM iamwatch.alerts;").split())
         gone = set(psql("SELECT alert_id FROM iamwatch_internal.withdrawn_alerts;").split())
@@ -171,7 +178,7 @@ worked = psql("SELECT alert_id FROM iamwatch.alerts ORDER BY md5(alert_id::text)
 psql("".join(f"SELECT iamwatch.triage({a}, {decisions[n % 5]});" for n, a in enumerate(worked))
      + f"SELECT iamwatch.triage({worked[4]}, assignee => '');")
 ids = ", ".join(worked)
-FACTS = (f"SELECT to_jsonb(a) - 'evidence' - '{{event_count,last_event_time,severity,variation}}'::text[] FROM iamwatch.alerts a"
+FACTS = (f"SELECT to_jsonb(a) - 'evidence' - '{{incident_id,event_count,last_event_time,severity,variation}}'::text[] FROM iamwatch.alerts a"
          f" WHERE alert_id IN ({ids}) ORDER BY alert_id;")
 facts = psql(FACTS)
 psql(BACKFILL)
