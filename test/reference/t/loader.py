@@ -230,7 +230,7 @@ psql("DELETE FROM audit_log; DELETE FROM iamwatch_loaded; CREATE FUNCTION warn()
      "BEGIN RAISE WARNING 'mind this' USING HINT = 'Do that.'; RETURN NULL; END $$;"
      "CREATE TRIGGER warn AFTER INSERT ON audit_log EXECUTE FUNCTION warn()")
 done = load(folder, "--batch", "1")
-ok(done.stderr.count("warning: mind this Do that.") == 1, "a warning of the database is shown once", done.stderr)
+ok(done.stderr.count("warning: mind this. Do that.") == 1, "a warning of the database is shown once", done.stderr)
 psql("DROP TRIGGER warn ON audit_log; DELETE FROM iamwatch_loaded")
 controller, terminal = pty.openpty()
 loader = subprocess.Popen([PROGRAM, "--table", "audit_log", folder], env=environment, stdout=subprocess.PIPE, stderr=terminal)
