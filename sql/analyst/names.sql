@@ -23,13 +23,18 @@ COMMENT ON FUNCTION iamwatch.short_name(text) IS
 -- One name for all spellings of a user or role, so that what an operation
 -- made, or gave something to, can be found again when it acts.
 
+CREATE FUNCTION iamwatch_internal.index_key(name text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN octet_length(name) <= 1000 THEN name ELSE md5(name) END;
+COMMENT ON FUNCTION iamwatch_internal.index_key(text) IS
+'a name, or its digest where an index could not hold it: a log can make names as long as iamwatch.longest_name';
+
 CREATE FUNCTION iamwatch_internal.actor(provider text, identity text) RETURNS text
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	parts constant text[] := regexp_match(identity, '^arn:[^:]*:(?:iam|sts)::(\d*):(?:(user|role)/(?:.*/)?([^/]+)|assumed-role/(?:.*/)?([^/]+)/[^/]*)$');
 BEGIN
-	RETURN CASE WHEN parts IS NULL THEN provider || ':' || lower(identity)
-		ELSE provider || ':' || parts[1] || ':' || coalesce(parts[2], 'role') || ':' || coalesce(parts[3], parts[4]) END;
+	RETURN iamwatch_internal.index_key(CASE WHEN parts IS NULL THEN provider || ':' || lower(identity)
+		ELSE provider || ':' || parts[1] || ':' || coalesce(parts[2], 'role') || ':' || coalesce(parts[3], parts[4]) END);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.actor(text, text) IS
 'one name for a user or role, whatever its path, session or spelling';
@@ -42,8 +47,8 @@ BEGIN
 	ELSIF target LIKE 'arn:%' THEN
 		RETURN iamwatch_internal.actor(provider, target);
 	END IF;
-	RETURN provider || ':' || account || CASE WHEN operation LIKE '%Role%' THEN ':role:' ELSE ':user:' END
-		|| regexp_replace(target, '^.*/', '');
+	RETURN iamwatch_internal.index_key(provider || ':' || account || CASE WHEN operation LIKE '%Role%' THEN ':role:' ELSE ':user:' END
+		|| regexp_replace(target, '^.*/', ''));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.handed(text, text, text, text) IS
 'iamwatch_internal.actor() of what an operation made or gave credentials to';

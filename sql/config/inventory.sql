@@ -86,6 +86,10 @@ DECLARE
 	known iamwatch.instances;
 	ended timestamptz;
 BEGIN
+	-- a log can call an instance what it likes, the indexes cannot hold it
+	IF octet_length(state.account) + octet_length(state.instance_id) > 2000 THEN
+		RETURN 'ignored';
+	END IF;
 	SELECT * INTO known FROM iamwatch.instances AS i
 	WHERE i.provider = state.provider AND i.account = state.account AND i.instance_id = state.instance_id;
 	IF NOT FOUND THEN
@@ -118,7 +122,7 @@ BEGIN
 	RETURN 'changed';
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.record_instance(iamwatch.instances, timestamptz) IS
-'take what is known of an instance at a time into the inventory: added, changed or unchanged. An instance that is new is taken to have been so since its valid_since';
+'take what is known of an instance at a time into the inventory: added, changed or unchanged, or ignored when its name is too long for an index. An instance that is new is taken to have been so since its valid_since';
 
 CREATE FUNCTION iamwatch_internal.archive_instance(known iamwatch.instances, until timestamptz) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

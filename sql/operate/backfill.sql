@@ -426,7 +426,8 @@ BEGIN
 	ANALYZE pg_temp.iamwatch_marks;
 	INSERT INTO pg_temp.iamwatch_read
 	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
-	CREATE INDEX ON pg_temp.iamwatch_read (account);
+	-- names can be too long for any other kind of index
+	CREATE INDEX ON pg_temp.iamwatch_read USING hash (account);
 	ANALYZE pg_temp.iamwatch_read;
 	RETURN parts;
 END $$;
@@ -440,7 +441,7 @@ BEGIN
 	UPDATE pg_temp.iamwatch_events AS e SET behaviour = md5(ROW((e.event).provider, (e.event).account,
 		(e.event).identity, (e.event).service, (e.event).operation, (e.event).failed)::text);
 	CREATE INDEX ON pg_temp.iamwatch_events (behaviour);
-	CREATE INDEX ON pg_temp.iamwatch_unusual (key, day);
+	CREATE INDEX ON pg_temp.iamwatch_unusual USING hash (key);
 	ANALYZE pg_temp.iamwatch_events;
 	ANALYZE pg_temp.iamwatch_unusual;
 	INSERT INTO pg_temp.iamwatch_raising

@@ -35,7 +35,7 @@ DECLARE
 		'check_source', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
 		'source_problem', 'observers', 'wanted_observers', 'unwatched_children', 'attack_name',
 		'plain', 'plain_list', 'find_incidents', 'incident_gap', 'computed_incidents', 'is_urgent', 'links_from', 'links_to',
-		'hands_over', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
+		'hands_over', 'index_key', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
 		'report_style', 'readable_sources', 'context_words', 'actor', 'handed', 'how_often', 'number_of', 'some_of', 'all_rights', 'later_use', 'later_use_line',
