@@ -252,19 +252,20 @@ CREATE FUNCTION iamwatch_internal.shard_counts(sources text[]) RETURNS TABLE (so
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY EXECUTE $sql$
-		SELECT s.logicalrelid::text, max(c.newest_event_time), max(c.counted_at),
+		SELECT m.source, max(c.newest_event_time), max(c.counted_at),
 			(array_agg(c.lag ORDER BY c.counted_at DESC) FILTER (WHERE c.lag IS NOT NULL))[1],
 			coalesce(sum(c.learned), 0)::bigint, coalesce(sum(c.late), 0)::bigint, coalesce(sum(c.rejected), 0)::bigint, sum(c.stored)::bigint
-		FROM pg_catalog.pg_dist_shard AS s JOIN pg_catalog.pg_dist_placement AS p USING (shardid)
+		FROM (SELECT n.source, t.relid FROM unnest($1) AS n (source) CROSS JOIN LATERAL (
+			SELECT p.relid FROM pg_partition_tree(to_regclass(n.source)) AS p UNION SELECT to_regclass(n.source)) AS t (relid)) AS m
+		JOIN pg_catalog.pg_dist_shard AS s ON s.logicalrelid = m.relid JOIN pg_catalog.pg_dist_placement AS p USING (shardid)
 		CROSS JOIN LATERAL (SELECT iamwatch_internal.shard_named(shard_name(s.logicalrelid, s.shardid)) AS shard) AS r
 		CROSS JOIN LATERAL (
 			SELECT max(c.newest_event_time) AS newest_event_time, max(c.counted_at) AS counted_at,
 				(array_agg(c.lag ORDER BY c.counted_at DESC) FILTER (WHERE c.lag IS NOT NULL))[1] AS lag,
 				sum(c.learned) AS learned, sum(c.late) AS late, sum(c.rejected) AS rejected,
-				(SELECT sum(pg_stat_get_tuples_inserted(t.relid)) FROM (SELECT p.relid FROM pg_partition_tree(r.shard) AS p
-					UNION SELECT r.shard) AS t) AS stored
+				pg_stat_get_tuples_inserted(r.shard) AS stored
 			FROM iamwatch_internal.source_counts AS c WHERE c.source = r.shard) AS c
-		WHERE p.groupid = iamwatch_internal.node_number() AND s.logicalrelid::text = ANY ($1)
+		WHERE p.groupid = iamwatch_internal.node_number()
 		GROUP BY 1$sql$ USING sources;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.shard_counts(text[]) IS 'of the shards that this node has of distributed tables: what iamwatch.source_status adds up';

@@ -88,7 +88,7 @@ COMMENT ON FUNCTION iamwatch_internal.change_trigger(regclass, text) IS
 -- Citus leaves public away from the names of shards.
 CREATE FUNCTION iamwatch_internal.shard_named(name text) RETURNS regclass
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce(to_regclass('public.' || name), to_regclass(name))
+	SELECT to_regclass(CASE cardinality(parse_ident(name)) WHEN 1 THEN 'public.' || name ELSE name END)
 $$;
 COMMENT ON FUNCTION iamwatch_internal.shard_named(text) IS 'the shard that shard_name() and run_command_on_shards() call so';
 

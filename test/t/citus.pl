@@ -189,6 +189,28 @@ for my $table (split /\n/, many(q{SELECT c.oid::regclass FROM pg_class AS c WHER
 }
 is("@tables", '', 'No table of iamwatch can be distributed');
 
+# a distributed schema, and partitions
+many(q{SET citus.enable_schema_based_sharding = on; CREATE SCHEMA tenant; CREATE TABLE tenant.log (event jsonb)});
+many(q{CREATE TABLE parted (account text NOT NULL, at timestamptz NOT NULL, event jsonb) PARTITION BY RANGE (at); SELECT create_distributed_table('parted', 'account');
+	CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')});
+many(q{SELECT iamwatch.watch('tenant.log'), iamwatch.watch('parted'); CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')});
+my $event = q{jsonb_build_object('eventTime', '%s', 'eventSource', 'iam.amazonaws.com', 'eventName', 'ListUsers', 'recipientAccountId', %s, 'userIdentity', '{"type": "IAMUser", "arn": "x"}'::jsonb)};
+many(sprintf "INSERT INTO tenant.log SELECT $event", '2026-01-01T00:00:00Z', q{'tenant'});
+many(sprintf "INSERT INTO parted SELECT 'p' || n, '%s', $event FROM generate_series(1, 5) AS n", '2026-01-05', '2026-01-05T00:00:00Z', q{'p' || n});
+many(sprintf "INSERT INTO parted SELECT 'p' || n, '%s', $event FROM generate_series(1, 5) AS n", '2026-02-05', '2026-02-05T00:00:00Z', q{'p' || n});
+my $seen = q{SELECT string_agg(days::text, ' ') FROM iamwatch.everywhere(NULL::iamwatch.identities) WHERE account IN ('tenant', 'p1', 'p2', 'p3', 'p4', 'p5')};
+my $days = join ' ', sort '{2026-01-01}', ('{2026-01-05,2026-02-05}') x 5;
+is(join(' ', sort split / /, many($seen)), $days, 'A table of a distributed schema is watched, and partitions are, also later ones');
+is(many(q{SELECT source, events_learned FROM iamwatch.source_status WHERE source <> 'log'::regclass ORDER BY 1}), "tenant.log|1\nparted|10", 'and seen in source_status');
+many(q{CALL iamwatch.backfill('tenant.log')});
+many(q{CALL iamwatch.backfill('parted')});
+is(join(' ', sort split / /, many($seen)), $days, 'backfill() of both finds nothing else');
+my $in_shards = q{SELECT count(*) > 0 FROM pg_trigger AS t JOIN pg_dist_shard AS s ON s.logicalrelid IN ('parted'::regclass, 'parted_1'::regclass)
+	AND t.tgrelid = to_regclass(shard_name(s.logicalrelid, s.shardid))};
+is($_->safe_psql('postgres', $in_shards), 't', 'Shards have the triggers') for @workers;
+many(q{SELECT iamwatch.unwatch('parted')});
+is($_->safe_psql('postgres', $in_shards), 'f', 'unwatch() leaves none') for @workers;
+
 # what cannot be watched, and why
 many(q{CREATE TABLE everywhere (event jsonb); SELECT create_reference_table('everywhere')});
 ($rc, $stdout, $stderr) = $coordinator->psql('postgres', q{SELECT iamwatch.watch('everywhere')});
