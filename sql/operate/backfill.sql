@@ -394,6 +394,8 @@ BEGIN
 		waited := waited OPERATOR(pg_catalog.+) 1;
 		PERFORM pg_catalog.pg_sleep(0.05);
 	END LOOP;
+	PERFORM iamwatch_internal.keep_changed_incidents(NULL);
+	COMMIT;
 	IF taken_back_in_all OPERATOR(pg_catalog.>) 0 THEN
 		RAISE NOTICE 'backfill of "%": % alerts were taken back, which the order of event time would not have raised', source, taken_back_in_all;
 	END IF;
