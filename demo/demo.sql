@@ -34,11 +34,10 @@ SELECT severity, regexp_replace(identity, '.*:(user|role)/', '') AS identity,
 	round(surprise::numeric, 1) AS bits
 FROM iamwatch.alerts WHERE alert_id > (SELECT alert_id FROM before)
 ORDER BY sensitivity DESC, surprise DESC, alert_id LIMIT 20;
-\echo '=== The same as incidents, an identity a line: SELECT ... FROM iamwatch.incidents ORDER BY risk_rank ==='
-SELECT risk_rank AS rank, round(risk::numeric) AS risk, severity, regexp_replace(identity, '.*:(user|role)/', '') AS identity,
-	alerts, events, cardinality(techniques) AS techniques, to_char(first_event_time, 'YYYY-MM-DD HH24:MI') AS "from",
-	to_char(last_event_time, 'HH24:MI') AS "to"
-FROM iamwatch.incidents ORDER BY risk_rank, incident_id LIMIT 5;
+\echo '=== The same as incidents, an identity a line: SELECT ... FROM iamwatch.incidents ORDER BY risk DESC ==='
+SELECT CASE WHEN urgent THEN 'urgent' END AS urgent, round(risk::numeric, 1) AS risk, severity, name, alerts, events,
+	cardinality(techniques) AS techniques, to_char(first_event_time, 'YYYY-MM-DD HH24:MI') AS "from", to_char(last_event_time, 'HH24:MI') AS "to"
+FROM iamwatch.incidents ORDER BY risk DESC, incident_id LIMIT 5;
 \echo '=== Why? One of them, to the last number: SELECT iamwatch.explain(alert_id) ==='
 \pset format unaligned
 \pset tuples_only on

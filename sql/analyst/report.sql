@@ -1,5 +1,6 @@
--- A report to look at: one HTML page with nothing outside of it, no script,
--- and every text from data escaped, as attackers choose names and user agents.
+-- A report to look at: one HTML page with nothing outside of it, and every
+-- text from data escaped, as attackers choose names and user agents.  Its one
+-- script only hides lines and copies; the page allows no other, by its hash.
 
 CREATE FUNCTION iamwatch_internal.html_escape(data text, most integer) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -104,34 +105,102 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.report_strip(bigint[], bigint) IS
 'SVG: the first 100 alerts of an incident in order, by sensitivity; failed ones hollow, those of many events larger';
 
-CREATE FUNCTION iamwatch_internal.report_operations(alert_ids bigint[]) RETURNS text
+CREATE FUNCTION iamwatch_internal.report_story(alert_ids bigint[], most integer) RETURNS text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT '<details><summary>' || count(*) || CASE count(*) WHEN 1 THEN ' operation' ELSE ' operations' END
-		|| ' in order</summary><div class="scroll"><table><thead><tr><th scope="col">Time (UTC)</th><th scope="col">Operation</th>'
-		|| '<th scope="col">Technique</th><th scope="col" class="num">Sensitivity</th><th scope="col" class="num">Events</th>'
-		|| '<th scope="col" class="num">Own days</th><th scope="col" class="num">Peers&rsquo; days</th><th scope="col" class="num">Bits</th>'
-		|| '<th scope="col">From</th><th scope="col">By</th></tr></thead><tbody>'
-		|| string_agg(format('<tr><td>%s</td><td>%s%s</td><td>%s</td><td class="num"><span class="dot sens-%s"></span>%s</td><td class="num">%s</td>'
-			'<td class="num">%s of %s</td><td class="num">%s of %s</td><td class="num">%s</td><td>%s</td><td>%s</td></tr>',
-			to_char(a.first_event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
-			iamwatch_internal.html(a.service || ':' || a.operation, 80), CASE WHEN a.failed THEN ' <span class="tag">failed</span>' ELSE '' END,
-			iamwatch_internal.html(a.technique, 20), a.sensitivity, a.sensitivity, a.event_count,
-			iamwatch_internal.html(a.evidence->>'k', 20), iamwatch_internal.html(a.evidence->>'A', 20),
-			iamwatch_internal.html(a.evidence->>'K', 20), iamwatch_internal.html(a.evidence->>'N', 20),
-			round(a.surprise::numeric, 1),
+	SELECT '<div class="scroll"><table><thead><tr><th>Time (UTC)<th>Operation<th>On<th>Granted<th>Technique<th class="num">Risk'
+		|| '<th class="num">Own days<th class="num">Peers&rsquo;<th>From<th>By<th>Alert</thead><tbody>'
+		|| string_agg(format('<tr><td>%s</td><td><span class="dot sens-%s"></span>%s%s</td><td>%s</td><td>%s</td><td>%s</td><td class="num">%s</td>'
+			'<td class="num">%s/%s</td><td class="num">%s/%s</td><td>%s</td><td>%s</td><td><code>%s</code></td></tr>',
+			to_char(a.first_event_time AT TIME ZONE 'UTC', 'MM-DD HH24:MI:SS'), a.sensitivity,
+			iamwatch_internal.html(a.operation, 60),
+			CASE WHEN a.failed THEN ' <span class="tag">failed</span>' ELSE '' END
+				|| CASE WHEN a.event_count > 1 THEN ' &times;' || a.event_count ELSE '' END,
+			coalesce(iamwatch_internal.html(a.evidence->'targets'->>0, 40), ''), coalesce(iamwatch_internal.html(a.evidence->'granted'->>0, 40), ''),
+			iamwatch_internal.html(a.technique, 20), coalesce(round(a.risk::numeric, 1)::text, ''),
+			iamwatch_internal.html_escape(a.evidence->>'k', 9), iamwatch_internal.html_escape(a.evidence->>'A', 9),
+			iamwatch_internal.html_escape(a.evidence->>'K', 9), iamwatch_internal.html_escape(a.evidence->>'N', 9),
 			coalesce(iamwatch_internal.html(a.evidence->'source_addresses'->>0, 45), ''),
-			coalesce(iamwatch_internal.html(a.evidence->'user_agents'->>0, 60), '')), '' ORDER BY a.first_event_time, a.alert_id)
-		|| '</tbody></table></div></details>'
-	FROM (SELECT * FROM iamwatch.alerts AS a WHERE a.alert_id = ANY (alert_ids)
-		ORDER BY a.first_event_time, a.alert_id LIMIT 200) AS a
+			coalesce(iamwatch_internal.html(a.evidence->'user_agents'->>0, 24), ''), a.alert_id), '' ORDER BY a.first_event_time, a.alert_id)
+		|| '</tbody></table></div>'
+		|| CASE WHEN cardinality(alert_ids) > most THEN format('<p>and %s more</p>', cardinality(alert_ids) - most) ELSE '' END
+	FROM iamwatch.alerts AS a WHERE a.alert_id = ANY (alert_ids[1:most])
 $$;
-COMMENT ON FUNCTION iamwatch_internal.report_operations(bigint[]) IS 'HTML: a table of the first 200 alerts of an incident, folded';
+COMMENT ON FUNCTION iamwatch_internal.report_story(bigint[], integer) IS 'HTML: a table of the first so many alerts of an incident';
+
+-- The alert that makes an incident as risky as it is speaks for it.
+CREATE FUNCTION iamwatch_internal.report_incident(i iamwatch.incidents, highest double precision, place bigint, most integer) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format('<article data-a="%s" data-s="%s"%s%s id="i%s"><details><summary><span class="risk" title="risk %s bits"><i style="width:%s%%"></i></span>'
+			'<b class="num">%s</b> %s<span class="chip sev-%s">%s</span> <span class="who">%s</span> <span class="meta">%s</span> '
+			'<span class="what">%s%s%s%s</span>%s%s</summary><div class="facts"><span>%s, <b>%s</b></span><span><b>%s</b> alerts, <b>%s</b> open, '
+			'<b>%s</b> events</span><span><b>%s</b> to <b>%s</b></span><span>ATT&amp;CK <b>%s</b></span>%s</div>%s%s'
+			'<p><code>SELECT iamwatch.explain_incident(%s);</code> <button>copy</button> <code>SELECT iamwatch.explain(%s);</code> <button>copy</button></p></details></article>',
+			iamwatch_internal.html_escape((i).account, 60), (i).severity, CASE WHEN (i).urgent AND (i).open_alerts > 0 THEN ' data-u' ELSE '' END,
+			CASE WHEN (i).open_alerts > 0 THEN ' data-o' ELSE '' END, (i).incident_id,
+			round((i).risk::numeric, 1), round((100 * (i).risk / GREATEST(highest, 1))::numeric), round((i).risk::numeric, 1),
+			CASE WHEN (i).open_alerts = 0 THEN '<span class="tag">closed</span> ' WHEN (i).urgent THEN '<span class="urgent">urgent</span> ' ELSE '' END,
+			(i).severity, (i).severity, iamwatch_internal.html((i).name, 60), iamwatch_internal.html((i).account, 40),
+			iamwatch_internal.html(a.operation, 50), CASE WHEN a.failed THEN ' <span class="tag">failed</span>' ELSE '' END,
+			coalesce(' on ' || iamwatch_internal.html(a.evidence->'targets'->>0, 40), ''),
+			coalesce(' from ' || iamwatch_internal.html(a.evidence->'source_addresses'->>0, 45), ''),
+			(SELECT string_agg(format(' <span class="tag">%s</span>', iamwatch_internal.html_escape(replace(c, '_', ' '), 30)), '' ORDER BY c)
+			 FROM jsonb_object_keys(CASE jsonb_typeof(a.evidence->'context') WHEN 'object' THEN a.evidence->'context' ELSE '{}' END) AS c),
+			CASE WHEN (i).alerts > 1 THEN format(' <span class="meta">and %s more</span>', (i).alerts - 1) ELSE '' END,
+			iamwatch_internal.html((i).identity_kind, 30), iamwatch_internal.html((i).identity, 200), (i).alerts, (i).open_alerts, (i).events,
+			to_char((i).first_event_time AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI'), to_char((i).last_event_time AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI'),
+			iamwatch_internal.html(array_to_string((i).techniques, ' '), 160),
+			coalesce((SELECT string_agg(format('<span>led to incident <b>%s</b>: %s</span>', l.led_to, iamwatch_internal.html(l.reason, 200)), '')
+			 FROM iamwatch_internal.links_from((i).incident_id) AS l WHERE (i).led_to <> '{}'), '')
+			|| coalesce((SELECT string_agg(format('<span>came from incident <b>%s</b>: %s</span>', l.came_from, iamwatch_internal.html(l.reason, 200)), '')
+			 FROM iamwatch_internal.links_to((i).incident_id) AS l WHERE (i).came_from <> '{}'), ''),
+			CASE WHEN place <= 25 AND (i).alerts > 2 THEN iamwatch_internal.report_strip((i).alert_ids, place) ELSE '' END,
+			iamwatch_internal.report_story((i).alert_ids, most), (i).incident_id, a.alert_id)
+	FROM iamwatch.alerts AS a WHERE a.alert_id = ANY ((i).alert_ids)
+	ORDER BY a.status = 'closed', a.risk DESC NULLS LAST, a.first_event_time, a.alert_id LIMIT 1
+$$;
+COMMENT ON FUNCTION iamwatch_internal.report_incident(iamwatch.incidents, double precision, bigint, integer) IS
+'HTML: an incident in a line that opens to its story';
+
+CREATE FUNCTION iamwatch_internal.report_matrix(since timestamptz, until timestamptz) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH span AS (
+		SELECT first, days, GREATEST(1, ceil(days / 45.0)::integer) AS step
+		FROM (SELECT (since AT TIME ZONE 'UTC')::date AS first,
+			GREATEST(1, ((until - interval '1 microsecond') AT TIME ZONE 'UTC')::date - (since AT TIME ZONE 'UTC')::date + 1) AS days) AS s
+	), counted AS MATERIALIZED (
+		SELECT a.technique, ((a.first_event_time AT TIME ZONE 'UTC')::date - s.first) / s.step AS bin, count(*) AS n
+		FROM span AS s CROSS JOIN iamwatch.alerts AS a
+		WHERE a.first_event_time >= since AND a.first_event_time < until
+		GROUP BY 1, 2
+	), rows AS (
+		SELECT c.technique, sum(c.n) AS n, row_number() OVER (ORDER BY sum(c.n) DESC, c.technique) AS place
+		FROM counted AS c GROUP BY c.technique ORDER BY 2 DESC, 1 LIMIT 25
+	), scale AS (
+		SELECT s.*, 730.0 / ceil(s.days::numeric / s.step) AS width, GREATEST((SELECT max(n) FROM counted), 2) AS most FROM span AS s
+	)
+	SELECT format('<svg viewBox="0 0 1040 %s" role="img" aria-labelledby="matrix-title"><title id="matrix-title">Alerts by ATT&amp;CK technique and day</title>%s%s%s</svg>',
+		30 + 17 * count(*),
+		string_agg(format('<text class="label" x="292" y="%s" text-anchor="end">%s</text>', 30 + 17 * (r.place - 1),
+			iamwatch_internal.html_text(r.technique || coalesce(' ' || iamwatch_internal.attack_name(r.technique), ''), 42)), ''),
+		(SELECT string_agg(format('<text class="tick" x="%s" y="13">%s</text>', round(300 + s.width * b, 1), to_char(s.first + b * s.step, 'FMDD Mon')), '')
+		 FROM generate_series(0, (s.days - 1) / s.step, GREATEST(1, (s.days / s.step) / 8)) AS b),
+		(SELECT string_agg(format('<rect class="cell" x="%s" y="%s" width="%s" height="15" style="opacity:%s"><title>%s, %s: %s</title></rect>',
+			round(300 + s.width * c.bin, 1), 18 + 17 * (q.place - 1), round(GREATEST(s.width - 1, 1), 1),
+			round((0.25 + 0.75 * ln(c.n) / ln(s.most))::numeric, 2), to_char(s.first + c.bin * s.step, 'FMDD Mon YYYY'),
+			iamwatch_internal.html_text(c.technique, 20), c.n), '')
+		 FROM counted AS c JOIN rows AS q USING (technique)))
+	FROM rows AS r CROSS JOIN scale AS s GROUP BY s.first, s.days, s.step, s.width, s.most
+$$;
+COMMENT ON FUNCTION iamwatch_internal.report_matrix(timestamptz, timestamptz) IS
+'SVG: alerts by technique and day, the 25 techniques with most; null without any';
 
 -- What an identity does on which days: a row an operation, a column a day.
 CREATE FUNCTION iamwatch_internal.report_calendar(in_provider text, in_account text, of_identity text) RETURNS text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	WITH who AS (
-		SELECT i.days, i.last_seen, i.last_seen - 55 AS since FROM iamwatch.identities AS i
+		SELECT i.days, i.last_seen, i.last_seen - s.span AS since, s.span, 784.0 / (s.span + 1) AS width
+		FROM iamwatch.identities AS i
+		CROSS JOIN LATERAL (SELECT GREATEST(55, LEAST(399, i.last_seen - iamwatch.first_day(i.days))) AS span) AS s
 		WHERE i.identity = of_identity AND i.provider = in_provider AND i.account = in_account
 	), alerted AS (
 		SELECT a.service, a.operation, a.failed, a.severity, a.sensitivity,
@@ -155,32 +224,39 @@ CREATE FUNCTION iamwatch_internal.report_calendar(in_provider text, in_account t
 			c.operation,
 			c.service || ':' || c.operation || CASE WHEN c.failed THEN ' (failed)' ELSE '' END, c.service, c.operation, c.failed, c.days
 		FROM chosen AS c
+	), runs AS (
+		SELECT r.n, lower(d) - w.since AS first, upper(d) - lower(d) AS days
+		FROM rows AS r CROSS JOIN who AS w
+		CROSS JOIN LATERAL unnest(iamwatch.datemultirange(r.days OPERATOR(iamwatch.&) iamwatch.dayset(w.since, w.last_seen))) AS d
 	), cells AS (
-		SELECT r.n, r.name, day, (SELECT a.severity FROM alerted AS a
-			WHERE (a.service, a.operation, a.failed) = (r.service, r.operation, r.failed) AND day BETWEEN a.first AND a.last LIMIT 1) AS severity,
-			(SELECT max(a.sensitivity) FROM alerted AS a
-			WHERE (a.service, a.operation, a.failed) = (r.service, r.operation, r.failed) AND day BETWEEN a.first AND a.last) AS sensitivity
-		FROM rows AS r CROSS JOIN who AS w CROSS JOIN LATERAL iamwatch.days(r.days) AS day WHERE day >= w.since
+		SELECT r.n, r.name, a.severity, a.sensitivity, GREATEST(a.first, w.since) - w.since AS first,
+			LEAST(a.last, w.last_seen) - GREATEST(a.first, w.since) + 1 AS days, a.first AS day
+		FROM rows AS r CROSS JOIN who AS w
+		JOIN alerted AS a ON (a.service, a.operation, a.failed) = (r.service, r.operation, r.failed)
+		WHERE a.last >= w.since AND a.first <= w.last_seen
 	)
 	SELECT format('<svg viewBox="0 0 1040 %s" role="img" aria-labelledby="calendar-title"><title id="calendar-title">'
-			'Days on which %s did what, up to %s</title>%s%s%s%s</svg>',
+			'Days on which %s did what, up to %s</title>%s%s%s%s%s</svg>',
 		34 + 15 * (SELECT count(*) FROM rows), iamwatch_internal.html_text(iamwatch.short_name(of_identity)), w.last_seen,
-		(SELECT string_agg(format('<rect class="weekend" x="%s" y="20" width="14" height="%s"/>', 246 + 14 * d, 15 * (SELECT count(*) FROM rows)), '')
-		 FROM generate_series(0, 55) AS d WHERE extract(isodow FROM w.since + d) > 5),
-		(SELECT string_agg(format('<text class="tick" x="%s" y="13">%s</text>', 246 + 14 * d, to_char(w.since + d, 'FMDD Mon')), '')
-		 FROM generate_series(0, 55) AS d WHERE extract(isodow FROM w.since + d) = 1 AND d < 54),
+		(SELECT string_agg(format('<rect class="weekend" x="%s" y="20" width="%s" height="%s"/>', round(246 + w.width * d, 1), round(w.width, 1),
+			15 * (SELECT count(*) FROM rows)), '')
+		 FROM generate_series(0, w.span) AS d WHERE w.span < 120 AND extract(isodow FROM w.since + d) > 5),
+		(SELECT string_agg(format('<text class="tick" x="%s" y="13">%s</text>', round(246 + w.width * d, 1), to_char(w.since + d, 'FMDD Mon')), '')
+		 FROM generate_series(0, w.span - 2) AS d WHERE d % (7 * (1 + w.span / 80)) = 0 AND d < w.span - 3 * (w.span / 80)),
 		(SELECT string_agg(format('<text class="label" x="238" y="%s" text-anchor="end">%s</text>', 31 + 15 * r.n,
 			iamwatch_internal.html_text(r.label, 30) || CASE WHEN r.failed THEN ' &#10007;' ELSE '' END), '')
 		 FROM rows AS r),
-		(SELECT string_agg(format('<rect class="%s" x="%s" y="%s" width="12" height="12" rx="2"><title>%s</title></rect>',
-			CASE WHEN c.n = 0 THEN 'any' WHEN c.severity IS NULL THEN 'usual' ELSE 'alert sens-' || c.sensitivity END,
-			247 + 14 * (c.day - w.since), 21 + 15 * c.n,
-			iamwatch_internal.html_text(to_char(c.day, 'FMDD Mon YYYY') || ': ' || c.name || coalesce(', alert: ' || c.severity, ''), 160)), '')
+		(SELECT string_agg(format('<rect class="%s" x="%s" y="%s" width="%s" height="12"/>', CASE r.n WHEN 0 THEN 'any' ELSE 'usual' END,
+			round(246.5 + w.width * r.first, 1), 21 + 15 * r.n, round(GREATEST(w.width * r.days - 1, 1), 1)), '')
+		 FROM runs AS r),
+		(SELECT string_agg(format('<rect class="alert sens-%s" x="%s" y="%s" width="%s" height="12"><title>%s</title></rect>', c.sensitivity,
+			round(246.5 + w.width * c.first, 1), 21 + 15 * c.n, round(GREATEST(w.width * c.days - 1, 3), 1),
+			iamwatch_internal.html_text(to_char(c.day, 'FMDD Mon YYYY') || ': ' || c.name || ', alert: ' || c.severity, 160)), '')
 		 FROM cells AS c))
 	FROM who AS w
 $$;
 COMMENT ON FUNCTION iamwatch_internal.report_calendar(text, text, text) IS
-'SVG: an identity''s last eight weeks, a row for each of up to 45 IAM operations, those with alerts first; null for one that is not known';
+'SVG: the days that are remembered of an identity, at least eight weeks, a row for each of up to 45 IAM operations, those with alerts first; null for one that is not known';
 
 CREATE FUNCTION iamwatch_internal.report_style() RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -215,6 +291,13 @@ rect[class^=sev] { fill: var(--c); } g line { stroke: var(--c); stroke-width: 1.
 .failed circle { fill: var(--card); stroke: var(--c); stroke-width: 2; } svg text.name { font-size: 10.5px; fill: var(--ink); } .dashed { stroke-dasharray: 2 3; }
 rect.alert { fill: var(--c); stroke: var(--ink); stroke-width: .8; }
 .dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; background: var(--c); margin-right: 6px; }
+.controls { display: flex; flex-wrap: wrap; gap: 8px 12px; margin: 0 0 12px; align-items: center; } .controls label { font-size: 13px; color: var(--soft); }
+input, select, button { font: inherit; font-size: 13px; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 4px 8px; }
+input[type=search] { flex: 1 1 200px; } article { padding: 6px 12px; margin: 0 0 6px; } article summary { color: var(--ink); margin: 0; overflow-wrap: anywhere; }
+article[hidden] { display: none; } .risk { display: inline-block; width: 70px; height: 9px; border-radius: 5px; background: var(--line); margin-right: 6px; vertical-align: 1px; }
+.risk i { display: block; height: 100%; border-radius: 5px; background: var(--sens-3); } .who { font-weight: 600; }
+.urgent { background: var(--sens-4); color: var(--card); border-radius: 4px; padding: 1px 7px; font-size: 12px; font-weight: 700; }
+.cell { fill: var(--usual); } code { font-size: 12px; } .facts { flex-direction: column; }
 .head { display: flex; gap: 10px; align-items: baseline; flex-wrap: wrap; margin-bottom: 8px; }
 .chip { background: var(--c); color: #fff; border-radius: 20px; padding: 1px 10px; font-size: 12.5px; font-weight: 600; }
 @media (prefers-color-scheme: dark) { .chip { color: #10151c; } }
@@ -227,45 +310,90 @@ summary { cursor: pointer; font-size: 13.5px; color: var(--usual); margin-top: 6
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 13px; margin-top: 8px; }
 th, td { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--line); white-space: nowrap; } th { color: var(--soft); font-weight: 600; }
 .num { text-align: right; font-variant-numeric: tabular-nums; } footer { color: var(--soft); font-size: 13px; margin-top: 26px; }
-@media print { section, article { break-inside: avoid; } body { background: #fff; } }
+@media (max-width: 600px) { main { padding: 14px 8px 40px; } section { padding: 10px; overflow-x: auto; } section svg { min-width: 640px; } .risk { width: 40px; } }
+@media print { section, article { break-inside: avoid; } body { background: #fff; } .controls, button { display: none; } }
 $css$;
 COMMENT ON FUNCTION iamwatch_internal.report_style() IS 'the style sheet of the report, light and dark';
+
+CREATE FUNCTION iamwatch_internal.report_script() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN $js$(function () {
+	'use strict';
+	var articles = Array.from(document.querySelectorAll('article')), controls = document.querySelector('.controls');
+	if (!controls) return;
+	var text = controls.querySelector('input[type=search]'), selects = controls.querySelectorAll('select'),
+		boxes = controls.querySelectorAll('input[type=checkbox]'), shown = controls.querySelector('output');
+	controls.hidden = false;
+	Array.from(new Set(articles.map(function (a) { return a.dataset.a; }))).sort().forEach(function (name) {
+		var option = document.createElement('option');
+		option.textContent = name;
+		option.value = name;
+		selects[0].appendChild(option);
+	});
+	function filter() {
+		var wanted = text.value.toLowerCase().split(/\s+/), n = 0;
+		articles.forEach(function (a) {
+			var words = a.textContent.toLowerCase();
+			a.hidden = !(wanted.every(function (w) { return words.indexOf(w) >= 0; })
+				&& (!selects[0].value || a.dataset.a === selects[0].value) && (!selects[1].value || a.dataset.s === selects[1].value)
+				&& (!boxes[0].checked || 'u' in a.dataset) && (!boxes[1].checked || 'o' in a.dataset));
+			n += !a.hidden;
+		});
+		shown.textContent = n + ' of ' + articles.length;
+	}
+	controls.addEventListener('input', filter);
+	filter();
+	document.addEventListener('click', function (event) {
+		if (event.target.tagName !== 'BUTTON') return;
+		var range = document.createRange();
+		range.selectNodeContents(event.target.previousElementSibling);
+		var selection = getSelection();
+		selection.removeAllRanges();
+		selection.addRange(range);
+		document.execCommand('copy');
+	});
+}());
+$js$;
+COMMENT ON FUNCTION iamwatch_internal.report_script() IS
+'what the report does by itself: lines that do not match are hidden, a button copies the text before it. It makes no HTML of data and loads nothing';
 
 CREATE FUNCTION iamwatch.report(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
 	of_identity text DEFAULT NULL) RETURNS text
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
+	most constant integer := 500;
+	chosen bigint[];
 	shown record;
 	totals record;
 	calendar text;
+	matrix text;
 BEGIN
-	SELECT count(*) AS alerts, count(DISTINCT (a.provider, a.account, a.identity)) AS identities,
-		count(DISTINCT (a.provider, a.account)) AS accounts, count(*) FILTER (WHERE a.status = 'new') AS unread,
-		sum(a.event_count) AS events, min(a.first_event_time) AS first, max(a.first_event_time) AS last,
-		(array_agg(a.severity ORDER BY iamwatch_internal.severity_rank(a.severity) DESC))[1] AS worst
+	SELECT count(*) AS alerts, count(DISTINCT hash_record_extended(ROW(a.provider, a.account, a.identity), 0)) AS identities,
+		count(DISTINCT hash_record_extended(ROW(a.provider, a.account), 0)) AS accounts, count(*) FILTER (WHERE a.status = 'new') AS unread,
+		sum(a.event_count) AS events, min(a.first_event_time) AS first, max(a.first_event_time) AS last
 	INTO totals FROM iamwatch.alerts AS a
 	WHERE a.first_event_time >= coalesce(since, '-infinity') AND a.first_event_time < coalesce(until, 'infinity');
 	since := coalesce(since, date_trunc('day', LEAST(totals.first, totals.last - interval '29 days')), date_trunc('day', now()));
 	until := coalesce(until, totals.last + interval '1 microsecond', since + interval '1 day');
 
-	SELECT string_agg(format('<article><div class="head"><span class="chip sev-%s">%s</span><h3>%s</h3><span class="meta">%s, %s %s</span></div>'
-			'%s<div class="facts"><span><b>%s</b> %s</span><span><b>%s</b> open</span><span><b>%s</b> %s</span><span>risk <b>%s</b></span>'
-			'<span>highest sensitivity <b>%s</b></span><span>ATT&amp;CK <b>%s</b></span><span><b>%s</b> to <b>%s</b></span></div>%s</article>',
-			i.severity, i.severity, iamwatch_internal.html(iamwatch.short_name(i.identity)), iamwatch_internal.html(i.identity_kind, 30),
-			iamwatch_internal.html(i.provider, 20), iamwatch_internal.html(i.account, 60),
-			CASE WHEN i.alerts > 2 THEN iamwatch_internal.report_strip(i.alert_ids, i.incident) ELSE '' END,
-			i.alerts, CASE i.alerts WHEN 1 THEN 'alert' ELSE 'alerts' END, i.open_alerts, i.events, CASE i.events WHEN 1 THEN 'event' ELSE 'events' END,
-			round(i.risk::numeric, 1), i.sensitivity, iamwatch_internal.html(array_to_string(i.techniques, ' '), 160),
-			to_char(i.first_event_time, 'FMDD Mon HH24:MI'), to_char(i.last_event_time, 'FMDD Mon HH24:MI'),
-			iamwatch_internal.report_operations(i.alert_ids)), '' ORDER BY i.incident) AS articles,
-		max(i.total) AS total, (array_agg(i.provider ORDER BY i.incident))[1] AS provider,
-		(array_agg(i.account ORDER BY i.incident))[1] AS account, (array_agg(i.identity ORDER BY i.incident))[1] AS identity
+	-- those that are chosen first, so that only of them it is asked what is urgent and linked
+	SELECT array_agg(c.incident_id ORDER BY c.place), max(c.total), max(c.risk) AS highest,
+		LEAST(100, GREATEST(6, 3000 / GREATEST(count(*), 1)))::integer AS story
 	INTO shown
-	FROM (SELECT x.*, row_number() OVER (ORDER BY x.risk DESC, x.incident_id) AS incident, count(*) OVER () AS total
-		FROM iamwatch.incidents AS x WHERE x.first_event_time < until AND x.last_event_time >= since
-		ORDER BY incident LIMIT 25) AS i;
+	FROM (SELECT x.incident_id, x.risk, row_number() OVER w AS place, count(*) OVER () AS total
+		FROM iamwatch_internal.current_incidents AS x WHERE x.first_event_time < until AND x.last_event_time >= since
+		WINDOW w AS (ORDER BY x.open_alerts = 0, x.risk DESC, x.incident_id)
+		ORDER BY place LIMIT most) AS c;
+	chosen := shown.array_agg;
+	SELECT string_agg(iamwatch_internal.report_incident(i, shown.highest, c.place, shown.story), '' ORDER BY c.place) AS articles,
+		shown.max AS total, count(*) AS n, count(*) FILTER (WHERE i.urgent AND i.open_alerts > 0) AS urgent,
+		(array_agg(i.provider ORDER BY c.place))[1] AS provider, (array_agg(i.account ORDER BY c.place))[1] AS account,
+		(array_agg(i.identity ORDER BY c.place))[1] AS identity
+	INTO shown
+	FROM unnest(chosen) WITH ORDINALITY AS c (incident_id, place)
+	JOIN LATERAL (SELECT x.* FROM iamwatch.incidents AS x WHERE x.incident_id = c.incident_id OFFSET 0) AS i ON true;
 
-	SELECT format('<h2>What %s does, day by day</h2><section><p>A row for each IAM operation, a column for each day of the last eight weeks, '
+	SELECT format('<h2>What %s does, day by day</h2><section><p>A row for each IAM operation, over the days that are remembered, '
 			'in the order in which they were first done. What is usual runs from the left; what is new stands at the right.</p>%s'
 			'<div class="legend"><span><i style="--c:var(--any)"></i>active</span><span><i style="--c:var(--usual)"></i>IAM operation</span>'
 			'<span><i class="sens-1"></i>alert, sensitivity 1</span><span><i class="sens-2"></i>2</span><span><i class="sens-3"></i>3</span>'
@@ -279,29 +407,38 @@ BEGIN
 	CROSS JOIN LATERAL iamwatch_internal.report_calendar(who.provider, who.account, who.identity) AS c (picture)
 	WHERE c.picture IS NOT NULL
 	ORDER BY who.provider, who.account LIMIT 1;
+	matrix := iamwatch_internal.report_matrix(since, until);
 
 	RETURN format('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''">'
+		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''; script-src ''sha256-%s''">'
 		'<title>iamwatch: unusual IAM activity</title><style>%s</style></head><body><main>'
 		'<h1>Unusual IAM activity</h1><p>%s to %s (UTC), database %s</p>'
-		'<div class="tiles"><div><b>%s</b><span>alerts</span></div><div><b>%s</b><span>incidents</span></div>'
+		'<div class="tiles"><div><b>%s</b><span>urgent incidents</span></div><div><b>%s</b><span>alerts</span></div><div><b>%s</b><span>incidents</span></div>'
 		'<div><b>%s</b><span>identities</span></div><div><b>%s</b><span>accounts</span></div>'
-		'<div><b>%s</b><span>events</span></div><div><b>%s</b><span>not looked at yet</span></div><div><b>%s</b><span>worst severity</span></div></div>'
-		'<h2>Alerts over time</h2><section>%s<div class="legend">%s</div></section>'
-		'<h2>Incidents</h2><p>Alerts of one identity that belong together. Highest risk first. A dot is an operation: in order to the right, upwards by '
-		'sensitivity, hollow when it failed, larger with more events.</p>%s%s%s<footer>Made by iamwatch %s at %s UTC.</footer></main></body></html>',
+		'<div><b>%s</b><span>events</span></div><div><b>%s</b><span>not looked at yet</span></div></div>'
+		'<h2>Incidents</h2><p>Alerts of one identity that belong together, open ones first, highest risk first: risk in bits, who, where, and of the riskiest alert '
+		'what, on what, from where and what makes it stronger. Click on a line for its story.</p>'
+		'<div class="controls" hidden><input type="search" placeholder="filter by any words" aria-label="filter"><select aria-label="account"><option value="">all accounts</option></select>'
+		'<select aria-label="severity"><option value="">all severities</option>%s</select><label><input type="checkbox"> urgent only</label>'
+		'<label><input type="checkbox"> open only</label><output></output></div>%s%s'
+		'<h2>Alerts over time</h2><section>%s<div class="legend">%s</div></section>%s%s'
+		'<footer>Made by iamwatch %s at %s UTC.</footer></main><script>%s</script></body></html>',
+		encode(sha256(convert_to(iamwatch_internal.report_script(), 'UTF8')), 'base64'),
 		iamwatch_internal.report_style(), to_char(since, 'FMDD Mon YYYY'), to_char(until - interval '1 microsecond', 'FMDD Mon YYYY'),
-		iamwatch_internal.html(current_database()::text),
+		iamwatch_internal.html(current_database()::text), shown.urgent,
 		to_char(totals.alerts, 'FM999,999,999,990'), to_char(coalesce(shown.total, 0), 'FM999,999,999,990'),
 		to_char(totals.identities, 'FM999,999,999,990'), to_char(totals.accounts, 'FM999,999,999,990'),
 		to_char(coalesce(totals.events, 0), 'FM999,999,999,990'), to_char(totals.unread, 'FM999,999,999,990'),
-		coalesce(totals.worst, 'none'), iamwatch_internal.report_timeline(since, until),
-		(SELECT string_agg(format('<span><i class="sev-%1$s"></i>%1$s</span>', s), '' ORDER BY n)
+		(SELECT string_agg(format('<option>%s</option>', s), '' ORDER BY n)
 		 FROM unnest('{informational,low,medium,high,critical}'::text[]) WITH ORDINALITY AS u (s, n)),
 		coalesce(shown.articles, '<section><p>No alerts in this period.</p></section>'),
-		CASE WHEN shown.total > 25 THEN format('<p>%s more incidents are not shown.</p>', shown.total - 25) ELSE '' END,
+		CASE WHEN shown.total > shown.n THEN format('<p>%s more incidents are not shown.</p>', shown.total - shown.n) ELSE '' END,
+		iamwatch_internal.report_timeline(since, until),
+		(SELECT string_agg(format('<span><i class="sev-%1$s"></i>%1$s</span>', s), '' ORDER BY n)
+		 FROM unnest('{informational,low,medium,high,critical}'::text[]) WITH ORDINALITY AS u (s, n)),
+		CASE WHEN matrix IS NOT NULL THEN '<h2>Techniques by day</h2><section>' || matrix || '</section>' ELSE '' END,
 		coalesce(calendar, ''), (SELECT x.extversion FROM pg_extension AS x WHERE x.extname = 'iamwatch'),
-		to_char(now(), 'YYYY-MM-DD HH24:MI'));
+		to_char(now(), 'YYYY-MM-DD HH24:MI'), iamwatch_internal.report_script());
 END $$;
 COMMENT ON FUNCTION iamwatch.report(timestamptz, timestamptz, text) IS
-'an HTML page of the alerts whose first event, and the incidents of which any event, is in the period (until not included; all if not given), to look at: alerts over time, up to 25 incidents, and the calendar of an identity (that of the first incident if not given). Nothing is loaded from elsewhere, there is no script, and all data is escaped';
+'an HTML page of the alerts whose first event, and the incidents of which any event, is in the period (until not included; all if not given), to look at: up to 500 incidents, open ones and high risks first, a line each that opens to its story, which can be filtered; alerts over time, techniques by day, and the calendar of an identity (that of the first incident if not given). Nothing is loaded from elsewhere, its one script is named by its hash, and all data is escaped';

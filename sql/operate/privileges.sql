@@ -37,7 +37,7 @@ DECLARE
 		'plain', 'plain_list', 'find_incidents', 'incident_gap', 'computed_incidents', 'is_urgent', 'links_from', 'links_to',
 		'hands_over', 'index_key', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
-		'report', 'report_timeline', 'report_strip', 'report_operations', 'report_calendar',
+		'report', 'report_timeline', 'report_strip', 'report_story', 'report_incident', 'report_matrix', 'report_script', 'report_calendar',
 		'report_style', 'readable_sources', 'context_words', 'actor', 'handed', 'how_often', 'number_of', 'some_of', 'all_rights', 'later_use', 'later_use_line',
 		'related_alerts', 'steps_for', 'told', 'detector_warnings', 'is_restoring', 'must_be_known', 'nearest', 'distance',
 		'known_categories', 'known_providers', 'check_categories', 'check_service', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
