@@ -435,8 +435,10 @@ CREATE FUNCTION iamwatch_internal.links_from(of_incident bigint)
 	SET enable_seqscan = off SET jit = off AS $$
 DECLARE
 	i record;
+	gap interval;
 BEGIN
 	SELECT c.* INTO i FROM iamwatch_internal.current_incidents AS c WHERE c.incident_id = of_incident;
+	gap := iamwatch_internal.incident_gap(i.detector);
 	IF i.incident_id IS NULL OR i.hands = '{}' AND i.hands_from = '{}' THEN
 		RETURN;
 	END IF;
@@ -445,16 +447,17 @@ BEGIN
 	FROM (
 		SELECT y.incident_id, h.n, format('%s, who acts in incident %s', h.reason, y.incident_id) AS reason
 		FROM unnest(i.hands, i.handed_at, i.handed_by) WITH ORDINALITY AS h (actor, at, reason, n)
-		JOIN iamwatch_internal.current_incidents AS y ON y.acts_as = h.actor
+		CROSS JOIN LATERAL (SELECT c.* FROM iamwatch_internal.current_incidents AS c WHERE c.acts_as = h.actor OFFSET 0) AS y
 		WHERE y.last_event_time >= h.at AND (y.provider, y.identity) <> (i.provider, i.identity)
 		UNION ALL
 		SELECT y.incident_id, 1000000, format('from %s, where identities or credentials were made, %s acts for the first time %s later',
 			(SELECT string_agg(s, ', ' ORDER BY s) FROM unnest(y.arrives_from) AS s WHERE s = ANY (i.hands_from)),
 			iamwatch.short_name(y.identity), date_trunc('second', y.first_event_time - i.first_event_time))
-		FROM iamwatch_internal.current_incidents AS y
-		WHERE y.arrives_from <> '{}' AND y.arrives_from && i.hands_from AND y.provider = i.provider AND y.identity <> i.identity
+		FROM (SELECT c.* FROM iamwatch_internal.current_incidents AS c
+			WHERE c.arrives_from <> '{}' AND c.arrives_from && i.hands_from OFFSET 0) AS y
+		WHERE y.provider = i.provider AND y.identity <> i.identity
 		AND y.first_event_time >= i.first_event_time
-		AND y.first_event_time < i.last_event_time + iamwatch_internal.incident_gap(i.detector)) AS l
+		AND y.first_event_time < i.last_event_time + gap) AS l
 	GROUP BY l.incident_id;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.links_from(bigint) IS

@@ -107,8 +107,8 @@ COMMENT ON FUNCTION iamwatch_internal.report_strip(bigint[], bigint) IS
 
 CREATE FUNCTION iamwatch_internal.report_story(alert_ids bigint[], most integer) RETURNS text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT '<div class="scroll"><table><thead><tr><th>Time (UTC)<th>Operation<th>On<th>Granted<th>Technique<th class="num">Risk'
-		|| '<th class="num">Own days<th class="num">Peers&rsquo;<th>From<th>By<th>Alert</thead><tbody>'
+	SELECT '<div class="scroll"><table><thead><tr><th>Time (UTC)</th><th>Operation</th><th>On</th><th>Granted</th><th>Technique</th><th class="num">Risk</th>'
+		|| '<th class="num">Own days</th><th class="num">Peers&rsquo;</th><th>From</th><th>By</th><th>Alert</th></tr></thead><tbody>'
 		|| string_agg(format('<tr><td>%s</td><td><span class="dot sens-%s"></span>%s%s</td><td>%s</td><td>%s</td><td>%s</td><td class="num">%s</td>'
 			'<td class="num">%s/%s</td><td class="num">%s/%s</td><td>%s</td><td>%s</td><td><code>%s</code></td></tr>',
 			to_char(a.first_event_time AT TIME ZONE 'UTC', 'MM-DD HH24:MI:SS'), a.sensitivity,
@@ -418,9 +418,9 @@ BEGIN
 		'<div><b>%s</b><span>events</span></div><div><b>%s</b><span>not looked at yet</span></div></div>'
 		'<h2>Incidents</h2><p>Alerts of one identity that belong together, open ones first, highest risk first: risk in bits, who, where, and of the riskiest alert '
 		'what, on what, from where and what makes it stronger. Click on a line for its story.</p>'
-		'<div class="controls" hidden><input type="search" placeholder="filter by any words" aria-label="filter"><select aria-label="account"><option value="">all accounts</option></select>'
-		'<select aria-label="severity"><option value="">all severities</option>%s</select><label><input type="checkbox"> urgent only</label>'
-		'<label><input type="checkbox"> open only</label><output></output></div>%s%s'
+		'<div class="controls" hidden><input type="search" placeholder="filter by any words" aria-label="filter"/><select aria-label="account"><option value="">all accounts</option></select>'
+		'<select aria-label="severity"><option value="">all severities</option>%s</select><label><input type="checkbox"/> urgent only</label>'
+		'<label><input type="checkbox"/> open only</label><output></output></div>%s%s'
 		'<h2>Alerts over time</h2><section>%s<div class="legend">%s</div></section>%s%s'
 		'<footer>Made by iamwatch %s at %s UTC.</footer></main><script>%s</script></body></html>',
 		encode(sha256(convert_to(iamwatch_internal.report_script(), 'UTF8')), 'base64'),

@@ -1,4 +1,7 @@
 """Alerts as OCSF and ECS events, in Grafana and as a report: each against its schema, its database, a browser."""
+import base64
+import hashlib
+import html
 import html.parser
 import ipaddress
 import json
