@@ -54,6 +54,11 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 # No path of the machine that builds, in debugging information or elsewhere.
 PG_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
+# What the files call of each other is bound once, not looked up in every session.
+ifeq ($(shell uname -s),Linux)
+SHLIB_LINK += -Wl,-Bsymbolic
+endif
+
 ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz reference indent,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.

@@ -51,7 +51,7 @@ static const Slice root_names[ROOT_FIELD_COUNT] = {
 	[ROOT_RECIPIENT_ACCOUNT_ID] = SLICE_LITERAL("recipientAccountId")
 };
 
-static KeyLayout root_layouts[LAYOUTS];
+static KeyLayout *root_layouts[LAYOUTS];
 static const FieldKeys root_fields = {root_names, ROOT_FIELD_COUNT, root_layouts};
 
 const char *

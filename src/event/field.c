@@ -15,6 +15,7 @@
 #include "event/field.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 /* Order of keys in jsonb, of two that are of one length. */
 static inline int
@@ -139,6 +140,14 @@ find_keys(const JEntry *entries, int size, const char *base, const FieldKeys *ke
 	return offset;
 }
 
+static inline bool
+is_layout(const KeyLayout *layout, const JEntry *entries, int size, const char *base, uint32 length)
+{
+	return layout != NULL && layout->size == size && layout->length == length &&
+		memcmp(layout->entries, entries, size * sizeof(JEntry)) == 0 &&
+		memcmp(layout->names, base, length) == 0;
+}
+
 /*
  * Nearly all objects have the very keys of one that came shortly before.  To
  * compare them as a whole is a tenth of the work of finding some.
@@ -147,19 +156,31 @@ static const FoundKeys *
 find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *keys,
 			uint32 *length)
 {
+	KeyLayout **place;
 	KeyLayout  *layout;
 
 	*length = 0;
 	for (int i = 0; i < size; i++)
 		*length += JBE_OFFLENFLD(entries[i]);
-	layout = &keys->layouts[(size + *length) % LAYOUTS];
-	if (layout->size == size && layout->length == *length &&
-		memcmp(layout->entries, entries, size * sizeof(JEntry)) == 0 &&
-		memcmp(layout->names, base, *length) == 0)
-		return &layout->found;
-
 	if (*length > sizeof(layout->names))
 		return NULL;
+
+	/* of two that share a place, one goes to the place beside it */
+	place = &keys->layouts[(*length + 5 * size) % LAYOUTS];
+	if (is_layout(*place, entries, size, base, *length))
+		return &(*place)->found;
+	if (*place != NULL)
+	{
+		KeyLayout **beside = &keys->layouts[(place - keys->layouts) ^ 1];
+
+		if (is_layout(*beside, entries, size, base, *length))
+			return &(*beside)->found;
+		if (*beside == NULL)
+			place = beside;
+	}
+	if (*place == NULL)
+		*place = MemoryContextAllocZero(TopMemoryContext, sizeof(KeyLayout));
+	layout = *place;
 	if (find_keys(entries, size, base, keys, &layout->found) != *length)
 	{
 		layout->size = 0;

@@ -46,7 +46,8 @@ typedef struct KeyLayout
 	char		names[512];
 } KeyLayout;
 
-#define LAYOUTS 16
+/* Several providers' records may come by turns, each of dozens of layouts. */
+#define LAYOUTS 128
 
 /*
  * Keys that are looked up together: at most MAX_FIELDS, in the order of jsonb,
@@ -56,7 +57,7 @@ typedef struct FieldKeys
 {
 	const Slice *names;
 	int			count;
-	KeyLayout  *layouts;		/* LAYOUTS of them */
+	KeyLayout **layouts;		/* LAYOUTS of them, NULL until used */
 	bool		exact;			/* not in lower case */
 } FieldKeys;
 
