@@ -262,9 +262,10 @@ BEGIN
 	DELETE FROM iamwatch.alert_history AS h WHERE h.alert_id = ANY (alert_ids);
 	DELETE FROM iamwatch.alerts AS a WHERE a.alert_id = ANY (alert_ids);
 	DELETE FROM iamwatch_internal.suppressed_alerts AS a WHERE a.alert_id = ANY (alert_ids);
+	DELETE FROM iamwatch_internal.withdrawn_alerts AS a WHERE a.provider = $1 AND a.account = $2;
 END $$;
 COMMENT ON FUNCTION iamwatch.forget_account(text, text) IS
-'drop all that iamwatch.export_account() gives of an account: its days and its alerts. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account';
+'drop all that iamwatch.export_account() gives of an account, its days and its alerts, and those that were withdrawn. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account';
 
 -- see iamwatch_internal.stay_on_node(); tables of a hierarchy Citus refuses anyway
 DO $$
