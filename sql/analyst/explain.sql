@@ -446,7 +446,7 @@ BEGIN
 		format('  %s:%s %s: %s of %s, sensitivity %s of 4', plain(what->>'service'), plain(what->>'operation'),
 			CASE WHEN (what->>'failed')::boolean THEN 'FAILED' ELSE 'succeeded' END,
 			what->>'effect', what->>'category', what->>'sensitivity'),
-		format('  %s event(s), %s to %s', what->>'events', what->>'first_event_time', what->>'last_event_time'),
+		format('  %s, %s to %s', number_of((what->>'events')::bigint, 'event'), what->>'first_event_time', what->>'last_event_time'),
 		'  on ' || plain_list(what->'targets', 'a target that the log does not name'),
 		'  granting ' || plain_list(what->'granted', NULL) || CASE WHEN (what->>'all_rights')::boolean THEN ': all rights' ELSE '' END,
 		'', 'Who',
@@ -485,8 +485,8 @@ BEGIN
 		name := format('%s:%s%s', plain(one->>'service'), plain(one->>'operation'),
 			CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END);
 		IF (one->>'days_before')::integer > 0 THEN
-			lines := lines || format('  %s on %s days, %s of them before, since %s', name,
-				one->>'days', one->>'days_before', one->>'first_seen');
+			lines := lines || format('  %s on %s, %s of them before, since %s', name, number_of((one->>'days')::bigint, 'day'),
+				 one->>'days_before', one->>'first_seen');
 		ELSE
 			fresh := array_append(fresh, name);
 		END IF;
@@ -505,7 +505,7 @@ BEGIN
 	lines := lines || ARRAY['', 'Who else does it',
 		format('  its peers, on %s of their %s active days', x#>>'{peers,days}', x#>>'{peers,active_days}')];
 	FOR one IN SELECT * FROM jsonb_array_elements(coalesce(x#>'{peers,identities}', '[]')) LOOP
-		lines := lines || format('  %s on %s days', plain(one->>'identity'), one->>'days');
+		lines := lines || format('  %s on %s', plain(one->>'identity'), number_of((one->>'days')::bigint, 'day'));
 	END LOOP;
 
 	lines := lines || ARRAY['', 'How unusual',

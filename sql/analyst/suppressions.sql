@@ -361,7 +361,7 @@ BEGIN
 	RETURN QUERY
 	SELECT a.alert_id, CASE WHEN m.all_match THEN 'all' ELSE 'part' END,
 		a.severity, a.status, a.resolution, a.first_event_time, a.last_event_time, a.event_count,
-		a.identity, a.service || ':' || a.operation, a.surprise, a.evidence->'source_addresses'
+		a.identity, a.service || ':' || a.operation, round(a.surprise::numeric, 1)::double precision, a.evidence->'source_addresses'
 	FROM iamwatch.alerts AS a
 	-- the evidence has each apart: of every kind one must match, or all of them
 	CROSS JOIN LATERAL (

@@ -154,13 +154,22 @@ ok(both()[1:] == want[1:] and {(r[2], i) for r in rows() for i in r[-1]} >= show
 # Dump and restore
 psql("SELECT iamwatch.triage(alert_id, resolution => CASE WHEN alert_id % 2 = 0 THEN 'benign' ELSE 'true_positive' END) FROM iamwatch.alerts;"
      "SELECT iamwatch.triage(alert_id, 'investigating', note => 'again') FROM iamwatch.alerts WHERE alert_id % 5 = 0;")
+# what refers to rows that a dump brings back later
+psql("INSERT INTO iamwatch.providers (provider, recognised_by, account_default, identity_path, service_default, operation_path, event_time_path)"
+     "VALUES ('own', '{own}', 'x', '{who}', 'own', '{what}', '{at}');"
+     "INSERT INTO iamwatch.operations (provider, service, operation, category, effect) VALUES ('own', 'own', 'Badge', 'badge', 'create');"
+     "INSERT INTO iamwatch.detectors (detector, title, categories) VALUES ('badges', 'badges', '{badge}');"
+     "INSERT INTO iamwatch.suppressions (reason, category, detector) VALUES ('badges', 'badge', 'badges');"
+     "INSERT INTO iamwatch.playbook (kind, name, phase, step) VALUES ('category', 'badge', 'check', 'Look at the badge.');"
+     "UPDATE iamwatch.playbook SET step = 'changed' WHERE kind = 'category' AND name = 'role';")
 state = "".join(f"SELECT * FROM {t} ORDER BY 1, 2, 3;" for t in (
-    "iamwatch.alerts", "iamwatch.alert_history", "iamwatch.suppressions", "iamwatch_internal.suppressed_alerts", "iamwatch.excluded_days", "iamwatch.baselines"))
+    "iamwatch.alerts", "iamwatch.alert_history", "iamwatch.suppressions", "iamwatch_internal.suppressed_alerts", "iamwatch.excluded_days", "iamwatch.baselines",
+    "(SELECT * FROM iamwatch.playbook WHERE origin = 'user') AS p", "iamwatch.detectors"))
 dump = subprocess.run(["pg_dump", database.name], check=True, capture_output=True, text=True).stdout
 kept = psql(state)
 restored.create()
 restored.psql(dump)
-ok(restored.psql(state) == kept, "dump and restore: decisions, history and suppressions are there")
+ok(restored.psql(state) == kept, "dump and restore: decisions, history, suppressions, steps and settings are there")
 done = restored.run("SELECT iamwatch.triage(min(alert_id), 'new') FROM iamwatch.alerts;"
                     "INSERT INTO iamwatch.suppressions (reason, identity) VALUES ('x', 'y');")
 ok(done.returncode == 0, "dump and restore: triage goes on", done.stderr)

@@ -1,0 +1,37 @@
+"""docs/triage.md with the data of the demo: every block of SQL runs, and what the page shows, it prints."""
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from harness import ROOT, Database, finish, ok
+
+
+def plain(line):
+    """Without what only lays it out."""
+    return re.sub(r"[\s|]+", " ", line).strip()
+
+
+database = Database("iamwatch_morning")
+database.create()
+demo = subprocess.run(["psql", "-qX", "-d", database.name, "-f", "demo/demo.sql"], cwd=ROOT, capture_output=True, text=True)
+ok(demo.returncode == 0, "the demo's data is there", demo.stderr)
+
+page = open(os.path.join(ROOT, "docs", "triage.md")).read()
+blocks = re.findall(r"^```(sql|text)\n(.*?)^```", page, re.M | re.S)
+printed = ""
+shown = 0
+for n, (kind, block) in enumerate(blocks):
+    if kind == "sql":
+        done = subprocess.run(["psql", "-qX", "-P", "pager=off", "-v", "ON_ERROR_STOP=1", "-d", database.name, "-f", "-"],
+                              cwd=ROOT, input=block, capture_output=True, text=True)
+        printed = plain(done.stdout.replace("+\n", "\n"))
+        ok(done.returncode == 0 and "WARNING" not in done.stderr, f"runs: {block.splitlines()[0][:80]}", done.stderr)
+    else:
+        for line in block.splitlines():
+            shown += 1
+            ok(plain(line) in printed, f"prints: {plain(line)[:100]}", printed[:4000])
+ok(shown >= 20, "the page shows what its queries print", shown)
+database.drop()
+finish()
