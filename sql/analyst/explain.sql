@@ -243,29 +243,23 @@ CREATE FUNCTION iamwatch_internal.later_use(alert iamwatch_internal.all_alerts) 
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
+	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));
+	-- so that the views are asked for few
+	likely constant text[] := ARRAY(SELECT '%' || regexp_replace(regexp_replace(lower(t), '^.*[/:]', ''), '([\\%_])', '\\\1', 'g') || '%'
+		FROM unnest(targets) AS t);
+	keys constant text[] := ARRAY(SELECT k FROM jsonb_array_elements_text((alert.evidence->'targets')
+		|| coalesce(alert.evidence->'granted', '[]')) AS k WHERE k ~ '^AKIA[A-Z0-9]{12,}$');
+	users text[] := '{}';
 BEGIN
-	IF alert.failed THEN
+	IF alert.failed OR targets = '{}' AND keys = '{}' THEN
 		RETURN '[]';
 	END IF;
+	IF keys <> '{}' THEN
+		users := ARRAY(SELECT DISTINCT c.identity FROM iamwatch.contexts AS c
+			WHERE c.provider = alert.provider AND c.account = alert.account AND c.kind = 'access_key'
+			AND split_part(c.value, ' ', 1) = ANY (keys));
+	END IF;
 	RETURN (
-		WITH target AS MATERIALIZED (
-			SELECT t.name, iamwatch_internal.handed(alert.provider, alert.account, alert.operation, t.name) AS actor,
-				lower(regexp_replace(t.name, '^.*[/:]', '')) AS tail
-			FROM jsonb_array_elements_text(alert.evidence->'targets') AS t (name)
-		), who AS MATERIALIZED (
-			SELECT t.name AS target, i.identity, i.kind, i.first_seen, i.last_seen, i.days
-			FROM target AS t JOIN iamwatch.identities AS i ON i.provider = alert.provider AND i.account = alert.account
-				AND i.identity <> alert.identity AND strpos(lower(i.identity), t.tail) > 0
-				AND iamwatch_internal.actor(i.provider, i.identity) = t.actor
-			UNION ALL
-			SELECT t.name, i.identity, i.kind, i.first_seen, i.last_seen, i.days
-			FROM (SELECT jsonb_array_elements_text(alert.evidence->'targets') UNION
-				SELECT jsonb_array_elements_text(coalesce(alert.evidence->'granted', '[]'))) AS t (name)
-			JOIN iamwatch.contexts AS c ON c.provider = alert.provider AND c.account = alert.account
-				AND c.kind = 'access_key' AND starts_with(c.value, t.name || ' ')
-			JOIN iamwatch.identities AS i ON i.provider = c.provider AND i.account = c.account AND i.identity = c.identity
-			WHERE t.name ~ '^AKIA[A-Z0-9]{12,}$'
-		)
 		SELECT coalesce(jsonb_agg(jsonb_build_object('target', w.target, 'identity', w.identity,
 			'name', iamwatch.short_name(w.identity), 'kind', w.kind,
 			'known_before', w.first_seen < day, 'first_seen', w.first_seen, 'last_seen', w.last_seen,
@@ -281,7 +275,14 @@ BEGIN
 				FROM iamwatch.alerts AS x WHERE hashtextextended(x.identity, 0) = hashtextextended(w.identity, 0)
 				AND x.identity = w.identity AND x.account = alert.account AND x.provider = alert.provider
 				AND x.last_event_time >= alert.first_event_time)) ORDER BY w.identity COLLATE "C"), '[]')
-		FROM who AS w WHERE w.last_seen >= day);
+		FROM (
+			SELECT i.*, (SELECT min(t COLLATE "C") FROM unnest(targets) AS t
+				WHERE iamwatch_internal.handed(alert.provider, alert.account, alert.operation, t)
+					= iamwatch_internal.actor(i.provider, i.identity)) AS target
+			FROM iamwatch.identities AS i
+			WHERE i.provider = alert.provider AND i.account = alert.account AND i.identity <> alert.identity
+			AND (lower(i.identity) LIKE ANY (likely) OR i.identity = ANY (users)) AND i.last_seen >= day) AS w
+		WHERE w.target IS NOT NULL OR w.identity = ANY (users));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.later_use(iamwatch_internal.all_alerts) IS
 'the targets of an alert that act themselves, since the day of its first event: what they did, from which networks, and their alerts';
@@ -294,6 +295,8 @@ DECLARE
 	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
 	addresses constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'source_addresses'));
 	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));
+	-- part of each target that this identity can be
+	called constant text := lower(iamwatch.short_name(alert.identity));
 	keys constant text[] := ARRAY(SELECT DISTINCT split_part(c.value, ' ', 1) FROM iamwatch.contexts AS c
 		WHERE c.provider = alert.provider AND c.account = alert.account AND c.identity = alert.identity
 		AND c.kind = 'access_key' AND c.days @> day);
@@ -324,6 +327,8 @@ BEGIN
 				) AS w (what)) AS s
 			WHERE b.first_event_time > alert.first_event_time - period AND b.first_event_time < alert.first_event_time + period
 			AND (b.provider, b.identity) <> (alert.provider, alert.identity)
+			AND (b.evidence->'source_addresses' ?| addresses OR b.evidence->'targets' ?| (targets || keys) OR keys <> '{}'
+				OR strpos(lower(b.evidence->>'targets'), called) > 0)
 			AND s.shares IS NOT NULL) AS r);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.related_alerts(iamwatch_internal.all_alerts) IS
@@ -504,7 +509,7 @@ BEGIN
 
 	lines := lines || ARRAY['', 'Who else does it',
 		format('  its peers, on %s of their %s active days', x#>>'{peers,days}', x#>>'{peers,active_days}')];
-	FOR one IN SELECT * FROM jsonb_array_elements(coalesce(x#>'{peers,identities}', '[]')) LOOP
+	FOR one IN SELECT * FROM jsonb_array_elements(coalesce(nullif(x#>'{peers,identities}', 'null'), '[]')) LOOP
 		lines := lines || format('  %s on %s', plain(one->>'identity'), number_of((one->>'days')::bigint, 'day'));
 	END LOOP;
 
@@ -587,14 +592,15 @@ BEGIN
 					(a.evidence->>'K')::bigint, (a.evidence->>'N')::bigint, coalesce((a.evidence->>'training_days')::integer, 30)),
 				'context', ARRAY(SELECT iamwatch_internal.context_words(a.evidence->'context')),
 				'risk', a.risk, 'technique', a.technique, 'status', a.status, 'resolution', a.resolution,
-				'later_use', iamwatch_internal.later_use(a)) ORDER BY a.first_event_time, a.alert_id), '[]')
+				'later_use', CASE WHEN (iamwatch.find_operation(a.provider, a.service, a.operation)).effect = 'delete' THEN '[]'
+					ELSE iamwatch_internal.later_use(a) END) ORDER BY a.first_event_time, a.alert_id), '[]')
 			FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id IN (SELECT jsonb_array_elements_text(i->'alert_ids')::bigint)),
 		-- of the alert with the highest risk, which is the incident's
 		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(first_alert, 'check'),
 			'contain', iamwatch_internal.steps_for(first_alert, 'contain')));
 END $$;
 COMMENT ON FUNCTION iamwatch.explain_incident_json(bigint) IS
-'the row of iamwatch.incidents, its alerts in order, what their targets did since, and the steps for the alert with the highest risk. P0002 if there is no such incident';
+'the row of iamwatch.incidents, its alerts in order, what those did since that they made or changed, and the steps for the alert with the highest risk. P0002 if there is no such incident';
 
 CREATE FUNCTION iamwatch.explain_incident(incident_id bigint) RETURNS text
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$

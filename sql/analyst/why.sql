@@ -56,7 +56,8 @@ BEGIN
 		event.service, event.operation, event.failed), day - settings.training_days, day - 1);
 	score.active := score.risk_active;
 	score.peer_active := score.risk_peer_active;
-	score.peer_days := LEAST(GREATEST(score.risk_peer_days, 0), score.peer_active);
+	-- triage may just have decided
+	score.peer_days := GREATEST(score.risk_peer_days, 0);
 	probability := iamwatch.probability(score.k, score.active, score.peer_days, score.peer_active);
 	context := iamwatch_internal.context_of(event, ids, settings.training_days, score.active, access_key);
 	score := iamwatch_internal.with_risk(settings, event, ids, score);
