@@ -260,7 +260,7 @@ BEGIN
 			AND split_part(c.value, ' ', 1) = ANY (keys));
 	END IF;
 	RETURN (
-		SELECT coalesce(jsonb_agg(jsonb_build_object('target', w.target, 'identity', w.identity,
+		SELECT coalesce(jsonb_agg(jsonb_build_object('target', coalesce(w.target, keys[1]), 'identity', w.identity,
 			'name', iamwatch.short_name(w.identity), 'kind', w.kind,
 			'known_before', w.first_seen < day, 'first_seen', w.first_seen, 'last_seen', w.last_seen,
 			'days', iamwatch.count_days(w.days, day, w.last_seen),
@@ -296,7 +296,7 @@ DECLARE
 	addresses constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'source_addresses'));
 	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));
 	-- part of each target that this identity can be
-	called constant text := lower(iamwatch.short_name(alert.identity));
+	called constant text := lower(regexp_replace(iamwatch_internal.actor(alert.provider, alert.identity), '^.*:', ''));
 	keys constant text[] := ARRAY(SELECT DISTINCT split_part(c.value, ' ', 1) FROM iamwatch.contexts AS c
 		WHERE c.provider = alert.provider AND c.account = alert.account AND c.identity = alert.identity
 		AND c.kind = 'access_key' AND c.days @> day);
@@ -595,6 +595,11 @@ BEGIN
 				'later_use', CASE WHEN (iamwatch.find_operation(a.provider, a.service, a.operation)).effect = 'delete' THEN '[]'
 					ELSE iamwatch_internal.later_use(a) END) ORDER BY a.first_event_time, a.alert_id), '[]')
 			FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id IN (SELECT jsonb_array_elements_text(i->'alert_ids')::bigint)),
+		'links', (SELECT coalesce(jsonb_agg(jsonb_build_object('incident_id', l.incident_id, 'led_to', l.led_to, 'reason', l.reason)
+				ORDER BY l.incident_id, l.led_to), '[]') FROM (
+			SELECT $1 AS incident_id, f.led_to, f.reason FROM iamwatch_internal.links_from($1) AS f
+			UNION ALL
+			SELECT t.came_from, $1, t.reason FROM iamwatch_internal.links_to($1) AS t) AS l),
 		-- of the alert with the highest risk, which is the incident's
 		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(first_alert, 'check'),
 			'contain', iamwatch_internal.steps_for(first_alert, 'contain')));
@@ -637,8 +642,12 @@ BEGIN
 			lines := lines || line;
 		END LOOP;
 	END LOOP;
-	lines := lines || coalesce('Led to incidents ' || plain_list(nullif(x->'led_to', '[]'), NULL), NULL)
-		|| coalesce('Came from incidents ' || plain_list(nullif(x->'came_from', '[]'), NULL), NULL);
+	IF x->'links' <> '[]' THEN
+		lines := lines || ARRAY['', 'Linked incidents']
+			|| ARRAY(SELECT format('  %s incident %s: %s', CASE WHEN l->'incident_id' = x->'incident_id' THEN 'led to' ELSE 'came from' END,
+				CASE WHEN l->'incident_id' = x->'incident_id' THEN l->>'led_to' ELSE l->>'incident_id' END, plain(l->>'reason'))
+				FROM jsonb_array_elements(x->'links') WITH ORDINALITY AS t (l, n) ORDER BY n);
+	END IF;
 	lines := lines || ARRAY['', 'What to do, by its alert with the highest risk']
 		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,check}') WITH ORDINALITY AS t (s, n) ORDER BY n)
 		|| ARRAY['', 'If it was an attack']

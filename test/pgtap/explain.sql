@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(62);
+SELECT plan(65);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -135,6 +135,11 @@ CREATE TEMP TABLE story AS SELECT explain_incident(incident_id) AS text, explain
 SELECT is(jsonb_path_query_array(json, '$.story[*].operation'), '["CreateUser", "CreateUser", "CreateAccessKey", "AttachUserPolicy"]', 'Incident: the story in order, of one identity') FROM story;
 SELECT matches(text, 'Incident \d+: ann, 4 alerts of 4 events.*iam:CreateUser FAILED on .*iam:CreateUser on svc, from 203.0.113.7.*then svc \(user\), new.*iam:AttachUserPolicy on svc, granting arn:aws:iam::aws:policy/AdministratorAccess \(all rights\)', 'Incident: in words') FROM story;
 SELECT is((SELECT count(*) FROM regexp_matches(text, 'from network 203.0.113.0/24', 'g')), 1::bigint, 'Incident: what is the same all along is told once') FROM story;
+
+SELECT is((SELECT jsonb_agg(l->'led_to') FROM jsonb_array_elements(json->'links') AS l WHERE l->'incident_id' = json->'incident_id'),
+	(SELECT jsonb_agg(incident_id) FROM incidents WHERE identity LIKE '%path/svc'), 'Incident: what it led to') FROM story;
+SELECT matches(text, 'Linked incidents.*led to incident \d+: alert \d+: [A-Za-z]+ of svc.*, who acts in incident', 'Incident: with the reason') FROM story;
+SELECT matches(explain_incident(incident_id), 'came from incident \d+: alert \d+: ', 'Incident: what it came from') FROM incidents WHERE identity LIKE '%path/svc';
 
 SELECT * FROM finish();
 ROLLBACK;
