@@ -9,7 +9,7 @@ AND relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL;
 -- Functions with the owner's rights: the trigger that writes the history of alerts,
 -- and what counts for iamwatch.why(), which tells nothing that the views do not.
 -- C code changes the user id in one place.
-SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prosecdef;
+SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prosecdef ORDER BY oid::regprocedure::text COLLATE "C";
 
 -- What PUBLIC may call: what the WHEN of the trigger calls and what reads a
 -- document in a query that runs as the owner of a source, and nothing else.
