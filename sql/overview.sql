@@ -16,7 +16,8 @@
 --	analyst		what people do with it: triage, alert_history, suppressions,
 --			explain(), incidents, report(), exports, backtest()
 --	operate		how it runs: sources, backfills, process(), maintain(),
---			status, source_counts, privileges
+--			status, source_counts, several nodes, accounts that
+--			move, privileges
 
 CREATE SCHEMA iamwatch;
 COMMENT ON SCHEMA iamwatch IS 'unusual identity and access management activity in audit logs: what people call and read';

@@ -198,6 +198,9 @@ BEGIN
 			USING ERRCODE = 'no_data_found', HINT = 'Withdraw its suppression to be alerted; see iamwatch.suppression_counts.';
 	END IF;
 	RAISE EXCEPTION 'alert % does not exist', coalesce(alert_id::text, 'null')
-		USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.alerts.';
+		USING ERRCODE = 'no_data_found', HINT = CASE
+			WHEN iamwatch_internal.has_nodes() AND alert_id / 1000000000000 <> iamwatch_internal.node_number()
+			THEN format('Node %s raised it, so ask there; or see iamwatch.everywhere(NULL::iamwatch.alerts).', alert_id / 1000000000000)
+			ELSE 'See iamwatch.alerts.' END;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.no_alert(bigint) IS 'raises P0002; for an alert that was withdrawn it says so';

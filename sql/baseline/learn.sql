@@ -6,7 +6,7 @@
 
 CREATE FUNCTION iamwatch_internal.account_bucket(account text) RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT RETURN (hashtextextended(account, 0) & 63)::integer;
-COMMENT ON FUNCTION iamwatch_internal.account_bucket(text) IS 'key of the lock under which the account is written, class 1';
+COMMENT ON FUNCTION iamwatch_internal.account_bucket(text) IS 'the key that accounts have in common in the lock under which they are written, class 1';
 
 -- Each bucket has numbers of its own, so that sessions that write different
 -- ones never meet.
@@ -64,7 +64,7 @@ CREATE FUNCTION iamwatch_internal.retally(in_account integer) RETURNS void
 	CROSS JOIN LATERAL iamwatch.days(marks.days) AS day
 	GROUP BY 2, 3, 4;
 $$;
-COMMENT ON FUNCTION iamwatch_internal.retally(integer) IS 'count the tallies of an account anew; under the lock of its bucket';
+COMMENT ON FUNCTION iamwatch_internal.retally(integer) IS 'count the tallies of an account anew; under the lock of the account';
 
 CREATE FUNCTION iamwatch_internal.add_to_tallies(in_account integer, increments iamwatch_internal.tallies[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
@@ -271,7 +271,7 @@ BEGIN
 	RETURN id;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_account(text, text, iamwatch_internal.journal[], boolean) IS
-'write what was learned of an account, and what its journal holds; under the lock of its bucket. moves_account: whether that may change the account''s first event, newest day or late events. The number of the account, null if it may not have one';
+'write what was learned of an account, and what its journal holds; under the lock of the account. moves_account: whether that may change the account''s first event, newest day or late events. The number of the account, null if it may not have one';
 
 CREATE FUNCTION iamwatch_internal.learn_account(in_provider text, in_account text, deltas iamwatch_internal.journal[],
 	samples iamwatch_internal.context_journal[], moves_account boolean) RETURNS void

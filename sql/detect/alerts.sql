@@ -15,16 +15,16 @@ CREATE FUNCTION iamwatch_internal.severity_rank(severity text) RETURNS integer
 	RETURN array_position(ARRAY['informational', 'low', 'medium', 'high', 'critical'], severity);
 COMMENT ON FUNCTION iamwatch_internal.severity_rank(text) IS '1 informational to 5 critical';
 
--- By account and by behaviour, so that sessions that write different accounts
--- hardly ever meet.  2,048 in all: a statement of any size gets each that it
--- asks for, and what it holds leaves room in the server's table of locks.
+-- By account and by behaviour.  2,048 in all: a statement of any size gets each
+-- that it asks for, and what it holds leaves room in the server's table of
+-- locks.  Sessions that write different accounts share them, see try_lock_alerts().
 CREATE FUNCTION iamwatch_internal.alert_lock_key(event iamwatch.event) RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN iamwatch_internal.account_bucket(event.account) * 32
 		+ (hashtextextended(event.identity, hashtextextended(event.service,
 			hashtextextended(event.operation, event.failed::integer))) & 31)::integer;
 COMMENT ON FUNCTION iamwatch_internal.alert_lock_key(iamwatch.event) IS
-'key of the lock under which alerts of the behaviour of an event are written, class 2';
+'the key that behaviours have in common in the lock under which their alerts are written, class 2';
 
 CREATE FUNCTION iamwatch_internal.try_lock_alerts(event iamwatch.event) RETURNS boolean
 	LANGUAGE sql VOLATILE

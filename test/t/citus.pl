@@ -159,6 +159,9 @@ like($stderr, qr/DETAIL:  Node 2 says so/, 'and says what that node says');
 ($rc, $stdout, $stderr) = $coordinator->psql('postgres', 'SELECT iamwatch.triage(12345)');
 like($stderr, qr/alert 12345 does not exist/, 'an alert that no node has');
 
+($rc, $stdout, $stderr) = $coordinator->psql('postgres', "SELECT iamwatch.explain($alert)");
+like($stderr, qr/HINT:  Node 2 raised it, so ask there/, 'explain() of an alert of another node says which');
+
 # settings are said once
 many(q{UPDATE iamwatch.detectors SET probability_limit = 0.01; UPDATE iamwatch.limits SET value = value + 1 WHERE name = 'alerts';
 	INSERT INTO iamwatch.operations (provider, service, operation, category, effect) VALUES ('aws', 'iam', 'DoMine', 'permission', 'modify');
