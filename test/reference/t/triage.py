@@ -196,7 +196,8 @@ psql(insert(*(aws(f"2026-01-{d:02}T08:00:00Z", "ann", "ListUsers") for d in rang
 got = heard(insert(aws("2026-01-30T10:00:00Z", "ann", "CreateUser")))
 surprise, risk = map(float, psql("SELECT surprise, risk FROM iamwatch.alerts;").split("|"))
 ok(got == [{"alert_id": 1, "severity": "informational", "provider": "aws", "account": "111122223333", "identity": "ann",
-            "operation": "CreateUser", "surprise": round(surprise, 3), "risk": round(risk, 2)}], "an alert that opens is told when the transaction commits", got)
+            "operation": "CreateUser", "surprise": round(surprise, 3), "risk": round(risk, 2), "urgent": True}],
+   "an alert that opens is told when the transaction commits", got)
 ok(heard(insert(aws("2026-01-30T11:00:00Z", "ann", "CreateUser"))) == [], "an event that joins it is not")
 ok(heard("BEGIN;" + insert(aws("2026-01-30T11:00:00Z", "ann", "CreateRole")) + "ROLLBACK;") == [], "nor is what is rolled back")
 instance = {"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/web/" + generate.INSTANCES[0][1]}}
