@@ -44,4 +44,10 @@ FROM iamwatch.incidents ORDER BY risk DESC, incident_id LIMIT 5;
 SELECT iamwatch.explain(alert_id) FROM iamwatch.alerts
 WHERE identity LIKE '%developer-7' AND operation = 'AttachUserPolicy' AND NOT failed
 ORDER BY alert_id LIMIT 1;
+\pset format aligned
+\pset tuples_only off
+\echo '=== What came of it: who was made or given credentials, and acted since: SELECT ... FROM iamwatch.incident_links ==='
+SELECT l.incident_id, i.name, l.led_to, o.name AS "who is", left(l.reason, 100) AS reason
+FROM iamwatch.incident_links AS l JOIN iamwatch.incidents AS i USING (incident_id) JOIN iamwatch.incidents AS o ON o.incident_id = l.led_to
+ORDER BY 1, 3;
 \echo '=== To look at: psql -XAtqc "SELECT iamwatch.report()" >report.html ==='

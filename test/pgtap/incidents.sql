@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(56);
+SELECT plan(66);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -168,6 +168,32 @@ SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents
 SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents WHERE account = '2'$$) AS p), '%kept_incidents_account%', 'Index: one account');
 SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents WHERE first_event_time >= '2026-05-01' AND first_event_time < '2026-05-02'$$) AS p),
 	'%kept_incidents_first%', 'Index: one day');
+
+RESET enable_seqscan;
+DELETE FROM alerts;
+DELETE FROM detectors WHERE detector = 'second';
+
+-- linked incidents: who was made or given credentials by an alert, and acts since
+SELECT lives(who, '2026-05-01', '2026-06-20') FROM unnest(ARRAY['kim', 'lea']) AS who;
+SELECT put(aws('2026-06-01T10:00:00Z', 'kim', 'CreateUser', more => '{"requestParameters": {"userName": "mallory"}}'));
+SELECT put(aws('2026-06-01T11:00:00Z', 'path/mallory', 'CreateRole', more => '{"sourceIPAddress": "198.51.100.9", "requestParameters": {"roleName": "back"}}'));
+SELECT put(aws('2026-06-01T12:00:00Z', 'lea', 'CreateGroup', more => '{"sourceIPAddress": "198.51.100.9"}'));
+CREATE FUNCTION of(who text) RETURNS bigint LANGUAGE sql AS $$SELECT incident_id FROM incidents WHERE identity LIKE '%' || who$$;
+SELECT is(led_to, ARRAY[of('mallory')], 'Link: the user that was made acts, whatever its path') FROM incidents WHERE identity LIKE '%kim';
+SELECT is(came_from, ARRAY[of('kim')], 'Link: and back') FROM incidents WHERE identity LIKE '%mallory';
+SELECT alike(reason, 'alert % CreateUser of mallory, who acts in incident %', 'Link: with its reason') FROM incident_links WHERE led_to = of('mallory');
+SELECT is(led_to || came_from, '{}', 'Link: none of who was active before, from the same address') FROM incidents WHERE identity LIKE '%lea';
+SELECT put(aws('2026-06-02T12:00:00Z', 'nobody-yet', 'CreateGroup', more => '{"sourceIPAddress": "198.51.100.9"}'));
+SELECT is(came_from, ARRAY[of('mallory')], 'Link: who is seen for the first time, from where a role was made') FROM incidents WHERE identity LIKE '%nobody-yet';
+SELECT alike(reason, 'from 198.51.100.9, %nobody-yet acts for the first time %', 'Link: by address, with its reason') FROM incident_links WHERE led_to = of('nobody-yet');
+SELECT put(aws('2026-06-12T12:00:00Z', 'much-later', 'CreateGroup', more => '{"sourceIPAddress": "198.51.100.9"}'));
+SELECT is(came_from, '{}', 'Link: not by address once another incident would begin') FROM incidents WHERE identity LIKE '%much-later';
+SELECT put(aws('2026-06-02T10:00:00Z', 'kim', 'CreateAccessKey', more => '{"requestParameters": {"userName": "kim"}}'));
+SELECT is(led_to, ARRAY[of('mallory')], 'Link: not to itself') FROM incidents WHERE identity LIKE '%kim';
+SELECT put(aws('2026-06-10T10:00:00Z', 'kim', 'DeleteUser', more => '{"requestParameters": {"userName": "lea"}}'));
+SELECT is(count(*), 0::bigint, 'Link: not to who was removed') FROM incident_links WHERE led_to = of('lea');
+SELECT is((SELECT count(*) FROM incidents, unnest(led_to)), (SELECT count(*) FROM incidents, unnest(came_from)), 'Link: as many lead as come');
+SELECT is((SELECT count(*) FROM incident_links), (SELECT count(*) FROM incidents, unnest(led_to)), 'Link: each has a reason');
 
 TRUNCATE alerts;
 SELECT is(count(*), 0::bigint, 'No alerts, no incidents') FROM incidents;
