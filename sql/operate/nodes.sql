@@ -96,7 +96,9 @@ COMMENT ON FUNCTION iamwatch_internal.shard_named(text) IS 'the shard that shard
 CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	command constant text := replace(format('CALL iamwatch.backfill(@SHARD@, %L, %L, %L)', event_column, since, until), '%', '%%');
+	-- for format(), which puts the shard in: quoted, as whoever owns the table names it
+	command constant text := 'CALL iamwatch.backfill(iamwatch_internal.shard_named(%L)'
+		|| replace(format(', %L, %L, %L)', event_column, since, until), '%', '%%');
 	problems text;
 BEGIN
 	IF iamwatch_internal.fields_of(source) IS NOT NULL THEN
@@ -104,7 +106,7 @@ BEGIN
 			USING ERRCODE = 'feature_not_supported', HINT = 'Store the documents in a column.';
 	END IF;
 	EXECUTE 'SELECT string_agg(r.result, E''\n'') FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
-	INTO problems USING source, replace(command, '@SHARD@', 'iamwatch_internal.shard_named($shard$%s$shard$)');
+	INTO problems USING source, command;
 	IF problems IS NOT NULL THEN
 		RAISE EXCEPTION 'backfill of "%" failed on some shards', source
 			USING ERRCODE = 'external_routine_exception', DETAIL = problems, HINT = 'Call it again: it goes on with what is missing.';

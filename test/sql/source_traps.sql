@@ -236,8 +236,8 @@ SELECT is_called AS ran_as_somebody_else FROM trap.as_other;
 
 -- Of an alert's events, sources that are refused are told with the reason, and the others are searched.
 SELECT source, coalesce(problem, count(event) || ' found') AS outcome FROM iamwatch.raw_events(1, 1000) GROUP BY source, problem ORDER BY source COLLATE "C";
--- Nothing else reads a source: these alone run text, and it names none but to
--- make triggers, grants and the defaults of our own table.
+-- Nothing else reads a source: these alone run text, and it names none but for
+-- triggers, grants, our own tables and what Citus runs on its nodes.
 SELECT p.oid::regprocedure FROM pg_proc AS p WHERE p.pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[])
 AND p.prosrc ~ 'EXECUTE|document_expression' ORDER BY 1;
 

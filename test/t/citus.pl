@@ -208,6 +208,14 @@ is(many(q{SELECT source, events_learned FROM iamwatch.source_status WHERE source
 many(q{CALL iamwatch.backfill('tenant.log')});
 many(q{CALL iamwatch.backfill('parted')});
 is(join(' ', sort split / /, many($seen)), $days, 'backfill() of both finds nothing else');
+# whoever owns a table names it and its columns: they are names, in what nodes run too
+my $named = q{"x$shard$),'e');CREATE TABLE trap();--"};
+many(qq{CREATE TABLE $named (account text NOT NULL, "%s'per%cent" jsonb)});
+many(qq{SELECT create_distributed_table('} . $named =~ s/'/''/gr . qq{', 'account')});
+many(sprintf "INSERT INTO %s SELECT 'named', $event", $named, '2026-01-01T00:00:00Z', q{'named'});
+many(q{CALL iamwatch.backfill('} . $named =~ s/'/''/gr . q{', '%s''per%cent')});
+is(many(q{SELECT days FROM iamwatch.everywhere(NULL::iamwatch.identities) WHERE account = 'named'}), '{2026-01-01}', 'backfill() of a table with an odd name and column');
+is($_->safe_psql('postgres', q{SELECT to_regclass('trap') IS NULL}), 't', 'which no node runs as a command') for values %node;
 my $in_shards = q{SELECT count(*) > 0 FROM pg_trigger AS t JOIN pg_dist_shard AS s ON s.logicalrelid IN ('parted'::regclass, 'parted_1'::regclass)
 	AND t.tgrelid = to_regclass(shard_name(s.logicalrelid, s.shardid))};
 is($_->safe_psql('postgres', $in_shards), 't', 'Shards have the triggers') for @workers;
