@@ -55,12 +55,15 @@ BEGIN
 	score.k := count_days(did - iamwatch_internal.excluded(event.provider, event.account, event.identity,
 		event.service, event.operation, event.failed), day - settings.training_days, day - 1);
 	score.active := score.risk_active;
-	score.peer_active := score.risk_peer_active;
-	-- triage may just have decided
-	score.peer_days := GREATEST(score.risk_peer_days, 0);
+	-- the tallies may be of another moment than the days: triage, or another session
+	score.peer_active := GREATEST(score.risk_peer_active, 0);
+	score.peer_days := LEAST(GREATEST(score.risk_peer_days, 0), score.peer_active);
 	probability := iamwatch.probability(score.k, score.active, score.peer_days, score.peer_active);
 	context := iamwatch_internal.context_of(event, ids, settings.training_days, score.active, access_key);
 	score := iamwatch_internal.with_risk(settings, event, ids, score);
+	score.risk_peer_active := GREATEST(score.risk_peer_active, 0);
+	score.risk_peer_days := LEAST(GREATEST(score.risk_peer_days, 0), score.risk_peer_active);
+	score.risk_peer_iam_days := LEAST(GREATEST(score.risk_peer_iam_days, 0), score.risk_peer_active);
 
 	RETURN jsonb_build_object(
 		'account', jsonb_build_object('first_event_time', started, 'newest_day', newest,
