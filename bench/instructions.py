@@ -108,7 +108,8 @@ def workloads(folder):
         Workload("real_session", "the same, a session for each COPY", 1.03, real, [], real, EVENTS),
         Workload("mixed", "AWS and GCP mixed row by row, warm", 1.025, [], mixed, mixed, EVENTS),
         Workload("mixed_session", "the same, a session for each COPY", 1.03, mixed, [], mixed, EVENTS),
-        Workload("connection", "single-row INSERT, a connection each", 1.3, [one], [], [one], 1))
+        Workload("connection", "single-row INSERT, a connection each", None, [one], [], [one], 1),
+        Workload("connection_preloaded", "the same, with the library in shared_preload_libraries", None, [one], [], [one], 1))
 
 
 def prepare(folder):
@@ -135,6 +136,8 @@ def counted(data, table, work, folder):
 
     loaded = data + ".loaded"
     as_server("cp", "-a", data, loaded)
+    if work.name.endswith("preloaded"):
+        as_server("sh", "-c", "cat >>" + os.path.join(loaded, "postgresql.conf"), input="shared_preload_libraries = 'iamwatch'\n")
     if work.before:
         single_user(loaded, on(work.before) + ["VACUUM"])
         single_user(loaded, ["SELECT 1"])       # what the first start after that does is not to be counted

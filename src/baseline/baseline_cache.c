@@ -58,6 +58,7 @@ typedef struct CachedAccount
 #include "baseline/fingerprint_table.h"
 
 #define DAYS_IN_WORD 64
+#define RECENT_ACCOUNTS 16
 #define FIRST_SIZE 64
 
 /* An eighth of the memory is for accounts, of which there are few. */
@@ -93,14 +94,15 @@ fingerprint_add(Fingerprint f, Slice slice)
 Fingerprint
 fingerprint_account(const Event *event)
 {
-	/* a file of events is of one account, as a rule */
+	/* a file of events is of one account or of a few by turns, as a rule */
 	static struct
 	{
 		Provider	provider;
 		int			len;
 		char		account[64];
 		Fingerprint fingerprint;
-	}			last = {.len = -1};
+	}			recent[RECENT_ACCOUNTS], *last;
+	Slice		account = event->account;
 	Fingerprint f;
 
 	if (seed_a == 0 && seed_b == 0)
@@ -111,17 +113,18 @@ fingerprint_account(const Event *event)
 					(errcode(ERRCODE_INTERNAL_ERROR),
 					 errmsg("could not generate random values")));
 	}
-	if (last.provider == event->provider && last.len == event->account.len &&
-		memcmp(last.account, event->account.s, last.len) == 0)
-		return last.fingerprint;
-	f = fingerprint_add((Fingerprint) {seed_a + event->provider, seed_b + event->provider},
-						event->account);
-	if (event->account.len <= sizeof(last.account))
+	last = &recent[(event->provider + (account.len > 1 ? account.s[account.len - 1] + 3 * account.s[account.len - 2] : 0)) %
+				   (unsigned) RECENT_ACCOUNTS];
+	if (last->provider == event->provider && last->len == account.len && account.len > 0 &&
+		memcmp(last->account, account.s, last->len) == 0)
+		return last->fingerprint;
+	f = fingerprint_add((Fingerprint) {seed_a + event->provider, seed_b + event->provider}, account);
+	if (account.len <= sizeof(last->account))
 	{
-		last.provider = event->provider;
-		last.len = event->account.len;
-		memcpy(last.account, event->account.s, last.len);
-		last.fingerprint = f;
+		last->provider = event->provider;
+		last->len = account.len;
+		memcpy(last->account, account.s, account.len);
+		last->fingerprint = f;
 	}
 	return f;
 }
