@@ -135,8 +135,8 @@ CREATE FUNCTION iamwatch_internal.steps_for(alert iamwatch_internal.all_alerts, 
 	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 	SELECT coalesce(jsonb_agg(jsonb_build_object('for', s.kind || ' ' || s.name, 'step', replace(replace(replace(replace(s.step,
 			'{identity}', coalesce(plain(iamwatch.short_name(alert.identity)), '')), '{account}', coalesce(plain(alert.account), '')),
-			'{target}', some_of(alert.evidence->'targets', 'what the log does not name')),
-			'{granted}', some_of(alert.evidence->'granted', 'what the log does not name')))
+			'{target}', some_of(alert.evidence->'targets', 'the target')),
+			'{granted}', some_of(alert.evidence->'granted', 'what was granted')))
 		ORDER BY array_position(ARRAY['operation', 'technique', 'category'], s.kind), s.place), '[]')
 	FROM (SELECT DISTINCT ON (p.kind, p.place) p.kind, p.name, p.place, p.step
 		FROM iamwatch.playbook AS p

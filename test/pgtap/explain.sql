@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(65);
+SELECT plan(66);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -122,6 +122,7 @@ SELECT is_empty($$SELECT p.name FROM playbook AS p CROSS JOIN LATERAL regexp_mat
 	AND NOT EXISTS (SELECT FROM unnest(ARRAY['aws', 'gcp', 'azure']) AS provider, find_operation(provider, n[1], n[2]) AS o WHERE o.effect <> 'read')$$,
 	'Playbook: operations are those of the catalogue');
 SELECT matches(text, 'Attach AWSDenyAll to svc, then remove its keys and password', 'Playbook: steps of the operation, with its names') FROM attack;
+SELECT matches(explain(one('CreateRole')), 'Find out whether what was granted lets the target give itself more', 'Playbook: where the log names neither, steps still read as sentences');
 SELECT matches(text, 'If it was an attack\n  Attach AWSDenyAll.*\n  Remove permissions and credentials of svc before.*\n  Disable svc', 'Playbook: of the operation, the technique, the category, in this order') FROM attack;
 INSERT INTO playbook (kind, name, phase, place, step) VALUES ('operation', 'iam:CreateUser', 'contain', 1, 'Call the desk about {target}.'), ('category', 'account', 'contain', 9, 'Write case {account}.');
 SELECT is(origin, 'user', 'Playbook: rows of users are theirs') FROM playbook WHERE place = 9;
