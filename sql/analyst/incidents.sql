@@ -492,18 +492,9 @@ SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_
 		(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)) AS urgent,
 	i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
 	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
-	-- most have none, which an index tells sooner
-	CASE WHEN (i.hands <> '{}' OR i.hands_from <> '{}') AND (
-			EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.acts_as = ANY (i.hands))
-			OR EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.arrives_from <> '{}' AND k.arrives_from && i.hands_from)
-			OR (SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)))
-		THEN ARRAY(SELECT l.led_to FROM iamwatch_internal.links_from(i.incident_id) AS l ORDER BY l.led_to)
-		ELSE '{}' END AS led_to,
-	CASE WHEN i.arrives_from <> '{}'
-			OR EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.hands <> '{}' AND k.hands @> ARRAY[i.acts_as])
-			OR (SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents))
-		THEN ARRAY(SELECT l.came_from FROM iamwatch_internal.links_to(i.incident_id) AS l ORDER BY l.came_from)
-		ELSE '{}' END AS came_from
+	CASE WHEN i.hands = '{}' AND i.hands_from = '{}' THEN '{}'
+		ELSE ARRAY(SELECT l.led_to FROM iamwatch_internal.links_from(i.incident_id) AS l ORDER BY l.led_to) END AS led_to,
+	ARRAY(SELECT l.came_from FROM iamwatch_internal.links_to(i.incident_id) AS l ORDER BY l.came_from) AS came_from
 FROM iamwatch_internal.current_incidents AS i;
 COMMENT ON VIEW iamwatch.incidents IS
 'alerts of a detector and identity that belong together: none begins a deduplication period or more after the last event of those before it. The work list: WHERE open_alerts > 0 ORDER BY risk DESC LIMIT 20';
