@@ -30,4 +30,15 @@ cmp_ok(psql("BEGIN; INSERT INTO audit_log SELECT e('more' || u, '2026-01-20T10:0
 	SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'; ROLLBACK"), '<', 300, 'It holds half of them at most');
 psql('CALL iamwatch.maintain()');
 is(psql("SELECT $alerts, $pending"), '960|0', 'One call of maintain() opens them all');
+
+# No SQL function takes one of them: a role that may only connect holds the
+# advisory locks of the same numbers, and detection goes on.
+psql("CREATE ROLE stranger; CREATE TABLE numbers AS SELECT iamwatch_internal.account_bucket('account1') AS account,
+	iamwatch_internal.alert_lock_key(iamwatch.parse(e('zoe', '2026-01-20T10:00:00Z', 'CreateUser', 1))) AS alert; GRANT SELECT ON numbers TO stranger");
+psql("SET ROLE stranger; BEGIN; SELECT pg_advisory_xact_lock(1, account), pg_advisory_xact_lock(2, alert), pg_advisory_xact_lock(account),
+	pg_advisory_xact_lock(1::bigint << 32 | account), pg_advisory_xact_lock(2::bigint << 32 | alert) FROM numbers; PREPARE TRANSACTION 'held'");
+psql("INSERT INTO audit_log VALUES (e('zoe', '2026-01-20T10:00:00Z', 'CreateUser', 1))");
+is(psql("SELECT count(*), $pending, (SELECT journal_rows FROM iamwatch.status) FROM iamwatch.alerts WHERE identity = 'zoe'"), '1|0|0',
+	'Advisory locks of the same numbers hold nothing up');
+psql("ROLLBACK PREPARED 'held'");
 done_testing();
