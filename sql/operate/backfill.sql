@@ -187,7 +187,9 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_read(regclass, name, timestamptz,
 'aggregate the marks of a relation into the working table; how many rows it read';
 
 CREATE FUNCTION iamwatch_internal.backfill_learn(part integer) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	-- as in src/server/owner.c: no index is taken for another, whatever the statistics say
+	SET cpu_operator_cost = 1 AS $$
 DECLARE
 	days bigint;
 BEGIN
