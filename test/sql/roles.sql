@@ -44,7 +44,7 @@ CREATE FUNCTION may(role name, relation oid) RETURNS text LANGUAGE sql AS $$
 SELECT relname, may('iamwatch_roles_writer', oid) FROM iamwatch_relations
 WHERE relkind <> 'S' AND may('iamwatch_roles_writer', oid) IS NOT NULL;
 SELECT relname FROM iamwatch_relations WHERE CASE relkind WHEN 'S' THEN has_sequence_privilege('iamwatch_roles_writer', oid, 'USAGE, SELECT, UPDATE') END;
-SELECT signature FROM iamwatch_routines WHERE has_function_privilege('iamwatch_roles_writer', oid, 'EXECUTE');
+SELECT signature FROM iamwatch_routines WHERE has_function_privilege('iamwatch_roles_writer', oid, 'EXECUTE') ORDER BY signature COLLATE "C";
 SELECT has_schema_privilege('iamwatch_roles_writer', 'iamwatch', 'USAGE, CREATE') OR has_schema_privilege('iamwatch_roles_writer', 'iamwatch_internal', 'USAGE, CREATE') AS any;
 
 -- And in practice: nothing can be read, changed, called or switched off.
