@@ -99,8 +99,9 @@ my $phases = '';
 for my $table (qw(backfills identity_days tallies alert_events))
 {
 	my ($holder, $backfill) = (session($node, 'history'), session($node, 'history'));
-	$holder->run("BEGIN; LOCK TABLE iamwatch.$table IN SHARE MODE;");
-	$holder->run("COMMIT; BEGIN; LOCK TABLE iamwatch.$table IN ACCESS EXCLUSIVE MODE;") if $table eq 'tallies';
+	my $name = ($table eq 'alert_events' ? 'iamwatch.' : 'iamwatch_internal.') . $table;
+	$holder->run("BEGIN; LOCK TABLE $name IN SHARE MODE;");
+	$holder->run("COMMIT; BEGIN; LOCK TABLE $name IN ACCESS EXCLUSIVE MODE;") if $table eq 'tallies';
 	$backfill->send_lines("SET application_name = 'backfill'; CALL iamwatch.backfill('log');\n");
 	$node->poll_query_until('history', q{SELECT count(*) = 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
 		WHERE NOT granted AND application_name = 'backfill'}) or die 'the backfill does not get there';
