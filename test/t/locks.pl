@@ -8,11 +8,15 @@ use Events;
 use Server;
 use Test::More;
 
-my $node = new_server('locks', conf => "max_locks_per_transaction = 10\nmax_connections = 20\nmax_prepared_transactions = 2\n");
+my $node = new_server('locks', conf => "max_connections = 20\nmax_prepared_transactions = 2\n");
 sub psql { return $node->safe_psql('postgres', $_[0]) }
+# To make the extension takes more locks than there are afterwards.
+psql('CREATE EXTENSION iamwatch');
+$node->append_conf('postgresql.conf', "max_locks_per_transaction = 10\n");
+$node->restart;
 
 my $operations = q[unnest('{CreateUser,CreateRole,CreateGroup,DeleteRole,DeleteUser,DeleteGroup,CreatePolicy,DeletePolicy,PutUserPolicy,PutRolePolicy,CreateAccessKey,CreateLoginProfile}'::text[]) AS o];
-psql("CREATE EXTENSION iamwatch; CREATE TABLE audit_log (event jsonb); SELECT iamwatch.watch('audit_log');
+psql("CREATE TABLE audit_log (event jsonb); SELECT iamwatch.watch('audit_log');
 	CREATE FUNCTION e(who text, at text, operation text, account int) RETURNS jsonb LANGUAGE sql AS \$\$
 		SELECT jsonb_build_object('eventTime', at, 'eventSource', 'iam.amazonaws.com', 'eventName', operation, 'eventID', gen_random_uuid(),
 			'recipientAccountId', 'account' || account, 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', who)) \$\$;
