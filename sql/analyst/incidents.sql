@@ -32,16 +32,18 @@ CREATE TABLE iamwatch_internal.kept_incidents (
 	hands text[] NOT NULL,
 	handed_at timestamptz[] NOT NULL,
 	handed_by text[] NOT NULL,
-	hands_from text[] NOT NULL,
-	arrives_from text[] NOT NULL
+	gave_on text[] NOT NULL,
+	arrives_on text[] NOT NULL
 );
 COMMENT ON TABLE iamwatch_internal.kept_incidents IS
 'incidents as they were when the alerts of their identity were last looked at; follows from the alerts, so no dump needs it';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.first_day IS 'UTC date of the first event';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.acts_as IS 'iamwatch_internal.actor() of the identity';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.hands IS 'the actors that were created, or given credentials, by its alerts; beside them when, and by what';
-COMMENT ON COLUMN iamwatch_internal.kept_incidents.hands_from IS 'addresses from which that was done';
-COMMENT ON COLUMN iamwatch_internal.kept_incidents.arrives_from IS 'addresses of the alerts of an identity''s first day';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.gave_on IS
+'addresses from which that was done, each with every week until another incident would begin: who arrives from one in such a week may have come of it';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.arrives_on IS
+'addresses of the alerts of an identity''s first day, each with the week in which the incident began';
 -- the work list; everything by risk; one identity; one account; one day; urgent; links
 CREATE INDEX kept_incidents_open ON iamwatch_internal.kept_incidents (risk DESC, incident_id) WHERE open_alerts > 0;
 CREATE INDEX kept_incidents_risk ON iamwatch_internal.kept_incidents (risk DESC, incident_id);
@@ -52,8 +54,8 @@ CREATE INDEX kept_incidents_last ON iamwatch_internal.kept_incidents (last_event
 CREATE INDEX kept_incidents_day ON iamwatch_internal.kept_incidents (detector, first_day, risk);
 CREATE INDEX kept_incidents_actor ON iamwatch_internal.kept_incidents USING hash (acts_as);
 CREATE INDEX kept_incidents_hands ON iamwatch_internal.kept_incidents USING gin (hands) WHERE hands <> '{}';
-CREATE INDEX kept_incidents_hands_from ON iamwatch_internal.kept_incidents USING gin (hands_from) WHERE hands_from <> '{}';
-CREATE INDEX kept_incidents_arrives_from ON iamwatch_internal.kept_incidents USING gin (arrives_from) WHERE arrives_from <> '{}';
+CREATE INDEX kept_incidents_gave_on ON iamwatch_internal.kept_incidents USING gin (gave_on) WHERE gave_on <> '{}';
+CREATE INDEX kept_incidents_arrives_on ON iamwatch_internal.kept_incidents USING gin (arrives_on) WHERE arrives_on <> '{}';
 
 CREATE TABLE iamwatch_internal.changed_incidents (
 	detector text NOT NULL,
@@ -79,28 +81,49 @@ CREATE FUNCTION iamwatch_internal.hands_over(alert iamwatch.alerts) RETURNS bool
 COMMENT ON FUNCTION iamwatch_internal.hands_over(iamwatch.alerts) IS
 'whether an alert is about an identity that was made, or credentials or a role that were given';
 
+-- An address and a week is a key that an index finds, where an address alone
+-- would find everybody who works at the same place.
+CREATE FUNCTION iamwatch_internal.address_weeks(addresses text[], since timestamptz, until timestamptz) RETURNS text[]
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN ARRAY(SELECT w || ' ' || a FROM unnest(addresses) AS a
+		CROSS JOIN generate_series(floor(extract(epoch FROM since) / 604800)::bigint, floor(extract(epoch FROM until) / 604800)::bigint) AS w
+		ORDER BY w, a);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.address_weeks(text[], timestamptz, timestamptz) IS
+'each of the addresses with each of the weeks that a time touches';
+
 -- ---- what an incident is ----
 
-CREATE FUNCTION iamwatch_internal.find_incidents(of_detector text, of_provider text, of_account text, of_identity text,
-	since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
+CREATE TYPE iamwatch_internal.incident_part AS (
+	detector text,
+	provider text,
+	account text,
+	identity text,
+	since timestamptz,
+	until timestamptz
+);
+COMMENT ON TYPE iamwatch_internal.incident_part IS 'the alerts of a detector and identity that begin from since to until, both included';
+
+CREATE FUNCTION iamwatch_internal.find_incidents(parts iamwatch_internal.incident_part[])
 	RETURNS SETOF iamwatch_internal.kept_incidents
 	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	SET enable_seqscan = off SET jit = off AS $$
-DECLARE
-	gap constant interval := iamwatch_internal.incident_gap(of_detector);
 BEGIN
 	RETURN QUERY
 	WITH alert AS (
-		SELECT a AS row, a.*, coalesce(a.first_event_time >= max(a.last_event_time) OVER before + gap, true) AS begins,
-			row_number() OVER (ORDER BY a.first_event_time, a.alert_id) AS place
-		FROM iamwatch.alerts AS a
-		WHERE hashtextextended(a.identity, 0) = hashtextextended(of_identity, 0)
-		AND a.first_event_time >= since AND a.first_event_time <= until
-		AND a.identity = of_identity AND a.account = of_account AND a.provider = of_provider AND a.detector = of_detector
-		WINDOW before AS (ORDER BY a.first_event_time, a.alert_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+		SELECT a.*, p.n AS part, p.gap, coalesce(a.first_event_time >= max(a.last_event_time) OVER before + p.gap, true) AS begins,
+			row_number() OVER (PARTITION BY p.n ORDER BY a.first_event_time, a.alert_id) AS place
+		FROM (SELECT w.*, iamwatch_internal.incident_gap(w.detector) AS gap FROM unnest(parts) WITH ORDINALITY
+			AS w (detector, provider, account, identity, since, until, n)) AS p
+		CROSS JOIN LATERAL (SELECT b AS row, b.* FROM iamwatch.alerts AS b
+			WHERE hashtextextended(b.identity, 0) = hashtextextended(p.identity, 0)
+			AND b.first_event_time >= p.since AND b.first_event_time <= p.until
+			AND b.identity = p.identity AND b.account = p.account AND b.provider = p.provider AND b.detector = p.detector OFFSET 0) AS a
+		WINDOW before AS (PARTITION BY p.n ORDER BY a.first_event_time, a.alert_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 	), numbered AS MATERIALIZED (
-		SELECT x.*, count(*) FILTER (WHERE x.begins) OVER (ORDER BY x.place) AS n FROM alert AS x
-	), given AS (
+		SELECT x.*, count(*) FILTER (WHERE x.begins) OVER (ORDER BY x.part, x.place) AS n FROM alert AS x
+	), given AS MATERIALIZED (
 		SELECT h.n, array_agg(h.key ORDER BY h.place, h.key) AS hands,
 			array_agg(h.first_event_time ORDER BY h.place, h.key) AS handed_at,
 			array_agg(h.reason ORDER BY h.place, h.key) AS handed_by
@@ -115,33 +138,41 @@ BEGIN
 			WHERE iamwatch_internal.hands_over(g.row) AND k.key <> iamwatch_internal.actor(g.provider, g.identity)
 			ORDER BY g.n, k.key, g.place) AS h
 		GROUP BY h.n
+	), address AS MATERIALIZED (
+		SELECT y.n, array_agg(DISTINCT s.address) FILTER (WHERE iamwatch_internal.hands_over(y.row)) AS gave,
+			array_agg(DISTINCT s.address) FILTER (WHERE y.evidence->'context' ? 'first_day') AS arrives
+		FROM numbered AS y
+		CROSS JOIN LATERAL jsonb_array_elements_text(y.evidence->'source_addresses') AS s (address)
+		GROUP BY y.n
+	), incident AS (
+		SELECT x.n, (array_agg(x.alert_id ORDER BY x.place))[1] AS incident_id, x.detector, x.provider, x.account, x.identity,
+			(array_agg(x.identity_kind ORDER BY x.place))[1] AS identity_kind,
+			coalesce(max(x.risk) FILTER (WHERE x.resolution IS NULL OR x.resolution = 'true_positive'), 0) AS risk,
+			(array_agg(x.severity ORDER BY iamwatch_internal.severity_rank(x.severity) DESC))[1] AS severity,
+			CASE WHEN bool_and(x.status = 'closed') THEN 'closed' WHEN bool_or(x.status = 'investigating') THEN 'investigating'
+				ELSE 'new' END AS status,
+			count(*) AS alerts, count(*) FILTER (WHERE x.status <> 'closed') AS open_alerts, sum(x.event_count)::bigint AS events,
+			min(x.first_event_time) AS first_event_time, max(x.last_event_time) AS last_event_time, x.gap,
+			array_agg(x.service || ':' || x.operation || CASE WHEN x.failed THEN ' (failed)' ELSE '' END ORDER BY x.place) AS operations,
+			array_agg(DISTINCT x.technique) AS techniques, max(x.sensitivity) AS sensitivity,
+			array_agg(DISTINCT x.assignee) FILTER (WHERE x.assignee IS NOT NULL) AS assignees,
+			array_agg(x.alert_id ORDER BY x.place) AS alert_ids
+		FROM numbered AS x
+		GROUP BY x.n, x.detector, x.provider, x.account, x.identity, x.gap
 	)
-	SELECT (array_agg(x.alert_id ORDER BY x.place))[1], of_detector, of_provider, of_account, of_identity,
-		(array_agg(x.identity_kind ORDER BY x.place))[1],
-		coalesce(max(x.risk) FILTER (WHERE x.resolution IS NULL OR x.resolution = 'true_positive'), 0),
-		(array_agg(x.severity ORDER BY iamwatch_internal.severity_rank(x.severity) DESC))[1],
-		CASE WHEN bool_and(x.status = 'closed') THEN 'closed' WHEN bool_or(x.status = 'investigating') THEN 'investigating' ELSE 'new' END,
-		count(*), count(*) FILTER (WHERE x.status <> 'closed'), sum(x.event_count)::bigint,
-		min(x.first_event_time), max(x.last_event_time), (min(x.first_event_time) AT TIME ZONE 'UTC')::date,
-		array_agg(x.service || ':' || x.operation || CASE WHEN x.failed THEN ' (failed)' ELSE '' END ORDER BY x.place),
-		array_agg(DISTINCT x.technique), max(x.sensitivity),
-		array_agg(DISTINCT x.assignee) FILTER (WHERE x.assignee IS NOT NULL),
-		array_agg(x.alert_id ORDER BY x.place),
-		iamwatch_internal.actor(of_provider, of_identity),
-		coalesce((SELECT g.hands FROM given AS g WHERE g.n = x.n), '{}'),
-		coalesce((SELECT g.handed_at FROM given AS g WHERE g.n = x.n), '{}'),
-		coalesce((SELECT g.handed_by FROM given AS g WHERE g.n = x.n), '{}'),
-		ARRAY(SELECT DISTINCT s.address FROM numbered AS y
-			CROSS JOIN LATERAL jsonb_array_elements_text(y.evidence->'source_addresses') AS s (address)
-			WHERE y.n = x.n AND iamwatch_internal.hands_over(y.row) ORDER BY 1),
-		ARRAY(SELECT DISTINCT s.address FROM numbered AS y
-			CROSS JOIN LATERAL jsonb_array_elements_text(y.evidence->'source_addresses') AS s (address)
-			WHERE y.n = x.n AND y.evidence->'context' ? 'first_day' ORDER BY 1)
-	FROM numbered AS x
-	GROUP BY x.n;
+	SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_kind, i.risk, i.severity, i.status,
+		i.alerts, i.open_alerts, i.events, i.first_event_time, i.last_event_time, (i.first_event_time AT TIME ZONE 'UTC')::date,
+		i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
+		iamwatch_internal.actor(i.provider, i.identity),
+		coalesce(g.hands, '{}'), coalesce(g.handed_at, '{}'), coalesce(g.handed_by, '{}'),
+		CASE WHEN f.gave IS NULL THEN '{}' ELSE iamwatch_internal.address_weeks(f.gave, i.first_event_time, i.last_event_time + i.gap) END,
+		CASE WHEN f.arrives IS NULL THEN '{}' ELSE iamwatch_internal.address_weeks(f.arrives, i.first_event_time, i.first_event_time) END
+	FROM incident AS i
+	LEFT JOIN given AS g ON g.n = i.n
+	LEFT JOIN address AS f ON f.n = i.n;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.find_incidents(text, text, text, text, timestamptz, timestamptz) IS
-'the incidents of an identity as its alerts say: none of an incident''s alerts begins a deduplication period or more after the last event of those before it. Of the alerts that begin from since to until, both included, only';
+COMMENT ON FUNCTION iamwatch_internal.find_incidents(iamwatch_internal.incident_part[]) IS
+'the incidents of identities as their alerts say: none of an incident''s alerts begins a deduplication period or more after the last event of those before it. Each identity of a detector is one part';
 
 CREATE FUNCTION iamwatch_internal.incident_gap(of_detector text) RETURNS interval
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -191,7 +222,7 @@ BEGIN
 	WHERE k.identity = of_identity AND k.account = of_account AND k.provider = of_provider AND k.detector = of_detector
 	AND k.first_event_time <= keep_incidents.until AND k.last_event_time >= keep_incidents.since;
 	INSERT INTO iamwatch_internal.kept_incidents
-	SELECT f.* FROM iamwatch_internal.find_incidents(of_detector, of_provider, of_account, of_identity, since, until) AS f;
+	SELECT f.* FROM iamwatch_internal.find_incidents(ARRAY[(of_detector, of_provider, of_account, of_identity, since, until)::iamwatch_internal.incident_part]) AS f;
 
 	-- somebody may be at work on an alert, for as long as they like: then it is told later
 	WITH stale AS (
@@ -370,11 +401,12 @@ COMMENT ON FUNCTION iamwatch_internal.find_unkept_incidents() IS
 CREATE FUNCTION iamwatch_internal.computed_incidents() RETURNS SETOF iamwatch_internal.kept_incidents
 	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
-	part record;
+	parts constant iamwatch_internal.incident_part[] := (SELECT array_agg((c.detector, c.provider, c.account, c.identity, '-infinity', 'infinity')::iamwatch_internal.incident_part)
+		FROM (SELECT DISTINCT detector, provider, account, identity FROM iamwatch_internal.changed_incidents) AS c);
 BEGIN
-	FOR part IN SELECT DISTINCT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c LOOP
-		RETURN QUERY SELECT f.* FROM iamwatch_internal.find_incidents(part.detector, part.provider, part.account, part.identity) AS f;
-	END LOOP;
+	IF parts IS NOT NULL THEN
+		RETURN QUERY SELECT f.* FROM iamwatch_internal.find_incidents(parts) AS f;
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.computed_incidents() IS 'the incidents of the identities whose kept ones are behind';
 
@@ -382,7 +414,7 @@ COMMENT ON FUNCTION iamwatch_internal.computed_incidents() IS 'the incidents of 
 CREATE VIEW iamwatch_internal.current_incidents AS
 SELECT u.incident_id, u.detector, u.provider, u.account, u.identity, u.identity_kind, u.risk, u.severity, u.status,
 	u.alerts, u.open_alerts, u.events, u.first_event_time, u.last_event_time, u.first_day, u.operations, u.techniques,
-	u.sensitivity, u.assignees, u.alert_ids, u.acts_as, u.hands, u.handed_at, u.handed_by, u.hands_from, u.arrives_from
+	u.sensitivity, u.assignees, u.alert_ids, u.acts_as, u.hands, u.handed_at, u.handed_by, u.gave_on, u.arrives_on
 FROM (
 	SELECT k.*, k.detector AS kept_of FROM iamwatch_internal.kept_incidents AS k
 	UNION ALL
@@ -439,7 +471,7 @@ DECLARE
 BEGIN
 	SELECT c.* INTO i FROM iamwatch_internal.current_incidents AS c WHERE c.incident_id = of_incident;
 	gap := iamwatch_internal.incident_gap(i.detector);
-	IF i.incident_id IS NULL OR i.hands = '{}' AND i.hands_from = '{}' THEN
+	IF i.incident_id IS NULL OR i.hands = '{}' AND i.gave_on = '{}' THEN
 		RETURN;
 	END IF;
 	RETURN QUERY
@@ -451,10 +483,10 @@ BEGIN
 		WHERE y.last_event_time >= h.at AND (y.provider, y.identity) <> (i.provider, i.identity)
 		UNION ALL
 		SELECT y.incident_id, 1000000, format('from %s, where identities or credentials were made, %s acts for the first time %s later',
-			(SELECT string_agg(s, ', ' ORDER BY s) FROM unnest(y.arrives_from) AS s WHERE s = ANY (i.hands_from)),
+			(SELECT string_agg(substr(s, position(' ' IN s) + 1), ', ' ORDER BY s) FROM unnest(y.arrives_on) AS s WHERE s = ANY (i.gave_on)),
 			iamwatch.short_name(y.identity), date_trunc('second', y.first_event_time - i.first_event_time))
 		FROM (SELECT c.* FROM iamwatch_internal.current_incidents AS c
-			WHERE c.arrives_from <> '{}' AND c.arrives_from && i.hands_from OFFSET 0) AS y
+			WHERE c.arrives_on <> '{}' AND c.arrives_on && i.gave_on OFFSET 0) AS y
 		WHERE y.provider = i.provider AND y.identity <> i.identity
 		AND y.first_event_time >= i.first_event_time
 		AND y.first_event_time < i.last_event_time + gap) AS l
@@ -478,7 +510,7 @@ BEGIN
 		WHERE c.hands <> '{}' AND c.hands @> ARRAY[i.acts_as]
 		UNION
 		SELECT c.incident_id FROM iamwatch_internal.current_incidents AS c
-		WHERE i.arrives_from <> '{}' AND c.hands_from <> '{}' AND c.hands_from && i.arrives_from) AS x
+		WHERE i.arrives_on <> '{}' AND c.gave_on <> '{}' AND c.gave_on && i.arrives_on) AS x
 	CROSS JOIN LATERAL iamwatch_internal.links_from(x.incident_id) AS l
 	WHERE l.led_to = of_incident;
 END $$;
@@ -492,7 +524,7 @@ SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_
 		(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)) AS urgent,
 	i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
 	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
-	CASE WHEN i.hands = '{}' AND i.hands_from = '{}' THEN '{}'
+	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}'
 		ELSE ARRAY(SELECT l.led_to FROM iamwatch_internal.links_from(i.incident_id) AS l ORDER BY l.led_to) END AS led_to,
 	ARRAY(SELECT l.came_from FROM iamwatch_internal.links_to(i.incident_id) AS l ORDER BY l.came_from) AS came_from
 FROM iamwatch_internal.current_incidents AS i;
@@ -514,7 +546,7 @@ CREATE VIEW iamwatch.incident_links AS
 SELECT i.incident_id, l.led_to, l.reason
 FROM iamwatch_internal.current_incidents AS i
 CROSS JOIN LATERAL iamwatch_internal.links_from(i.incident_id) AS l
-WHERE i.hands <> '{}' OR i.hands_from <> '{}';
+WHERE i.hands <> '{}' OR i.gave_on <> '{}';
 COMMENT ON VIEW iamwatch.incident_links IS 'which incident led to which other, and why that is said';
 COMMENT ON COLUMN iamwatch.incident_links.incident_id IS 'whose alerts made an identity or gave it credentials';
 COMMENT ON COLUMN iamwatch.incident_links.led_to IS 'the incident of that identity';

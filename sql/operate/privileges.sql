@@ -34,7 +34,7 @@ DECLARE
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'explain_risk', 'raw_events', 'raw_events_of', 'read_by_id',
 		'check_source', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
 		'source_problem', 'observers', 'wanted_observers', 'unwatched_children', 'attack_name',
-		'plain', 'plain_list', 'find_incidents', 'incident_gap', 'computed_incidents', 'is_urgent', 'links_from', 'links_to',
+		'plain', 'plain_list', 'find_incidents', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'links_from', 'links_to',
 		'hands_over', 'index_key', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_story', 'report_incident', 'report_matrix', 'report_script', 'report_calendar',
