@@ -132,6 +132,10 @@ BEGIN
 	COMMIT;
 	PERFORM iamwatch_internal.refresh_columns();
 	COMMIT;
+	FOR part IN SELECT s.source FROM iamwatch.sources AS s WHERE s.order_column IS NULL LOOP
+		PERFORM iamwatch_internal.remember_partitions(part.source), iamwatch_internal.note_quiet_partitions(part.source);
+		COMMIT;
+	END LOOP;
 	DELETE FROM iamwatch.sources AS s
 	WHERE pg_catalog.pg_table_is_visible(s.source) IS NULL;
 	COMMIT;

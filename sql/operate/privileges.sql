@@ -26,13 +26,14 @@ DECLARE
 		iamwatch_internal.changed_incidents, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
 		iamwatch_internal.withdrawn_alerts,
-		iamwatch.status, iamwatch.source_status, iamwatch.nodes, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
+		iamwatch.status, iamwatch.source_status, iamwatch_internal.source_counts, iamwatch.nodes, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'refusal', 'to_document', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'risk', 'risk_steps', 'peer_rate', 'find_operation',
 		'session_lock_held', 'account_bucket', 'alert_lock_key', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'explain_risk', 'raw_events', 'raw_events_of', 'read_by_id',
 		'check_source', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
+		'detached_partitions', 'rows_inserted',
 		'source_problem', 'observers', 'wanted_observers', 'unwatched_children', 'attack_name',
 		'plain', 'plain_list', 'find_incidents', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'links_from', 'links_to',
 		'hands_over', 'index_key', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',

@@ -4,15 +4,24 @@
 
 CREATE TABLE iamwatch_internal.source_counts (
 	source regclass NOT NULL,
+	relation regclass NOT NULL,
 	newest_event_time timestamptz,
-	counted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	counted_at timestamptz DEFAULT clock_timestamp(),
 	lag interval,
 	learned bigint NOT NULL,
 	late bigint NOT NULL,
-	rejected bigint NOT NULL
+	rejected bigint NOT NULL,
+	rows_detached bigint,
+	quiet boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE iamwatch_internal.source_counts IS
 'what became of the events of each source that were not known to teach nothing; several rows for one when sessions wrote at once. Read iamwatch.source_status';
+COMMENT ON COLUMN iamwatch_internal.source_counts.relation IS
+'the partition through which they came, or the source itself. Of a partition that was detached since, this is all that tells of it';
+COMMENT ON COLUMN iamwatch_internal.source_counts.counted_at IS 'null of a partition through which nothing came yet that is counted';
+COMMENT ON COLUMN iamwatch_internal.source_counts.rows_detached IS
+'of a partition that was detached: how many rows had come into it at the next maintain()';
+COMMENT ON COLUMN iamwatch_internal.source_counts.quiet IS 'a later maintain() found as many';
 COMMENT ON COLUMN iamwatch_internal.source_counts.lag IS 'how far behind the clock the newest event was when it was counted last';
 CREATE INDEX source_counts_source ON iamwatch_internal.source_counts (source);
 ALTER TABLE iamwatch_internal.source_counts REPLICA IDENTITY FULL;
@@ -25,18 +34,24 @@ BEGIN
 		SELECT f.ctid FROM iamwatch_internal.source_counts AS f
 		WHERE pg_table_is_visible(f.source) IS NULL		-- not pg_class: Citus shows no shards there
 		FOR UPDATE SKIP LOCKED));
+	-- what came through a partition that is gone is the source's
 	WITH several AS (
-		SELECT f.source FROM iamwatch_internal.source_counts AS f GROUP BY f.source HAVING count(*) > 1
+		SELECT f.source, f.relation FROM iamwatch_internal.source_counts AS f GROUP BY f.source, f.relation
+		HAVING count(*) > 1 OR pg_table_is_visible(f.relation) IS NULL
 	), taken AS (
 		DELETE FROM iamwatch_internal.source_counts AS c WHERE c.ctid = ANY (ARRAY(
-			SELECT f.ctid FROM iamwatch_internal.source_counts AS f JOIN several AS s ON s.source = f.source
+			SELECT f.ctid FROM iamwatch_internal.source_counts AS f
+			JOIN several AS s ON s.source = f.source AND s.relation = f.relation
 			FOR UPDATE OF f SKIP LOCKED))
-		RETURNING c.*
+		RETURNING c.source, CASE WHEN pg_table_is_visible(c.relation) IS NULL THEN c.source ELSE c.relation END AS relation,
+			c.newest_event_time, c.counted_at, c.lag, c.learned, c.late, c.rejected, c.rows_detached, c.quiet
 	)
-	INSERT INTO iamwatch_internal.source_counts (source, newest_event_time, counted_at, lag, learned, late, rejected)
-	SELECT t.source, max(t.newest_event_time), max(t.counted_at), (array_agg(t.lag ORDER BY t.counted_at DESC))[1],
-		sum(t.learned), sum(t.late), sum(t.rejected)
-	FROM taken AS t GROUP BY t.source;
+	INSERT INTO iamwatch_internal.source_counts
+		(source, relation, newest_event_time, counted_at, lag, learned, late, rejected, rows_detached, quiet)
+	SELECT t.source, t.relation, max(t.newest_event_time), max(t.counted_at),
+		(array_agg(t.lag ORDER BY t.counted_at DESC NULLS LAST))[1], sum(t.learned), sum(t.late), sum(t.rejected),
+		max(t.rows_detached), bool_or(t.quiet)
+	FROM taken AS t GROUP BY t.source, t.relation;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_source_counts() IS
 'put together the counters that several sessions wrote, and drop those of relations that are gone; leaves those that a session is just writing';
@@ -47,7 +62,75 @@ CREATE FUNCTION iamwatch_internal.cache_status(OUT entries bigint, OUT accounts 
 COMMENT ON FUNCTION iamwatch_internal.cache_status() IS
 'what this session, and no other, remembers of the baselines: identities and behaviours, accounts, memory; how many events it was asked about, and how many of them it knew to teach nothing';
 
--- Everything here is in the system catalogs, and says what to do.
+CREATE FUNCTION iamwatch_internal.rows_inserted(relation regclass) RETURNS bigint
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT sum(pg_stat_get_tuples_inserted(t.relid))::bigint
+	FROM (SELECT p.relid FROM pg_partition_tree(relation) AS p UNION SELECT relation) AS t
+$$;
+COMMENT ON FUNCTION iamwatch_internal.rows_inserted(regclass) IS
+'how many rows came into a table and its partitions since the statistics of the server were reset; 0 on a standby';
+
+-- Nothing in the catalogs tells what was a partition once, and detaching one
+-- takes its triggers away.  So partitions are remembered: those that there are
+-- at watch() and maintain(), and each through which an event came that was
+-- counted.
+CREATE FUNCTION iamwatch_internal.detached_partitions(source regclass, OUT relation regclass, OUT quiet boolean) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH gone AS MATERIALIZED (
+		SELECT f.relation, bool_or(f.quiet AND iamwatch_internal.rows_inserted(f.relation) <= f.rows_detached) AS quiet
+		FROM iamwatch_internal.source_counts AS f
+		WHERE f.source = detached_partitions.source AND f.relation <> f.source
+		AND f.relation NOT IN (SELECT p.relid FROM pg_partition_tree(detached_partitions.source) AS p)
+		AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = f.relation)
+		AND NOT EXISTS (SELECT FROM iamwatch_internal.observers(f.relation))
+		AND NOT EXISTS (SELECT FROM iamwatch.sources AS s WHERE s.source = f.relation)
+		GROUP BY f.relation
+	)
+	SELECT g.relation, g.quiet FROM gone AS g
+	WHERE NOT EXISTS (SELECT FROM gone AS o, pg_partition_ancestors(g.relation) AS a
+		WHERE a.relid = o.relation AND o.relation <> g.relation)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.detached_partitions(regclass) IS
+'what was a partition of a source, is one no longer, and is not watched by itself; quiet if no row came into it between two maintain(), nor since';
+
+CREATE FUNCTION iamwatch_internal.forget_partitions(of_source regclass, partition regclass) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	UPDATE iamwatch_internal.source_counts AS f SET relation = f.source, rows_detached = NULL, quiet = false
+	WHERE f.relation <> f.source AND (f.source = of_source OR f.relation = partition)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.forget_partitions(regclass, regclass) IS
+'what came through all partitions of a source, or through one partition, is counted as the source''s, and they are not missed any more';
+
+CREATE FUNCTION iamwatch_internal.remember_partitions(of_source regclass) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	INSERT INTO iamwatch_internal.source_counts (source, relation, counted_at, learned, late, rejected)
+	SELECT of_source, p.relid, NULL, 0, 0, 0 FROM pg_partition_tree(of_source) AS p
+	WHERE p.relid <> of_source AND NOT EXISTS (SELECT FROM iamwatch_internal.source_counts AS f
+		WHERE f.source = of_source AND f.relation = p.relid);
+	-- those that came back
+	UPDATE iamwatch_internal.source_counts AS f SET rows_detached = NULL, quiet = false
+	WHERE f.source = of_source AND f.rows_detached IS NOT NULL
+	AND f.relation IN (SELECT p.relid FROM pg_partition_tree(of_source) AS p)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.remember_partitions(regclass) IS
+'note which partitions a source has, so that one which is detached is missed';
+
+-- Old partitions are often detached and kept, and no row comes into them any
+-- more.  A count that is smaller than it was is one of statistics that were reset.
+CREATE FUNCTION iamwatch_internal.note_quiet_partitions(of_source regclass) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	UPDATE iamwatch_internal.source_counts AS f
+	SET quiet = f.rows_detached IS NOT NULL AND n.count <= f.rows_detached, rows_detached = LEAST(f.rows_detached, n.count)
+	FROM (SELECT d.relation, iamwatch_internal.rows_inserted(d.relation) AS count
+		FROM iamwatch_internal.detached_partitions(of_source) AS d) AS n
+	WHERE f.source = of_source AND f.relation = n.relation
+	AND (f.quiet, f.rows_detached) IS DISTINCT FROM (true, n.count)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.note_quiet_partitions(regclass) IS
+'note of partitions that were detached whether rows still come into them';
+
+-- Everything here is in the system catalogs, but for partitions that were
+-- detached, and says what to do.
 CREATE FUNCTION iamwatch_internal.source_problem(source regclass) RETURNS text
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -109,6 +192,12 @@ BEGIN
 			RETURN format('no trigger fires for tables that inherit from it: %s; call iamwatch.watch() for each', names);
 		END IF;
 	END IF;
+	names := (SELECT string_agg(d.relation::text, ', ' ORDER BY d.relation::text)
+		FROM iamwatch_internal.detached_partitions(source) AS d WHERE NOT d.quiet);
+	IF names IS NOT NULL THEN
+		RETURN format('no trigger fires for what was detached from it: %s; call iamwatch.watch() for each into which rows still come, and iamwatch.unwatch() for the others',
+			names);
+	END IF;
 	IF fires = 'O' THEN
 		IF current_setting('session_replication_role') = 'replica' OR EXISTS (SELECT FROM pg_db_role_setting AS s
 			WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
@@ -141,16 +230,14 @@ SELECT s.source, s.watched_since, stored.events AS events_stored,
 FROM iamwatch.sources AS s
 LEFT JOIN (
 	SELECT source, max(newest_event_time) AS newest_event_time, max(counted_at) AS counted_at,
-		(array_agg(lag ORDER BY counted_at DESC) FILTER (WHERE lag IS NOT NULL))[1] AS lag,
+		(array_agg(lag ORDER BY counted_at DESC NULLS LAST) FILTER (WHERE lag IS NOT NULL))[1] AS lag,
 		sum(learned)::bigint AS learned, sum(late)::bigint AS late, sum(rejected)::bigint AS rejected
 	FROM (SELECT source, newest_event_time, counted_at, lag, learned, late, rejected FROM iamwatch_internal.source_counts
 		UNION ALL SELECT source, newest_event_time, counted_at, lag, learned, late, rejected FROM elsewhere) AS x
 	GROUP BY source) AS c ON c.source = s.source
 CROSS JOIN LATERAL (
 	SELECT CASE WHEN s.order_column IS NOT NULL THEN s.events_taken
-		ELSE (SELECT sum(pg_catalog.pg_stat_get_tuples_inserted(t.relid))::bigint
-			FROM (SELECT p.relid FROM pg_catalog.pg_partition_tree(s.source) AS p
-				UNION SELECT s.source) AS t) + (SELECT coalesce(sum(e.stored), 0)::bigint FROM elsewhere AS e
+		ELSE iamwatch_internal.rows_inserted(s.source) + (SELECT coalesce(sum(e.stored), 0)::bigint FROM elsewhere AS e
 			WHERE e.source = s.source) END AS events) AS stored;
 COMMENT ON VIEW iamwatch.source_status IS 'per source what came in, what became of it, and whether it has gone silent';
 COMMENT ON COLUMN iamwatch.source_status.events_stored IS

@@ -178,7 +178,8 @@ CREATE FUNCTION iamwatch_internal.unwatched_children(source regclass) RETURNS re
 		SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = source
 		UNION SELECT i.inhrelid FROM pg_inherits AS i JOIN child AS c ON i.inhparent = c.inhrelid)
 	SELECT array_agg(c.oid::regclass ORDER BY c.oid::regclass::text) FROM child JOIN pg_class AS c ON c.oid = child.inhrelid
-	WHERE NOT c.relispartition AND c.relkind = 'r' AND NOT EXISTS (SELECT FROM iamwatch_internal.observers(c.oid))
+	WHERE NOT c.relispartition AND c.relkind IN ('r', 'f') AND NOT EXISTS (SELECT FROM iamwatch_internal.observers(c.oid))
+	AND NOT EXISTS (SELECT FROM iamwatch.sources AS s WHERE s.source = c.oid AND s.order_column IS NOT NULL)
 $$;
 COMMENT ON FUNCTION iamwatch_internal.unwatched_children(regclass) IS
 'tables that inherit from a table and are not watched: their rows are read with the table, but no trigger fires for them';
@@ -273,6 +274,7 @@ BEGIN
 	ON CONFLICT ON CONSTRAINT sources_pkey DO UPDATE
 	SET (event_column, event_attnum) = (EXCLUDED.event_column, EXCLUDED.event_attnum)
 	WHERE (s.event_column, s.event_attnum) IS DISTINCT FROM (EXCLUDED.event_column, EXCLUDED.event_attnum);
+	PERFORM iamwatch_internal.remember_partitions(source);
 	IF iamwatch_internal.unwatched_children(source) IS NOT NULL THEN
 		RAISE WARNING 'rows of tables that inherit from "%" are not watched: %', source,
 			array_to_string(iamwatch_internal.unwatched_children(source), ', ')
@@ -300,6 +302,7 @@ BEGIN
 		PERFORM iamwatch_internal.change_trigger(source, format('DROP TRIGGER %I ON %s', present.trigger, source));
 	END LOOP;
 	DELETE FROM iamwatch.sources AS s WHERE s.source = unwatch.source;
+	PERFORM iamwatch_internal.forget_partitions(source, source);
 END $$;
 COMMENT ON FUNCTION iamwatch.unwatch(regclass) IS
-'no longer watch a table; harmless when it is not watched. What was learned and raised stays';
+'no longer watch a table, nor miss one that was detached from a watched table; harmless when it is neither. What was learned and raised stays';

@@ -60,14 +60,14 @@ static const Statement statements[PLAN_COUNT] = {
 		" lag = COALESCE(clock_timestamp() - $2, c.lag),"
 		" learned = c.learned + $3, late = c.late + $4, rejected = c.rejected + $5"
 		" WHERE c.ctid = (SELECT f.ctid FROM iamwatch_internal.source_counts AS f"
-		"  WHERE f.source = " WATCHED_SOURCE
+		"  WHERE f.source = " WATCHED_SOURCE " AND f.relation = $1"
 		"  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)",
 		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
 	},
 	[PLAN_ADD_BATCH_COUNTS] = {
 		"INSERT INTO iamwatch_internal.source_counts"
-		" (source, newest_event_time, lag, learned, late, rejected)"
-		" VALUES (" WATCHED_SOURCE ", $2, clock_timestamp() - $2, $3, $4, $5)",
+		" (source, relation, newest_event_time, lag, learned, late, rejected)"
+		" VALUES (" WATCHED_SOURCE ", $1, $2, clock_timestamp() - $2, $3, $4, $5)",
 		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
 	},
 	[PLAN_KEEP_UNSENT] = {

@@ -1,6 +1,6 @@
 -- A watch that does not watch says so, updates are seen, and renaming loses nothing.
 \ir settings.psql
-SELECT plan(54);
+SELECT plan(74);
 
 CREATE FUNCTION seen(who text) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM identities WHERE identity LIKE '%/' || who $$;
@@ -91,6 +91,66 @@ SELECT watch('kid');
 SELECT watch('grandkid');
 SET client_min_messages = warning;
 SELECT is(problem_of('parent'), NULL, 'Problem: none when they are watched');
+ALTER TABLE grandkid NO INHERIT kid;
+INSERT INTO grandkid VALUES (e('of no parent'));
+SELECT is(coalesce(problem_of('parent'), problem_of('grandkid')), NULL, 'Problem: none when one of them leaves its parent, as it is watched by itself');
+SELECT is(seen('of no parent'), 1::bigint, 'Child that left its parent: inserts go on');
+CREATE FOREIGN DATA WRAPPER none;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER none;
+CREATE FOREIGN TABLE outside () INHERITS (parent) SERVER nowhere;
+SELECT matches(problem_of('parent'), 'tables that inherit from it: public.outside;', 'Problem: a foreign table that inherits');
+DROP FOREIGN TABLE outside;
+
+-- ---- a partition that was detached ----
+-- its triggers go with it, and no catalog tells of it any more
+CREATE FUNCTION detached(VARIADIC names text[]) RETURNS text LANGUAGE sql AS $$
+	SELECT format('no trigger fires for what was detached from it: %s; call iamwatch.watch() for each into which rows still come, and iamwatch.unwatch() for the others',
+		array_to_string(names, ', ')) $$;
+ALTER TABLE split DETACH PARTITION split_2;
+SELECT is(problem_of('split'), detached('public.split_2'), 'Detached: one that was there at watch() is missed at once');
+ALTER TABLE split ATTACH PARTITION split_2 FOR VALUES IN (2);
+SELECT is(problem_of('split'), NULL, 'Detached: and not when it is attached again');
+CREATE TABLE split_3 PARTITION OF split FOR VALUES IN (3);
+INSERT INTO split VALUES (3, e('through a new one'));
+ALTER TABLE split DETACH PARTITION split_3;
+SELECT is(problem_of('split'), detached('public.split_3'), 'Detached: so is one that was made later, if an event came through it');
+SELECT watch('split_3');
+INSERT INTO split_3 VALUES (3, e('by itself'));
+SELECT is(coalesce(problem_of('split'), problem_of('split_3')), NULL, 'Detached: none when it is watched by itself');
+SELECT is(seen('by itself'), 1::bigint, 'Detached: then its rows are seen');
+SELECT unwatch('split_3');
+SELECT is(problem_of('split'), NULL, 'Detached: nor when it is unwatched by itself, which says that it is meant');
+CREATE TABLE split_4 (LIKE split) PARTITION BY LIST (at);
+CREATE TABLE split_4a PARTITION OF split_4 FOR VALUES IN (4);
+ALTER TABLE split ATTACH PARTITION split_4 FOR VALUES IN (4);
+SELECT is(count(*), 0::bigint, 'Detached: one that nothing came through is not remembered') FROM source_counts WHERE relation = 'split_4a'::regclass;
+SELECT remember_partitions('split'), note_quiet_partitions('split');	-- as maintain() does
+ALTER TABLE split DETACH PARTITION split_4;
+SELECT is(problem_of('split'), detached('public.split_4'), 'Detached: until maintain(); with partitions of its own, it alone is named');
+ALTER TABLE split_4 DETACH PARTITION split_4a;
+SELECT is(problem_of('split'), detached('public.split_4', 'public.split_4a'), 'Detached: if they part later, both');
+ALTER TABLE split DETACH PARTITION split_2;
+SELECT ok(source_problems->>'split' LIKE '%public.split_2, public.split_4,%', 'Detached: in status too') FROM status;
+DROP TABLE split_4, split_4a;
+SELECT is(problem_of('split'), detached('public.split_2'), 'Detached: not one that was dropped');
+CREATE TABLE other_parent (LIKE split) PARTITION BY LIST (at);
+ALTER TABLE other_parent ATTACH PARTITION split_2 FOR VALUES IN (2);
+SELECT is(problem_of('split'), detached('public.split_2'), 'Detached: one that went to a table that nobody watches is missed');
+SELECT watch('other_parent');
+SELECT is(problem_of('split'), NULL, 'Detached: and not when that is watched');
+SELECT events_learned AS learned FROM source_status WHERE source = 'split'::regclass \gset
+DROP TABLE split_1;
+SELECT fold_source_counts();
+SELECT is(events_learned, :learned::bigint, 'Detached: what came through a partition that was dropped goes on counting') FROM source_status WHERE source = 'split'::regclass;
+SELECT is(count(*), 0::bigint, 'Detached: in the row of its source') FROM source_counts WHERE source = 'split'::regclass
+AND relation NOT IN ('split', 'split_2', 'split_3');
+SELECT unwatch('other_parent');
+SELECT watch('split');
+SELECT is(problem_of('split'), detached('public.split_2'), 'Detached: watch() of the table forgets none');
+SELECT unwatch('split');
+SELECT watch('split');
+SELECT is(problem_of('split'), NULL, 'Detached: unwatch() of the table forgets all');
+
 SET LOCAL session_replication_role = replica;
 SELECT matches(problem_of('log'), 'session_replication_role is replica', 'Problem: triggers are off in this session');
 SET LOCAL session_replication_role = origin;

@@ -64,7 +64,8 @@ SELECT process_rows('seen', 5);
 SELECT is(events_stored || ' ' || events_learned, '7 7', 'Sources: for process(), rows that it took') FROM source_status WHERE source = 'seen'::regclass;
 
 -- Upkeep
-INSERT INTO source_counts SELECT source, newest_event_time, counted_at, lag, 1, 2, 3 FROM source_counts WHERE source = 'log'::regclass;
+INSERT INTO source_counts (source, relation, newest_event_time, counted_at, lag, learned, late, rejected)
+SELECT source, relation, newest_event_time, counted_at, lag, 1, 2, 3 FROM source_counts WHERE source = 'log'::regclass;
 SELECT events_learned + 0 AS learned FROM status \gset
 SELECT fold_source_counts();
 SELECT is(count(*), 1::bigint, 'Upkeep: the rows of a source are put together') FROM source_counts WHERE source = 'log'::regclass;

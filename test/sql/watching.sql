@@ -88,6 +88,24 @@ ALTER TABLE parted ATTACH PARTITION parted_2 FOR VALUES FROM ('2026-02-01') TO (
 INSERT INTO parted_2 VALUES ('2026-02-07', made('2026-02-07', 'attached again'));
 SELECT identity, days FROM iamwatch.baselines WHERE account = '1' ORDER BY first_seen;
 SELECT identity, first_event_time FROM iamwatch.alerts;
+-- one that is kept detached is no problem for ever: not when no row came into it
+-- between two maintain(), until one does, which is one from then on
+ALTER TABLE parted DETACH PARTITION parted_2;
+SELECT problem FROM iamwatch.source_status WHERE source = 'parted'::regclass;
+SELECT FROM pg_stat_force_next_flush();
+CALL iamwatch.maintain();
+SELECT problem IS NOT NULL AS named FROM iamwatch.source_status;
+CALL iamwatch.maintain();
+SELECT problem IS NOT NULL AS named FROM iamwatch.source_status;
+INSERT INTO parted_2 VALUES ('2026-02-08', made('2026-02-08', 'not seen'));
+SELECT FROM pg_stat_force_next_flush();
+SELECT problem IS NOT NULL AS named FROM iamwatch.source_status;
+CALL iamwatch.maintain();
+CALL iamwatch.maintain();
+SELECT problem IS NOT NULL AS named FROM iamwatch.source_status;
+SELECT iamwatch.unwatch('parted_2');
+SELECT problem IS NOT NULL AS named FROM iamwatch.source_status;
+DROP TABLE parted_2;
 SELECT iamwatch.unwatch('parted');
 SELECT count(*) FROM pg_trigger WHERE tgname = 'iamwatch_observe';
 DROP TABLE parted;
