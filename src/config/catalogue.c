@@ -4,11 +4,10 @@
  *		Look-ups in the catalogue of IAM operations.
  *
  * Owns this backend's copy of iamwatch.operations: a hash of the exact rows,
- * and the suffix rows with the longest first.  A trigger on the table
- * (settings_changed() in observe.c) invalidates its relation cache entry, which
- * marks the copy as stale in every backend.  A stale copy answers nothing;
- * whoever finds it so loads it anew where that may be done.  Must never load in
- * catalogue_find(), which a trigger's WHEN calls.
+ * and the suffix rows with the longest first (cached_table.c tells how it goes
+ * stale).  A stale copy answers nothing; whoever finds it so loads it anew where
+ * that may be done.  Must never load in catalogue_find(), which a trigger's WHEN
+ * calls.
  *
  * A session that stores one event and ends would spend most of its time in
  * copying more than a thousand rows of which it needs one.  So the first
@@ -23,11 +22,9 @@
 #include "config/settings.h"
 #include "event/field.h"
 #include "fmgr.h"
-#include "server/objects.h"
 #include "event/providers.h"
+#include "server/cached_table.h"
 #include "server/table.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
 
@@ -74,21 +71,18 @@ typedef struct SuffixRow
 
 typedef enum Extent
 {
-	COPY_OF_NOTHING,
 	COPY_OF_ONE,				/* what matters to one operation */
 	COPY_OF_ALL
 } Extent;
 
-static MemoryContext catalogue_context = NULL;
+static CachedTable operations = {.name = "operations", .index = "operations_pkey"};
 static exact_hash *exact_rows = NULL;
 static SuffixRow *suffix_rows = NULL;
 static int	suffix_count = 0;
 static int	suffix_capacity = 0;
-static Oid	catalogue_relid = InvalidOid;
-static Extent extent = COPY_OF_NOTHING;
+static Extent extent = COPY_OF_ONE;
 static ExactKey copied_one;
 static int	questions = 0;
-static uint64 invalidations = 0;
 
 /*
  * Names of operations that exact rows have, by bits of their hash: nearly all
@@ -107,20 +101,17 @@ exact_key(Provider provider, Slice service, Slice operation)
 	return key;
 }
 
+static bool
+has_copy_of_all(void)
+{
+	return extent == COPY_OF_ALL && cached_table_is_good(&operations);
+}
+
+/* Settings say which of the operations are watched. */
 bool
 catalogue_is_ready(void)
 {
-	return extent == COPY_OF_ALL;
-}
-
-void
-catalogue_forget(Oid relid)
-{
-	if (!OidIsValid(relid) || relid == catalogue_relid)
-	{
-		extent = COPY_OF_NOTHING;
-		invalidations++;
-	}
+	return has_copy_of_all() && settings_are_ready();
 }
 
 /* Columns of iamwatch.operations; new ones come after these. */
@@ -224,84 +215,71 @@ compare_suffix_rows(const void *a, const void *b)
 	return y->own - x->own;
 }
 
-/* Begin a copy; returns the count of invalidations, for end_copy(). */
-static uint64
-begin_copy(int expected_rows)
+static void
+begin_copy(Extent copied, int expected_rows)
 {
-	uint64		before = invalidations;
-
-	settings_load();			/* they say which reads are watched */
-	extent = COPY_OF_NOTHING;
-	catalogue_relid = public_relation("operations");
-	if (catalogue_context == NULL)
-		catalogue_context = AllocSetContextCreate(TopMemoryContext,
-												  "iamwatch catalogue",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContextReset(catalogue_context);
+	(void) cached_table_begin(&operations);
+	extent = copied;
 	suffix_rows = NULL;
 	suffix_count = suffix_capacity = 0;
 	memset(exact_names, 0, sizeof(exact_names));
-	exact_rows = exact_create(catalogue_context, expected_rows, NULL);
-	return before;
+	exact_rows = exact_create(operations.context, expected_rows, NULL);
 }
 
-/* What was invalidated while it was read serves one question, and is stale. */
 static void
-end_copy(Extent copied, uint64 before)
+end_copy(void)
 {
 	if (suffix_count > 1)
 		qsort(suffix_rows, suffix_count, sizeof(SuffixRow), compare_suffix_rows);
-	if (invalidations == before)
-		extent = copied;
+	cached_table_end(&operations);
 }
 
 void
 catalogue_load(void)
 {
-	uint64		before;
-
-	if (extent == COPY_OF_ALL)
+	settings_load();
+	if (has_copy_of_all())
 		return;
-	before = begin_copy(EXPECTED_ROWS);
-	table_read(catalogue_relid, catalogue_context, load_row);
-	end_copy(COPY_OF_ALL, before);
+	begin_copy(COPY_OF_ALL, EXPECTED_ROWS);
+	table_read(operations.relid, operations.context, load_row);
+	end_copy();
 }
 
 /* The rows that catalogue_find() would come upon, in the order of their rank. */
 static void
 copy_one(Provider provider, Slice service, Slice operation)
 {
-	uint64		before = begin_copy(1);
-	Oid			index = get_relname_relid("operations_pkey", public_namespace());
 	Slice		name = {provider_names[provider], strlen(provider_names[provider])};
 	Slice		services[] = {service, SLICE_LITERAL("*")};
 
+	begin_copy(COPY_OF_ONE, 1);
 	for (int i = 0; i < lengthof(services) && exact_rows->members == 0; i++)
-		table_look_up(catalogue_relid, index, (TableKey[])
+		table_look_up(operations.relid, operations.index_relid, (TableKey[])
 					  {
 						  {OPERATIONS_PROVIDER, name}, {OPERATIONS_SERVICE, services[i]},
 						  {OPERATIONS_OPERATION, operation},
 						  {OPERATIONS_MATCH, SLICE_LITERAL("exact")}
-					  }, 4, catalogue_context, load_row);
+					  }, 4, operations.context, load_row);
 	for (int i = 0; i < lengthof(services) && exact_rows->members == 0; i++)
-		table_look_up(catalogue_relid, index, (TableKey[])
+		table_look_up(operations.relid, operations.index_relid, (TableKey[])
 					  {
 						  {OPERATIONS_PROVIDER, name}, {OPERATIONS_SERVICE, services[i]},
 						  {OPERATIONS_MATCH, SLICE_LITERAL("suffix")}
-					  }, 3, catalogue_context, load_row);
-	end_copy(COPY_OF_ONE, before);
+					  }, 3, operations.context, load_row);
+	end_copy();
 }
 
 const Operation *
 catalogue_get(Provider provider, Slice service, Slice operation)
 {
+	settings_load();
 	/* no index finds names in any case */
-	if (extent != COPY_OF_ALL && questions < QUESTIONS_BY_INDEX && provider != PROVIDER_AZURE)
+	if (!has_copy_of_all() && questions < QUESTIONS_BY_INDEX && provider != PROVIDER_AZURE)
 	{
 		ExactKey	key = exact_key(provider, service, operation);
 
 		questions++;
-		if (extent != COPY_OF_ONE || key.a != copied_one.a || key.b != copied_one.b)
+		if (!cached_table_is_good(&operations) || key.a != copied_one.a || key.b != copied_one.b)
 		{
 			copied_one = key;
 			copy_one(provider, service, operation);

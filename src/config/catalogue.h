@@ -34,7 +34,7 @@ typedef struct Operation
 /* Neither sessions nor sign-ins are watched unless a detector names them. */
 extern bool category_is_session(const char *category);
 
-/* Loaded, and unchanged since?  If not, catalogue_find() is not allowed. */
+/* Loaded, settings too, and unchanged since?  If not, catalogue_find() is not allowed. */
 extern bool catalogue_is_ready(void);
 
 /* Load it from iamwatch.operations if need be. */
@@ -42,9 +42,10 @@ extern void catalogue_load(void);
 
 /*
  * The operation that (service, operation) is, or NULL if it is neither an IAM
- * operation nor one that a detector watches all the same.  An exact row beats a suffix row, the longest suffix wins, a
- * named service beats any service, a user's row beats the shipped one.  Names of
- * Azure are compared without regard to case.
+ * operation nor one that a detector watches all the same.  An exact row beats a
+ * suffix row, the longest suffix wins, a named service beats any service, a
+ * user's row beats the shipped one.  Names of Azure are compared without regard
+ * to case.
  */
 extern const Operation *catalogue_find(Provider provider, Slice service, Slice operation);
 
@@ -54,8 +55,5 @@ extern const Operation *catalogue_find(Provider provider, Slice service, Slice o
  * next call.
  */
 extern const Operation *catalogue_get(Provider provider, Slice service, Slice operation);
-
-/* The relation changed: look-ups need a new load.  Safe in a callback. */
-extern void catalogue_forget(Oid relid);
 
 #endif							/* IAMWATCH_CATALOGUE_H */

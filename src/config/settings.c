@@ -3,9 +3,9 @@
  * settings.c
  *		The enabled detectors, as iamwatch.detectors has them.
  *
- * Owns this backend's copy, which goes stale like the catalogue's does, and
- * what follows from all detectors together.  What others derived from a copy is
- * stale with it, so they can ask to be told.
+ * Owns this backend's copy (cached_table.c tells how it goes stale), and what
+ * follows from all detectors together.  What others derived from a copy is stale
+ * with it, so they can ask to be told.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,12 +15,11 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "server/objects.h"
 #include "config/settings.h"
+#include "server/cached_table.h"
 #include "server/table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #define CONTEXT_KINDS 7			/* of iamwatch_internal.context_kinds() */
 #define CONTEXT_DAYS 4			/* as iamwatch_internal.is_context_day() */
@@ -34,7 +33,6 @@
 PG_FUNCTION_INFO_V1(iamwatch_kept_days);
 PG_FUNCTION_INFO_V1(iamwatch_stored_days);
 
-static MemoryContext settings_context = NULL;
 static Detector *detectors = NULL;
 static int	detector_count = 0;
 static int	kept_days = 0;
@@ -42,8 +40,6 @@ static int	deduplication_days = 0;
 static int	training_days = 0;
 static int	memory_days = 0;
 static bool watch_more = false;
-static Oid	settings_relid = InvalidOid;
-static bool settings_ready = false;
 
 void		(*settings_changed_hook) (void) = NULL;
 
@@ -54,20 +50,12 @@ tell_others(void)
 		settings_changed_hook();
 }
 
+static CachedTable detectors_table = {.name = "detectors", .forgotten = tell_others};
+
 bool
 settings_are_ready(void)
 {
-	return settings_ready;
-}
-
-void
-settings_forget(Oid relid)
-{
-	if (!OidIsValid(relid) || relid == settings_relid)
-	{
-		settings_ready = false;
-		tell_others();
-	}
+	return cached_table_is_good(&detectors_table);
 }
 
 /* Columns of iamwatch.detectors; new ones come after these. */
@@ -196,41 +184,24 @@ compare_detectors(const void *a, const void *b)
 void
 settings_load(void)
 {
-	if (settings_ready)
+	if (cached_table_is_good(&detectors_table))
 		return;
 
-	settings_relid = public_relation("detectors");
-	settings_ready = true;
-
-	if (settings_context == NULL)
-		settings_context = AllocSetContextCreate(TopMemoryContext,
-												 "iamwatch settings",
-												 ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(settings_context);
+	(void) cached_table_begin(&detectors_table);
 	detectors = NULL;
 	watch_more = false;
 	detector_count = kept_days = deduplication_days = training_days = memory_days = 0;
-	tell_others();
-
-	PG_TRY();
+	table_read(detectors_table.relid, detectors_table.context, load_row);
+	if (detector_count > 0)
+		qsort(detectors, detector_count, sizeof(Detector), compare_detectors);
+	else if (kept_days == 0)
 	{
-		table_read(settings_relid, settings_context, load_row);
-		if (detector_count > 0)
-			qsort(detectors, detector_count, sizeof(Detector), compare_detectors);
-		else if (kept_days == 0)
-		{
-			kept_days = DEFAULT_MEMORY_DAYS + DEFAULT_LATENESS_DAYS;
-			deduplication_days = DEFAULT_DEDUPLICATION_DAYS;
-			training_days = DEFAULT_TRAINING_DAYS;
-			memory_days = DEFAULT_MEMORY_DAYS;
-		}
+		kept_days = DEFAULT_MEMORY_DAYS + DEFAULT_LATENESS_DAYS;
+		deduplication_days = DEFAULT_DEDUPLICATION_DAYS;
+		training_days = DEFAULT_TRAINING_DAYS;
+		memory_days = DEFAULT_MEMORY_DAYS;
 	}
-	PG_CATCH();
-	{
-		settings_ready = false;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	cached_table_end(&detectors_table);
 }
 
 int

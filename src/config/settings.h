@@ -22,10 +22,9 @@ typedef struct Detector
 	char	  **categories;
 } Detector;
 
-/* As catalogue_is_ready(), catalogue_load() and catalogue_forget(). */
+/* As catalogue_is_ready() and catalogue_load(). */
 extern bool settings_are_ready(void);
 extern void settings_load(void);
-extern void settings_forget(Oid relid);
 
 /* Called when the settings are, or may be, others than before; safe in a callback. */
 extern void (*settings_changed_hook) (void);
@@ -47,6 +46,7 @@ extern bool settings_is_context_day(int32 day);
 
 extern int	settings_detector_count(void);
 extern const Detector *settings_detector(int i);
+
 /*
  * Does a detector watch operations that are no IAM operations: reads, or
  * sessions?  And this one?  Only these are remembered beside IAM operations.

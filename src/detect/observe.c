@@ -41,14 +41,12 @@
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
 #include "detect/queued.h"
+#include "server/cached_table.h"
 #include "server/compat.h"
 #include "server/objects.h"
 #include "storage/proc.h"
 #include "detect/observe.h"
 #include "optimizer/optimizer.h"
-#include "event/providers.h"
-#include "event/targets.h"
-#include "config/settings.h"
 #include "detect/status.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -433,10 +431,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 static void
 at_relation_change(Datum arg, Oid relid)
 {
-	catalogue_forget(relid);
-	providers_forget(relid);
-	targets_forget(relid);
-	settings_forget(relid);
+	cached_tables_forget(relid);
 }
 
 void

@@ -3,8 +3,8 @@
  * providers.c
  *		The providers that users describe, as iamwatch.providers has them.
  *
- * Owns this backend's copy, which goes stale like the catalogue's does, and
- * the numbers that this backend has given to names of providers.
+ * Owns this backend's copy (cached_table.c tells how it goes stale), and the
+ * numbers that this backend has given to names of providers.
  *
  * The table is not there before ALTER EXTENSION UPDATE has made it.  To read it
  * takes no rights and must never run SQL, so that it may be done by whoever
@@ -14,14 +14,13 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "event/field.h"
 #include "event/providers.h"
+#include "server/cached_table.h"
 #include "server/table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /* Columns of iamwatch.providers; new ones come after these. */
@@ -58,11 +57,9 @@ static const char *built_in_names[] = {"aws", "gcp", "azure"};
 const char **provider_names = built_in_names;
 static int	name_count = lengthof(built_in_names);
 
-static MemoryContext providers_context = NULL;
+static CachedTable providers = {.name = "providers", .optional = true};
 static Mapping *mappings = NULL;
 static int	mapping_count = 0;
-static Oid	providers_relid = InvalidOid;
-static bool providers_ready = false;
 
 StaticAssertDecl(lengthof(built_in_names) == PROVIDER_OWN, "every built-in provider has a name");
 
@@ -91,21 +88,13 @@ provider_number(Slice name)
 bool
 providers_are_ready(void)
 {
-	return providers_ready;
-}
-
-/* As long as the table is not there, any change may have made it. */
-void
-providers_forget(Oid relid)
-{
-	if (!OidIsValid(relid) || !OidIsValid(providers_relid) || relid == providers_relid)
-		providers_ready = false;
+	return cached_table_is_good(&providers);
 }
 
 int
 providers_count(void)
 {
-	return providers_ready ? mapping_count : 0;
+	return providers_are_ready() ? mapping_count : 0;
 }
 
 const Mapping *
@@ -251,37 +240,17 @@ compare_mappings(const void *a, const void *b)
 void
 providers_load(void)
 {
-	Oid			namespace;
+	bool		there;
 
-	if (providers_ready)
+	if (providers_are_ready())
 		return;
 
-	/* An invalidation that arrives from here on must not be overlooked. */
-	namespace = get_namespace_oid("iamwatch", true);
-	providers_relid = OidIsValid(namespace) ?
-		get_relname_relid("providers", namespace) : InvalidOid;
-	providers_ready = true;
-
-	if (providers_context == NULL)
-		providers_context = AllocSetContextCreate(TopMemoryContext,
-												  "iamwatch providers",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(providers_context);
+	there = cached_table_begin(&providers);
 	mappings = NULL;
 	mapping_count = 0;
-	if (!OidIsValid(providers_relid))
-		return;
-
-	PG_TRY();
-	{
-		table_read(providers_relid, providers_context, load_row);
-		if (mapping_count > 1)
-			qsort(mappings, mapping_count, sizeof(Mapping), compare_mappings);
-	}
-	PG_CATCH();
-	{
-		providers_ready = false;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	if (there)
+		table_read(providers.relid, providers.context, load_row);
+	if (mapping_count > 1)
+		qsort(mappings, mapping_count, sizeof(Mapping), compare_mappings);
+	cached_table_end(&providers);
 }

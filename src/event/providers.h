@@ -62,9 +62,8 @@ typedef struct Mapping
 	Path		acting_for;
 } Mapping;
 
-/* As catalogue_is_ready() and catalogue_forget(). */
+/* Loaded, and unchanged since? */
 extern bool providers_are_ready(void);
-extern void providers_forget(Oid relid);
 
 /* Load them if need be.  Needs no rights, runs no SQL. */
 extern void providers_load(void);

@@ -22,18 +22,16 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "event/azure.h"
 #include "event/field.h"
 #include "event/paths.h"
 #include "event/providers.h"
+#include "server/cached_table.h"
 #include "server/table.h"
 #include "event/targets.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 typedef struct Paths
 {
@@ -76,47 +74,26 @@ enum
 	TARGETS_GRANTED
 };
 
-static MemoryContext targets_context = NULL;
+static CachedTable target_paths = {
+	.name = "target_paths", .index = "target_paths_pkey", .internal = true, .optional = true
+};
 static paths_hash *known_operations = NULL;
-static Oid	targets_relid = InvalidOid;
-static Oid	targets_index = InvalidOid;
-static bool targets_ready = false;
 
 /* While rows are read: what is asked for, and what was found so far. */
 static Slice asked_operation;
 static int	longest_suffix;
 static KnownPaths found;
 
-/* As long as the table is not there, any change may have made it. */
-void
-targets_forget(Oid relid)
-{
-	if (!OidIsValid(relid) || !OidIsValid(targets_relid) || relid == targets_relid)
-		targets_ready = false;
-}
-
 static void
 begin(void)
 {
-	Oid			namespace;
-
-	if (targets_ready && known_operations->members < MOST_OPERATIONS)
+	if (cached_table_is_good(&target_paths) && known_operations->members < MOST_OPERATIONS)
 		return;
 
-	/* An invalidation that arrives from here on must not be overlooked. */
-	namespace = get_namespace_oid("iamwatch_internal", true);
-	targets_relid = OidIsValid(namespace) ?
-		get_relname_relid("target_paths", namespace) : InvalidOid;
-	targets_index = OidIsValid(targets_relid) ?
-		get_relname_relid("target_paths_pkey", namespace) : InvalidOid;
-	targets_ready = false;
-	if (targets_context == NULL)
-		targets_context = AllocSetContextCreate(TopMemoryContext,
-												"iamwatch paths to targets",
-												ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(targets_context);
-	known_operations = paths_create(targets_context, EXPECTED_OPERATIONS, NULL);
-	targets_ready = true;
+	(void) cached_table_begin(&target_paths);
+	known_operations = paths_create(target_paths.context, EXPECTED_OPERATIONS, NULL);
+	/* nothing has been read yet that could be stale */
+	cached_table_end(&target_paths);
 }
 
 static Paths
@@ -185,7 +162,8 @@ look_up(Slice provider, Slice service, Slice operation, const char *match,
 	if (operation.s != NULL)
 		keys[nkeys++] = (TableKey) {TARGETS_OPERATION, operation};
 	keys[nkeys++] = (TableKey) {TARGETS_MATCH, {match, strlen(match)}};
-	table_look_up(targets_relid, targets_index, keys, nkeys, CurrentMemoryContext, load);
+	table_look_up(target_paths.relid, target_paths.index_relid, keys, nkeys,
+				  CurrentMemoryContext, load);
 }
 
 /* Ask the rows, the one that decides first. */
@@ -236,11 +214,11 @@ paths_of(Provider provider, Slice service, Slice operation)
 	if (known != NULL)
 		return known;
 	found.target.count = found.granted.count = -1;
-	if (OidIsValid(targets_relid))
+	if (OidIsValid(target_paths.relid))
 		read_rows((Slice) {name, strlen(name)}, service, operation);
 
 	/* only what has been read whole is kept */
-	outer = MemoryContextSwitchTo(targets_context);
+	outer = MemoryContextSwitchTo(target_paths.context);
 	found.target = copy_paths(&found.target);
 	found.granted = copy_paths(&found.granted);
 	known = paths_insert(known_operations, key, &there);

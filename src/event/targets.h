@@ -17,7 +17,4 @@
  */
 extern void targets_read(JsonbContainer *doc, Event *event);
 
-/* The relation changed: look-ups need a new load.  Safe in a callback. */
-extern void targets_forget(Oid relid);
-
 #endif							/* IAMWATCH_TARGETS_H */

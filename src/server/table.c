@@ -5,7 +5,7 @@
  *
  * By a scan of ours, without a query: a session that stores one event and ends
  * would spend most of its time in planning.  What is made of the rows belongs
- * to catalogue.c, settings.c and providers.c.
+ * to the file that has the table; cached_table.c says when a copy is stale.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(20);
+SELECT plan(21);
 
 -- What the trigger was queued for in a statement need not be queued again: but
 -- nothing is hidden by a row that is not stored, or by a call by hand.
@@ -93,5 +93,13 @@ SET LOCAL client_min_messages = error;
 INSERT INTO log SELECT read_of(who, '2026-01-05T08:00:00Z', '777') FROM generate_series(1, 40), unnest('{kim,lea}'::text[]) AS who;
 SELECT is((SELECT sum(late) FROM iamwatch_internal.source_counts), 80::numeric, 'Queued: all that came too late is counted, also what was not queued');
 SELECT is((SELECT count(*) FROM identities WHERE account = '777'), 1::bigint, 'Queued: ... and none of it learned');
+
+-- what is watched changes between statements, and the catalogue does not
+INSERT INTO log SELECT read_of('warm', '2026-10-05T08:00:00Z') FROM generate_series(1, 30);
+UPDATE detectors SET effects = effects || '{read}';
+INSERT INTO log SELECT aws('2026-10-05T08:00:00Z', 'mia', operation)
+	FROM generate_series(1, 2), unnest('{GenerateCredentialReport,GenerateServiceLastAccessedDetails,SimulateCustomPolicy}'::text[]) AS operation;
+SELECT is((SELECT count(*) FROM baselines WHERE identity LIKE '%user/mia'), 3::bigint,
+	'Queued: reads from the first statement on in which a detector watches them');
 SELECT * FROM finish();
 ROLLBACK;
