@@ -99,27 +99,7 @@ COMMENT ON FUNCTION iamwatch_internal.limit_room(text, text, date) IS 'how many 
 
 CREATE FUNCTION iamwatch_internal.count_limit(limit_name text, in_scope text, on_day date,
 	more_taken bigint, more_refused bigint) RETURNS boolean
-	LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-	WITH counted AS (
-		UPDATE iamwatch_internal.limit_counts AS c SET taken = c.taken + more_taken, refused = c.refused + more_refused,
-			changed_at = clock_timestamp()
-		WHERE c.ctid = (SELECT f.ctid FROM iamwatch_internal.limit_counts AS f
-			WHERE hashtextextended(f.scope, 0) = hashtextextended(in_scope, 0)
-			AND f.scope = in_scope AND f.name = limit_name AND f.day = on_day
-			-- with a fixed snapshot, to lock a row that others have changed is an error
-			AND iamwatch_internal.may_fold()
-			LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-		RETURNING 1
-	)
-	INSERT INTO iamwatch_internal.limit_counts (name, scope, day, taken, refused)
-	SELECT limit_name, in_scope, on_day, more_taken, more_refused WHERE NOT EXISTS (SELECT FROM counted);
-	IF FOUND AND more_refused > 0 THEN
-		RAISE LOG 'limit "%" of iamwatch is reached by "%"', limit_name, left(in_scope, 200)
-			USING HINT = 'See iamwatch.limits_hit.';
-	END IF;
-	RETURN FOUND;
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_count_limit' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.count_limit(text, text, date, bigint, bigint) IS
 'count what was taken, and what was refused, toward a limit; whether that needed a counter of its own. Never waits';
 

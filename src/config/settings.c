@@ -13,13 +13,17 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "config/settings.h"
 #include "server/cached_table.h"
+#include "server/objects.h"
 #include "server/table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/typcache.h"
 
 #define CONTEXT_KINDS 7			/* of iamwatch_internal.context_kinds() */
 #define CONTEXT_DAYS 4			/* as iamwatch_internal.is_context_day() */
@@ -257,6 +261,33 @@ const Detector *
 settings_detector(int i)
 {
 	return &detectors[i];
+}
+
+/* Of the row that was looked up last; NULL if there was none. */
+static HeapTupleHeader row_found;
+
+static void
+load_as_datum(const TableRow *row)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(public_type("detectors"), -1);
+
+	row_found = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(
+		heap_form_tuple(desc, row->values, row->nulls), desc));
+	ReleaseTupleDesc(desc);
+}
+
+bool
+settings_row(const Detector *detector, Datum *row)
+{
+	TableKey	key = {DETECTORS_DETECTOR, {detector->name, (int) strlen(detector->name)}};
+
+	row_found = NULL;
+	table_look_up(public_relation("detectors"), public_relation("detectors_pkey"), &key, 1,
+				  CurrentMemoryContext, load_as_datum);
+	if (row_found == NULL)
+		return false;
+	*row = HeapTupleHeaderGetDatum(row_found);
+	return true;
 }
 
 bool

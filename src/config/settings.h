@@ -47,6 +47,9 @@ extern bool settings_is_context_day(int32 day);
 extern int	settings_detector_count(void);
 extern const Detector *settings_detector(int i);
 
+/* A row of iamwatch.detectors as it is now, for SQL; false if it is gone. */
+extern bool settings_row(const Detector *detector, Datum *row);
+
 /*
  * Does a detector watch operations that are no IAM operations: reads, or
  * sessions?  And this one?  Only these are remembered beside IAM operations.

@@ -180,12 +180,12 @@ hand_over(Entities *entities, Rows *deltas, Rows *samples)
 	if (deltas->desc == NULL && samples->desc == NULL)
 		return;
 	if (entities->naccounts == 1)
-		plans_run(PLAN_LEARN_ACCOUNT, (Datum[])
-				  {
-					  CStringGetTextDatum(provider_names[account->sample->provider]),
-					  slice_text(account->sample->account), rows_array(deltas),
-					  rows_array(samples), BoolGetDatum(account_moves(account))
-				  }, NULL);
+		plans_call(CALL_LEARN_ACCOUNT, (Datum[])
+				   {
+					   CStringGetTextDatum(provider_names[account->sample->provider]),
+					   slice_text(account->sample->account), rows_array(deltas),
+					   rows_array(samples), BoolGetDatum(account_moves(account))
+				   });
 	else
 		plans_run(PLAN_LEARN, (Datum[]) {rows_array(deltas), rows_array(samples)}, NULL);
 }

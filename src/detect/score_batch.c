@@ -116,12 +116,12 @@ candidates_add(Candidates *candidates, const Detector *detector, const Event *ev
 static void
 candidates_hand_over(Candidates *candidates, const Detector *detector)
 {
+	Datum		row;
+
 	ReleaseTupleDesc(candidates->desc);
 	ReleaseTupleDesc(candidates->score_desc);
-	plans_run(PLAN_RAISE, (Datum[])
-			  {
-				  CStringGetTextDatum(detector->name), column_array(&candidates->rows)
-			  }, NULL);
+	if (settings_row(detector, &row))
+		plans_call(CALL_ASSIGN_TO_ALERTS, (Datum[]) {row, column_array(&candidates->rows)});
 }
 
 static HTAB *

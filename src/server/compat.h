@@ -67,6 +67,13 @@
 #define run_executor(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
 #endif
 
+/* Needs executor/executor.h. */
+#if PG_VERSION_NUM >= 160000
+#define init_epq(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1, NIL)
+#else
+#define init_epq(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
+#endif
+
 /* Needs storage/proc.h. */
 #if PG_VERSION_NUM >= 170000
 #define my_local_xid() (MyProc->vxid.lxid)

@@ -13,8 +13,10 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "server/objects.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -105,6 +107,20 @@ Oid
 internal_type(const char *name)
 {
 	return type_in(internal_namespace(), name);
+}
+
+Oid
+internal_function(const char *name, const Oid *types, int count)
+{
+	Oid			namespace = internal_namespace();
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name),
+										   PointerGetDatum(buildoidvector(types, count)),
+										   ObjectIdGetDatum(namespace));
+
+	if (!OidIsValid(function))
+		object_is_missing(namespace, name);
+	return function;
 }
 
 Oid

@@ -18,6 +18,7 @@ extern Oid	public_relation(const char *name);
 extern Oid	internal_relation(const char *name);
 extern Oid	public_type(const char *name);
 extern Oid	internal_type(const char *name);
+extern Oid	internal_function(const char *name, const Oid *types, int count);
 
 /* Whether both schemas have the names that all statements call them by. */
 extern bool schemas_are_there(void);

@@ -11,69 +11,52 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "server/objects.h"
 #include "server/plans.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #define MAX_ARGUMENTS 12
 
 typedef struct Statement
 {
-	const char *sql;
+	const char *sql;			/* of a function its name */
 	const char *types[MAX_ARGUMENTS];	/* of iamwatch, when not built in */
 } Statement;
-
-/* The source that a relation is, or is a partition of; else the relation. */
-#define WATCHED_SOURCE \
-	"COALESCE((SELECT s.source FROM iamwatch.sources AS s WHERE s.source = $1)," \
-	" (SELECT s.source FROM pg_partition_ancestors($1) AS a" \
-	"  JOIN iamwatch.sources AS s ON s.source = a.relid LIMIT 1), $1)"
 
 static const Statement statements[PLAN_COUNT] = {
 	[PLAN_PEERS] = {
 		"SELECT days, active, settled_days, settled_active FROM iamwatch_internal.class_days($1, $2, $3, $4, $5, $6, $7, $8)",
 		{"text", "text", "boolean", "text", "text", "boolean", "date", "date"}
 	},
-	[PLAN_LEARN_ACCOUNT] = {
-		"SELECT iamwatch_internal.learn_account($1, $2, $3, $4, $5)",
-		{"text", "text", "iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]",
-			"boolean"}
-	},
 	[PLAN_LEARN] = {
 		"SELECT iamwatch_internal.learn($1, $2)",
 		{"iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]"}
-	},
-	[PLAN_RAISE] = {
-		"SELECT iamwatch_internal.assign_to_alerts(d, $2)"
-		" FROM iamwatch.detectors AS d WHERE d.detector = $1",
-		{"text", "iamwatch_internal.candidate[]"}
 	},
 	[PLAN_REJECT] = {
 		"SELECT iamwatch_internal.reject($1, $2, $3)",
 		{"oid[]", "text[]", "jsonb[]"}
 	},
-	[PLAN_COUNT_BATCH] = {
-		/* a row that nobody else is writing */
-		"UPDATE iamwatch_internal.source_counts AS c SET counted_at = clock_timestamp(),"
-		" newest_event_time = GREATEST(c.newest_event_time, $2),"
-		" lag = COALESCE(clock_timestamp() - $2, c.lag),"
-		" learned = c.learned + $3, late = c.late + $4, rejected = c.rejected + $5"
-		" WHERE c.ctid = (SELECT f.ctid FROM iamwatch_internal.source_counts AS f"
-		"  WHERE f.source = " WATCHED_SOURCE " AND f.relation = $1"
-		"  LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)",
-		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
-	},
-	[PLAN_ADD_BATCH_COUNTS] = {
-		"INSERT INTO iamwatch_internal.source_counts"
-		" (source, relation, newest_event_time, lag, learned, late, rejected)"
-		" VALUES (" WATCHED_SOURCE ", $1, $2, clock_timestamp() - $2, $3, $4, $5)",
-		{"oid", "timestamptz", "bigint", "bigint", "bigint"}
-	},
 	[PLAN_KEEP_UNSENT] = {
 		"INSERT INTO iamwatch_internal.unsent_notifications (alert_id)"
 		" SELECT DISTINCT a FROM unnest($1) AS a",
 		{"bigint[]"}
+	}
+};
+
+/* Functions that are called as such: a statement around them would only add to their cost. */
+static const Statement functions[CALL_COUNT] = {
+	[CALL_LEARN_ACCOUNT] = {
+		"learn_account",
+		{"text", "text", "iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]",
+			"boolean"}
+	},
+	[CALL_ASSIGN_TO_ALERTS] = {
+		"assign_to_alerts",
+		{"iamwatch.detectors", "iamwatch_internal.candidate[]"}
 	}
 };
 
@@ -92,13 +75,15 @@ type_of(const char *name)
 	}			built_in[] = {
 		{"text", TEXTOID}, {"text[]", TEXTARRAYOID}, {"boolean", BOOLOID},
 		{"date", DATEOID}, {"oid[]", OIDARRAYOID},
-		{"oid", OIDOID}, {"bigint", INT8OID}, {"bigint[]", INT8ARRAYOID}, {"timestamptz", TIMESTAMPTZOID},
+		{"bigint[]", INT8ARRAYOID},
 		{"jsonb[]", JSONBARRAYOID}
 	};
 
 	for (int i = 0; i < lengthof(built_in); i++)
 		if (strcmp(name, built_in[i].name) == 0)
 			return built_in[i].type;
+	if (strcmp(name, "iamwatch.detectors") == 0)
+		return public_type("detectors");
 	if (strcmp(name, "iamwatch_internal.candidate[]") == 0)
 		return get_array_type(internal_type("candidate"));
 	if (strcmp(name, "iamwatch_internal.context_journal[]") == 0)
@@ -167,17 +152,22 @@ plans_end(PlansScope *scope)
 	current = scope->outer;
 }
 
+static void
+become_owner(PlansScope *scope)
+{
+	if (scope->as_owner)
+		return;
+	owner_begin(&scope->owner);
+	scope->as_owner = true;
+}
+
 void
 plans_run(PlanId id, Datum *values, const char *nulls)
 {
 	PlansScope *scope = current;
 	int			result;
 
-	if (!scope->as_owner)
-	{
-		owner_begin(&scope->owner);
-		scope->as_owner = true;
-	}
+	become_owner(scope);
 	result = SPI_execute_plan(get_plan(id), values, nulls, false, 0);
 	current = scope;			/* a batch inside may have failed, and been caught */
 	if (result < 0)
@@ -185,4 +175,32 @@ plans_run(PlanId id, Datum *values, const char *nulls)
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("a statement of iamwatch failed: %s",
 						SPI_result_code_string(result))));
+}
+
+void
+plans_call(CallId id, Datum *values)
+{
+	const Statement *function = &functions[id];
+	PlansScope *scope = current;
+	LOCAL_FCINFO(fcinfo, MAX_ARGUMENTS);
+	FmgrInfo	flinfo;
+	Oid			types[MAX_ARGUMENTS] = {InvalidOid};
+	int			count = 0;
+
+	for (; count < MAX_ARGUMENTS && function->types[count] != NULL; count++)
+		types[count] = type_of(function->types[count]);
+	become_owner(scope);
+	fmgr_info(internal_function(function->sql, types, count), &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, count, InvalidOid, NULL, NULL);
+	for (int i = 0; i < count; i++)
+	{
+		fcinfo->args[i].value = values[i];
+		fcinfo->args[i].isnull = false;
+	}
+	/* as a statement would see what was done before it */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) FunctionCallInvoke(fcinfo);
+	PopActiveSnapshot();
+	current = scope;
 }

@@ -14,15 +14,18 @@
 typedef enum PlanId
 {
 	PLAN_PEERS,					/* what all identities of a class did */
-	PLAN_LEARN_ACCOUNT,			/* write what is new of an account, or leave it in the journals */
-	PLAN_LEARN,					/* the same of several accounts */
-	PLAN_RAISE,					/* make alerts of what is unusual */
+	PLAN_LEARN,					/* write what is new of several accounts, or leave it in the journals */
 	PLAN_REJECT,				/* keep what was not understood */
-	PLAN_COUNT_BATCH,			/* what became of the news of a source */
-	PLAN_ADD_BATCH_COUNTS,		/* the same, in a row of its own */
 	PLAN_KEEP_UNSENT,			/* alerts that nobody was notified of */
 	PLAN_COUNT
 } PlanId;
+
+typedef enum CallId
+{
+	CALL_LEARN_ACCOUNT,			/* write what is new of an account, or leave it in the journals */
+	CALL_ASSIGN_TO_ALERTS,		/* make alerts of what is unusual */
+	CALL_COUNT
+} CallId;
 
 /* Of a batch, on the stack of who settles it. */
 typedef struct PlansScope
@@ -41,5 +44,8 @@ extern void plans_end(PlansScope *scope);
  * SPI_tuptable.
  */
 extern void plans_run(PlanId id, Datum *values, const char *nulls);
+
+/* Call a function that returns nothing, as the owner; no argument is null. */
+extern void plans_call(CallId id, Datum *values);
 
 #endif							/* IAMWATCH_PLANS_H */

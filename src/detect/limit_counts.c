@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * limit_counts.c
+ *		Counts toward the limits of limits.sql.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
+#include "server/counter.h"
+#include "server/objects.h"
+#include "server/slice.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgroids.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_count_limit);
+
+/* Columns of iamwatch_internal.limit_counts, from 0. */
+enum
+{
+	COUNTS_NAME, COUNTS_SCOPE, COUNTS_DAY, COUNTS_TAKEN, COUNTS_REFUSED, COUNTS_CHANGED_AT,
+	COUNTS_COLUMNS
+};
+
+typedef struct LimitCount
+{
+	text	   *name;
+	text	   *scope;
+	DateADT		day;
+	int64		taken;
+	int64		refused;
+} LimitCount;
+
+static Slice
+slice_of(text *value)
+{
+	return (Slice) {VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value)};
+}
+
+static bool
+text_is(TupleTableSlot *row, int column, text *value)
+{
+	bool		isnull;
+	Datum		stored = slot_getattr(row, column + 1, &isnull);
+
+	return slice_equal(slice_of(DatumGetTextPP(stored)), slice_of(value));
+}
+
+/* The index has the hash of the scope; and a row that was changed since may be another one. */
+static bool
+is_counter(TupleTableSlot *row, const void *what)
+{
+	const LimitCount *count = what;
+	bool		isnull;
+
+	return DatumGetDateADT(slot_getattr(row, COUNTS_DAY + 1, &isnull)) == count->day &&
+		text_is(row, COUNTS_NAME, count->name) && text_is(row, COUNTS_SCOPE, count->scope);
+}
+
+static void
+add_count(Datum *values, bool *nulls, bool is_new, const void *what)
+{
+	const LimitCount *count = what;
+
+	if (is_new)
+	{
+		memset(nulls, false, COUNTS_COLUMNS * sizeof(bool));
+		values[COUNTS_NAME] = PointerGetDatum(count->name);
+		values[COUNTS_SCOPE] = PointerGetDatum(count->scope);
+		values[COUNTS_DAY] = DateADTGetDatum(count->day);
+		values[COUNTS_TAKEN] = values[COUNTS_REFUSED] = Int64GetDatum(0);
+	}
+	values[COUNTS_TAKEN] = Int64GetDatum(DatumGetInt64(values[COUNTS_TAKEN]) + count->taken);
+	values[COUNTS_REFUSED] = Int64GetDatum(DatumGetInt64(values[COUNTS_REFUSED]) + count->refused);
+	values[COUNTS_CHANGED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
+}
+
+/*
+ * count_limit(limit_name text, in_scope text, on_day date, more_taken bigint,
+ * more_refused bigint) RETURNS boolean: whether that needed a counter of its own
+ */
+Datum
+iamwatch_count_limit(PG_FUNCTION_ARGS)
+{
+	LimitCount	count = {
+		PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), PG_GETARG_DATEADT(2), PG_GETARG_INT64(3),
+		PG_GETARG_INT64(4)
+	};
+	ScanKeyData keys[3];
+	Counter		counter = {
+		.table = internal_relation("limit_counts"), .index = internal_relation("limit_counts_scope"),
+		.nkeys = lengthof(keys), .keys = keys, .ncolumns = COUNTS_COLUMNS, .is_it = is_counter,
+		.add = add_count
+	};
+	bool		inserted;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
+				Int64GetDatum((int64) slice_hash(slice_of(count.scope), 0)));
+	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid,
+						   DEFAULT_COLLATION_OID, F_TEXTEQ, PointerGetDatum(count.name));
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(count.day));
+	inserted = counter_add(&counter, &count);
+	if (inserted && count.refused > 0)
+	{
+		Slice		scope = slice_of(count.scope);
+
+		ereport(LOG,
+				(errmsg("limit \"%s\" of iamwatch is reached by \"%s\"",
+						text_to_cstring(count.name),
+						pnstrdup(scope.s, pg_mbcliplen(scope.s, scope.len, 200))),
+				 errhint("See iamwatch.limits_hit.")));
+	}
+	PG_RETURN_BOOL(inserted);
+}
