@@ -1,4 +1,4 @@
--- History, in sets: marks.c makes one key an event, an aggregate in parallel
+-- History, in sets: baseline_key.c makes one key an event, an aggregate in parallel
 -- makes sets of days of them, these are learned, every day of every behaviour
 -- is scored, and only the events of what was unusual are read once more.
 --
