@@ -294,7 +294,7 @@ BEGIN
 	END IF;
 	IF NOT iamwatch_internal.may_fold() THEN
 		RAISE EXCEPTION 'cannot backfill in a transaction with a fixed snapshot'
-			USING ERRCODE = 'invalid_transaction_state', HINT = 'Use read committed.';
+			USING ERRCODE = 'invalid_transaction_state', HINT = 'SET default_transaction_isolation = ''read committed'' first.';
 	END IF;
 	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
 		RAISE EXCEPTION 'another session is backfilling "%"', source

@@ -102,43 +102,46 @@ CREATE PROCEDURE iamwatch.maintain()
 DECLARE
 	part record;
 BEGIN
+	-- under a fixed snapshot, which can be a database's default, nothing is folded
+	COMMIT;
+	SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	FOR part IN SELECT j.provider, j.account FROM iamwatch_internal.journal AS j
 		UNION SELECT (j.event).provider, (j.event).account FROM iamwatch_internal.context_journal AS j LOOP
 		PERFORM iamwatch_internal.fold_journal(part.provider, part.account);
-		COMMIT;
+		COMMIT AND CHAIN;
 	END LOOP;
 	FOR part IN SELECT DISTINCT pg_catalog.hashtextextended((p.event).identity, 0) AS hash FROM iamwatch_internal.pending_events AS p LOOP
 		-- a transaction takes a part of the server's table of locks at most
 		WHILE iamwatch_internal.assign_pending(part.hash) LOOP
-			COMMIT;
+			COMMIT AND CHAIN;
 		END LOOP;
-		COMMIT;
+		COMMIT AND CHAIN;
 	END LOOP;
 	PERFORM iamwatch_internal.find_unkept_incidents();
 	FOR part IN SELECT DISTINCT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c LOOP
 		PERFORM iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity);
-		COMMIT;
+		COMMIT AND CHAIN;
 	END LOOP;
 	FOR part IN SELECT a.account_id FROM iamwatch_internal.accounts AS a LOOP
 		PERFORM iamwatch_internal.prune_account(part.account_id);
-		COMMIT;
+		COMMIT AND CHAIN;
 	END LOOP;
 	WHILE iamwatch_internal.send_unsent() OPERATOR(pg_catalog.>) 0 LOOP
-		COMMIT;
+		COMMIT AND CHAIN;
 	END LOOP;
 	PERFORM iamwatch_internal.fold_counts();
-	COMMIT;
+	COMMIT AND CHAIN;
 	PERFORM iamwatch_internal.fold_source_counts();
-	COMMIT;
+	COMMIT AND CHAIN;
 	PERFORM iamwatch_internal.refresh_columns();
-	COMMIT;
+	COMMIT AND CHAIN;
 	FOR part IN SELECT s.source FROM iamwatch.sources AS s WHERE s.order_column IS NULL LOOP
 		PERFORM iamwatch_internal.remember_partitions(part.source), iamwatch_internal.note_quiet_partitions(part.source);
-		COMMIT;
+		COMMIT AND CHAIN;
 	END LOOP;
 	DELETE FROM iamwatch.sources AS s
 	WHERE pg_catalog.pg_table_is_visible(s.source) IS NULL;
-	COMMIT;
+	COMMIT AND CHAIN;
 	PERFORM iamwatch_internal.maintain_nodes();
 END $$;
 COMMENT ON PROCEDURE iamwatch.maintain() IS

@@ -154,10 +154,12 @@ BEGIN
 		RAISE EXCEPTION 'batch_rows must be at least 1' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM iamwatch_internal.process_begin(source, event_column, order_column, overlap);
+	-- under a fixed snapshot, which can be a database's default, alerts would be left to maintain()
 	COMMIT;
+	SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	LOOP
 		n := iamwatch_internal.process_rows(source, batch_rows);
-		COMMIT;
+		COMMIT AND CHAIN;
 		EXIT WHEN n OPERATOR(pg_catalog.<) batch_rows;
 	END LOOP;
 END $$;

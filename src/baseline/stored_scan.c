@@ -113,6 +113,19 @@ open_lookup(Lookup lookup)
 								   AccessShareLock);
 }
 
+/*
+ * What a serializable transaction has read is locked against writers, by page,
+ * so that two that learn of different accounts would end each other.  Nothing
+ * depends on it: they append what they learn, as all do that have a fixed
+ * snapshot.  So theirs sees all versions, of which scan_next() takes those that
+ * the snapshot sees.
+ */
+static bool
+sees_all(void)
+{
+	return IsolationIsSerializable();
+}
+
 /* NULL when the table is empty. */
 IndexScanDesc
 scan_begin(Lookup lookup, ScanKey keys, int count)
@@ -123,7 +136,8 @@ scan_begin(Lookup lookup, ScanKey keys, int count)
 		open_lookup(lookup);
 	if (lookups[lookup].index == NULL)
 		return NULL;
-	scan = begin_index_scan(lookups[lookup].table, lookups[lookup].index, GetActiveSnapshot(), count);
+	scan = begin_index_scan(lookups[lookup].table, lookups[lookup].index,
+							sees_all() ? SnapshotAny : GetActiveSnapshot(), count);
 	index_rescan(scan, keys, count, NULL, 0);
 	return scan;
 }
@@ -131,8 +145,14 @@ scan_begin(Lookup lookup, ScanKey keys, int count)
 TupleTableSlot *
 scan_next(Lookup lookup, IndexScanDesc scan)
 {
-	return scan != NULL && index_getnext_slot(scan, ForwardScanDirection, lookups[lookup].slot) ?
-		lookups[lookup].slot : NULL;
+	TupleTableSlot *slot = lookups[lookup].slot;
+
+	if (scan == NULL)
+		return NULL;
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+		if (!sees_all() || table_tuple_satisfies_snapshot(lookups[lookup].table, slot, GetActiveSnapshot()))
+			return slot;
+	return NULL;
 }
 
 void
