@@ -184,6 +184,7 @@ make_ready(void)
 		young = days_create(cache_context, FIRST_SIZE, NULL);
 	if (accounts == NULL)
 		accounts = accounts_create(cache_context, FIRST_SIZE, NULL);
+	Assert(!forget_pending && !growing);
 }
 
 /* How many entries a table may hold so that its power of two fits in bytes. */
@@ -202,6 +203,7 @@ insert_days(Fingerprint key, bool *found)
 {
 	CachedDays  *entry;
 
+	Assert(!growing && young != NULL);
 	growing = true;
 	if (young->members >= entries_within(DAYS_SHARE((Size) cache_memory * 1024) / 2,
 										 sizeof(CachedDays)))
@@ -271,6 +273,7 @@ remember_day(Fingerprint key, int32 day)
 		entry->days = shift < DAYS_IN_WORD ? entry->days << shift : 0;
 		entry->base -= shift;
 	}
+	Assert(day >= entry->base && day - entry->base < DAYS_IN_WORD);
 	entry->days |= UINT64CONST(1) << (day - entry->base);
 }
 
@@ -280,6 +283,7 @@ note_level(void)
 {
 	int			level = GetCurrentTransactionNestLevel();
 
+	Assert(level > 0);			/* nothing is remembered that could not roll back */
 	if (level >= remembered_levels)
 	{
 		int			levels = Max(16, level * 2);

@@ -32,6 +32,28 @@ dayruns_init(DayRuns *set)
 	set->context = CurrentMemoryContext;
 }
 
+#ifdef USE_ASSERT_CHECKING
+/* In order, apart by a day at least, and each a day of the type date. */
+static bool
+is_run_in_place(const DayRuns *set, int i)
+{
+	return set->runs[i].lo <= set->runs[i].hi &&
+		dayset_valid_day(set->runs[i].lo) && dayset_valid_day(set->runs[i].hi) &&
+		(i == 0 || set->runs[i - 1].hi + 1 < set->runs[i].lo);
+}
+
+static bool
+is_set(const DayRuns *set)
+{
+	if (set->n < 0 || set->n > set->capacity)
+		return false;
+	for (int i = 0; i < set->n; i++)
+		if (!is_run_in_place(set, i))
+			return false;
+	return true;
+}
+#endif
+
 static void
 make_room(DayRuns *set)
 {
@@ -79,6 +101,9 @@ dayruns_add(DayRuns *set, int32 lo, int32 hi)
 	int			first;
 	int			last;
 
+	Assert(lo <= hi);
+	Assert(dayset_valid_day(lo) && dayset_valid_day(hi));
+
 	/* days come in order, mostly */
 	if (set->n == 0 || lo > set->runs[set->n - 1].hi + 1)
 		first = last = set->n;
@@ -106,6 +131,8 @@ dayruns_add(DayRuns *set, int32 lo, int32 hi)
 	}
 	set->runs[first].lo = lo;
 	set->runs[first].hi = hi;
+	Assert(is_run_in_place(set, first));
+	Assert(first == set->n - 1 || is_run_in_place(set, first + 1));
 }
 
 void
@@ -141,6 +168,7 @@ dayruns_union(DayRuns *result, const DayRuns *a, const DayRuns *b)
 	int			i = 0;
 	int			j = 0;
 
+	Assert(result->n == 0 && result != a && result != b);
 	while (i < a->n || j < b->n)
 	{
 		DayRun		next = j >= b->n || (i < a->n && a->runs[i].lo <= b->runs[j].lo) ?
@@ -156,6 +184,7 @@ dayruns_intersect(DayRuns *result, const DayRuns *a, const DayRuns *b)
 	int			i = 0;
 	int			j = 0;
 
+	Assert(result->n == 0 && result != a && result != b);
 	while (i < a->n && j < b->n)
 	{
 		int32		lo = Max(a->runs[i].lo, b->runs[j].lo);
@@ -175,6 +204,7 @@ dayruns_subtract(DayRuns *result, const DayRuns *a, const DayRuns *b)
 {
 	int			j = 0;
 
+	Assert(result->n == 0 && result != a && result != b);
 	for (int i = 0; i < a->n; i++)
 	{
 		int32		lo = a->runs[i].lo;
@@ -292,6 +322,7 @@ runs_size(const DayRuns *set)
 static Size
 packed_bits_size(const DayRuns *set)
 {
+	Assert(set->n > 0);
 	return ((int64) set->runs[set->n - 1].hi - set->runs[0].lo + 7) / 8;
 }
 
@@ -391,6 +422,7 @@ read_bitmap(const char *p, const char *end, DayRuns *set)
 const char *
 dayruns_read(const char *bytes, Size length, DayRuns *set)
 {
+	Assert(set->n == 0);
 	if (length < 1)
 		return "it is empty";
 	if ((uint8) bytes[0] == DAYSET_RUNS)
@@ -439,6 +471,20 @@ write_packed(char *p, const DayRuns *set)
 	return p + bytes;
 }
 
+#ifdef USE_ASSERT_CHECKING
+/* What is written must be what is read: tables keep it. */
+static bool
+reads_back(const Dayset *stored, const DayRuns *set)
+{
+	DayRuns		again;
+
+	dayruns_init(&again);
+	return dayruns_read((const char *) &stored->version,
+						VARSIZE(stored) - offsetof(Dayset, version), &again) == NULL &&
+		dayruns_compare(&again, set) == 0;
+}
+#endif
+
 Dayset *
 dayruns_to_dayset(const DayRuns *set)
 {
@@ -449,6 +495,7 @@ dayruns_to_dayset(const DayRuns *set)
 	Dayset	   *stored;
 	char	   *end;
 
+	Assert(is_set(set));
 	if (size > MaxAllocSize)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -459,5 +506,6 @@ dayruns_to_dayset(const DayRuns *set)
 	Assert(end == (char *) stored + size);
 	(void) end;
 	SET_VARSIZE(stored, size);
+	Assert(reads_back(stored, set));
 	return stored;
 }

@@ -38,6 +38,8 @@ make_bitmap(int32 base, int words)
 	Size		size = BITMAP_HEADER + words * sizeof(uint64);
 	Dayset	   *bitmap = palloc0(size);
 
+	Assert(base % WORD_DAYS == 0);
+	Assert(words > 0 && words <= MAX_WORDS);
 	SET_VARSIZE(bitmap, size);
 	bitmap->version = DAYSET_BITMAP;
 	memcpy(bitmap->data, &base, sizeof(base));
@@ -50,6 +52,8 @@ set_bit(Dayset *bitmap, int32 base, int32 day)
 	char	   *at = bitmap->data + sizeof(base) + (day - base) / WORD_DAYS * sizeof(uint64);
 	uint64		word;
 
+	Assert(bitmap->version == DAYSET_BITMAP);
+	Assert(day >= base && at + sizeof(word) <= (char *) bitmap + VARSIZE(bitmap));
 	memcpy(&word, at, sizeof(word));
 	word |= UINT64CONST(1) << ((day - base) % WORD_DAYS);
 	memcpy(at, &word, sizeof(word));

@@ -33,6 +33,7 @@ PG_FUNCTION_INFO_V1(iamwatch_is_newcomer);
 static int32
 nth_day(const DayRuns *set, int n)
 {
+	Assert(n > 0);
 	for (int i = 0; i < set->n; i++)
 	{
 		int64		length = (int64) set->runs[i].hi - set->runs[i].lo + 1;

@@ -191,8 +191,10 @@ Datum
 scan_value(TupleTableSlot *slot, int column)
 {
 	bool		isnull;
+	Datum		value = scan_column(slot, column, &isnull);
 
-	return scan_column(slot, column, &isnull);
+	Assert(!isnull);
+	return value;
 }
 
 Slice

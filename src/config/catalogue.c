@@ -160,6 +160,7 @@ load_row(const TableRow *row)
 	Operation	operation;
 
 	operation.sensitivity = DatumGetInt32(row->values[OPERATIONS_SENSITIVITY]);
+	Assert(operation.sensitivity >= 1 && operation.sensitivity <= 4);
 	operation.effect = EFFECT_READ;
 	for (int i = 0; i < EFFECT_COUNT; i++)
 		if (slice_is(table_slice(row, OPERATIONS_EFFECT), effect_names[i]))
@@ -309,6 +310,7 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 		service = slice_folded(service);
 		operation = slice_folded(operation);
 	}
+	Assert(exact_rows != NULL);	/* catalogue_is_ready(), or was just loaded */
 	name_hash = slice_hash(operation, provider + 1);
 	bit = name_hash % NAME_BITS;
 	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))

@@ -211,6 +211,7 @@ settings_load(void)
 int
 settings_kept_days(void)
 {
+	Assert(kept_days > 0);		/* loaded once at least */
 	return kept_days;
 }
 
@@ -260,6 +261,7 @@ settings_detector_count(void)
 const Detector *
 settings_detector(int i)
 {
+	Assert(i >= 0 && i < detector_count);
 	return &detectors[i];
 }
 

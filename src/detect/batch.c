@@ -62,6 +62,7 @@ only_repeats(const Event *event, bool is_operation, int64 repeats)
 	if (seen == NULL)
 		seen = seen_create(batch_context);
 	index = seen_repeats(seen, event, is_operation, item_count);
+	Assert(index < item_count);
 	if (index >= 0)
 		items[index].repeats += 1 + repeats;
 	return index >= 0;
@@ -145,6 +146,7 @@ put_aside(void)
 {
 	batch_sort_add(items, item_count);
 	forget_memory();
+	Assert(item_count == 0 && !is_full());
 }
 
 bool

@@ -209,6 +209,7 @@ store_item(const BatchItem *item)
 		at = put_slice(at, (Slice) {item->reason, stored.reason});
 	if (stored.document > 0)
 		memcpy(at, item->document, stored.document);
+	Assert(at + stored.document == (char *) result + size);
 	return PointerGetDatum(result);
 }
 

@@ -43,6 +43,7 @@ reject(const BatchItem *batch, int count)
 
 	for (int i = 0; i < count; i++)
 	{
+		Assert(batch[i].reason != NULL);
 		column_add(&source, ObjectIdGetDatum(batch[i].source));
 		column_add(&reason, CStringGetTextDatum(batch[i].reason));
 		if (batch[i].document != NULL)
@@ -72,6 +73,7 @@ remember(Entities *entities)
 
 		if (item->late)
 			continue;
+		Assert(item->event->day <= item->account->newest);
 		cache_remember_identity(item->identity->key, item->event->kind, item->event->day);
 		if (item->behaviour != NULL && item->cacheable)
 			cache_remember_behaviour(item->behaviour->key, item->event->kind, item->event->day);
@@ -81,6 +83,7 @@ remember(Entities *entities)
 static Outcome
 outcome(const BatchEvent *item)
 {
+	Assert(!item->late || (!item->brings_day && !item->brings_behaviour));
 	if (item->late)
 		return OUTCOME_LATE;
 	return item->brings_day || item->brings_behaviour ? OUTCOME_LEARNED : OUTCOME_NOTHING;

@@ -37,6 +37,7 @@ find_entity(struct entity_hash *table, Fingerprint key, Size size, bool *found)
 		entry->entity = palloc0(size);
 		*(Fingerprint *) entry->entity = key;
 	}
+	Assert(memcmp(entry->entity, &key, sizeof(key)) == 0);
 	return entry->entity;
 }
 
@@ -191,6 +192,7 @@ look_up_behaviours(Entities *entities)
 		Behaviour  *behaviour = entities->behaviours[i];
 		Identity   *identity = behaviour->identity;
 
+		Assert(behaviour->nevents > 0 && behaviour->since <= behaviour->until);
 		if (identity->identity_id != 0)
 			stored_behaviour_days(identity->account->account_id, identity->identity_id,
 								  behaviour->sample, &behaviour->days);
@@ -245,6 +247,8 @@ sort_out(Entities *entities, const BatchItem *batch)
 	{
 		BatchEvent  *item = &entities->items[i];
 
+		Assert(batch[i].reason == NULL);
+		Assert(i == 0 || batch[i - 1].event.time <= batch[i].event.time);
 		item->event = &batch[i].event;
 		item->account = find_account(entities, fingerprint_account(item->event), item->event);
 	}

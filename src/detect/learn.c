@@ -46,7 +46,7 @@ typedef struct Rows
 } Rows;
 
 static void
-add_row(Rows *rows, Datum *values, bool *nulls)
+add_row(Rows *rows, Datum *values, bool *nulls, int count)
 {
 	if (rows->desc == NULL)
 	{
@@ -55,6 +55,7 @@ add_row(Rows *rows, Datum *values, bool *nulls)
 		rows->desc = lookup_rowtype_tupdesc(type, -1);
 		rows->column = column_make(type, rows->capacity);
 	}
+	Assert(rows->desc->natts == count);
 	column_add(&rows->column, HeapTupleGetDatum(heap_form_tuple(rows->desc, values, nulls)));
 }
 
@@ -100,7 +101,7 @@ add_delta(Rows *deltas, const Account *account,
 		nulls[6] = nulls[7] = nulls[8] = true;
 	values[10] = TimestampTzGetDatum(GetCurrentTimestamp());
 
-	add_row(deltas, values, nulls);
+	add_row(deltas, values, nulls, lengthof(values));
 }
 
 static void
@@ -159,7 +160,7 @@ add_samples(Entities *entities, Rows *samples)
 								 dayruns_count(&item->behaviour->days,
 											   event->day - settings_training_days(),
 											   event->day - 1) == 0);
-		add_row(samples, values, nulls);
+		add_row(samples, values, nulls, lengthof(values));
 	}
 }
 
@@ -202,7 +203,10 @@ learn_batch(Entities *entities)
 		BatchEvent  *item = &entities->items[i];
 
 		if (item->late)
+		{
+			Assert(item->identity == NULL && item->behaviour == NULL);
 			continue;
+		}
 		item->brings_day = add_day(&item->identity->days, &item->identity->fresh,
 								   item->event->day);
 		if (item->behaviour != NULL)

@@ -50,7 +50,13 @@ own_rate(int64 part, int64 active, double rate)
 double
 score_probability(int64 k, int64 active, int64 peer_days, int64 peer_active)
 {
-	return own_rate(k, active, peer_rate(peer_days, peer_active));
+	double		probability;
+
+	Assert(k >= 0 && k <= active);
+	Assert(peer_days >= 0 && peer_days <= peer_active);
+	probability = own_rate(k, active, peer_rate(peer_days, peer_active));
+	Assert(probability > 0 && probability < 1);
+	return probability;
 }
 
 bool
@@ -64,6 +70,10 @@ score_risk_steps(const RiskCounts *c)
 {
 	RiskSteps	steps;
 
+	Assert(c->k >= 0 && c->k <= c->active);
+	Assert(c->iam_days >= 0 && c->iam_days <= c->active);
+	Assert(c->peer_days >= 0 && c->peer_days <= c->peer_active);
+	Assert(c->peer_iam_days >= 0 && c->peer_iam_days <= c->peer_active);
 	steps.peer_iam_rate = (c->peer_iam_days + IAM_BASE_DAYS) / (c->peer_active + IAM_BASE_ACTIVE);
 	steps.iam_rate = own_rate(c->iam_days, c->active, steps.peer_iam_rate);
 	steps.share = (c->peer_days + SHARE_BASE_DAYS) / (c->peer_iam_days + SHARE_BASE_IAM);

@@ -227,6 +227,7 @@ days_that_count(const Behaviour *behaviour, int32 from, int32 to)
 {
 	int64		n = dayruns_count(&behaviour->days, from, to);
 
+	Assert(n >= 0);
 	if (from > to)
 		return 0;
 	for (int i = 0; i < behaviour->excluded.n; i++)
@@ -236,6 +237,7 @@ days_that_count(const Behaviour *behaviour, int32 from, int32 to)
 		if (run.lo <= to && run.hi >= from)
 			n -= dayruns_count(&behaviour->days, Max(run.lo, from), Min(run.hi, to));
 	}
+	Assert(n >= 0);
 	return (int32) n;
 }
 
@@ -337,6 +339,8 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 		bool		is_user = KIND_IS_USER(item->event->kind);
 		bool		day_scored = !dayruns_contains(&behaviour->fresh, day) && !day_activates &&
 			!is_of_both_classes(behaviour->identity);
+
+		Assert(!item->late && item->behaviour == behaviour);
 
 		/* what cannot open an alert, nor is near one, needs no score */
 		if ((day_scored && !item->near) || (!activated && !day_activates))

@@ -13,6 +13,7 @@
 
 #include "access/htup_details.h"
 #include "server/compat.h"
+#include "event/day.h"
 #include "event/document.h"
 #include "event/field.h"
 #include "fmgr.h"
@@ -54,8 +55,8 @@ static const Slice root_names[ROOT_FIELD_COUNT] = {
 static KeyLayout *root_layouts[LAYOUTS];
 static const FieldKeys root_fields = {root_names, ROOT_FIELD_COUNT, root_layouts};
 
-const char *
-event_read(Jsonb *document, EventDepth depth, Event *event)
+static const char *
+read_document(Jsonb *document, EventDepth depth, Event *event)
 {
 	Field		root[ROOT_FIELD_COUNT];
 	JsonbContainer *payload;
@@ -88,6 +89,28 @@ event_read(Jsonb *document, EventDepth depth, Event *event)
 		return reason;
 	event_explain_unknown(&document->root, reason == missing, &reason);
 	(void) field_actor(&root[ROOT_PROTO_PAYLOAD], "protoPayload", &reason);
+	return reason;
+}
+
+#ifdef USE_ASSERT_CHECKING
+/* What all that follows relies on. */
+static bool
+is_whole(const Event *event)
+{
+	return event->account.len > 0 && event->identity.len > 0 &&
+		event->service.len > 0 && event->operation.len > 0 &&
+		event->provider >= 0 && provider_names[event->provider] != NULL &&
+		event->kind >= 0 && event->kind < KIND_COUNT &&
+		IS_VALID_TIMESTAMP(event->time) && event->day == day_of(event->time);
+}
+#endif
+
+const char *
+event_read(Jsonb *document, EventDepth depth, Event *event)
+{
+	const char *reason = read_document(document, depth, event);
+
+	Assert(reason != NULL || is_whole(event));
 	return reason;
 }
 

@@ -51,6 +51,7 @@ add_found(FoundKeys *found, int field, int position)
 {
 	int			at = found->count++;
 
+	Assert(at < MAX_FIELDS);
 	for (; at > 0 && found->keys[at - 1].position > position; at--)
 		found->keys[at] = found->keys[at - 1];
 	found->keys[at].field = field;
@@ -193,6 +194,24 @@ find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *
 	return &layout->found;
 }
 
+#ifdef USE_ASSERT_CHECKING
+/* As jsonb has them: by length, then by bytes. */
+static bool
+keys_are_in_order(const FieldKeys *keys)
+{
+	for (int i = 1; i < keys->count; i++)
+	{
+		Slice		before = keys->names[i - 1];
+		Slice		name = keys->names[i];
+
+		if (before.len > name.len ||
+			(before.len == name.len && memcmp(before.s, name.s, name.len) >= 0))
+			return false;
+	}
+	return keys->count <= MAX_FIELDS;
+}
+#endif
+
 void
 fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 {
@@ -204,6 +223,7 @@ fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 	uint32		offset = 0;
 	int			value = 0;
 
+	Assert(keys_are_in_order(keys));
 	memset(fields, 0, keys->count * sizeof(Field));
 	if (object == NULL || !JsonContainerIsObject(object))
 		return;

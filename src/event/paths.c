@@ -195,6 +195,7 @@ add_value(Slice text, PathResult *result)
 		return;
 	result->text = slice_listed(result->text, text);
 	result->count++;
+	Assert(result->all || result->count == 1);
 }
 
 static Slice

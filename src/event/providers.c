@@ -69,6 +69,7 @@ provider_number(Slice name)
 	const char **names;
 	char	   *kept;
 
+	Assert(name.s != NULL);
 	for (int i = 0; i < name_count; i++)
 		if (slice_is(name, provider_names[i]))
 			return i;
@@ -82,6 +83,7 @@ provider_number(Slice name)
 	if (provider_names != built_in_names)
 		pfree(provider_names);
 	provider_names = names;
+	Assert(name_count >= PROVIDER_OWN);
 	return name_count++;
 }
 
@@ -100,6 +102,7 @@ providers_count(void)
 const Mapping *
 providers_mapping(int i)
 {
+	Assert(i >= 0 && i < mapping_count);
 	return &mappings[i];
 }
 
@@ -202,6 +205,7 @@ load_row(const TableRow *row)
 #define TEXT(column) load_text(row, PROVIDERS_##column)
 	memset(mapping, 0, sizeof(*mapping));
 	mapping->provider = provider_number(TEXT(PROVIDER));
+	Assert(mapping->provider >= PROVIDER_OWN);
 	mapping->recognised = PATH(RECOGNISED_BY);
 	mapping->recognised_value = TEXT(RECOGNISED_VALUE);
 	mapping->account = PATH(ACCOUNT_PATH);

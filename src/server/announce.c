@@ -66,6 +66,7 @@ iamwatch_announce(PG_FUNCTION_ARGS)
 	MemoryContext outer = MemoryContextSwitchTo(TopTransactionContext);
 	Announcement *item;
 
+	Assert(count <= capacity && (announcements != NULL || capacity == 0));
 	if (count == capacity)
 	{
 		capacity = Max(8, capacity * 2);

@@ -21,6 +21,7 @@ column_make(Oid type, int capacity)
 	column.values = palloc(Max(1, capacity) * sizeof(Datum));
 	column.nulls = palloc0(Max(1, capacity) * sizeof(bool));
 	column.count = 0;
+	column.capacity = capacity;
 	column.type = type;
 	return column;
 }
@@ -28,6 +29,7 @@ column_make(Oid type, int capacity)
 void
 column_add(Column *column, Datum value)
 {
+	Assert(column->count < column->capacity);
 	column->nulls[column->count] = false;
 	column->values[column->count++] = value;
 }
@@ -35,6 +37,7 @@ column_add(Column *column, Datum value)
 void
 column_add_null(Column *column)
 {
+	Assert(column->count < column->capacity);
 	column->nulls[column->count] = true;
 	column->values[column->count++] = (Datum) 0;
 }

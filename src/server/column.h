@@ -13,6 +13,7 @@ typedef struct Column
 	Datum	   *values;
 	bool	   *nulls;
 	int			count;
+	int			capacity;
 	Oid			type;			/* of an element */
 } Column;
 

@@ -75,6 +75,7 @@ take(const LOCKTAG *tag, LOCKMODE mode)
 		taken_room = room;
 	}
 	result = try_lock_acquire(tag, mode);
+	Assert(result == LOCKACQUIRE_NOT_AVAIL || lock_is_mine(tag, mode));
 	if (result == LOCKACQUIRE_OK)
 		taken[taken_count++] = (Taken) {*tag, mode};
 	return result;
@@ -208,6 +209,7 @@ iamwatch_try_session_lock(PG_FUNCTION_ARGS)
 	if (session_locked ||
 		LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		PG_RETURN_BOOL(false);
+	Assert(IsTransactionState());
 	session_lock = tag;
 	session_locked = true;
 	session_lock_subid = GetCurrentSubTransactionId();

@@ -81,6 +81,8 @@ owner_begin(OwnerScope *scope)
 void
 owner_end(const OwnerScope *scope)
 {
+	/* whoever changed it on the way has changed it back */
+	Assert(InLocalUserIdChange());
 	AtEOXact_GUC(true, scope->guc_level);
 	SetUserIdAndSecContext(scope->user, scope->security_context);
 }

@@ -147,6 +147,7 @@ plans_begin(PlansScope *scope)
 void
 plans_end(PlansScope *scope)
 {
+	Assert(current == scope);
 	if (scope->as_owner)
 		owner_end(&scope->owner);
 	current = scope->outer;
@@ -155,6 +156,7 @@ plans_end(PlansScope *scope)
 static void
 become_owner(PlansScope *scope)
 {
+	Assert(scope != NULL);
 	if (scope->as_owner)
 		return;
 	owner_begin(&scope->owner);
@@ -167,6 +169,7 @@ plans_run(PlanId id, Datum *values, const char *nulls)
 	PlansScope *scope = current;
 	int			result;
 
+	Assert(id >= 0 && id < PLAN_COUNT);
 	become_owner(scope);
 	result = SPI_execute_plan(get_plan(id), values, nulls, false, 0);
 	current = scope;			/* a batch inside may have failed, and been caught */

@@ -14,6 +14,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_type.h"
 #include "server/compat.h"
 #include "fmgr.h"
 #include "server/table.h"
@@ -65,6 +66,9 @@ table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys, MemoryConte
 		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), keys[i].column);
 		Slice		value = keys[i].value;
 
+		/* columns of the index are in this order, and all of text */
+		Assert(i == 0 || keys[i].column > keys[i - 1].column);
+		Assert(column->atttypid == TEXTOID && value.s != NULL);
 		ScanKeyEntryInitialize(&scan_keys[i], 0, keys[i].column + 1, BTEqualStrategyNumber,
 							   InvalidOid, column->attcollation, F_TEXTEQ,
 							   PointerGetDatum(cstring_to_text_with_len(value.s, value.len)));
@@ -79,6 +83,7 @@ table_slice(const TableRow *row, int column)
 {
 	struct varlena *text;
 
+	Assert(column >= 0);
 	if (row->nulls[column])
 		return SLICE_NONE;
 	text = PG_DETOAST_DATUM_PACKED(row->values[column]);
