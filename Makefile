@@ -9,6 +9,7 @@
 #	make bench-detection	measure how well it detects, beside its peers (TRACK, OPTIONS)
 #	make fuzz	feed it odd input, ten million times (FUZZ_INPUTS)
 #	make check-sanitize	run tests under sanitizers and valgrind
+#	make check-assert	run tests in a server that was built with assertions
 #	make reference	write docs/reference.md from the comments of all objects
 #	make indent	lay out the C sources as pgindent does
 #	make, make install, make installcheck: as every extension
@@ -59,7 +60,7 @@ ifeq ($(shell uname -s),Linux)
 SHLIB_LINK += -Wl,-Bsymbolic
 endif
 
-ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz reference indent,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize check-assert bench bench-detection fuzz reference indent,$(MAKECMDGOALS)),)
 
 # These work before there is a server to build for, so PGXS stays out.
 demo check bench fuzz reference:
@@ -71,6 +72,10 @@ bench-detection:
 check-sanitize:
 	@test/setup $@
 	@test/sanitize
+
+check-assert:
+	@test/setup
+	@test/assert
 
 check-matrix:
 	@test/matrix
@@ -117,5 +122,5 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
 		-o $(EXTENSION)-$(EXTVERSION).zip HEAD
 
-.PHONY: demo check check-matrix check-reproducible check-packages check-sanitize bench bench-detection fuzz \
+.PHONY: demo check check-matrix check-reproducible check-packages check-sanitize check-assert bench bench-detection fuzz \
 	reference indent dist
