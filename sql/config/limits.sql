@@ -262,6 +262,10 @@ BEGIN
 		WHERE f.changed_at < clock_timestamp() - CASE WHEN f.refused > 0 OR f.taken >= 1000
 			THEN interval '90 days' ELSE interval '2 days' END
 		FOR UPDATE SKIP LOCKED));
+	DELETE FROM iamwatch_internal.counted_elsewhere AS c WHERE c.ctid = ANY (ARRAY(
+		SELECT f.ctid FROM iamwatch_internal.counted_elsewhere AS f
+		WHERE f.day IS NOT NULL AND f.changed_at < clock_timestamp() - interval '90 days'
+		FOR UPDATE SKIP LOCKED));
 	WITH several AS (
 		SELECT f.name, f.scope, f.day FROM iamwatch_internal.limit_counts AS f GROUP BY 1, 2, 3 HAVING count(*) > 1
 	), taken AS (

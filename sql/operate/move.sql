@@ -1,4 +1,104 @@
 -- What is known of an account, to be carried to another node or server.
+--
+-- Days, contexts and alerts are united: what both places know is there once.
+-- Counters are sums, so they would grow with each import.  Therefore a place
+-- keeps, for each place that counted, how far that had come when it was imported,
+-- and a later import adds the difference only.
+
+CREATE TABLE iamwatch_internal.counted_elsewhere (
+	provider text NOT NULL,
+	account text NOT NULL,
+	place text NOT NULL,
+	name text NOT NULL,
+	day date,
+	taken bigint NOT NULL,
+	refused bigint NOT NULL,
+	changed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE iamwatch_internal.counted_elsewhere IS
+'what iamwatch.import_account() brought of late events and toward limits, by the place that counted it; it is a part of iamwatch_internal.accounts and limit_counts';
+COMMENT ON COLUMN iamwatch_internal.counted_elsewhere.place IS 'iamwatch_internal.place_of() of the account there';
+COMMENT ON COLUMN iamwatch_internal.counted_elsewhere.name IS 'the limit, or late_events, which have no day';
+CREATE INDEX counted_elsewhere_account ON iamwatch_internal.counted_elsewhere (hashtextextended(account, 0));
+ALTER TABLE iamwatch_internal.counted_elsewhere REPLICA IDENTITY FULL;
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.counted_elsewhere', '');
+
+CREATE TABLE iamwatch_internal.forgotten_accounts (
+	provider text NOT NULL,
+	account text NOT NULL,
+	times integer NOT NULL
+);
+COMMENT ON TABLE iamwatch_internal.forgotten_accounts IS
+'how often iamwatch.forget_account() dropped an account: what is counted after that is counted anew';
+CREATE INDEX forgotten_accounts_account ON iamwatch_internal.forgotten_accounts (hashtextextended(account, 0));
+ALTER TABLE iamwatch_internal.forgotten_accounts REPLICA IDENTITY FULL;
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.forgotten_accounts', '');
+
+CREATE FUNCTION iamwatch_internal.place_of(provider text, account text) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format('%s/%s/%s', c.system_identifier, d.oid, coalesce((SELECT f.times FROM iamwatch_internal.forgotten_accounts AS f
+		WHERE hashtextextended(f.account, 0) = hashtextextended($2, 0) AND f.account = $2 AND f.provider = $1), 0))
+	FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database()
+$$;
+COMMENT ON FUNCTION iamwatch_internal.place_of(text, text) IS
+'this database, and how often it has forgotten the account: who counts here until it is forgotten';
+
+CREATE FUNCTION iamwatch_internal.counts_of(provider text, account text) RETURNS SETOF iamwatch_internal.counted_elsewhere
+	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	WITH elsewhere AS MATERIALIZED (
+		SELECT c.* FROM iamwatch_internal.counted_elsewhere AS c
+		WHERE hashtextextended(c.account, 0) = hashtextextended($2, 0) AND c.account = $2 AND c.provider = $1
+	), counted AS (
+		SELECT c.name, c.day, sum(c.taken) AS taken, sum(c.refused) AS refused, max(c.changed_at) AS changed_at
+		FROM iamwatch_internal.limit_counts AS c
+		WHERE hashtextextended(c.scope, 0) = hashtextextended(limit_scope($1, $2), 0) AND c.scope = limit_scope($1, $2)
+		GROUP BY c.name, c.day
+		UNION ALL
+		SELECT 'late_events', NULL, a.late_events, 0, '-infinity' FROM iamwatch_internal.accounts AS a
+		WHERE hashtextextended(a.account, 0) = hashtextextended($2, 0) AND a.account = $2 AND a.provider = $1
+	)
+	SELECT e.* FROM elsewhere AS e
+	UNION ALL
+	SELECT $1, $2, place_of($1, $2), c.name, c.day, GREATEST(0, c.taken - coalesce(e.taken, 0))::bigint,
+		GREATEST(0, c.refused - coalesce(e.refused, 0))::bigint, c.changed_at
+	FROM counted AS c LEFT JOIN (
+		SELECT e.name, e.day, sum(e.taken) AS taken, sum(e.refused) AS refused FROM elsewhere AS e GROUP BY e.name, e.day) AS e
+		ON e.name = c.name AND e.day IS NOT DISTINCT FROM c.day
+	WHERE c.taken > coalesce(e.taken, 0) OR c.refused > coalesce(e.refused, 0)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.counts_of(text, text) IS 'late events and what counts toward limits of an account, by the place that counted it';
+
+CREATE FUNCTION iamwatch_internal.add_counts(in_account_id integer, given iamwatch_internal.counted_elsewhere[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	c iamwatch_internal.counted_elsewhere;
+	known iamwatch_internal.counted_elsewhere;
+	more bigint;
+	more_refused bigint;
+BEGIN
+	FOREACH c IN ARRAY given LOOP
+		-- what was counted here is here
+		CONTINUE WHEN c.place = place_of(c.provider, c.account);
+		DELETE FROM iamwatch_internal.counted_elsewhere AS k
+		WHERE hashtextextended(k.account, 0) = hashtextextended(c.account, 0) AND k.account = c.account AND k.provider = c.provider
+		AND k.place = c.place AND k.name = c.name AND k.day IS NOT DISTINCT FROM c.day
+		RETURNING k.* INTO known;
+		more := GREATEST(0, c.taken - coalesce(known.taken, 0));
+		more_refused := GREATEST(0, c.refused - coalesce(known.refused, 0));
+		c.taken := GREATEST(c.taken, known.taken);
+		c.refused := GREATEST(c.refused, known.refused);
+		INSERT INTO iamwatch_internal.counted_elsewhere SELECT (c).*;
+		CONTINUE WHEN more = 0 AND more_refused = 0;
+		IF c.name = 'late_events' THEN
+			UPDATE iamwatch_internal.accounts AS a SET late_events = a.late_events + more WHERE a.account_id = in_account_id;
+		ELSE
+			INSERT INTO iamwatch_internal.limit_counts (name, scope, day, taken, refused, changed_at)
+			VALUES (c.name, limit_scope(c.provider, c.account), c.day, more, more_refused, c.changed_at);
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.add_counts(integer, iamwatch_internal.counted_elsewhere[]) IS
+'add to what is counted of an account what others counted and was not added before';
 
 CREATE FUNCTION iamwatch_internal.lock_account_to_move(provider text, account text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -24,8 +124,20 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.lock_account_to_move(text, text) IS
 'lock an account until the transaction ends, with nothing of it left to wait; 55P03 if another session is writing it';
 
+-- Most documents that are rejected do not say whose they are.
+CREATE FUNCTION iamwatch_internal.is_rejected_of(r iamwatch.rejected_events, provider text, account text) RETURNS boolean
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN coalesce((SELECT p.provider = $2 AND p.account = $3 FROM iamwatch.parse(r.event) AS p), false);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.is_rejected_of(iamwatch.rejected_events, text, text) IS
+'whether a rejected document can be read, as one from the future can, and names the account';
+
+-- Each value as it is, whatever the session's settings; and the same for the same
+-- state, so that two exports can be compared.
 CREATE FUNCTION iamwatch.export_account(provider text, account text) RETURNS SETOF jsonb
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
 	known iamwatch_internal.accounts;
 BEGIN
@@ -36,15 +148,15 @@ BEGIN
 		RAISE EXCEPTION 'nothing is known of account "%" of provider "%"', account, provider
 			USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.accounts.';
 	END IF;
-	RETURN NEXT jsonb_build_object('format', 1, 'account', to_jsonb(known) - 'account_id',
+	RETURN NEXT jsonb_build_object('format', 2, 'account', to_jsonb(known) - 'account_id',
 		'operations', (SELECT coalesce(jsonb_agg(to_jsonb(o) - 'account_id' ORDER BY o.operation_id), '[]')
 			FROM iamwatch_internal.account_operations AS o WHERE o.account_id = known.account_id),
-		'counts', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM iamwatch_internal.limit_counts AS c
-			WHERE hashtextextended(c.scope, 0) = hashtextextended($1 || '/' || $2, 0) AND c.scope = $1 || '/' || $2),
-		'instances', (SELECT coalesce(jsonb_agg(to_jsonb(i)), '[]') FROM iamwatch.instances AS i
+		'counts', (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.place, c.name, c.day), '[]')
+			FROM iamwatch_internal.counts_of($1, $2) AS c),
+		'instances', (SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY i.instance_id), '[]') FROM iamwatch.instances AS i
 			WHERE i.provider = $1 AND i.account = $2),
-		'instance_history', (SELECT coalesce(jsonb_agg(to_jsonb(i)), '[]') FROM iamwatch.instance_history AS i
-			WHERE i.provider = $1 AND i.account = $2),
+		'instance_history', (SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY i.instance_id, i.valid), '[]')
+			FROM iamwatch.instance_history AS i WHERE i.provider = $1 AND i.account = $2),
 		'firewalls', (SELECT coalesce(jsonb_agg(to_jsonb(f)), '[]') FROM iamwatch_internal.firewalls AS f
 			WHERE f.provider = $1 AND f.account = $2));
 	RETURN QUERY SELECT jsonb_build_object('identity', to_jsonb(i) - 'account_id' - 'identity_id',
@@ -52,9 +164,11 @@ BEGIN
 			FROM iamwatch_internal.account_operations AS o CROSS JOIN LATERAL (SELECT * FROM iamwatch_internal.behaviour_days AS d
 				WHERE d.account_id = o.account_id AND d.operation_id = o.operation_id AND d.identity_id = i.identity_id OFFSET 0) AS d
 			WHERE o.account_id = known.account_id), '[]'),
-		'habits', coalesce((SELECT jsonb_agg(to_jsonb(h) - 'account_id' - 'identity_id') FROM iamwatch_internal.habits AS h
+		'habits', coalesce((SELECT jsonb_agg(to_jsonb(h) - 'account_id' - 'identity_id' ORDER BY h.kind, h.value)
+			FROM iamwatch_internal.habits AS h
 			WHERE h.account_id = known.account_id AND h.identity_id = i.identity_id), '[]'),
-		'novelties', coalesce((SELECT jsonb_agg(to_jsonb(n) - 'account_id' - 'identity_id') FROM iamwatch_internal.novelties AS n
+		'novelties', coalesce((SELECT jsonb_agg(to_jsonb(n) - 'account_id' - 'identity_id' ORDER BY n.at, n.operation_id)
+			FROM iamwatch_internal.novelties AS n
 			WHERE n.account_id = known.account_id AND n.identity_id = i.identity_id), '[]'))
 	FROM iamwatch_internal.identity_days AS i WHERE i.account_id = known.account_id ORDER BY i.identity_id;
 	RETURN QUERY SELECT jsonb_build_object('suppression', to_jsonb(s)) FROM iamwatch.suppressions AS s
@@ -62,48 +176,95 @@ BEGIN
 		OR s.alert_id IN (SELECT a.alert_id FROM iamwatch.alerts AS a WHERE a.provider = $1 AND a.account = $2)
 		OR s.suppression_id IN (SELECT a.suppression_id FROM iamwatch_internal.suppressed_alerts AS a
 			WHERE a.provider = $1 AND a.account = $2)
+		OR s.suppression_id IN (SELECT a.suppression_id FROM iamwatch_internal.withdrawn_alerts AS a
+			WHERE a.provider = $1 AND a.account = $2)
 	ORDER BY s.suppression_id;
-	RETURN QUERY SELECT jsonb_build_object(x.kind, x.alert, 'events', coalesce((SELECT jsonb_agg(to_jsonb(e) - 'alert_id')
-			FROM iamwatch.alert_events AS e WHERE e.alert_id = x.alert_id), '[]'),
+	RETURN QUERY SELECT jsonb_build_object(x.kind, x.alert, 'events', coalesce((SELECT jsonb_agg(to_jsonb(e) - 'alert_id'
+				ORDER BY e.event_time, e.event_id COLLATE "C") FROM iamwatch.alert_events AS e WHERE e.alert_id = x.alert_id), '[]'),
 		'history', coalesce((SELECT jsonb_agg(to_jsonb(h) - 'alert_id' - 'history_id' ORDER BY h.history_id)
-			FROM iamwatch.alert_history AS h WHERE h.alert_id = x.alert_id), '[]'))
+			FROM iamwatch.alert_history AS h WHERE h.alert_id = x.alert_id), '[]'),
+		'unsent', coalesce((SELECT jsonb_agg(u.left_at ORDER BY u.left_at)
+			FROM iamwatch_internal.unsent_notifications AS u WHERE u.alert_id = x.alert_id), '[]'))
 	FROM (SELECT 'alert' AS kind, a.alert_id, to_jsonb(a) AS alert FROM iamwatch.alerts AS a WHERE a.provider = $1 AND a.account = $2
 		UNION ALL SELECT 'suppressed', a.alert_id, to_jsonb(a) FROM iamwatch_internal.suppressed_alerts AS a
+		WHERE a.provider = $1 AND a.account = $2
+		UNION ALL SELECT 'withdrawn', a.alert_id, to_jsonb(a) FROM iamwatch_internal.withdrawn_alerts AS a
 		WHERE a.provider = $1 AND a.account = $2) AS x
 	ORDER BY x.alert_id;
+	RETURN QUERY SELECT jsonb_build_object('rejected', to_jsonb(r) - 'rejected_id' - 'source'
+		|| jsonb_build_object('source', CASE WHEN pg_table_is_visible(r.source) IS NOT NULL THEN r.source::text END))
+	FROM iamwatch.rejected_events AS r WHERE iamwatch_internal.is_rejected_of(r, $1, $2) ORDER BY r.rejected_id;
 END $$;
 COMMENT ON FUNCTION iamwatch.export_account(text, text) IS
-'all that is known of an account, for iamwatch.import_account(): days, contexts, alerts with their events, triage and suppressions, its inventory. Keeps the account locked until the transaction ends; 55P03 while another session writes it, P0002 if nothing is known of it';
+'all that is known of an account, for iamwatch.import_account(): days, contexts, alerts with their events, withdrawn ones too, triage and suppressions, what counts toward limits, rejected documents that name it, its inventory. Keeps the account locked until the transaction ends; 55P03 while another session writes it, P0002 if nothing is known of it';
+
+-- Of an alert that is here already, the one that has more of its events.
+CREATE FUNCTION iamwatch_internal.is_more_of(given jsonb, element jsonb) RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	SELECT (given->>'event_count')::bigint > a.event_count
+		AND NOT EXISTS (SELECT x.event_time, x.event_id FROM iamwatch.alert_events AS x WHERE x.alert_id = a.alert_id
+			EXCEPT SELECT e.event_time, e.event_id FROM jsonb_populate_recordset(NULL::iamwatch.alert_events, element->'events') AS e)
+		AND (SELECT count(*) FROM iamwatch.alert_history AS h WHERE h.alert_id = a.alert_id) <= jsonb_array_length(element->'history')
+	FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id = (given->>'alert_id')::bigint
+$$;
+COMMENT ON FUNCTION iamwatch_internal.is_more_of(jsonb, jsonb) IS
+'whether an exported alert has all events and decisions of the one with its number, and further events';
+
+CREATE FUNCTION iamwatch_internal.same_alert(given jsonb) RETURNS bigint
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT a.alert_id FROM iamwatch_internal.all_alerts AS a
+	WHERE hashtextextended(a.identity, 0) = hashtextextended(given->>'identity', 0)
+	AND a.first_event_time = (given->>'first_event_time')::timestamptz
+	AND a.identity = given->>'identity' AND a.operation = given->>'operation' AND a.service = given->>'service'
+	AND a.failed = (given->>'failed')::boolean AND a.account = given->>'account' AND a.provider = given->>'provider'
+	AND a.detector = given->>'detector'
+	ORDER BY a.alert_id LIMIT 1
+$$;
+COMMENT ON FUNCTION iamwatch_internal.same_alert(jsonb) IS 'the alert of this place that the same event opened, under whatever number';
 
 CREATE FUNCTION iamwatch_internal.import_alert(element jsonb, ids jsonb) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
-	shown constant boolean := element ? 'alert';
-	given jsonb := coalesce(element->'alert', element->'suppressed');
+	given jsonb := coalesce(element->'alert', element->'suppressed', element->'withdrawn');
 	id bigint := (given->>'alert_id')::bigint;
-	present jsonb := (SELECT to_jsonb(a) FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id = id);
+	present jsonb := coalesce((SELECT to_jsonb(a) FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id = id),
+		(SELECT to_jsonb(w) FROM iamwatch_internal.withdrawn_alerts AS w WHERE w.alert_id = id));
+	same constant bigint := iamwatch_internal.same_alert(given);
 BEGIN
-	IF present - 'incident_id' @> jsonb_build_object('detector', given->'detector', 'provider', given->'provider',
+	IF present @> jsonb_build_object('detector', given->'detector', 'provider', given->'provider',
 		'account', given->'account', 'identity', given->'identity', 'service', given->'service',
 		'operation', given->'operation', 'failed', given->'failed', 'first_event_time', given->'first_event_time') THEN
-		RETURN id;
-	ELSIF present IS NOT NULL OR EXISTS (SELECT FROM iamwatch_internal.withdrawn_alerts AS w WHERE w.alert_id = id) THEN
+		IF NOT element ? 'alert' OR iamwatch_internal.is_more_of(given, element) IS NOT TRUE THEN
+			RETURN id;
+		END IF;
+		DELETE FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id = id;
+		DELETE FROM iamwatch.alert_events AS e WHERE e.alert_id = id;
+		DELETE FROM iamwatch.alert_history AS h WHERE h.alert_id = id;
+		DELETE FROM iamwatch_internal.unsent_notifications AS u WHERE u.alert_id = id;
+	ELSIF same IS NOT NULL AND NOT element ? 'withdrawn' THEN
+		RETURN same;
+	ELSIF present IS NOT NULL THEN
 		id := iamwatch_internal.number_here(nextval('iamwatch.alerts_alert_id_seq'));
 		given := given || jsonb_build_object('alert_id', id);
 	END IF;
-	IF shown THEN
+	given := given || jsonb_build_object('suppression_id', coalesce(ids->(given->>'suppression_id'), given->'suppression_id', 'null'));
+	IF element ? 'alert' THEN
 		INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE
 		SELECT * FROM jsonb_populate_record(NULL::iamwatch.alerts, given);
-	ELSE
-		given := given || jsonb_build_object('suppression_id', coalesce(ids->(given->>'suppression_id'), given->'suppression_id'));
+	ELSIF element ? 'suppressed' THEN
 		INSERT INTO iamwatch_internal.suppressed_alerts
 		SELECT * FROM jsonb_populate_record(NULL::iamwatch_internal.suppressed_alerts, given);
+	ELSE
+		INSERT INTO iamwatch_internal.withdrawn_alerts
+		SELECT * FROM jsonb_populate_record(NULL::iamwatch_internal.withdrawn_alerts, given);
 	END IF;
 	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
 	SELECT id, e.event_time, e.event_id FROM jsonb_populate_recordset(NULL::iamwatch.alert_events, element->'events') AS e;
 	INSERT INTO iamwatch.alert_history (alert_id, changed_at, changed_by, changed_as, old_values, new_values)
 	SELECT id, h.changed_at, h.changed_by, h.changed_as, h.old_values, h.new_values
 	FROM jsonb_populate_recordset(NULL::iamwatch.alert_history, element->'history') AS h;
+	INSERT INTO iamwatch_internal.unsent_notifications (alert_id, left_at)
+	SELECT id, u::timestamptz FROM jsonb_array_elements_text(element->'unsent') AS u;
 	RETURN id;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.import_alert(jsonb, jsonb) IS
@@ -122,7 +283,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.pass_number(regclass, bigint) IS 'let a sequence go on after a number, if it is one of this node';
 
 CREATE FUNCTION iamwatch.import_account(exported jsonb[]) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
 	head constant jsonb := (SELECT jsonb_agg(x) FROM unnest(exported) AS x WHERE x ? 'format');
 	given iamwatch_internal.accounts;
@@ -131,9 +292,10 @@ DECLARE
 	rule iamwatch.suppressions;
 	number bigint;
 	ids jsonb := '{}';		-- suppressions whose number is taken here
+	was_known boolean;
 	n bigint;
 BEGIN
-	IF jsonb_array_length(head) IS DISTINCT FROM 1 OR head->0->'format' <> '1' THEN
+	IF jsonb_array_length(head) IS DISTINCT FROM 1 OR head->0->'format' <> '2' THEN
 		RAISE EXCEPTION 'this is not what iamwatch.export_account() gave for one account'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give all rows of one call, as an array.';
 	END IF;
@@ -142,15 +304,18 @@ BEGIN
 	SELECT a.account_id INTO id FROM iamwatch_internal.accounts AS a
 	WHERE hashtextextended(a.account, 0) = hashtextextended(given.account, 0)
 	AND a.account = given.account AND a.provider = given.provider;
-	IF id IS NULL THEN
-		INSERT INTO iamwatch_internal.accounts (account_id, provider, account, first_event_time, newest_day, late_events)
-		VALUES (iamwatch_internal.next_account_id(iamwatch_internal.account_bucket(given.account)), given.provider, given.account,
-			given.first_event_time, given.newest_day, given.late_events) RETURNING account_id INTO id;
-	ELSE
+	was_known := id IS NOT NULL;
+	IF was_known THEN
 		UPDATE iamwatch_internal.accounts AS a SET first_event_time = LEAST(a.first_event_time, given.first_event_time),
-			newest_day = GREATEST(a.newest_day, given.newest_day), late_events = a.late_events + given.late_events
+			newest_day = GREATEST(a.newest_day, given.newest_day), dropped_before = GREATEST(a.dropped_before, given.dropped_before)
 		WHERE a.account_id = id;
+	ELSE
+		given.account_id := iamwatch_internal.next_account_id(iamwatch_internal.account_bucket(given.account));
+		given.late_events := 0;		-- they come with the counts
+		INSERT INTO iamwatch_internal.accounts SELECT (given).* RETURNING account_id INTO id;
 	END IF;
+	PERFORM iamwatch_internal.add_counts(id, ARRAY(
+		SELECT c FROM jsonb_populate_recordset(NULL::iamwatch_internal.counted_elsewhere, head->0->'counts') AS c));
 
 	-- operations go by their names
 	INSERT INTO iamwatch_internal.account_operations (account_id, operation_id, failed, service, operation)
@@ -201,15 +366,32 @@ BEGIN
 	WHERE m.given = g.operation_id
 	ON CONFLICT DO NOTHING;
 	PERFORM iamwatch_internal.retally(id);
+	-- what either place took for the first time may be so no longer
+	IF was_known THEN
+		DELETE FROM iamwatch_internal.novelties AS n USING iamwatch_internal.behaviour_days AS d
+		WHERE n.account_id = id AND d.account_id = id AND d.operation_id = n.operation_id AND d.identity_id = n.identity_id
+		AND count_days(d.days, (n.at AT TIME ZONE 'UTC')::date - (SELECT coalesce(max(s.training_days), 30) FROM iamwatch.detectors AS s),
+			(n.at AT TIME ZONE 'UTC')::date - 1) > 0;
+	END IF;
 
-	INSERT INTO iamwatch_internal.limit_counts
-	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch_internal.limit_counts, head->0->'counts');
-	INSERT INTO iamwatch.instances SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instances, head->0->'instances')
-	ON CONFLICT DO NOTHING;
+	INSERT INTO iamwatch.instances AS i SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instances, head->0->'instances')
+	ON CONFLICT ON CONSTRAINT instances_pkey DO UPDATE
+	SET (public_ips, internet_facing, region, security_groups, valid_since, confirmed_at) = (EXCLUDED.public_ips, EXCLUDED.internet_facing,
+		EXCLUDED.region, EXCLUDED.security_groups, EXCLUDED.valid_since, EXCLUDED.confirmed_at)
+	WHERE EXCLUDED.confirmed_at > i.confirmed_at;
 	INSERT INTO iamwatch.instance_history
 	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instance_history, head->0->'instance_history') ON CONFLICT DO NOTHING;
-	INSERT INTO iamwatch_internal.firewalls
-	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch_internal.firewalls, head->0->'firewalls') ON CONFLICT DO NOTHING;
+	INSERT INTO iamwatch_internal.firewalls AS f
+	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch_internal.firewalls, head->0->'firewalls')
+	ON CONFLICT ON CONSTRAINT firewalls_pkey DO UPDATE SET (imported_at, rules) = (EXCLUDED.imported_at, EXCLUDED.rules)
+	WHERE EXCLUDED.imported_at > f.imported_at;
+	INSERT INTO iamwatch.rejected_events (rejected_at, source, reason, event, digest, event_bytes)
+	SELECT r.rejected_at, r.source, r.reason, r.event, r.digest, r.event_bytes
+	FROM unnest(exported) WITH ORDINALITY AS x (x, n) CROSS JOIN LATERAL jsonb_populate_record(NULL::iamwatch.rejected_events,
+		x->'rejected' || jsonb_build_object('source', to_regclass(x->'rejected'->>'source')::oid)) AS r
+	WHERE x ? 'rejected' AND NOT EXISTS (SELECT FROM iamwatch.rejected_events AS e WHERE e.digest = r.digest
+		AND e.reason = r.reason AND e.source IS NOT DISTINCT FROM r.source)
+	ORDER BY x.n;
 
 	FOR element IN SELECT x->'suppression' FROM unnest(exported) AS x WHERE x ? 'suppression' LOOP
 		rule := jsonb_populate_record(NULL::iamwatch.suppressions, element);
@@ -222,12 +404,12 @@ BEGIN
 		INSERT INTO iamwatch.suppressions OVERRIDING SYSTEM VALUE SELECT (rule).*;
 		PERFORM iamwatch_internal.pass_number('iamwatch.suppressions_suppression_id_seq', rule.suppression_id);
 	END LOOP;
-	FOR element IN SELECT x FROM unnest(exported) AS x WHERE x ? 'alert' OR x ? 'suppressed' LOOP
+	FOR element IN SELECT x FROM unnest(exported) AS x WHERE x ?| '{alert,suppressed,withdrawn}' LOOP
 		number := iamwatch_internal.import_alert(element, ids);
 		PERFORM iamwatch_internal.pass_number('iamwatch.alerts_alert_id_seq', number);
-		IF number <> (coalesce(element->'alert', element->'suppressed')->>'alert_id')::bigint THEN
+		IF number <> (element->'alert'->>'alert_id')::bigint THEN
 			UPDATE iamwatch.suppressions AS s SET alert_id = number
-			WHERE s.alert_id = (coalesce(element->'alert', element->'suppressed')->>'alert_id')::bigint
+			WHERE s.alert_id = (element->'alert'->>'alert_id')::bigint
 			AND s.suppression_id IN (SELECT coalesce((ids->>(x->'suppression'->>'suppression_id'))::bigint,
 				(x->'suppression'->>'suppression_id')::bigint) FROM unnest(exported) AS x WHERE x ? 'suppression');
 		END IF;
@@ -236,7 +418,7 @@ BEGIN
 	RETURN n;
 END $$;
 COMMENT ON FUNCTION iamwatch.import_account(jsonb[]) IS
-'take over what iamwatch.export_account() gave elsewhere, and return how many identities it has: alerts go on as if the account had always been here. What is known of it already is united with it. Alerts and suppressions keep their numbers, unless others have them here. 55P03 while another session writes the account, 22023 for anything else than one export';
+'take over what iamwatch.export_account() gave elsewhere, and return how many identities it has: alerts go on as if the account had always been here. What is known of it already is united with it, and nothing is counted twice, however often it is imported; iamwatch.backfill() then finds the alerts that what was new here would have raised. Alerts and suppressions keep their numbers, unless others have them here. 55P03 while another session writes the account, 22023 for anything else than one export';
 
 CREATE FUNCTION iamwatch.forget_account(provider text, account text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -256,7 +438,18 @@ BEGIN
 	DELETE FROM iamwatch_internal.novelties AS d WHERE d.account_id = id;
 	DELETE FROM iamwatch_internal.limit_counts AS c WHERE hashtextextended(c.scope, 0) = hashtextextended($1 || '/' || $2, 0)
 		AND c.scope = $1 || '/' || $2;
+	DELETE FROM iamwatch_internal.counted_elsewhere AS c
+	WHERE hashtextextended(c.account, 0) = hashtextextended($2, 0) AND c.account = $2 AND c.provider = $1;
+	IF id IS NOT NULL THEN
+		UPDATE iamwatch_internal.forgotten_accounts AS f SET times = f.times + 1
+		WHERE hashtextextended(f.account, 0) = hashtextextended($2, 0) AND f.account = $2 AND f.provider = $1;
+		IF NOT FOUND THEN
+			INSERT INTO iamwatch_internal.forgotten_accounts (provider, account, times) VALUES ($1, $2, 1);
+		END IF;
+	END IF;
+	DELETE FROM iamwatch.rejected_events AS r WHERE iamwatch_internal.is_rejected_of(r, $1, $2);
 	alert_ids := ARRAY(SELECT a.alert_id FROM iamwatch_internal.all_alerts AS a WHERE a.provider = $1 AND a.account = $2);
+	DELETE FROM iamwatch_internal.unsent_notifications AS u WHERE u.alert_id = ANY (alert_ids);
 	DELETE FROM iamwatch.suppressions AS s WHERE s.alert_id = ANY (alert_ids);
 	DELETE FROM iamwatch.alert_events AS e WHERE e.alert_id = ANY (alert_ids);
 	DELETE FROM iamwatch.alert_history AS h WHERE h.alert_id = ANY (alert_ids);
@@ -265,7 +458,7 @@ BEGIN
 	DELETE FROM iamwatch_internal.withdrawn_alerts AS a WHERE a.provider = $1 AND a.account = $2;
 END $$;
 COMMENT ON FUNCTION iamwatch.forget_account(text, text) IS
-'drop all that iamwatch.export_account() gives of an account, its days and its alerts, and those that were withdrawn. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account';
+'drop all that iamwatch.export_account() gives of an account, but its inventory and suppressions that are not of an alert. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account';
 
 -- see iamwatch_internal.stay_on_node(); tables of a hierarchy Citus refuses anyway
 DO $$
