@@ -32,7 +32,7 @@ BEGIN
 		UNION ALL
 		SELECT j.first_event_time, last_day(j.days) FROM iamwatch_internal.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
-		AND j.account = event.account AND j.provider = event.provider) AS h;
+		AND j.account = event.account AND j.provider = event.provider AND j.identity IS NULL) AS h;
 	SELECT bit_or(w.kinds), dayset_union(w.first_days), coalesce(dayset_union(w.did), '{}') INTO kinds, first_days, did
 	FROM (
 		SELECT i.kinds, i.first_days, (SELECT d.days FROM iamwatch_internal.behaviour_days AS d WHERE d.account_id = ids.account_id
@@ -44,6 +44,7 @@ BEGIN
 			AND j.failed = event.failed THEN j.days END
 		FROM iamwatch_internal.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
+		AND hashtextextended(j.identity, 0) = hashtextextended(event.identity, 0)
 		AND j.account = event.account AND j.provider = event.provider AND j.identity = event.identity) AS w;
 	active_from := LEAST(started, event.event_time) + settings.activation_days * interval '24 hours';
 

@@ -38,7 +38,8 @@ CREATE TABLE iamwatch_internal.context_journal (
 COMMENT ON TABLE iamwatch_internal.context_journal IS
 'samples that came while another session was writing the same account; the next that writes it takes them over';
 COMMENT ON COLUMN iamwatch_internal.context_journal.novel IS 'whether its operation is the identity''s first in the longest training period';
-CREATE INDEX context_journal_account ON iamwatch_internal.context_journal (hashtextextended((event).account, 0));
+CREATE INDEX context_journal_identity ON iamwatch_internal.context_journal
+	(hashtextextended((event).account, 0), hashtextextended((event).identity, 0));
 ALTER TABLE iamwatch_internal.context_journal REPLICA IDENTITY FULL;
 
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.habits', '');

@@ -131,7 +131,8 @@ BEGIN
 			late_events = a.late_events + d.late_events
 		FROM (SELECT min(first_event_time) AS first_event_time, max(iamwatch.last_day(days)) AS newest_day,
 				coalesce(sum(late_events), 0) AS late_events FROM unnest(learned)) AS d
-		WHERE a.account_id = id;
+		WHERE a.account_id = id AND (a.first_event_time IS NULL OR d.first_event_time < a.first_event_time
+			OR a.newest_day IS NULL OR d.newest_day > a.newest_day OR d.late_events > 0);
 	END IF;
 
 	-- a behaviour's day is a day of activity too
@@ -286,8 +287,14 @@ BEGIN
 			sampled := iamwatch_internal.fold_context(id, in_provider, in_account, samples);
 		END IF;
 	ELSE
+		-- what moves the account is in a row of its own, so that nobody looks for it in all others
 		INSERT INTO iamwatch_internal.journal
-		SELECT * FROM unnest(iamwatch_internal.within_journal(in_provider, in_account, deltas));
+		SELECT l.provider, l.account, NULL, 0, l.identity, l.kinds, l.service, l.operation, l.failed, l.days, l.learned_at
+		FROM unnest(iamwatch_internal.within_journal(in_provider, in_account, deltas)) AS l WHERE l.identity IS NOT NULL
+		UNION ALL
+		SELECT in_provider, in_account, min(l.first_event_time), coalesce(sum(l.late_events), 0), NULL, NULL, NULL, NULL, NULL,
+			iamwatch.dayset(max(iamwatch.last_day(l.days)), max(iamwatch.last_day(l.days))), clock_timestamp()
+		FROM unnest(deltas) AS l HAVING moves_account;
 		INSERT INTO iamwatch_internal.context_journal SELECT * FROM unnest(samples);
 	END IF;
 END $$;

@@ -93,8 +93,16 @@ CREATE TABLE iamwatch_internal.journal (
 );
 COMMENT ON TABLE iamwatch_internal.journal IS
 'what was learned while another session was writing the same account; the next that writes it takes it over';
+COMMENT ON COLUMN iamwatch_internal.journal.identity IS
+'null in rows that move the account itself, which alone have a first event, late events, and the newest day of what they came with';
 COMMENT ON COLUMN iamwatch_internal.journal.learned_at IS 'so that iamwatch.status can say since when it waits';
-CREATE INDEX journal_account ON iamwatch_internal.journal (hashtextextended(account, 0));
+-- A statement looks up its own identities here, and the ends of the account,
+-- however long the journal is.
+CREATE INDEX journal_identity ON iamwatch_internal.journal (hashtextextended(account, 0), hashtextextended(identity, 0));
+CREATE INDEX journal_first ON iamwatch_internal.journal (hashtextextended(account, 0), first_event_time)
+	WHERE first_event_time IS NOT NULL;
+CREATE INDEX journal_newest ON iamwatch_internal.journal (hashtextextended(account, 0), iamwatch.last_day(days))
+	WHERE identity IS NULL AND days IS NOT NULL;
 -- A table that rows are deleted from has a primary key or this: without, a
 -- publication of all tables makes the deletion fail, and the insert with it.
 -- It costs nothing but where changes are decoded.

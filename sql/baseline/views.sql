@@ -12,7 +12,7 @@ FROM (
 	FROM iamwatch_internal.accounts
 	UNION ALL
 	SELECT provider, account, NULL, first_event_time, iamwatch.last_day(days), late_events
-	FROM iamwatch_internal.journal) AS parts
+	FROM iamwatch_internal.journal WHERE identity IS NULL) AS parts
 GROUP BY provider, account;
 COMMENT ON VIEW iamwatch.accounts IS
 'per account its first event, newest day, and the events that came too late to be learned or scored';

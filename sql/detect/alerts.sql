@@ -392,7 +392,7 @@ CREATE FUNCTION iamwatch_internal.in_activation(settings iamwatch.detectors, e i
 		UNION ALL
 		SELECT j.first_event_time FROM iamwatch_internal.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended((e).account, 0)
-		AND j.account = (e).account AND j.provider = (e).provider) AS h
+		AND j.account = (e).account AND j.provider = (e).provider AND j.first_event_time IS NOT NULL) AS h
 $$;
 COMMENT ON FUNCTION iamwatch_internal.in_activation(iamwatch.detectors, iamwatch.event) IS
 'whether the event lies in the activation period of its account, by what is learned';

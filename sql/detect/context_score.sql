@@ -19,6 +19,7 @@ CREATE FUNCTION iamwatch_internal.novelties_before(in_account integer, in_identi
 	SELECT (j.event).event_time, (j.event).service, (j.event).operation, (j.event).failed, left(j.access_key, 200)
 	FROM iamwatch_internal.context_journal AS j
 	WHERE hashtextextended((j.event).account, 0) = hashtextextended(($3).account, 0)
+	AND hashtextextended((j.event).identity, 0) = hashtextextended(($3).identity, 0)
 	AND (j.event).account = ($3).account AND (j.event).provider = ($3).provider
 	AND (j.event).identity = ($3).identity AND j.novel
 	AND (j.event).event_time >= $4 AND (j.event).event_time <= ($3).event_time
@@ -52,6 +53,7 @@ BEGIN
 		SELECT v.kind, v.value
 		FROM iamwatch_internal.context_journal AS j CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v
 		WHERE hashtextextended((j.event).account, 0) = hashtextextended($1.account, 0)
+		AND hashtextextended((j.event).identity, 0) = hashtextextended($1.identity, 0)
 		AND (j.event).account = $1.account AND (j.event).provider = $1.provider
 		AND (j.event).identity = $1.identity
 		AND ((j.event).event_time AT TIME ZONE 'UTC')::date BETWEEN since AND today - 1
@@ -74,6 +76,7 @@ BEGIN
 			UNION ALL
 			SELECT j.days FROM iamwatch_internal.journal AS j
 			WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
+			AND hashtextextended(j.identity, 0) = hashtextextended(event.identity, 0)
 			AND j.account = event.account AND j.provider = event.provider AND j.identity = event.identity
 			AND j.operation = event.operation AND j.service = event.service AND j.failed) AS f
 		WHERE NOT event.failed

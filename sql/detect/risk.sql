@@ -42,6 +42,7 @@ BEGIN
 		INTO waiting
 		FROM iamwatch_internal.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended(event.account, 0)
+		AND hashtextextended(j.identity, 0) = hashtextextended(event.identity, 0)
 		AND j.account = event.account AND j.provider = event.provider AND j.identity = event.identity;
 		known.kinds := known.kinds | waiting.kinds;
 		known.first_days := known.first_days | waiting.days;

@@ -392,6 +392,13 @@ stored_excluded_days(const Event *event, DayRuns *days)
 	scan_end(LOOKUP_EXCLUDED, scan);
 }
 
+static bool
+is_journal_of(TupleTableSlot *slot, const Event *event)
+{
+	return scan_text_is(slot, JOURNAL_ACCOUNT, event->account) &&
+		slice_is(scan_text(slot, JOURNAL_PROVIDER), provider_names[event->provider]);
+}
+
 static void
 read_delta(TupleTableSlot *slot, const Event *event, StoredDelta *delta)
 {
@@ -401,13 +408,11 @@ read_delta(TupleTableSlot *slot, const Event *event, StoredDelta *delta)
 	memset(delta, 0, sizeof(*delta));
 	delta->event.provider = event->provider;
 	delta->event.account = event->account;
-	delta->event.identity = scan_text(slot, JOURNAL_IDENTITY);
+	delta->event.identity = event->identity;
 	delta->event.service = scan_text(slot, JOURNAL_SERVICE);
 	delta->event.operation = scan_text(slot, JOURNAL_OPERATION);
 	datum = scan_column(slot, JOURNAL_FAILED, &isnull);
 	delta->event.failed = !isnull && DatumGetBool(datum);
-	datum = scan_column(slot, JOURNAL_FIRST_EVENT_TIME, &isnull);
-	delta->first = isnull ? PG_INT64_MAX : DatumGetTimestampTz(datum);
 	datum = scan_column(slot, JOURNAL_KINDS, &isnull);
 	delta->kinds = isnull ? 0 : DatumGetInt32(datum);
 	dayruns_init(&delta->days);
@@ -419,21 +424,63 @@ read_delta(TupleTableSlot *slot, const Event *event, StoredDelta *delta)
 void
 stored_journal(const Event *event, void (*take) (const StoredDelta *delta, void *arg), void *arg)
 {
-	ScanKeyData key;
+	ScanKeyData keys[2];
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 
-	scan_key_hash(&key, 1, event->account);
-	scan = scan_begin(LOOKUP_JOURNAL, &key, 1);
+	scan_key_hash(&keys[0], 1, event->account);
+	scan_key_hash(&keys[1], 2, event->identity);
+	scan = scan_begin(LOOKUP_JOURNAL, keys, 2);
 	while ((slot = scan_next(LOOKUP_JOURNAL, scan)) != NULL)
 	{
 		StoredDelta delta;
 
-		if (!scan_text_is(slot, JOURNAL_ACCOUNT, event->account) ||
-			!slice_is(scan_text(slot, JOURNAL_PROVIDER), provider_names[event->provider]))
+		if (!scan_text_is(slot, JOURNAL_IDENTITY, event->identity) || !is_journal_of(slot, event))
 			continue;
 		read_delta(slot, event, &delta);
 		take(&delta, arg);
 	}
 	scan_end(LOOKUP_JOURNAL, scan);
+}
+
+/* Of the account's rows, in the order of an index, the first: the end that is asked for. */
+static bool
+end_of_journal(Lookup lookup, ScanDirection direction, const Event *event, int column, Datum *end)
+{
+	ScanKeyData key;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	bool		found = false;
+
+	scan_key_hash(&key, 1, event->account);
+	scan = scan_begin(lookup, &key, 1);
+	while (!found && (slot = scan_next_in(lookup, scan, direction)) != NULL)
+	{
+		found = is_journal_of(slot, event);
+		if (found)
+			*end = scan_value(slot, column);
+	}
+	/* days lie in the row */
+	if (found && column == JOURNAL_DAYS)
+		*end = PointerGetDatum(PG_DETOAST_DATUM_COPY(*end));
+	scan_end(lookup, scan);
+	return found;
+}
+
+void
+stored_journal_of_account(const Event *event, StoredAccount *account)
+{
+	Datum		end;
+
+	if (end_of_journal(LOOKUP_JOURNAL_FIRST, ForwardScanDirection, event,
+					   JOURNAL_FIRST_EVENT_TIME, &end))
+		account->first = Min(account->first, DatumGetTimestampTz(end));
+	if (end_of_journal(LOOKUP_JOURNAL_NEWEST, BackwardScanDirection, event, JOURNAL_DAYS, &end))
+	{
+		DayRuns		days;
+
+		dayruns_from_datum(end, &days);
+		if (days.n > 0)
+			account->newest = Max(account->newest, days.runs[days.n - 1].hi);
+	}
 }

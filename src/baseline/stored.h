@@ -26,11 +26,10 @@ typedef struct StoredIdentity
 	DayRuns		days;
 } StoredIdentity;
 
-/* A row of the journal: which fields are missing says what it tells of. */
+/* A row of the journal that tells of an identity, or of an operation of it. */
 typedef struct StoredDelta
 {
-	Event		event;			/* names only; identity or operation may be missing */
-	TimestampTz first;			/* PG_INT64_MAX if it does not say */
+	Event		event;			/* names only; the operation may be missing */
 	int			kinds;
 	DayRuns		days;
 } StoredDelta;
@@ -102,8 +101,11 @@ extern StoredSums stored_tallies(int32 account_id, int32 operation_id, bool is_u
 /* Add the days that true positives have taken out of the behaviour. */
 extern void stored_excluded_days(const Event *event, DayRuns *days);
 
-/* Calls take for every row that the journal has of the account. */
+/* Calls take for every row that the journal has of the identity. */
 extern void stored_journal(const Event *event,
 						   void (*take) (const StoredDelta *delta, void *arg), void *arg);
+
+/* Moves the account's first event and newest day to what the journal has of them. */
+extern void stored_journal_of_account(const Event *event, StoredAccount *account);
 
 #endif							/* IAMWATCH_STORED_H */

@@ -48,8 +48,10 @@ static const struct
 	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity"},
 	[LOOKUP_EXCLUDED] = {IN_PUBLIC, "alerts", "alerts_excluded"},
 	[LOOKUP_PENDING] = {IN_INTERNAL, "pending_events", "pending_events_identity"},
-	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_account"},
-	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_account"},
+	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_identity"},
+	[LOOKUP_JOURNAL_FIRST] = {IN_INTERNAL, "journal", "journal_first"},
+	[LOOKUP_JOURNAL_NEWEST] = {IN_INTERNAL, "journal", "journal_newest"},
+	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_identity"},
 	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey"},
 	[LOOKUP_NEAR_LIMITS] = {IN_INTERNAL, "limit_counts", "limit_counts_near"},
 	[LOOKUP_TALLIES] = {IN_INTERNAL, "tallies", "tallies_pkey"}
@@ -117,7 +119,7 @@ open_lookup(Lookup lookup)
  * What a serializable transaction has read is locked against writers, by page,
  * so that two that learn of different accounts would end each other.  Nothing
  * depends on it: they append what they learn, as all do that have a fixed
- * snapshot.  So theirs sees all versions, of which scan_next() takes those that
+ * snapshot.  So theirs sees all versions, of which scan_next_in() takes those that
  * the snapshot sees.
  */
 static bool
@@ -143,16 +145,22 @@ scan_begin(Lookup lookup, ScanKey keys, int count)
 }
 
 TupleTableSlot *
-scan_next(Lookup lookup, IndexScanDesc scan)
+scan_next_in(Lookup lookup, IndexScanDesc scan, ScanDirection direction)
 {
 	TupleTableSlot *slot = lookups[lookup].slot;
 
 	if (scan == NULL)
 		return NULL;
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	while (index_getnext_slot(scan, direction, slot))
 		if (!sees_all() || table_tuple_satisfies_snapshot(lookups[lookup].table, slot, GetActiveSnapshot()))
 			return slot;
 	return NULL;
+}
+
+TupleTableSlot *
+scan_next(Lookup lookup, IndexScanDesc scan)
+{
+	return scan_next_in(lookup, scan, ForwardScanDirection);
 }
 
 void

@@ -26,6 +26,8 @@ typedef enum Lookup
 	LOOKUP_EXCLUDED,
 	LOOKUP_PENDING,
 	LOOKUP_JOURNAL,
+	LOOKUP_JOURNAL_FIRST,
+	LOOKUP_JOURNAL_NEWEST,
 	LOOKUP_SAMPLES,
 	LOOKUP_SUPPRESSIONS,
 	LOOKUP_NEAR_LIMITS,
@@ -33,9 +35,10 @@ typedef enum Lookup
 	LOOKUP_COUNT
 } Lookup;
 
-/* A scan is NULL when the table is empty, and the two others take that. */
+/* A scan is NULL when the table is empty, and the others take that. */
 extern IndexScanDesc scan_begin(Lookup lookup, ScanKey keys, int count);
 extern TupleTableSlot *scan_next(Lookup lookup, IndexScanDesc scan);
+extern TupleTableSlot *scan_next_in(Lookup lookup, IndexScanDesc scan, ScanDirection direction);
 extern void scan_end(Lookup lookup, IndexScanDesc scan);
 
 /* Columns of an index count from 1. */

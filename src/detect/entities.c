@@ -136,17 +136,6 @@ behaviour_add_event(Behaviour *behaviour, BatchEvent *item)
 }
 
 static void
-take_account_delta(const StoredDelta *delta, void *arg)
-{
-	Account    *account = arg;
-
-	account->journaled = true;
-	account->first = Min(account->first, delta->first);
-	if (delta->days.n > 0)
-		account->newest = Max(account->newest, delta->days.runs[delta->days.n - 1].hi);
-}
-
-static void
 look_up_accounts(Entities *entities)
 {
 	for (int i = 0; i < entities->naccounts; i++)
@@ -155,10 +144,12 @@ look_up_accounts(Entities *entities)
 		StoredAccount stored = {0, PG_INT64_MAX, PG_INT32_MIN};
 
 		stored_account(account->sample, &stored);
+		account->journaled = stored_may_have_journal(account->sample->account);
+		if (account->journaled)
+			stored_journal_of_account(account->sample, &stored);
 		account->account_id = stored.account_id;
 		account->first = stored.first;
 		account->newest = stored.newest;
-		stored_journal(account->sample, take_account_delta, account);
 		account->stored_newest = account->newest;
 		account->stored = account->newest > PG_INT32_MIN;
 	}
@@ -234,9 +225,9 @@ take_delta(const StoredDelta *delta, void *arg)
 static void
 look_up_journal(Entities *entities)
 {
-	for (int i = 0; i < entities->naccounts; i++)
-		if (entities->accounts[i]->journaled)
-			stored_journal(entities->accounts[i]->sample, take_delta, entities);
+	for (int i = 0; i < entities->nidentities; i++)
+		if (entities->identities[i]->account->journaled)
+			stored_journal(entities->identities[i]->sample, take_delta, entities);
 }
 
 /* Find the entities of each event, and leave out what comes too late. */

@@ -21,7 +21,7 @@ typedef struct Account
 	const Event *sample;		/* for the names */
 	bool		stored;			/* an event was seen of it before */
 	int32		account_id;		/* 0 if it has none yet */
-	bool		journaled;		/* the journal has something of it */
+	bool		journaled;		/* the journal may have something of it */
 	TimestampTz first;			/* first event, the batch included */
 	int32		newest;			/* newest day, the batch included */
 	int32		stored_newest;
