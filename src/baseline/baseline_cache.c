@@ -28,6 +28,7 @@
 #include "event/limits.h"
 #include "baseline/baseline_cache.h"
 #include "config/settings.h"
+#include "server/quick_hash.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -76,9 +77,6 @@ static bool forget_pending = false;
 /* Set while a table may grow: one that ran out of memory then is no table. */
 static bool growing = false;
 
-static uint64 seed_a = 0;
-static uint64 seed_b = 0;
-
 /* Nesting levels of the transaction in which something was remembered. */
 static bool *remembered_at = NULL;
 static int	remembered_levels = 0;
@@ -86,8 +84,8 @@ static int	remembered_levels = 0;
 static Fingerprint
 fingerprint_add(Fingerprint f, Slice slice)
 {
-	f.a = slice_hash(slice, f.a);
-	f.b = slice_hash(slice, f.b);
+	f.a = quick_hash(slice, f.a, &quick_keys[0]);
+	f.b = quick_hash(slice, f.b, &quick_keys[1]);
 	return f;
 }
 
@@ -105,20 +103,13 @@ fingerprint_account(const Event *event)
 	Slice		account = event->account;
 	Fingerprint f;
 
-	if (seed_a == 0 && seed_b == 0)
-	{
-		if (!pg_strong_random(&seed_a, sizeof(seed_a)) ||
-			!pg_strong_random(&seed_b, sizeof(seed_b)))
-			ereport(ERROR,
-					(errcode(ERRCODE_INTERNAL_ERROR),
-					 errmsg("could not generate random values")));
-	}
+	quick_hash_init();
 	last = &recent[(event->provider + (account.len > 1 ? account.s[account.len - 1] + 3 * account.s[account.len - 2] : 0)) %
 				   (unsigned) RECENT_ACCOUNTS];
 	if (last->provider == event->provider && last->len == account.len && account.len > 0 &&
 		memcmp(last->account, account.s, last->len) == 0)
 		return last->fingerprint;
-	f = fingerprint_add((Fingerprint) {seed_a + event->provider, seed_b + event->provider}, account);
+	f = fingerprint_add((Fingerprint) {event->provider, event->provider}, account);
 	if (account.len <= sizeof(last->account))
 	{
 		last->provider = event->provider;
@@ -367,10 +358,8 @@ cache_knows(const Event *event)
 		limits_in_future(event->time))
 		return false;
 
-	/* as fingerprint_identity(), with something to do until the entry is there */
-	fingerprint.a = slice_hash(event->identity, fingerprint.a);
+	fingerprint = fingerprint_identity(fingerprint, event);
 	prefetch_days(fingerprint.a);
-	fingerprint.b = slice_hash(event->identity, fingerprint.b);
 	operation = catalogue_find(event->provider, event->service, event->operation);
 	if (!is_known_day(with_kind(fingerprint, event->kind), event->day))
 		return false;

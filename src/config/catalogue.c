@@ -24,6 +24,7 @@
 #include "fmgr.h"
 #include "event/providers.h"
 #include "server/cached_table.h"
+#include "server/quick_hash.h"
 #include "server/table.h"
 
 const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
@@ -91,13 +92,20 @@ static int	questions = 0;
 #define NAME_BITS 65536
 static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
 
+static inline uint64
+hash_of(Slice name, uint64 seed)
+{
+	return quick_hash(name, seed, &quick_keys[0]);
+}
+
 static ExactKey
 exact_key(Provider provider, Slice service, Slice operation)
 {
 	ExactKey	key;
 
-	key.a = slice_hash(operation, provider + 1);
-	key.b = slice_hash(service, slice_hash(operation, provider + 11));
+	quick_hash_init();
+	key.a = hash_of(operation, provider);
+	key.b = hash_of(service, hash_of(operation, provider + 1));
 	return key;
 }
 
@@ -311,17 +319,17 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 		operation = slice_folded(operation);
 	}
 	Assert(exact_rows != NULL);	/* catalogue_is_ready(), or was just loaded */
-	name_hash = slice_hash(operation, provider + 1);
+	name_hash = hash_of(operation, provider);
 	bit = name_hash % NAME_BITS;
 	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))
 	{
-		uint64		seed = slice_hash(operation, provider + 11);
+		uint64		seed = hash_of(operation, provider + 1);
 
-		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, slice_hash(service, seed)});
+		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, hash_of(service, seed)});
 		if (exact == NULL)
 			exact = exact_lookup(exact_rows, (ExactKey)
 								 {
-									 name_hash, slice_hash(SLICE_LITERAL("*"), seed)
+									 name_hash, hash_of(SLICE_LITERAL("*"), seed)
 								 });
 	}
 	if (exact != NULL)

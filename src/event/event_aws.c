@@ -443,12 +443,12 @@ read_details(JsonbContainer *doc, JsonbContainer *identity, const Field *user, E
 static void
 cut_domain(Slice *service)
 {
-	static const char *const domains[] = {".amazonaws.com", ".amazonaws.com.cn"};
+	static const Slice domains[] = {SLICE_LITERAL(".amazonaws.com"), SLICE_LITERAL(".amazonaws.com.cn")};
 
 	for (int i = 0; i < lengthof(domains); i++)
-		if (slice_ends(*service, domains[i]) && service->len > strlen(domains[i]))
+		if (service->len > domains[i].len && slice_ends(*service, domains[i].s))
 		{
-			service->len -= strlen(domains[i]);
+			service->len -= domains[i].len;
 			return;
 		}
 }

@@ -68,8 +68,10 @@ lower_name(Slice name, char *lower, int size)
 		return false;
 	for (int i = 0; i < name.len; i++)
 	{
-		lower[i] = pg_ascii_tolower((unsigned char) name.s[i]);
-		differs |= lower[i] != name.s[i];
+		bool		upper = name.s[i] >= 'A' && name.s[i] <= 'Z';
+
+		lower[i] = name.s[i] + (upper ? 'a' - 'A' : 0);
+		differs |= upper;
 	}
 	return differs;
 }
@@ -142,56 +144,72 @@ find_keys(const JEntry *entries, int size, const char *base, const FieldKeys *ke
 }
 
 static inline bool
-is_layout(const KeyLayout *layout, const JEntry *entries, int size, const char *base, uint32 length)
+is_layout(const KeyLayout *layout, const JEntry *entries, int size, const char *base)
 {
-	return layout != NULL && layout->size == size && layout->length == length &&
+	return layout != NULL && layout->size == size &&
 		memcmp(layout->entries, entries, size * sizeof(JEntry)) == 0 &&
-		memcmp(layout->names, base, length) == 0;
+		memcmp(layout->names, base, layout->length) == 0;
+}
+
+/* Which place the layout of such keys has, by their lengths, two at a time. */
+static inline unsigned
+layout_place(const JEntry *entries, int size)
+{
+	uint64		hash = size;
+	uint64		two;
+	int			i;
+
+	for (i = 0; i + 1 < size; i += 2)
+	{
+		memcpy(&two, entries + i, sizeof(two));
+		hash = (hash ^ two) * UINT64CONST(0x9E3779B97F4A7C15);
+	}
+	if (i < size)
+		hash = (hash ^ entries[i]) * UINT64CONST(0x9E3779B97F4A7C15);
+	return (hash >> 32) % LAYOUTS;
 }
 
 /*
  * Nearly all objects have the very keys of one that came shortly before.  To
  * compare them as a whole is a tenth of the work of finding some.
  */
-static const FoundKeys *
-find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *keys,
-			uint32 *length)
+static const KeyLayout *
+find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *keys)
 {
-	KeyLayout **place;
+	KeyLayout **place = &keys->layouts[layout_place(entries, size)];
 	KeyLayout  *layout;
-
-	*length = 0;
-	for (int i = 0; i < size; i++)
-		*length += JBE_OFFLENFLD(entries[i]);
-	if (*length > sizeof(layout->names))
-		return NULL;
+	uint32		length = 0;
 
 	/* of two that share a place, one goes to the place beside it */
-	place = &keys->layouts[(*length + 5 * size) % LAYOUTS];
-	if (is_layout(*place, entries, size, base, *length))
-		return &(*place)->found;
+	if (is_layout(*place, entries, size, base))
+		return *place;
 	if (*place != NULL)
 	{
 		KeyLayout **beside = &keys->layouts[(place - keys->layouts) ^ 1];
 
-		if (is_layout(*beside, entries, size, base, *length))
-			return &(*beside)->found;
+		if (is_layout(*beside, entries, size, base))
+			return *beside;
 		if (*beside == NULL)
 			place = beside;
 	}
+
+	for (int i = 0; i < size; i++)
+		length += JBE_OFFLENFLD(entries[i]);
+	if (length > sizeof(layout->names))
+		return NULL;
 	if (*place == NULL)
 		*place = MemoryContextAllocZero(TopMemoryContext, sizeof(KeyLayout));
 	layout = *place;
-	if (find_keys(entries, size, base, keys, &layout->found) != *length)
+	if (find_keys(entries, size, base, keys, &layout->found) != length)
 	{
 		layout->size = 0;
 		return NULL;
 	}
 	layout->size = size;
-	layout->length = *length;
+	layout->length = length;
 	memcpy(layout->entries, entries, size * sizeof(JEntry));
-	memcpy(layout->names, base, *length);
-	return &layout->found;
+	memcpy(layout->names, base, length);
+	return layout;
 }
 
 #ifdef USE_ASSERT_CHECKING
@@ -216,11 +234,12 @@ void
 fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 {
 	FoundKeys	looked_up;
-	const FoundKeys *found = NULL;
+	const FoundKeys *found;
+	const KeyLayout *layout = NULL;
 	int			size;
 	const JEntry *entries;
 	char	   *base;
-	uint32		offset = 0;
+	uint32		offset;
 	int			value = 0;
 
 	Assert(keys_are_in_order(keys));
@@ -233,8 +252,13 @@ fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 
 	/* in larger objects, lengths are now and then offsets */
 	if (keys->layouts != NULL && size > 0 && size <= JB_OFFSET_STRIDE)
-		found = find_layout(entries, size, base, keys, &offset);
-	if (found == NULL)
+		layout = find_layout(entries, size, base, keys);
+	if (layout != NULL)
+	{
+		found = &layout->found;
+		offset = layout->length;
+	}
+	else
 	{
 		offset = find_keys(entries, size, base, keys, &looked_up);
 		found = &looked_up;

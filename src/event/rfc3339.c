@@ -15,6 +15,8 @@
 #include "event/rfc3339.h"
 #include "utils/datetime.h"
 
+#define RECENT_DATES 16
+
 /* Exactly n digits. */
 static bool
 read_digits(const char **p, const char *end, int n, int *value)
@@ -40,21 +42,27 @@ read_char(const char **p, const char *end, char lower, char upper)
 	return true;
 }
 
-/* The first microsecond of a day.  One event after the other has the same. */
+/* The first microsecond of a day.  One event after the other has the same, or one of a few. */
 static bool
 read_date(const char **p, const char *end, int64 *start)
 {
-	static char last[10];
-	static int64 last_start = 0;
+	static struct
+	{
+		char		date[10];
+		int64		start;
+	}			recent[RECENT_DATES], *last;
 	const char *date = *p;
 	int			year,
 				month,
 				mday;
 
-	if (last[0] != '\0' && end - date >= sizeof(last) && memcmp(date, last, sizeof(last)) == 0)
+	if (end - date < sizeof(last->date))
+		return false;
+	last = &recent[(unsigned) (date[9] + 3 * date[8] + 5 * date[6]) % RECENT_DATES];
+	if (last->date[0] != '\0' && memcmp(date, last->date, sizeof(last->date)) == 0)
 	{
-		*p += sizeof(last);
-		*start = last_start;
+		*p += sizeof(last->date);
+		*start = last->start;
 		return true;
 	}
 	if (!read_digits(p, end, 4, &year) || !read_char(p, end, '-', '-') ||
@@ -64,8 +72,8 @@ read_date(const char **p, const char *end, int64 *start)
 		mday > day_tab[isleap(year)][month - 1])
 		return false;
 	*start = (int64) (date2j(year, month, mday) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
-	memcpy(last, date, sizeof(last));
-	last_start = *start;
+	memcpy(last->date, date, sizeof(last->date));
+	last->start = *start;
 	return true;
 }
 

@@ -13,22 +13,6 @@
 #include "utils/builtins.h"
 
 bool
-slice_starts(Slice slice, const char *prefix)
-{
-	int			len = strlen(prefix);
-
-	return slice.len >= len && memcmp(slice.s, prefix, len) == 0;
-}
-
-bool
-slice_ends(Slice slice, const char *suffix)
-{
-	int			len = strlen(suffix);
-
-	return slice.len >= len && memcmp(slice.s + slice.len - len, suffix, len) == 0;
-}
-
-bool
 slice_contains(Slice slice, const char *part)
 {
 	int			len = strlen(part);

@@ -20,8 +20,6 @@ typedef struct Slice
 #define SLICE_LITERAL(str) ((Slice) {(str), (int) sizeof(str) - 1})
 #define SLICE_NONE ((Slice) {NULL, 0})
 
-extern bool slice_starts(Slice slice, const char *prefix);
-extern bool slice_ends(Slice slice, const char *suffix);
 extern bool slice_contains(Slice slice, const char *part);
 extern Slice slice_after(Slice slice, int offset);
 
@@ -36,6 +34,23 @@ static inline bool
 slice_is(Slice slice, const char *text)
 {
 	return slice.len == strlen(text) && memcmp(slice.s, text, slice.len) == 0;
+}
+
+/* Of a literal, the length is known when it is compiled. */
+static inline bool
+slice_starts(Slice slice, const char *prefix)
+{
+	int			len = strlen(prefix);
+
+	return slice.len >= len && memcmp(slice.s, prefix, len) == 0;
+}
+
+static inline bool
+slice_ends(Slice slice, const char *suffix)
+{
+	int			len = strlen(suffix);
+
+	return slice.len >= len && memcmp(slice.s + slice.len - len, suffix, len) == 0;
 }
 
 static inline bool
