@@ -46,10 +46,16 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.habits', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.novelties', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.context_journal', '');
 
-CREATE FUNCTION iamwatch_internal.is_context_day(day date) RETURNS boolean
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (day - date '2000-01-01') % 4 = 0;
-COMMENT ON FUNCTION iamwatch_internal.is_context_day(date) IS
-'whether the first events of identities are sampled on the day: every fourth, so that all days of the week have their turn';
+CREATE FUNCTION iamwatch_internal.is_sampled(brings_operation boolean, brings_day boolean, day date, days iamwatch.dayset)
+	RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_sampled' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_sampled(boolean, boolean, date, iamwatch.dayset) IS
+'whether an event is in the sample that brings the day of an operation of an identity, or of an identity that was active on such days: null where they are not known yet';
+
+CREATE FUNCTION iamwatch_internal.is_novel(brings_operation boolean, day date, days iamwatch.dayset) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_novel' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_novel(boolean, date, iamwatch.dayset) IS
+'whether an event that brings the day of an operation that the identity did on such days is its first in the longest training period; null for none';
 
 CREATE FUNCTION iamwatch_internal.access_key(event jsonb) RETURNS text
 	AS 'MODULE_PATHNAME', 'iamwatch_access_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -1,5 +1,9 @@
 -- The settings, a row a detector.
 
+CREATE FUNCTION iamwatch_internal.context_kinds() RETURNS text[]
+	AS 'MODULE_PATHNAME', 'iamwatch_context_kinds' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.context_kinds() IS 'what iamwatch_internal.context_of() may find';
+
 CREATE TABLE iamwatch.detectors (
 	detector text PRIMARY KEY CHECK (detector <> ''),
 	title text NOT NULL,
@@ -20,8 +24,7 @@ CREATE TABLE iamwatch.detectors (
 	least_sensitivity integer NOT NULL DEFAULT 1 CHECK (least_sensitivity BETWEEN 1 AND 4),
 	notify boolean NOT NULL DEFAULT true,
 	context_bits double precision NOT NULL DEFAULT 0 CHECK (context_bits >= 0 AND context_bits <= 10),
-	context_kinds text[] CHECK (context_kinds <@ ARRAY['new_network', 'new_user_agent', 'new_region',
-		'new_key_network', 'failed_before', 'burst', 'first_day']),
+	context_kinds text[] CHECK (context_kinds <@ iamwatch_internal.context_kinds()),
 	memory_days integer NOT NULL DEFAULT 180 CHECK (memory_days BETWEEN 1 AND 3650),
 	peer_memory_days integer NOT NULL DEFAULT 90 CHECK (peer_memory_days BETWEEN 1 AND 3650),
 	least_risk double precision CHECK (least_risk >= 0 AND least_risk <= 100),

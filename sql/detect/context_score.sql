@@ -2,11 +2,6 @@
 -- event's own count, and of its own day what is earlier by the clock, so the
 -- answer is the same whether later events are known already or not.
 
-CREATE FUNCTION iamwatch_internal.context_kinds() RETURNS text[]
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ARRAY['new_network', 'new_user_agent', 'new_region',
-		'new_key_network', 'failed_before', 'burst', 'first_day'];
-COMMENT ON FUNCTION iamwatch_internal.context_kinds() IS 'what iamwatch_internal.context_of() may find';
-
 CREATE FUNCTION iamwatch_internal.novelties_before(in_account integer, in_identity bigint, event iamwatch.event,
 	since timestamptz) RETURNS TABLE (at timestamptz, service text, operation text, failed boolean, access_key text)
 	LANGUAGE sql STABLE AS $$
@@ -131,11 +126,15 @@ CREATE FUNCTION iamwatch_internal.in_context(settings iamwatch.detectors, probab
 COMMENT ON FUNCTION iamwatch_internal.in_context(iamwatch.detectors, double precision, jsonb) IS
 'the probability with the bits that a detector''s settings give to each context that is present: probability / 2 ^ (context_bits * contexts)';
 
+CREATE FUNCTION iamwatch_internal.widest_limit(probability_limit double precision, context_bits double precision,
+	context_kinds text[]) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'iamwatch_widest_limit' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.widest_limit(double precision, double precision, text[]) IS
+'the same for these three of the settings';
+
 CREATE FUNCTION iamwatch_internal.widest_limit(settings iamwatch.detectors) RETURNS double precision
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-	RETURN CASE WHEN settings.context_bits = 0 THEN settings.probability_limit
-		ELSE LEAST(1, settings.probability_limit * 2 ^ (settings.context_bits
-			* cardinality(coalesce(settings.context_kinds, iamwatch_internal.context_kinds())))) END;
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN iamwatch_internal.widest_limit(settings.probability_limit, settings.context_bits, settings.context_kinds);
 COMMENT ON FUNCTION iamwatch_internal.widest_limit(iamwatch.detectors) IS
 'the probability below which an event can be unusual if all contexts that count are present';
 

@@ -50,16 +50,21 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.leaves(regclass) IS 'the leaf partitions of a table, or the relation itself';
 
 -- Whether a detector takes an interest in the operation.
+CREATE FUNCTION iamwatch_internal.watches(categories text[], effects text[], least_sensitivity integer,
+	category text, effect text, sensitivity integer) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_watches' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.watches(text[], text[], integer, text, text, integer) IS
+'whether a detector with such settings watches an operation of that category, effect and sensitivity';
+
 CREATE FUNCTION iamwatch_internal.is_watched(settings iamwatch.detectors, provider text, service text, operation text)
 	RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT o.sensitivity >= settings.least_sensitivity AND o.effect = ANY (settings.effects)
-		AND (o.category = ANY (settings.categories)
-			OR settings.categories IS NULL AND o.category NOT IN ('session', 'sign_in'))
+	SELECT iamwatch_internal.watches(settings.categories, settings.effects, settings.least_sensitivity,
+		o.category, o.effect, o.sensitivity)
 	FROM iamwatch.find_operation(provider, service, operation) AS o
 $$;
 COMMENT ON FUNCTION iamwatch_internal.is_watched(iamwatch.detectors, text, text, text) IS
-'whether category, effect and sensitivity of an operation are among those that the detector watches: detector_watches() in settings.c is the same rule';
+'whether category, effect and sensitivity of an operation are among those that the detector watches';
 
 CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_account integer,
 	marks iamwatch_internal.journal[]) RETURNS TABLE (n bigint, is_user boolean, day date,

@@ -34,7 +34,7 @@ BEGIN
 			SELECT p.key, date_bin('1 day', p.at, timestamptz 'epoch') AS day, min(p.at) AS at
 			FROM pg_temp.iamwatch_firsts AS p GROUP BY 1, 2) AS f
 		JOIN pg_temp.iamwatch_marks AS m ON m.key = f.key) AS k
-	WHERE k.iam OR (k.at = k.first_of_day AND iamwatch_internal.is_context_day((k.at AT TIME ZONE 'UTC')::date));
+	WHERE iamwatch_internal.is_sampled(k.iam, k.at = k.first_of_day, (k.at AT TIME ZONE 'UTC')::date, NULL);
 	TRUNCATE pg_temp.iamwatch_firsts;
 	INSERT INTO pg_temp.iamwatch_firsts SELECT p.key, p.at FROM pg_temp.iamwatch_part AS p;
 	DROP TABLE pg_temp.iamwatch_part;
@@ -45,18 +45,17 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_choose_firsts() IS
 
 CREATE FUNCTION iamwatch_internal.backfill_samples() RETURNS integer
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	training constant integer := coalesce((SELECT max(d.training_days) FROM iamwatch.detectors AS d), 30);
 BEGIN
 	-- subqueries, so that each look-up goes by its index whatever the statistics say
 	CREATE TEMP TABLE iamwatch_part AS
 	SELECT s.event, s.access_key, (row_number() OVER (ORDER BY s.account) / 5000)::integer AS part,
-		s.of_behaviour = 1 AND s.operation_id IS NOT NULL AND coalesce((
-			SELECT count_days(d.days, s.day - training, s.day - 1) FROM iamwatch_internal.behaviour_days AS d
+		is_novel(s.brings_operation, s.day, CASE WHEN s.brings_operation THEN (
+			SELECT d.days FROM iamwatch_internal.behaviour_days AS d
 			WHERE d.account_id = s.account_id AND d.operation_id = s.operation_id
-			AND d.identity_id = s.identity_id), 0) = 0 AS novel
+			AND d.identity_id = s.identity_id) END) AS novel
 	FROM (
-		SELECT a.*,
+		SELECT i.*, i.of_day = 1 AS brings_day, i.of_behaviour = 1 AND i.operation_id IS NOT NULL AS brings_operation
+		FROM (SELECT a.*,
 			(SELECT i.identity_id FROM iamwatch_internal.identity_days AS i WHERE i.account_id = a.account_id
 				AND hashtextextended(i.identity, 0) = hashtextextended(a.identity, 0)
 				AND i.identity = a.identity) AS identity_id,
@@ -76,11 +75,10 @@ BEGIN
 					(x.event).service, (x.event).operation, (x.event).failed,
 					((x.event).event_time AT TIME ZONE 'UTC')::date AS day
 				FROM pg_temp.iamwatch_samples AS x) AS f) AS a
-		OFFSET 0) AS s
-	WHERE (s.of_behaviour = 1 AND s.operation_id IS NOT NULL)
-	OR (s.of_day = 1 AND is_context_day(s.day) AND (
-		SELECT count_days(i.days, s.day - training, s.day - 1) FROM iamwatch_internal.identity_days AS i
-		WHERE i.account_id = s.account_id AND i.identity_id = s.identity_id) > 0);
+		OFFSET 0) AS i) AS s
+	WHERE is_sampled(s.brings_operation, s.brings_day, s.day, CASE WHEN s.brings_day THEN coalesce((
+		SELECT i.days FROM iamwatch_internal.identity_days AS i
+		WHERE i.account_id = s.account_id AND i.identity_id = s.identity_id), '{}') END);
 	TRUNCATE pg_temp.iamwatch_samples;
 	INSERT INTO pg_temp.iamwatch_samples SELECT p.event, p.access_key, p.novel, p.part FROM pg_temp.iamwatch_part AS p;
 	DROP TABLE pg_temp.iamwatch_part;

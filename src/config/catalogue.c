@@ -137,6 +137,15 @@ enum
 	OPERATIONS_ORIGIN
 };
 
+Effect
+effect_named(Slice name)
+{
+	for (int i = 0; i < EFFECT_COUNT; i++)
+		if (slice_is(name, effect_names[i]))
+			return i;
+	return EFFECT_READ;			/* CHECK constraints allow no other name */
+}
+
 static Slice
 keep_slice(Slice slice)
 {
@@ -169,10 +178,7 @@ load_row(const TableRow *row)
 
 	operation.sensitivity = DatumGetInt32(row->values[OPERATIONS_SENSITIVITY]);
 	Assert(operation.sensitivity >= 1 && operation.sensitivity <= 4);
-	operation.effect = EFFECT_READ;
-	for (int i = 0; i < EFFECT_COUNT; i++)
-		if (slice_is(table_slice(row, OPERATIONS_EFFECT), effect_names[i]))
-			operation.effect = i;
+	operation.effect = effect_named(table_slice(row, OPERATIONS_EFFECT));
 	operation.category = NULL;
 
 	if (provider == PROVIDER_AZURE)

@@ -21,6 +21,7 @@ typedef enum Effect
 } Effect;
 
 extern const char *const effect_names[];
+extern Effect effect_named(Slice name);
 
 /* What the catalogue says of an operation; the category ends with a null byte. */
 typedef struct Operation

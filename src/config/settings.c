@@ -25,8 +25,11 @@
 #include "utils/builtins.h"
 #include "utils/typcache.h"
 
-#define CONTEXT_KINDS 7			/* of iamwatch_internal.context_kinds() */
-#define CONTEXT_DAYS 4			/* as iamwatch_internal.is_context_day() */
+/* What iamwatch_internal.context_of() may find. */
+const char *const context_kinds[CONTEXT_KINDS] = {
+	"new_network", "new_user_agent", "new_region", "new_key_network", "failed_before", "burst",
+	"first_day"
+};
 
 /* Of a database without any detector, as the shipped one has them. */
 #define DEFAULT_MEMORY_DAYS 180
@@ -88,30 +91,31 @@ enum
 	DETECTORS_EFFECTS
 };
 
-static void
-load_categories(Datum array, Detector *detector)
+void
+detector_set_categories(Detector *detector, ArrayType *array)
 {
 	Datum	   *elements;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, NULL, &detector->ncategories);
 	detector->categories = palloc(Max(1, detector->ncategories) * sizeof(char *));
 	for (int i = 0; i < detector->ncategories; i++)
 		detector->categories[i] = TextDatumGetCString(elements[i]);
 }
 
-static void
-load_effects(Datum array, Detector *detector)
+void
+detector_set_effects(Detector *detector, ArrayType *array)
 {
 	Datum	   *elements;
 	int			count;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, NULL, &count);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
 	for (int i = 0; i < count; i++)
-		for (int effect = 0; effect < EFFECT_COUNT; effect++)
-			if (strcmp(TextDatumGetCString(elements[i]), effect_names[effect]) == 0)
-				detector->effects |= 1 << effect;
+	{
+		char	   *name = TextDatumGetCString(elements[i]);
+
+		detector->effects |= 1 << effect_named((Slice) {name, strlen(name)});
+	}
 }
 
 /* Can the detector watch what is no IAM operation? */
@@ -126,23 +130,19 @@ can_watch_more(const Detector *detector)
 	return false;
 }
 
-/* The widest limit, as iamwatch_internal.widest_limit(). */
-static double
-row_limit(const TableRow *row)
+double
+detector_widest_limit(double limit, double bits, ArrayType *kinds)
 {
-	double		limit = DatumGetFloat8(row->values[DETECTORS_PROBABILITY_LIMIT]);
-	double		bits = DatumGetFloat8(row->values[DETECTORS_CONTEXT_BITS]);
-	int			kinds = CONTEXT_KINDS;
+	int			count = kinds == NULL ? CONTEXT_KINDS :
+		ArrayGetNItems(ARR_NDIM(kinds), ARR_DIMS(kinds));
 
-	if (bits == 0)
-		return limit;
-	if (!row->nulls[DETECTORS_CONTEXT_KINDS])
-	{
-		ArrayType  *array = DatumGetArrayTypeP(row->values[DETECTORS_CONTEXT_KINDS]);
+	return bits == 0 ? limit : Min(1, limit * pow(2, bits * count));
+}
 
-		kinds = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	}
-	return Min(1, limit * pow(2, bits * kinds));
+static ArrayType *
+array_or_null(const TableRow *row, int column)
+{
+	return row->nulls[column] ? NULL : DatumGetArrayTypeP(row->values[column]);
 }
 
 /* What is kept follows from all detectors, also those that are disabled. */
@@ -171,11 +171,14 @@ load_row(const TableRow *row)
 	detector->name = TextDatumGetCString(row->values[DETECTORS_DETECTOR]);
 	detector->activation_days = DatumGetInt32(row->values[DETECTORS_ACTIVATION_DAYS]);
 	detector->training_days = training;
-	detector->probability_limit = row_limit(row);
+	detector->probability_limit =
+		detector_widest_limit(DatumGetFloat8(row->values[DETECTORS_PROBABILITY_LIMIT]),
+							  DatumGetFloat8(row->values[DETECTORS_CONTEXT_BITS]),
+							  array_or_null(row, DETECTORS_CONTEXT_KINDS));
 	detector->least_sensitivity = DatumGetInt32(row->values[DETECTORS_LEAST_SENSITIVITY]);
 	if (!row->nulls[DETECTORS_CATEGORIES])
-		load_categories(row->values[DETECTORS_CATEGORIES], detector);
-	load_effects(row->values[DETECTORS_EFFECTS], detector);
+		detector_set_categories(detector, array_or_null(row, DETECTORS_CATEGORIES));
+	detector_set_effects(detector, array_or_null(row, DETECTORS_EFFECTS));
 	watch_more |= can_watch_more(detector);
 }
 
@@ -246,12 +249,6 @@ settings_training_days(void)
 	return training_days;
 }
 
-bool
-settings_is_context_day(int32 day)
-{
-	return day % CONTEXT_DAYS == 0;
-}
-
 int
 settings_detector_count(void)
 {
@@ -309,7 +306,6 @@ settings_watches_more(const Operation *operation)
 	return false;
 }
 
-/* The same rule is iamwatch_internal.is_watched(). */
 bool
 detector_watches(const Detector *detector, const Operation *operation)
 {

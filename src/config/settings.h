@@ -9,6 +9,7 @@
 #define IAMWATCH_SETTINGS_H
 
 #include "config/catalogue.h"
+#include "utils/array.h"
 
 typedef struct Detector
 {
@@ -41,9 +42,6 @@ extern int	settings_deduplication_days(void);
 /* The longest training period. */
 extern int	settings_training_days(void);
 
-/* Are first events of the day taken into its sample? */
-extern bool settings_is_context_day(int32 day);
-
 extern int	settings_detector_count(void);
 extern const Detector *settings_detector(int i);
 
@@ -57,6 +55,19 @@ extern bool settings_row(const Detector *detector, Datum *row);
 extern bool settings_watch_more(void);
 extern bool settings_watches_more(const Operation *operation);
 
+/* The rule of what a detector watches. */
 extern bool detector_watches(const Detector *detector, const Operation *operation);
+extern void detector_set_categories(Detector *detector, ArrayType *array);
+extern void detector_set_effects(Detector *detector, ArrayType *array);
+
+/* Kinds of context, in the order in which they are told. */
+#define CONTEXT_KINDS 7
+extern const char *const context_kinds[CONTEXT_KINDS];
+
+/*
+ * The probability below which an event can be unusual if all contexts that
+ * count are present: all kinds if NULL.
+ */
+extern double detector_widest_limit(double limit, double bits, ArrayType *kinds);
 
 #endif							/* IAMWATCH_SETTINGS_H */

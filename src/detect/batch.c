@@ -28,6 +28,7 @@
 #include "detect/batch.h"
 #include "detect/batch_sort.h"
 #include "detect/queued.h"
+#include "detect/sample.h"
 #include "detect/seen.h"
 #include "config/catalogue.h"
 #include "baseline/baseline_cache.h"
@@ -182,7 +183,7 @@ batch_add(Oid source, Datum document, bool isnull)
 	outer = MemoryContextSwitchTo(batch_context);
 	if (item.reason != NULL)
 		item.reason = pstrdup(item.reason);
-	if (!is_operation && !settings_is_context_day(item.event.day))
+	if (!is_operation && !sample_is_day(item.event.day))
 		keep_names(&item.event);
 	else if (stored != NULL)
 		keep_document(&item, stored);

@@ -17,9 +17,9 @@
 #include "server/column.h"
 #include "funcapi.h"
 #include "detect/learn.h"
+#include "detect/sample.h"
 #include "server/objects.h"
 #include "server/plans.h"
-#include "config/settings.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -126,21 +126,6 @@ add_deltas(Entities *entities, Rows *deltas)
 			add_delta(deltas, entities->accounts[i], NULL, NULL);
 }
 
-/*
- * Is the event in the sample of context.sql?  Those that bring a behaviour's
- * day are, and on every fourth day, so that all days of the week have their
- * turn, those that bring the day of an identity that is known already.
- */
-static bool
-is_sampled(const BatchEvent *item)
-{
-	int32		day = item->event->day;
-
-	return item->brings_behaviour ||
-		(item->brings_day && settings_is_context_day(day) &&
-		 dayruns_count(&item->identity->days, day - settings_training_days(), day - 1) > 0);
-}
-
 static void
 add_samples(Entities *entities, Rows *samples)
 {
@@ -151,15 +136,14 @@ add_samples(Entities *entities, Rows *samples)
 		Datum		values[3];
 		bool		nulls[3] = {false};
 
-		if (!is_sampled(item))
+		if (item->late || !sample_has(item->brings_behaviour, item->brings_day, event->day,
+									  &item->identity->days))
 			continue;
 		values[0] = event_to_datum(event);
 		nulls[1] = event->access_key.s == NULL;
 		values[1] = nulls[1] ? (Datum) 0 : slice_text(event->access_key);
-		values[2] = BoolGetDatum(item->brings_behaviour &&
-								 dayruns_count(&item->behaviour->days,
-											   event->day - settings_training_days(),
-											   event->day - 1) == 0);
+		values[2] = BoolGetDatum(sample_is_novel(item->brings_behaviour, event->day,
+												 item->behaviour == NULL ? NULL : &item->behaviour->days));
 		add_row(samples, values, nulls, lengthof(values));
 	}
 }
