@@ -34,6 +34,7 @@ typedef struct LimitCount
 	DateADT		day;
 	int64		taken;
 	int64		refused;
+	bool	   *first_refused;	/* set: whether none was refused before */
 } LimitCount;
 
 static Slice
@@ -75,6 +76,7 @@ add_count(Datum *values, bool *nulls, bool is_new, const void *what)
 		values[COUNTS_DAY] = DateADTGetDatum(count->day);
 		values[COUNTS_TAKEN] = values[COUNTS_REFUSED] = Int64GetDatum(0);
 	}
+	*count->first_refused = count->refused > 0 && DatumGetInt64(values[COUNTS_REFUSED]) == 0;
 	values[COUNTS_TAKEN] = Int64GetDatum(DatumGetInt64(values[COUNTS_TAKEN]) + count->taken);
 	values[COUNTS_REFUSED] = Int64GetDatum(DatumGetInt64(values[COUNTS_REFUSED]) + count->refused);
 	values[COUNTS_CHANGED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
@@ -87,9 +89,10 @@ add_count(Datum *values, bool *nulls, bool is_new, const void *what)
 Datum
 iamwatch_count_limit(PG_FUNCTION_ARGS)
 {
+	bool		first_refused = false;
 	LimitCount	count = {
 		PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), PG_GETARG_DATEADT(2), PG_GETARG_INT64(3),
-		PG_GETARG_INT64(4)
+		PG_GETARG_INT64(4), &first_refused
 	};
 	ScanKeyData keys[3];
 	Counter		counter = {
@@ -105,7 +108,7 @@ iamwatch_count_limit(PG_FUNCTION_ARGS)
 						   DEFAULT_COLLATION_OID, F_TEXTEQ, PointerGetDatum(count.name));
 	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(count.day));
 	inserted = counter_add(&counter, &count);
-	if (inserted && count.refused > 0)
+	if (first_refused)
 	{
 		Slice		scope = slice_of(count.scope);
 

@@ -416,7 +416,6 @@ look_at(const SourceQuery *query)
 	Parts		parts = {0};
 	char	   *text;
 
-	LockRelationOid(query->source, AccessShareLock);
 	SPI_connect();
 	(void) look_up("SELECT iamwatch_internal.check_source($1, $2)", query->source, query->event_column);
 	text = look_up("SELECT iamwatch_internal.document_expression($1, $2, 'source_row')",
@@ -555,9 +554,15 @@ source_read(SourceQuery *query, FunctionCallInfo fcinfo)
 	Oid			reader;
 	int			security_context;
 	int			guc_level;
-	Parts		parts = look_at(query);
-	char	   *sql = fill_in(query->sql, &parts);
+	Parts		parts;
+	char	   *sql;
 	Query	   *tree;
+
+	/* the snapshot of who calls is from before the lock, so it can see another table */
+	LockRelationOid(query->source, AccessShareLock);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	parts = look_at(query);
+	sql = fill_in(query->sql, &parts);
 
 	guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, iamwatch, iamwatch_internal, pg_temp",
@@ -577,6 +582,7 @@ source_read(SourceQuery *query, FunctionCallInfo fcinfo)
 	run(query, &parts, tree, sql, dest);
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(caller, security_context);
+	PopActiveSnapshot();
 
 	dest->rDestroy(dest);
 	MemoryContextSwitchTo(outer);

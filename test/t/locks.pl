@@ -45,4 +45,19 @@ psql("INSERT INTO audit_log VALUES (e('zoe', '2026-01-20T10:00:00Z', 'CreateUser
 is(psql("SELECT count(*), $pending, (SELECT journal_rows FROM iamwatch.status) FROM iamwatch.alerts WHERE identity = 'zoe'"), '1|0|0',
 	'Advisory locks of the same numbers hold nothing up');
 psql("ROLLBACK PREPARED 'held'");
+
+# Every role can see who holds which: the account by a hash that has no seed, so
+# that whoever guesses its number knows that it is that one.
+psql("BEGIN; INSERT INTO audit_log VALUES (e('zoe', '2026-01-21T10:00:00Z', 'ListUsers', 1)); PREPARE TRANSACTION 'writing'");
+is(psql("SET ROLE stranger; SELECT count(*) FROM (SELECT hashtextextended(g, 1) + 1 AS one FROM unnest('{account1,account2}'::text[]) AS g) AS guess
+	JOIN pg_locks AS l ON l.locktype = 'advisory' AND l.classid::bigint = one >> 32 & 4294967295 AND l.objid::bigint = one & 4294967295"), '1',
+	'Locks tell a guessed account that is being written');
+psql("ROLLBACK PREPARED 'writing'");
+
+# A limit that is reached is in the server's log once, with whose it is.
+psql("UPDATE iamwatch.limits SET value = 3 WHERE name = 'rejected_events'");
+psql("INSERT INTO audit_log SELECT jsonb_build_object('n', i) FROM generate_series($_, $_ + 1) AS i") for 1, 3, 5, 7;
+my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
+is(scalar(() = $log =~ /limit "rejected_events" of iamwatch is reached by "public.audit_log"/g), 1, 'A limit that is reached is in the log once');
+$node->stop;
 done_testing();
