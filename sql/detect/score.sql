@@ -60,43 +60,7 @@ COMMENT ON TYPE iamwatch_internal.class_sums IS
 CREATE FUNCTION iamwatch_internal.journal_class_days(provider text, account text, is_user boolean,
 	service text, operation text, failed boolean, since date, until date)
 	RETURNS iamwatch_internal.class_sums
-	LANGUAGE sql STABLE AS $$
-	WITH j AS (
-		SELECT j.identity, bit_or(j.kinds) AS kinds, dayset_union(j.days) AS days,
-			coalesce(dayset_union(j.days) FILTER (WHERE iamwatch_internal.is_iam(j.provider, j.service, j.operation)), '{}') AS iam_days,
-			coalesce(dayset_union(j.days) FILTER (WHERE j.service = $4 AND j.operation = $5 AND j.failed = $6), '{}') AS behaviour_days
-		FROM iamwatch_internal.journal AS j
-		WHERE hashtextextended(j.account, 0) = hashtextextended($2, 0)
-		AND j.account = $2 AND j.provider = $1 AND j.identity IS NOT NULL
-		GROUP BY j.identity
-	), stored AS (
-		SELECT j.*, coalesce(i.first_days, '{}') AS old_first_days, coalesce(i.days, '{}') AS old_days,
-			coalesce(i.iam_days, '{}') AS old_iam_days, earliest_days(coalesce(i.first_days, '{}') | j.days) AS first_days,
-			coalesce((SELECT d.days FROM iamwatch_internal.account_operations AS b
-				JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = b.account_id
-					AND d.operation_id = b.operation_id AND d.identity_id = i.identity_id
-				WHERE b.account_id = i.account_id AND hashtextextended(b.operation, 0) = hashtextextended($5, 0)
-				AND b.service = $4 AND b.operation = $5 AND b.failed = $6), '{}') AS old_behaviour_days,
-			excluded($1, $2, j.identity, $4, $5, $6) AS excluded
-		FROM j
-		LEFT JOIN iamwatch_internal.accounts AS a ON hashtextextended(a.account, 0) = hashtextextended($2, 0)
-			AND a.account = $2 AND a.provider = $1
-		LEFT JOIN iamwatch_internal.identity_days AS i ON i.account_id = a.account_id
-			AND hashtextextended(i.identity, 0) = hashtextextended(j.identity, 0)
-			AND i.identity = j.identity
-		WHERE is_person(j.kinds | coalesce(i.kinds, 0)) = $3
-	), parts AS (
-		SELECT p.n, count_days(p.days - p.old_days, $7, $8) AS fresh,
-			count_days(settled_days(p.days | p.old_days, s.first_days), $7, $8)
-			- count_days(settled_days(p.old_days, s.old_first_days), $7, $8) AS settling
-		FROM stored AS s CROSS JOIN LATERAL (VALUES (1, s.days, s.old_days), (2, s.iam_days, s.old_iam_days),
-			(3, s.behaviour_days - s.excluded, s.old_behaviour_days - s.excluded)) AS p (n, days, old_days)
-	)
-	SELECT coalesce(sum(fresh) FILTER (WHERE n = 3), 0)::bigint, coalesce(sum(fresh) FILTER (WHERE n = 1), 0)::bigint,
-		coalesce(sum(fresh) FILTER (WHERE n = 2), 0)::bigint, coalesce(sum(settling) FILTER (WHERE n = 3), 0)::bigint,
-		coalesce(sum(settling) FILTER (WHERE n = 1), 0)::bigint, coalesce(sum(settling) FILTER (WHERE n = 2), 0)::bigint
-	FROM parts
-$$;
+	AS 'MODULE_PATHNAME', 'iamwatch_journal_class_days' LANGUAGE C STABLE;
 COMMENT ON FUNCTION iamwatch_internal.journal_class_days(text, text, boolean, text, text, boolean, date, date) IS
 'what iamwatch_internal.class_days() has to add for days that are in the journal only';
 

@@ -129,6 +129,7 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 		identity->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
 		dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
 		dayruns_from_datum(scan_value(slot, IDENTITIES_DAYS), &identity->days);
+		dayruns_from_datum(scan_value(slot, IDENTITIES_IAM_DAYS), &identity->iam_days);
 	}
 	scan_end(LOOKUP_IDENTITIES, scan);
 	return found;
@@ -319,6 +320,21 @@ stored_tallies(int32 account_id, int32 operation_id, bool is_user, int32 since, 
 	return sums;
 }
 
+static StoredSum
+add_sum(StoredSum sum, StoredSum more)
+{
+	return (StoredSum) {sum.all + more.all, sum.settled + more.settled};
+}
+
+StoredSums
+stored_sums_add(StoredSums sums, StoredSums more)
+{
+	return (StoredSums) {
+		add_sum(sums.days, more.days), add_sum(sums.active, more.active),
+		add_sum(sums.iam_days, more.iam_days)
+	};
+}
+
 /* Has an index a row of these hashes? */
 static bool
 has_hashes(Lookup lookup, int count, const Slice *names)
@@ -408,7 +424,7 @@ read_delta(TupleTableSlot *slot, const Event *event, StoredDelta *delta)
 	memset(delta, 0, sizeof(*delta));
 	delta->event.provider = event->provider;
 	delta->event.account = event->account;
-	delta->event.identity = event->identity;
+	delta->event.identity = scan_text(slot, JOURNAL_IDENTITY);
 	delta->event.service = scan_text(slot, JOURNAL_SERVICE);
 	delta->event.operation = scan_text(slot, JOURNAL_OPERATION);
 	datum = scan_column(slot, JOURNAL_FAILED, &isnull);
@@ -421,26 +437,46 @@ read_delta(TupleTableSlot *slot, const Event *event, StoredDelta *delta)
 		dayruns_from_dayset(DatumGetDaysetP(datum), &delta->days);
 }
 
-void
-stored_journal(const Event *event, void (*take) (const StoredDelta *delta, void *arg), void *arg)
+/* Of the account that the first key is of, or of an identity that a second is of. */
+static void
+read_deltas(const Event *event, ScanKey keys, int nkeys,
+			void (*take) (const StoredDelta *delta, void *arg), void *arg)
 {
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
+	IndexScanDesc scan = scan_begin(LOOKUP_JOURNAL, keys, nkeys);
 	TupleTableSlot *slot;
 
-	scan_key_hash(&keys[0], 1, event->account);
-	scan_key_hash(&keys[1], 2, event->identity);
-	scan = scan_begin(LOOKUP_JOURNAL, keys, 2);
 	while ((slot = scan_next(LOOKUP_JOURNAL, scan)) != NULL)
 	{
 		StoredDelta delta;
+		Slice		identity = scan_text(slot, JOURNAL_IDENTITY);
 
-		if (!scan_text_is(slot, JOURNAL_IDENTITY, event->identity) || !is_journal_of(slot, event))
+		if (identity.s == NULL || !is_journal_of(slot, event) ||
+			(nkeys > 1 && !slice_equal(identity, event->identity)))
 			continue;
 		read_delta(slot, event, &delta);
 		take(&delta, arg);
 	}
 	scan_end(LOOKUP_JOURNAL, scan);
+}
+
+void
+stored_journal(const Event *event, void (*take) (const StoredDelta *delta, void *arg), void *arg)
+{
+	ScanKeyData keys[2];
+
+	scan_key_hash(&keys[0], 1, event->account);
+	scan_key_hash(&keys[1], 2, event->identity);
+	read_deltas(event, keys, lengthof(keys), take, arg);
+}
+
+void
+stored_journal_rows(const Event *event, void (*take) (const StoredDelta *delta, void *arg),
+					void *arg)
+{
+	ScanKeyData key;
+
+	scan_key_hash(&key, 1, event->account);
+	read_deltas(event, &key, 1, take, arg);
 }
 
 /* Of the account's rows, in the order of an index, the first: the end that is asked for. */

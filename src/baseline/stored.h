@@ -24,6 +24,7 @@ typedef struct StoredIdentity
 	int			kinds;
 	DayRuns		first_days;		/* the first ever */
 	DayRuns		days;
+	DayRuns		iam_days;
 } StoredIdentity;
 
 /* A row of the journal that tells of an identity, or of an operation of it. */
@@ -98,12 +99,18 @@ typedef struct StoredSums
 extern StoredSums stored_tallies(int32 account_id, int32 operation_id, bool is_user,
 								 int32 since, int32 until);
 
+extern StoredSums stored_sums_add(StoredSums sums, StoredSums more);
+
 /* Add the days that true positives have taken out of the behaviour. */
 extern void stored_excluded_days(const Event *event, DayRuns *days);
 
 /* Calls take for every row that the journal has of the identity. */
 extern void stored_journal(const Event *event,
 						   void (*take) (const StoredDelta *delta, void *arg), void *arg);
+
+/* The same for all identities of the account, the rows of each hash of a name together. */
+extern void stored_journal_rows(const Event *event,
+								void (*take) (const StoredDelta *delta, void *arg), void *arg);
 
 /* Moves the account's first event and newest day to what the journal has of them. */
 extern void stored_journal_of_account(const Event *event, StoredAccount *account);

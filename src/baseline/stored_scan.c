@@ -67,12 +67,14 @@ static struct
 
 /* Between stored_begin() and stored_end(). */
 static Oid	schemas[2];
+static MemoryContext context;	/* what is open outlives who looks something up */
 
 void
 stored_begin(void)
 {
 	/* an error may have left some, of which nothing is open any more */
 	memset(lookups, 0, sizeof(lookups));
+	context = CurrentMemoryContext;
 	schemas[IN_PUBLIC] = public_namespace();
 	schemas[IN_INTERNAL] = internal_namespace();
 	CommandCounterIncrement();
@@ -106,11 +108,14 @@ open_lookup(Lookup lookup)
 {
 	Relation	table = table_open(relation_in(schemas[names[lookup].schema], names[lookup].table),
 								   AccessShareLock);
+	MemoryContext outer;
 
 	lookups[lookup].table = table;
 	if (RelationGetNumberOfBlocks(table) == 0)
 		return;
+	outer = MemoryContextSwitchTo(context);
 	lookups[lookup].slot = table_slot_create(table, NULL);
+	MemoryContextSwitchTo(outer);
 	lookups[lookup].index = index_open(relation_in(schemas[names[lookup].schema], names[lookup].index),
 								   AccessShareLock);
 }

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "baseline/journal_sums.h"
 #include "baseline/stored.h"
 #include "event/providers.h"
 #include "executor/executor.h"
@@ -32,6 +33,7 @@ PG_FUNCTION_INFO_V1(iamwatch_has_samples);
 PG_FUNCTION_INFO_V1(iamwatch_is_near_limit);
 PG_FUNCTION_INFO_V1(iamwatch_has_suppressions);
 PG_FUNCTION_INFO_V1(iamwatch_tally_sums);
+PG_FUNCTION_INFO_V1(iamwatch_journal_class_days);
 PG_FUNCTION_INFO_V1(iamwatch_limit_value);
 
 static Slice
@@ -211,6 +213,19 @@ iamwatch_is_near_limit(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(result);
 }
 
+/* A row of class_sums. */
+static Datum
+return_sums(FunctionCallInfo fcinfo, const StoredSums *sums)
+{
+	bool		nulls[6] = {false};
+
+	return return_row(fcinfo, (Datum[]) {
+		Int64GetDatum(sums->days.all), Int64GetDatum(sums->active.all),
+		Int64GetDatum(sums->iam_days.all), Int64GetDatum(sums->days.settled),
+		Int64GetDatum(sums->active.settled), Int64GetDatum(sums->iam_days.settled)
+	}, nulls);
+}
+
 /*
  * tally_sums(account_id int, operation_id int, is_user boolean, since date,
  * until date) RETURNS class_sums
@@ -219,18 +234,38 @@ Datum
 iamwatch_tally_sums(PG_FUNCTION_ARGS)
 {
 	StoredSums	sums;
-	bool		nulls[6] = {false};
 
 	stored_begin();
 	sums = stored_tallies(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT32(0),
 						  PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1),
 						  PG_GETARG_BOOL(2), PG_GETARG_DATEADT(3), PG_GETARG_DATEADT(4));
 	stored_end();
-	return return_row(fcinfo, (Datum[]) {
-		Int64GetDatum(sums.days.all), Int64GetDatum(sums.active.all),
-		Int64GetDatum(sums.iam_days.all), Int64GetDatum(sums.days.settled),
-		Int64GetDatum(sums.active.settled), Int64GetDatum(sums.iam_days.settled)
-	}, nulls);
+	return return_sums(fcinfo, &sums);
+}
+
+/*
+ * journal_class_days(provider text, account text, is_user boolean, service text,
+ * operation text, failed boolean, since date, until date) RETURNS class_sums
+ */
+Datum
+iamwatch_journal_class_days(PG_FUNCTION_ARGS)
+{
+	Event		event;
+	StoredSums	sums;
+
+	memset(&event, 0, sizeof(event));
+	event.provider = provider_number(text_argument(fcinfo, 0));
+	event.account = text_argument(fcinfo, 1);
+	if (!PG_ARGISNULL(3) && !PG_ARGISNULL(4) && !PG_ARGISNULL(5))
+	{
+		event.service = text_argument(fcinfo, 3);
+		event.operation = text_argument(fcinfo, 4);
+		event.failed = PG_GETARG_BOOL(5);
+	}
+	stored_begin();
+	sums = journal_sums(&event, PG_GETARG_BOOL(2), PG_GETARG_DATEADT(6), PG_GETARG_DATEADT(7));
+	stored_end();
+	return return_sums(fcinfo, &sums);
 }
 
 /* has_suppressions() RETURNS boolean */

@@ -14,6 +14,7 @@
 
 #include "access/htup_details.h"
 #include "funcapi.h"
+#include "baseline/journal_sums.h"
 #include "baseline/settled.h"
 #include "server/column.h"
 #include "baseline/stored.h"
@@ -135,8 +136,8 @@ make_classes(void)
 }
 
 /*
- * By the tallies alone: false when the journal, or true positives, have to do
- * with it too, which is rare.
+ * By the tallies and the journal, as of one moment: false when true positives
+ * have to do with it too, which is rare.
  */
 static bool
 tallied_days(const Behaviour *behaviour, bool is_user, int32 since, int32 until,
@@ -150,11 +151,14 @@ tallied_days(const Behaviour *behaviour, bool is_user, int32 since, int32 until,
 	if (account_id == 0)
 		return false;
 	stored_begin();
-	alone = !stored_may_have_journal(sample->account) &&
-		!stored_may_have_excluded(sample->account, sample->operation);
+	alone = !stored_may_have_excluded(sample->account, sample->operation);
 	if (alone)
+	{
 		sums = stored_tallies(account_id, stored_operation_id(account_id, sample), is_user,
 							  since, until);
+		if (stored_may_have_journal(sample->account))
+			sums = stored_sums_add(sums, journal_sums(sample, is_user, since, until));
+	}
 	stored_end();
 	if (alone)
 	{
@@ -380,6 +384,9 @@ score_batch(Entities *entities)
 {
 	HTAB	   *classes = NULL;
 
+	if (entities->nbehaviours == 0)
+		return;
+	journal_sums_keep();
 	for (int i = 0; i < entities->nbehaviours; i++)
 	{
 		Behaviour  *behaviour = entities->behaviours[i];
@@ -395,4 +402,5 @@ score_batch(Entities *entities)
 			if (detector_watches(settings_detector(j), behaviour->operation))
 				score_behaviour(&classes, behaviour, settings_detector(j));
 	}
+	journal_sums_forget();
 }
