@@ -129,19 +129,29 @@ BEGIN
 			count(*) FILTER (WHERE day >= b.settled_from) AS settled
 		FROM (SELECT *, first_day(settled_days(days, first_days)) AS settled_from FROM behaviour) AS b
 		CROSS JOIN LATERAL days(b.days) AS day GROUP BY 1, 2, 3, 4, 5, 6, 7
-	), active AS (
-		SELECT r.provider, r.account, r.is_user, r.day, sum(a.n) AS n, sum(a.settled) AS settled
+	), active AS MATERIALIZED (
+		-- in the training period, which says what is unusual, and in the memory of peers, which says how much it matters
+		SELECT r.provider, r.account, r.is_user, r.day,
+			sum(a.n) FILTER (WHERE a.day >= r.day - settings.training_days) AS n,
+			sum(a.settled) FILTER (WHERE a.day >= r.day - settings.training_days) AS settled,
+			sum(a.n) FILTER (WHERE a.day >= r.day - settings.peer_memory_days) AS remembered,
+			sum(a.settled) FILTER (WHERE a.day >= r.day - settings.peer_memory_days) AS settled_remembered,
+			sum(a.iam) FILTER (WHERE a.day >= r.day - settings.peer_memory_days) AS iam,
+			sum(a.settled_iam) FILTER (WHERE a.day >= r.day - settings.peer_memory_days) AS settled_iam
 		FROM (SELECT DISTINCT provider, account, is_user, day FROM rare) AS r
 		JOIN activity AS a ON (a.provider, a.account, a.class) = (r.provider, r.account, r.is_user)
-			AND a.day BETWEEN r.day - settings.training_days AND r.day - 1
+			AND a.day BETWEEN r.day - GREATEST(settings.training_days, settings.peer_memory_days) AND r.day - 1
 		GROUP BY 1, 2, 3, 4
-	), done AS (
+	), done AS MATERIALIZED (
 		SELECT r.provider, r.account, r.is_user, r.service, r.operation, r.failed, r.day,
-			sum(d.n) AS n, sum(d.settled) AS settled
+			sum(d.n) FILTER (WHERE d.day >= r.day - settings.training_days) AS n,
+			sum(d.settled) FILTER (WHERE d.day >= r.day - settings.training_days) AS settled,
+			sum(d.n) FILTER (WHERE d.day >= r.day - settings.peer_memory_days) AS remembered,
+			sum(d.settled) FILTER (WHERE d.day >= r.day - settings.peer_memory_days) AS settled_remembered
 		FROM (SELECT DISTINCT provider, account, is_user, service, operation, failed, day FROM rare) AS r
 		JOIN doing AS d ON (d.provider, d.account, d.class, d.service, d.operation, d.failed)
 			= (r.provider, r.account, r.is_user, r.service, r.operation, r.failed)
-			AND d.day BETWEEN r.day - settings.training_days AND r.day - 1
+			AND d.day BETWEEN r.day - GREATEST(settings.training_days, settings.peer_memory_days) AND r.day - 1
 		GROUP BY 1, 2, 3, 4, 5, 6, 7
 	), scored AS MATERIALIZED (
 		SELECT r.*, p.peer_days, p.peer_active,
@@ -168,36 +178,21 @@ BEGIN
 		LEFT JOIN behaviour AS o ON u.failed AND NOT o.failed AND (o.provider, o.account, o.identity, o.service, o.operation)
 			= (u.provider, u.account, u.identity, u.service, u.operation)
 		CROSS JOIN LATERAL (SELECT b.days | coalesce(o.days, '{}') AS days) AS either
-	), active_long AS (
-		SELECT r.provider, r.account, r.is_user, r.day, sum(a.n) AS n, sum(a.settled) AS settled,
-			sum(a.iam) AS iam, sum(a.settled_iam) AS settled_iam
-		FROM (SELECT DISTINCT provider, account, is_user, day FROM below) AS r
-		JOIN activity AS a ON (a.provider, a.account, a.class) = (r.provider, r.account, r.is_user)
-			AND a.day BETWEEN r.day - settings.peer_memory_days AND r.day - 1
-		GROUP BY 1, 2, 3, 4
-	), done_long AS (
-		SELECT r.provider, r.account, r.is_user, r.service, r.operation, r.failed, r.day,
-			sum(d.n) AS n, sum(d.settled) AS settled
-		FROM (SELECT DISTINCT provider, account, is_user, service, operation, failed, day FROM below) AS r
-		JOIN doing AS d ON (d.provider, d.account, d.class, d.service, d.operation, d.failed)
-			= (r.provider, r.account, r.is_user, r.service, r.operation, r.failed)
-			AND d.day BETWEEN r.day - settings.peer_memory_days AND r.day - 1
-		GROUP BY 1, 2, 3, 4, 5, 6, 7
 	), unusual AS MATERIALIZED (
 		SELECT r.key, r.day, r.active_from, ROW(r.k, r.active, r.peer_days, r.peer_active, r.probability,
 			count_days(r.days, r.day - settings.memory_days, r.day - 1),
 			count_days(r.active_days, r.day - settings.memory_days, r.day - 1),
 			count_days(r.iam_days, r.day - settings.memory_days, r.day - 1),
-			coalesce(CASE WHEN r.newcomer THEN d.n ELSE d.settled END, 0)
+			coalesce(CASE WHEN r.newcomer THEN d.remembered ELSE d.settled_remembered END, 0)
 				- CASE WHEN r.in_class THEN count_days(r.class_days, r.day - settings.peer_memory_days, r.day - 1) ELSE 0 END,
-			coalesce(CASE WHEN r.newcomer THEN a.n ELSE a.settled END, 0)
+			coalesce(CASE WHEN r.newcomer THEN a.remembered ELSE a.settled_remembered END, 0)
 				- CASE WHEN r.in_class THEN count_days(r.class_active, r.day - settings.peer_memory_days, r.day - 1) ELSE 0 END,
 			coalesce(CASE WHEN r.newcomer THEN a.iam ELSE a.settled_iam END, 0)
 				- CASE WHEN r.in_class THEN count_days(r.class_iam, r.day - settings.peer_memory_days, r.day - 1) ELSE 0 END
 			)::iamwatch_internal.score AS score
 		FROM remembered AS r
-		LEFT JOIN active_long AS a USING (provider, account, is_user, day)
-		LEFT JOIN done_long AS d USING (provider, account, is_user, service, operation, failed, day)
+		LEFT JOIN active AS a USING (provider, account, is_user, day)
+		LEFT JOIN done AS d USING (provider, account, is_user, service, operation, failed, day)
 	)
 	SELECT $1, u.key, u.day, u.active_from, u.score FROM unusual AS u;
 END $$;

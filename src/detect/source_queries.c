@@ -30,6 +30,9 @@ PG_FUNCTION_INFO_V1(iamwatch_read_instances);
 #define KEYS_OF_SOURCE \
 	" FROM (SELECT iamwatch_internal.baseline_key({document}) AS m FROM {source} AS source_row) AS keys"
 
+/* Since and until, of a query that begin_timed_query() began. */
+#define IN_TIME "($1 IS NULL OR (m).at >= $1) AND ($2 IS NULL OR (m).at < $2)"
+
 /* The first arguments of all of them. */
 static SourceQuery
 begin_query(FunctionCallInfo fcinfo, const char *sql)
@@ -48,9 +51,29 @@ begin_query(FunctionCallInfo fcinfo, const char *sql)
 static void
 add_argument(SourceQuery *query, FunctionCallInfo fcinfo, int argument, Oid type)
 {
+	Assert(query->count < lengthof(query->types));
 	query->types[query->count] = type;
 	query->nulls[query->count] = PG_ARGISNULL(argument);
 	query->values[query->count++] = PG_ARGISNULL(argument) ? (Datum) 0 : PG_GETARG_DATUM(argument);
+}
+
+/* The next two are since (included) and until (not), null for no bound. */
+static SourceQuery
+begin_timed_query(FunctionCallInfo fcinfo, const char *sql)
+{
+	SourceQuery query = begin_query(fcinfo, sql);
+
+	add_argument(&query, fcinfo, 2, TIMESTAMPTZOID);
+	add_argument(&query, fcinfo, 3, TIMESTAMPTZOID);
+	return query;
+}
+
+/* The rows are in the result of the call. */
+static Datum
+read_rows(SourceQuery *query, FunctionCallInfo fcinfo)
+{
+	source_read(query, fcinfo);
+	return (Datum) 0;
 }
 
 /*
@@ -60,17 +83,13 @@ add_argument(SourceQuery *query, FunctionCallInfo fcinfo, int argument, Oid type
 Datum
 iamwatch_read_days(PG_FUNCTION_ARGS)
 {
-	SourceQuery query = begin_query(fcinfo,
-									"SELECT (m).key, iamwatch.dayset_agg((m).at), min((m).at), count(*)"
-									KEYS_OF_SOURCE
-									" WHERE ($1 IS NULL OR (m).key IS NULL OR (m).at >= $1)"
-									" AND ($2 IS NULL OR (m).key IS NULL OR (m).at < $2)"
-									" GROUP BY (m).key");
+	SourceQuery query = begin_timed_query(fcinfo,
+										  "SELECT (m).key, iamwatch.dayset_agg((m).at), min((m).at), count(*)"
+										  KEYS_OF_SOURCE
+										  " WHERE (m).key IS NULL OR " IN_TIME
+										  " GROUP BY (m).key");
 
-	add_argument(&query, fcinfo, 2, TIMESTAMPTZOID);
-	add_argument(&query, fcinfo, 3, TIMESTAMPTZOID);
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
 
 /*
@@ -80,18 +99,14 @@ iamwatch_read_days(PG_FUNCTION_ARGS)
 Datum
 iamwatch_read_firsts(PG_FUNCTION_ARGS)
 {
-	SourceQuery query = begin_query(fcinfo,
-									"SELECT (m).key, min((m).at)"
-									KEYS_OF_SOURCE
-									" WHERE ($3 IS NULL OR (m).key = ANY ($3)) AND (m).key IS NOT NULL"
-									" AND ($1 IS NULL OR (m).at >= $1) AND ($2 IS NULL OR (m).at < $2)"
-									" GROUP BY (m).key, date_bin('1 day', (m).at, timestamptz 'epoch')");
+	SourceQuery query = begin_timed_query(fcinfo,
+										  "SELECT (m).key, min((m).at)"
+										  KEYS_OF_SOURCE
+										  " WHERE ($3 IS NULL OR (m).key = ANY ($3)) AND (m).key IS NOT NULL AND " IN_TIME
+										  " GROUP BY (m).key, date_bin('1 day', (m).at, timestamptz 'epoch')");
 
-	add_argument(&query, fcinfo, 2, TIMESTAMPTZOID);
-	add_argument(&query, fcinfo, 3, TIMESTAMPTZOID);
 	add_argument(&query, fcinfo, 4, BYTEAARRAYOID);
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
 
 /*
@@ -102,20 +117,17 @@ iamwatch_read_firsts(PG_FUNCTION_ARGS)
 Datum
 iamwatch_read_events(PG_FUNCTION_ARGS)
 {
-	SourceQuery query = begin_query(fcinfo,
-									"SELECT (m).key, (m).at, document"
-									" FROM (SELECT iamwatch_internal.baseline_key({document}) AS m,"
-									"  {document} AS document FROM {source} AS source_row) AS keys"
-									" WHERE ((m).key = ANY ($3)"
-									"  OR hash_record_extended(ROW((m).key, (m).at), 0) = ANY ($4))"
-									" AND ($1 IS NULL OR (m).at >= $1) AND ($2 IS NULL OR (m).at < $2)");
+	SourceQuery query = begin_timed_query(fcinfo,
+										  "SELECT (m).key, (m).at, document"
+										  " FROM (SELECT iamwatch_internal.baseline_key({document}) AS m,"
+										  "  {document} AS document FROM {source} AS source_row) AS keys"
+										  " WHERE ((m).key = ANY ($3)"
+										  "  OR hash_record_extended(ROW((m).key, (m).at), 0) = ANY ($4))"
+										  " AND " IN_TIME);
 
-	add_argument(&query, fcinfo, 2, TIMESTAMPTZOID);
-	add_argument(&query, fcinfo, 3, TIMESTAMPTZOID);
 	add_argument(&query, fcinfo, 4, BYTEAARRAYOID);
 	add_argument(&query, fcinfo, 5, INT8ARRAYOID);
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
 
 /* read_unreadable(regclass, name) RETURNS SETOF jsonb: what has no key */
@@ -127,8 +139,7 @@ iamwatch_read_unreadable(PG_FUNCTION_ARGS)
 									" FROM (SELECT {document} AS document FROM {source} AS source_row) AS documents"
 									" WHERE (iamwatch_internal.baseline_key(document)).key IS NULL");
 
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
 
 /*
@@ -204,8 +215,7 @@ iamwatch_read_after(PG_FUNCTION_ARGS)
 	add_argument(&query, fcinfo, 3, TEXTOID);
 	add_argument(&query, fcinfo, 4, TEXTOID);
 	add_argument(&query, fcinfo, 5, INT4OID);
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
 
 /* read_unordered(regclass, name, order_column) RETURNS SETOF bigint: their number */
@@ -216,8 +226,7 @@ iamwatch_read_unordered(PG_FUNCTION_ARGS)
 
 	query.sql = psprintf("SELECT count(*) FROM {source} AS source_row WHERE source_row.{order} IS NULL%s",
 						 order_rule(query.source, query.order_column)->odd);
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
 
 /*
@@ -251,8 +260,7 @@ iamwatch_read_by_id(PG_FUNCTION_ARGS)
 	query.most_cost = 1000000;	/* in pages */
 	query.index_on = ways[way].index_on;
 	add_argument(&query, fcinfo, 3, TEXTARRAYOID);
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
 
 /* read_instances(regclass, name) RETURNS SETOF jsonb: what tells of instances */
@@ -268,6 +276,5 @@ iamwatch_read_instances(PG_FUNCTION_ARGS)
 									"  AND {document} #>> '{protoPayload,methodName}'"
 									"   ~ '(^|\\.)compute\\.instances\\.(insert|delete)$')");
 
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+	return read_rows(&query, fcinfo);
 }
