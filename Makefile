@@ -31,7 +31,7 @@ PARTS = header overview baseline/dayset \
 	operate/nodes operate/watch operate/maintain operate/backfill operate/backfill_alerts operate/context_backfill operate/process \
 	analyst/backtest baseline/views analyst/names analyst/playbook \
 	analyst/triage analyst/suppressions analyst/notify analyst/explain analyst/why \
-	analyst/incidents operate/everywhere operate/status analyst/exports analyst/report operate/move operate/comments operate/privileges
+	analyst/incidents analyst/incidents_keep operate/everywhere operate/status analyst/exports analyst/report operate/move operate/comments operate/privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)
 SCRIPTS = bin/iamwatch_load

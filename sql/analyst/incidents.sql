@@ -95,6 +95,10 @@ COMMENT ON FUNCTION iamwatch_internal.address_weeks(text[], timestamptz, timesta
 
 -- ---- what an incident is ----
 
+CREATE FUNCTION iamwatch_internal.incident_gap(of_detector text) RETURNS interval
+	AS 'MODULE_PATHNAME', 'iamwatch_incident_gap' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.incident_gap(text) IS 'how long without an alert ends an incident: the deduplication period';
+
 CREATE TYPE iamwatch_internal.incident_part AS (
 	detector text,
 	provider text,
@@ -105,12 +109,11 @@ CREATE TYPE iamwatch_internal.incident_part AS (
 );
 COMMENT ON TYPE iamwatch_internal.incident_part IS 'the alerts of a detector and identity that begin from since to until, both included';
 
-CREATE FUNCTION iamwatch_internal.find_incidents(parts iamwatch_internal.incident_part[])
+-- Without a path of its own, so that it becomes part of the statement that keeps
+-- what it says; readers call the next one.
+CREATE FUNCTION iamwatch_internal.incidents_of(parts iamwatch_internal.incident_part[])
 	RETURNS SETOF iamwatch_internal.kept_incidents
-	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
-	SET enable_seqscan = off SET jit = off AS $$
-BEGIN
-	RETURN QUERY
+	LANGUAGE sql STABLE ROWS 10 AS $$
 	WITH alert AS (
 		SELECT a.*, p.n AS part, p.gap, coalesce(a.first_event_time >= max(a.last_event_time) OVER before + p.gap, true) AS begins,
 			row_number() OVER (PARTITION BY p.n ORDER BY a.first_event_time, a.alert_id) AS place
@@ -169,232 +172,20 @@ BEGIN
 		CASE WHEN f.arrives IS NULL THEN '{}' ELSE iamwatch_internal.address_weeks(f.arrives, i.first_event_time, i.first_event_time) END
 	FROM incident AS i
 	LEFT JOIN given AS g ON g.n = i.n
-	LEFT JOIN address AS f ON f.n = i.n;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.find_incidents(iamwatch_internal.incident_part[]) IS
+	LEFT JOIN address AS f ON f.n = i.n
+$$;
+COMMENT ON FUNCTION iamwatch_internal.incidents_of(iamwatch_internal.incident_part[]) IS
 'the incidents of identities as their alerts say: none of an incident''s alerts begins a deduplication period or more after the last event of those before it. Each identity of a detector is one part';
 
-CREATE FUNCTION iamwatch_internal.incident_gap(of_detector text) RETURNS interval
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	RETURN coalesce((SELECT d.deduplication_days FROM iamwatch.detectors AS d WHERE d.detector = of_detector), 5) * interval '24 hours';
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.incident_gap(text) IS 'how long without an alert ends an incident: the deduplication period';
-
--- ---- keep them ----
-
-CREATE FUNCTION iamwatch_internal.keep_incidents(of_detector text, of_provider text, of_account text, of_identity text,
-	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS boolean
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+CREATE FUNCTION iamwatch_internal.find_incidents(parts iamwatch_internal.incident_part[])
+	RETURNS SETOF iamwatch_internal.kept_incidents
+	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	SET enable_seqscan = off SET jit = off AS $$
-DECLARE
-	gap constant interval := iamwatch_internal.incident_gap(of_detector);
-	hash constant bigint := hashtextextended(of_identity, 0);
-	wider record;
 BEGIN
-	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(4, (hash & 1023)::integer) THEN
-		RETURN false;
-	END IF;
-	-- what is taken out here is committed, so the statements below see the alerts that it is about
-	WITH taken AS (
-		DELETE FROM iamwatch_internal.changed_incidents AS c
-		WHERE hashtextextended(c.identity, 0) = hash AND c.identity = of_identity AND c.account = of_account
-		AND c.provider = of_provider AND c.detector = of_detector
-		RETURNING c.since, c.until
-	)
-	SELECT LEAST(keep_incidents.since, min(t.since)) AS since, GREATEST(keep_incidents.until, max(t.until)) AS until INTO wider FROM taken AS t;
-	IF wider.since IS NULL THEN
-		RETURN true;
-	END IF;
-	-- incidents that these times touch are done again, whole
-	LOOP
-		since := wider.since;
-		until := wider.until;
-		SELECT LEAST(keep_incidents.since, min(k.first_event_time)) AS since,
-			GREATEST(keep_incidents.until, max(k.last_event_time)) AS until INTO wider
-		FROM iamwatch_internal.kept_incidents AS k
-		WHERE k.identity = of_identity AND k.account = of_account AND k.provider = of_provider AND k.detector = of_detector
-		AND (k.first_event_time < keep_incidents.until + gap AND k.last_event_time > keep_incidents.since - gap
-			OR k.first_event_time <= keep_incidents.until AND k.last_event_time >= keep_incidents.since);
-		EXIT WHEN wider.since = since AND wider.until = until;
-	END LOOP;
-	DELETE FROM iamwatch_internal.kept_incidents AS k
-	WHERE k.identity = of_identity AND k.account = of_account AND k.provider = of_provider AND k.detector = of_detector
-	AND k.first_event_time <= keep_incidents.until AND k.last_event_time >= keep_incidents.since;
-	INSERT INTO iamwatch_internal.kept_incidents
-	SELECT f.* FROM iamwatch_internal.find_incidents(ARRAY[(of_detector, of_provider, of_account, of_identity, since, until)::iamwatch_internal.incident_part]) AS f;
-
-	-- somebody may be at work on an alert, for as long as they like: then it is told later
-	WITH stale AS (
-		SELECT a.alert_id, k.incident_id
-		FROM iamwatch_internal.kept_incidents AS k
-		CROSS JOIN LATERAL unnest(k.alert_ids) AS i (alert_id)
-		JOIN iamwatch.alerts AS a ON a.alert_id = i.alert_id
-		WHERE k.identity = of_identity AND k.account = of_account AND k.provider = of_provider AND k.detector = of_detector
-		AND k.first_event_time <= keep_incidents.until AND k.last_event_time >= keep_incidents.since
-		AND a.incident_id IS DISTINCT FROM k.incident_id
-	), free AS (
-		SELECT a.alert_id, s.incident_id FROM stale AS s JOIN iamwatch.alerts AS a USING (alert_id)
-		FOR NO KEY UPDATE OF a SKIP LOCKED
-	), told AS (
-		UPDATE iamwatch.alerts AS a SET incident_id = f.incident_id FROM free AS f WHERE a.alert_id = f.alert_id
-		RETURNING a.alert_id
-	)
-	INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-	SELECT of_detector, of_provider, of_account, of_identity, keep_incidents.since, keep_incidents.until
-	WHERE (SELECT count(*) FROM stale) > (SELECT count(*) FROM told);
-	RETURN true;
+	RETURN QUERY SELECT i.* FROM iamwatch_internal.incidents_of(parts) AS i;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.keep_incidents(text, text, text, text, timestamptz, timestamptz) IS
-'bring the incidents of an identity up to date with its alerts of that time and with what others left to do; false if another session is just doing so, which leaves all as it is';
-
-CREATE FUNCTION iamwatch_internal.keep_changed_incidents(most integer) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	part record;
-BEGIN
-	FOR part IN SELECT c.detector, c.provider, c.account, c.identity
-		FROM iamwatch_internal.changed_incidents AS c
-		GROUP BY c.detector, c.provider, c.account, c.identity
-		ORDER BY max(c.changed_at) DESC LIMIT most
-	LOOP
-		PERFORM iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity);
-	END LOOP;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.keep_changed_incidents(integer) IS
-'bring the incidents of identities up to date that others left, those that changed last first; all of them if null';
-
--- With the owner's rights: analysts change alerts, and nobody else changes what is kept.
-CREATE FUNCTION iamwatch_internal.check_alerts_trigger(relation oid) RETURNS void
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF relation NOT IN ('iamwatch.alerts'::regclass, 'iamwatch_internal.all_alerts'::regclass) THEN
-		RAISE EXCEPTION 'this trigger function is for the alerts of iamwatch only' USING ERRCODE = 'trigger_protocol_violated';
-	END IF;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.check_alerts_trigger(oid) IS '39P01 if a relation is not that of the alerts';
-
-CREATE FUNCTION iamwatch_internal.find_incident() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	gap constant interval := iamwatch_internal.incident_gap(NEW.detector);
-BEGIN
-	NEW.incident_id := coalesce((SELECT k.incident_id FROM iamwatch_internal.kept_incidents AS k
-		WHERE k.identity = NEW.identity AND k.account = NEW.account AND k.provider = NEW.provider AND k.detector = NEW.detector
-		AND k.first_event_time <= NEW.first_event_time AND NEW.first_event_time < k.last_event_time + gap
-		ORDER BY k.first_event_time LIMIT 1), NEW.alert_id);
-	RETURN NEW;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.find_incident() IS
-'trigger: gives an alert the incident that it most often belongs to, so that it need not be written twice';
-CREATE TRIGGER find_incident BEFORE INSERT ON iamwatch.alerts
-	FOR EACH ROW WHEN (NEW.incident_id IS NULL) EXECUTE FUNCTION iamwatch_internal.find_incident();
-
-CREATE FUNCTION iamwatch_internal.keep_new_incidents() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	part record;
-BEGIN
-	FOR part IN SELECT n.detector, n.provider, n.account, n.identity, min(n.first_event_time) AS since, max(n.last_event_time) AS until
-		FROM new_alerts AS n GROUP BY 1, 2, 3, 4
-	LOOP
-		IF NOT iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity, part.since, part.until) THEN
-			INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-			VALUES (part.detector, part.provider, part.account, part.identity, part.since, part.until);
-		END IF;
-	END LOOP;
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.keep_new_incidents() IS 'trigger: the incidents of new alerts';
-CREATE TRIGGER keep_new_incidents AFTER INSERT ON iamwatch.alerts REFERENCING NEW TABLE AS new_alerts
-	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_new_incidents();
-
-CREATE FUNCTION iamwatch_internal.note_changed_incident() RETURNS trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
-	IF TG_OP <> 'INSERT' THEN
-		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-		VALUES (OLD.detector, OLD.provider, OLD.account, OLD.identity, OLD.first_event_time, OLD.last_event_time);
-	END IF;
-	IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (OLD.detector, OLD.provider, OLD.account, OLD.identity, OLD.first_event_time, OLD.last_event_time)
-		<> (NEW.detector, NEW.provider, NEW.account, NEW.identity, NEW.first_event_time, NEW.last_event_time) THEN
-		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-		VALUES (NEW.detector, NEW.provider, NEW.account, NEW.identity, NEW.first_event_time, NEW.last_event_time);
-	END IF;
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.note_changed_incident() IS 'trigger: the incidents of an alert that has changed are to be done again';
-CREATE TRIGGER note_changed_incident AFTER UPDATE ON iamwatch.alerts
-	FOR EACH ROW WHEN ((OLD.event_count, OLD.status, OLD.last_event_time, OLD.first_event_time, OLD.severity, OLD.resolution, OLD.risk, OLD.assignee,
-		OLD.alert_id, OLD.detector, OLD.provider, OLD.account, OLD.identity, OLD.identity_kind, OLD.service, OLD.operation, OLD.failed,
-		OLD.category, OLD.sensitivity, OLD.technique, OLD.evidence)
-	IS DISTINCT FROM (NEW.event_count, NEW.status, NEW.last_event_time, NEW.first_event_time, NEW.severity, NEW.resolution, NEW.risk, NEW.assignee,
-		NEW.alert_id, NEW.detector, NEW.provider, NEW.account, NEW.identity, NEW.identity_kind, NEW.service, NEW.operation, NEW.failed,
-		NEW.category, NEW.sensitivity, NEW.technique, NEW.evidence))
-	EXECUTE FUNCTION iamwatch_internal.note_changed_incident();
-CREATE TRIGGER note_removed_incident AFTER DELETE ON iamwatch.alerts
-	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.note_changed_incident();
--- What a subscription applies fires no statement triggers.
-CREATE TRIGGER note_applied_incident AFTER INSERT ON iamwatch.alerts
-	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.note_changed_incident();
-ALTER TABLE iamwatch.alerts ENABLE ALWAYS TRIGGER note_changed_incident;
-ALTER TABLE iamwatch.alerts ENABLE ALWAYS TRIGGER note_removed_incident;
-ALTER TABLE iamwatch.alerts ENABLE REPLICA TRIGGER note_applied_incident;
-
--- Events that join an alert hardly change its incident, so that is left until there is
--- more of it.  What an analyst changes is brought up to date at once.
-CREATE FUNCTION iamwatch_internal.keep_changed() RETURNS trigger
-	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
-	IF TG_OP = 'TRUNCATE' THEN
-		DELETE FROM iamwatch_internal.kept_incidents;
-		DELETE FROM iamwatch_internal.changed_incidents;
-	ELSIF TG_RELID = 'iamwatch.alerts'::regclass THEN
-		PERFORM iamwatch_internal.keep_changed_incidents(NULL);
-	ELSIF (SELECT count(*) > 32 FROM (SELECT FROM iamwatch_internal.changed_incidents LIMIT 33) AS c) THEN
-		PERFORM iamwatch_internal.keep_changed_incidents(64);
-	END IF;
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.keep_changed() IS 'trigger: the incidents of alerts that have changed';
-CREATE TRIGGER keep_changed AFTER DELETE OR TRUNCATE OR UPDATE OF status, resolution, assignee,
-	first_event_time, last_event_time, risk, severity ON iamwatch.alerts
-	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_changed();
-CREATE TRIGGER keep_changed AFTER UPDATE OR DELETE ON iamwatch_internal.all_alerts
-	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.keep_changed();
-
--- Another deduplication period draws other lines.
-CREATE FUNCTION iamwatch_internal.redraw_incidents() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	IF TG_OP = 'UPDATE' AND NEW.deduplication_days = OLD.deduplication_days AND NEW.detector = OLD.detector THEN
-		RETURN NULL;
-	END IF;
-	INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-	SELECT DISTINCT k.detector, k.provider, k.account, k.identity, '-infinity'::timestamptz, 'infinity'::timestamptz
-	FROM iamwatch_internal.kept_incidents AS k
-	WHERE k.detector IN (CASE WHEN TG_OP <> 'INSERT' THEN OLD.detector END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.detector END);
-	PERFORM iamwatch_internal.keep_changed_incidents(NULL) FROM iamwatch_internal.changed_incidents LIMIT 1;
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.redraw_incidents() IS 'trigger: all incidents of a detector whose deduplication period has changed';
-CREATE TRIGGER redraw_incidents AFTER INSERT OR DELETE OR UPDATE OF detector, deduplication_days ON iamwatch.detectors
-	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.redraw_incidents();
-
--- After a restore that fired no triggers nothing is kept.
-CREATE FUNCTION iamwatch_internal.find_unkept_incidents() RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	IF NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents) AND NOT EXISTS (SELECT FROM iamwatch_internal.changed_incidents) THEN
-		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-		SELECT a.detector, a.provider, a.account, a.identity, min(a.first_event_time), max(a.last_event_time)
-		FROM iamwatch.alerts AS a GROUP BY 1, 2, 3, 4;
-	END IF;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.find_unkept_incidents() IS
-'if no incident is kept but there are alerts, as after a restore without triggers, they are all to be done';
+COMMENT ON FUNCTION iamwatch_internal.find_incidents(iamwatch_internal.incident_part[]) IS
+'iamwatch_internal.incidents_of() for readers';
 
 -- ---- read them ----
 

@@ -20,16 +20,7 @@ COMMENT ON FUNCTION iamwatch_internal.may_announce() IS 'whether the queue of th
 
 -- An alert belongs to an incident that may have begun before it, with more risk.
 CREATE FUNCTION iamwatch_internal.is_urgent_alert(alert iamwatch_internal.all_alerts) RETURNS boolean
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	incident record;
-BEGIN
-	SELECT k.first_event_time, k.risk INTO incident FROM iamwatch_internal.kept_incidents AS k
-	WHERE k.identity = alert.identity AND k.account = alert.account AND k.provider = alert.provider AND k.detector = alert.detector
-	AND alert.first_event_time >= k.first_event_time AND alert.first_event_time <= k.last_event_time;
-	RETURN iamwatch_internal.is_urgent(alert.detector, LEAST(incident.first_event_time, alert.first_event_time),
-		GREATEST(incident.risk, alert.risk), false, '{}');
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_is_urgent_alert' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.is_urgent_alert(iamwatch_internal.all_alerts) IS
 'whether the incident of an alert is urgent, as far as this session knows it';
 

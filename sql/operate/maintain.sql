@@ -118,8 +118,8 @@ BEGIN
 		COMMIT AND CHAIN;
 	END LOOP;
 	PERFORM iamwatch_internal.find_unkept_incidents();
-	FOR part IN SELECT DISTINCT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c LOOP
-		PERFORM iamwatch_internal.keep_incidents(part.detector, part.provider, part.account, part.identity);
+	FOR part IN SELECT p AS parts FROM iamwatch_internal.changed_parts(NULL) AS p LOOP
+		PERFORM iamwatch_internal.keep_changed_parts(part.parts);
 		COMMIT AND CHAIN;
 	END LOOP;
 	FOR part IN SELECT a.account_id FROM iamwatch_internal.accounts AS a LOOP

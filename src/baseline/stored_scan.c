@@ -54,7 +54,13 @@ static const struct
 	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_identity"},
 	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey"},
 	[LOOKUP_NEAR_LIMITS] = {IN_INTERNAL, "limit_counts", "limit_counts_near"},
-	[LOOKUP_TALLIES] = {IN_INTERNAL, "tallies", "tallies_pkey"}
+	[LOOKUP_TALLIES] = {IN_INTERNAL, "tallies", "tallies_pkey"},
+	[LOOKUP_INCIDENTS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_identity"},
+	[LOOKUP_INCIDENT_DAYS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_day"},
+	[LOOKUP_CHANGED] = {IN_INTERNAL, "changed_incidents", "changed_incidents_identity"},
+	[LOOKUP_CHANGES] = {IN_INTERNAL, "changed_incidents", "changed_incidents_changed_at"},
+	[LOOKUP_ALERT_NUMBERS] = {IN_PUBLIC, "alerts", "alerts_pkey"},
+	[LOOKUP_IDENTITY_NUMBERS] = {IN_INTERNAL, "identity_days", "identity_days_pkey"}
 };
 
 /* Open from the first look-up on; index and slot unless the table is empty. */

@@ -36,6 +36,7 @@ const char *const context_kinds[CONTEXT_KINDS] = {
 #define DEFAULT_TRAINING_DAYS 30
 #define DEFAULT_LATENESS_DAYS 15
 #define DEFAULT_DEDUPLICATION_DAYS 5
+#define DEFAULT_DAILY_BUDGET 5
 
 PG_FUNCTION_INFO_V1(iamwatch_kept_days);
 PG_FUNCTION_INFO_V1(iamwatch_stored_days);
@@ -260,6 +261,27 @@ settings_detector(int i)
 {
 	Assert(i >= 0 && i < detector_count);
 	return &detectors[i];
+}
+
+static IncidentSettings incident_settings;
+
+static void
+load_incident_settings(const TableRow *row)
+{
+	incident_settings.deduplication_days =
+		DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]);
+	incident_settings.daily_budget = DatumGetInt32(row->values[DETECTORS_DAILY_BUDGET]);
+}
+
+IncidentSettings
+settings_of_incidents(Slice detector)
+{
+	TableKey	key = {DETECTORS_DETECTOR, detector};
+
+	incident_settings = (IncidentSettings) {DEFAULT_DEDUPLICATION_DAYS, DEFAULT_DAILY_BUDGET};
+	table_look_up(public_relation("detectors"), public_relation("detectors_pkey"), &key, 1,
+				  CurrentMemoryContext, load_incident_settings);
+	return incident_settings;
 }
 
 /* Of the row that was looked up last; NULL if there was none. */

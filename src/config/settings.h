@@ -45,6 +45,15 @@ extern int	settings_training_days(void);
 extern int	settings_detector_count(void);
 extern const Detector *settings_detector(int i);
 
+/* Of any detector, enabled or not; as shipped if there is none of the name. */
+typedef struct IncidentSettings
+{
+	int			deduplication_days;
+	int			daily_budget;
+} IncidentSettings;
+
+extern IncidentSettings settings_of_incidents(Slice detector);
+
 /* A row of iamwatch.detectors as it is now, for SQL; false if it is gone. */
 extern bool settings_row(const Detector *detector, Datum *row);
 

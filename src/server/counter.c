@@ -15,13 +15,12 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "server/compat.h"
 #include "server/counter.h"
+#include "server/row.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -56,66 +55,33 @@ find_free(Relation table, const Counter *counter, const void *what, TupleTableSl
 	return found;
 }
 
-/* The row with what is added, as a slot to be written. */
-static TupleTableSlot *
-changed_row(Relation table, const Counter *counter, const void *what, TupleTableSlot *old)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
-	int			natts = RelationGetDescr(table)->natts;
-
-	Assert(natts == counter->ncolumns);
-	ExecClearTuple(slot);
-	if (old != NULL)
-	{
-		slot_getallattrs(old);
-		memcpy(slot->tts_values, old->tts_values, natts * sizeof(Datum));
-		memcpy(slot->tts_isnull, old->tts_isnull, natts * sizeof(bool));
-	}
-	else
-	{
-		memset(slot->tts_values, 0, natts * sizeof(Datum));
-		memset(slot->tts_isnull, true, natts * sizeof(bool));
-	}
-	counter->add(slot->tts_values, slot->tts_isnull, old == NULL, what);
-	return ExecStoreVirtualTuple(slot);
-}
-
 bool
 counter_add(const Counter *counter, const void *what)
 {
-	Relation	table = table_open(counter->table, RowExclusiveLock);
-	TupleTableSlot *old = table_slot_create(table, NULL);
-	TupleTableSlot *new;
-	EState	   *estate = CreateExecutorState();
-	ResultRelInfo *target = makeNode(ResultRelInfo);
-	EPQState	epq;
+	RowTarget	target;
+	TupleTableSlot *old;
+	int			natts;
 	bool		found;
 
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	found = !IsolationUsesXactSnapshot() && find_free(table, counter, what, old);
-	new = changed_row(table, counter, what, found ? old : NULL);
-
-	estate->es_snapshot = GetActiveSnapshot();
-	estate->es_output_cid = GetCurrentCommandId(true);
-	InitResultRelInfo(target, table, 0, NULL, 0);
-	ExecOpenIndices(target, false);
-	AfterTriggerBeginQuery();	/* somebody may have put triggers on it */
+	row_target_open(&target, counter->table);
+	natts = RelationGetDescr(target.table)->natts;
+	Assert(natts == counter->ncolumns);
+	old = table_slot_create(target.table, NULL);
+	found = !IsolationUsesXactSnapshot() && find_free(target.table, counter, what, old);
+	memset(target.slot->tts_values, 0, natts * sizeof(Datum));
+	memset(target.slot->tts_isnull, true, natts * sizeof(bool));
 	if (found)
 	{
-		init_epq(&epq, estate);
-		ExecSimpleRelationUpdate(target, estate, &epq, old, new);
-		EvalPlanQualEnd(&epq);
+		slot_getallattrs(old);
+		memcpy(target.slot->tts_values, old->tts_values, natts * sizeof(Datum));
+		memcpy(target.slot->tts_isnull, old->tts_isnull, natts * sizeof(bool));
 	}
+	counter->add(target.slot->tts_values, target.slot->tts_isnull, !found, what);
+	if (found)
+		row_update(&target, old);
 	else
-		ExecSimpleRelationInsert(target, estate, new);
-	AfterTriggerEndQuery(estate);
-	ExecCloseIndices(target);
-	ExecResetTupleTable(estate->es_tupleTable, false);
-	ExecDropSingleTupleTableSlot(new);
+		row_insert(&target, target.slot->tts_values, target.slot->tts_isnull);
 	ExecDropSingleTupleTableSlot(old);
-	FreeExecutorState(estate);
-	PopActiveSnapshot();
-	table_close(table, NoLock);
+	row_target_close(&target);
 	return !found;
 }

@@ -81,15 +81,20 @@ take(const LOCKTAG *tag, LOCKMODE mode)
 	return result;
 }
 
+bool
+lock_try(int32 class, int32 key)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) class, (uint32) key, IAMWATCH_LOCK_CLASS);
+	return take(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 /* try_lock(class int, key int) RETURNS boolean: until the transaction ends */
 Datum
 iamwatch_try_lock(PG_FUNCTION_ARGS)
 {
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
-						 (uint32) PG_GETARG_INT32(1), IAMWATCH_LOCK_CLASS);
-	PG_RETURN_BOOL(take(&tag, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
+	PG_RETURN_BOOL(lock_try(PG_GETARG_INT32(0), PG_GETARG_INT32(1)));
 }
 
 /*

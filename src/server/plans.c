@@ -57,6 +57,10 @@ static const Statement functions[CALL_COUNT] = {
 	[CALL_ASSIGN_TO_ALERTS] = {
 		"assign_to_alerts",
 		{"iamwatch.detectors", "iamwatch_internal.candidate[]"}
+	},
+	[CALL_KEEP_INCIDENTS] = {
+		"keep_incidents",
+		{"iamwatch_internal.incident_part[]"}
 	}
 };
 
@@ -86,6 +90,8 @@ type_of(const char *name)
 		return public_type("detectors");
 	if (strcmp(name, "iamwatch_internal.candidate[]") == 0)
 		return get_array_type(internal_type("candidate"));
+	if (strcmp(name, "iamwatch_internal.incident_part[]") == 0)
+		return get_array_type(internal_type("incident_part"));
 	if (strcmp(name, "iamwatch_internal.context_journal[]") == 0)
 		return get_array_type(internal_type("context_journal"));
 	return get_array_type(internal_type("journal"));

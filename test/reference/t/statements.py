@@ -53,11 +53,11 @@ def at_most(most, ran, description):
 
 
 alerts = int(database.psql("SELECT count(*) FROM iamwatch.alerts;"))
-at_most(30, statements("aws('2026-02-20T10:00:00Z', 'user2', 'CreateLoginProfile')"), "an INSERT that opens an alert")
+at_most(15, statements("aws('2026-02-20T10:00:00Z', 'user2', 'CreateLoginProfile')"), "an INSERT that opens an alert")
 ok(int(database.psql("SELECT count(*) FROM iamwatch.alerts;")) == alerts + 2, "it does")
-at_most(31, statements("aws('2026-02-22T10:00:00Z', 'user4', 'CreateLoginProfile')"), "the same on a new day of its account")
+at_most(15, statements("aws('2026-02-22T10:00:00Z', 'user4', 'CreateLoginProfile')"), "the same on a new day of its account")
 ok(int(database.psql("SELECT count(*) FROM iamwatch.alerts;")) == alerts + 3, "it does")
-at_most(13, statements("aws('2026-02-20T11:00:00Z', 'user2', 'CreateLoginProfile')"), "an INSERT whose event joins one")
+at_most(8, statements("aws('2026-02-20T11:00:00Z', 'user2', 'CreateLoginProfile')"), "an INSERT whose event joins one")
 at_most(8, statements("aws('2026-02-22T10:00:00Z', 'user3', 'ListBuckets', 's3')"), "an INSERT that brings a day")
 at_most(1, statements("aws('2026-02-22T10:00:00Z', 'user3', 'ListBuckets', 's3')"), "an INSERT without news")
 database.drop()

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * alert_columns.h
+ *		The columns of alerts, suppressed or not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_ALERT_COLUMNS_H
+#define IAMWATCH_ALERT_COLUMNS_H
+
+/* In the order of all_alerts, and so of both of its tables; new ones come after these. */
+enum
+{
+	ALERTS_ALERT_ID = 1, ALERTS_INCIDENT_ID, ALERTS_DETECTOR, ALERTS_VARIATION, ALERTS_SEVERITY,
+	ALERTS_RISK, ALERTS_STATUS, ALERTS_DETECTED_AT, ALERTS_FIRST_EVENT_TIME,
+	ALERTS_LAST_EVENT_TIME, ALERTS_EVENT_COUNT, ALERTS_PROVIDER, ALERTS_ACCOUNT, ALERTS_IDENTITY,
+	ALERTS_IDENTITY_KIND, ALERTS_SERVICE, ALERTS_OPERATION, ALERTS_FAILED, ALERTS_CATEGORY,
+	ALERTS_SENSITIVITY, ALERTS_TACTIC, ALERTS_TECHNIQUE, ALERTS_PROBABILITY, ALERTS_SURPRISE,
+	ALERTS_EVIDENCE, ALERTS_RESOLUTION, ALERTS_ASSIGNEE, ALERTS_NOTE, ALERTS_ATTACK_UNTIL,
+	ALERTS_EXCLUDED_DAYS
+};
+
+#endif							/* IAMWATCH_ALERT_COLUMNS_H */

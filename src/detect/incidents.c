@@ -1,0 +1,382 @@
+/*-------------------------------------------------------------------------
+ *
+ * incidents.c
+ *		The kept incidents of an identity.
+ *
+ * Owns what is asked of them for each alert: which it belongs to, how far a
+ * change of it reaches, and whether it is urgent.  What an incident is,
+ * incidents.sql says.  Must never write.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/hash.h"
+#include "access/htup_details.h"
+#include "baseline/alert_columns.h"
+#include "baseline/stored.h"
+#include "baseline/stored_scan.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "config/settings.h"
+#include "detect/incidents.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "server/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_incident_gap);
+PG_FUNCTION_INFO_V1(iamwatch_incidents_behind);
+PG_FUNCTION_INFO_V1(iamwatch_incident_reach);
+PG_FUNCTION_INFO_V1(iamwatch_has_strays);
+PG_FUNCTION_INFO_V1(iamwatch_has_many_changed);
+PG_FUNCTION_INFO_V1(iamwatch_higher_incidents);
+PG_FUNCTION_INFO_V1(iamwatch_is_urgent_alert);
+
+/* Columns, in the order of the tables; new ones come after these. */
+enum
+{
+	KEPT_INCIDENT_ID = 1, KEPT_DETECTOR, KEPT_PROVIDER, KEPT_ACCOUNT, KEPT_IDENTITY,
+	KEPT_IDENTITY_KIND, KEPT_RISK, KEPT_SEVERITY, KEPT_STATUS, KEPT_ALERTS, KEPT_OPEN_ALERTS,
+	KEPT_EVENTS, KEPT_FIRST_EVENT_TIME, KEPT_LAST_EVENT_TIME
+};
+enum
+{
+	CHANGED_DETECTOR = 1, CHANGED_PROVIDER, CHANGED_ACCOUNT, CHANGED_IDENTITY
+};
+
+/* Of iamwatch_internal.incident_part. */
+enum
+{
+	PART_DETECTOR = 1, PART_PROVIDER, PART_ACCOUNT, PART_IDENTITY, PART_SINCE, PART_UNTIL
+};
+
+#define LOCK_CLASS 4
+#define LOCKS 1024
+#define URGENT_DAYS 28
+
+int64
+incident_gap(Slice detector)
+{
+	return settings_of_incidents(detector).deduplication_days * USECS_PER_DAY;
+}
+
+/* The columns of a key are four in a row, in both tables. */
+static bool
+row_is_of(TupleTableSlot *row, int first, const IncidentKey *key)
+{
+	return scan_text_is(row, first + 3, key->identity) &&
+		scan_text_is(row, first + 2, key->account) &&
+		scan_text_is(row, first + 1, key->provider) &&
+		scan_text_is(row, first, key->detector);
+}
+
+static int
+compare_incidents(const void *a, const void *b)
+{
+	TimestampTz left = ((const KeptIncident *) a)->first;
+	TimestampTz right = ((const KeptIncident *) b)->first;
+
+	return left < right ? -1 : left > right;
+}
+
+int
+incidents_kept(const IncidentKey *key, KeptIncident **incidents)
+{
+	ScanKeyData scan_key;
+	IndexScanDesc scan;
+	TupleTableSlot *row;
+	int			count = 0;
+	int			capacity = 4;
+
+	*incidents = palloc(capacity * sizeof(KeptIncident));
+	ScanKeyEntryInitialize(&scan_key, 0, 1, HTEqualStrategyNumber, InvalidOid,
+						   DEFAULT_COLLATION_OID, F_TEXTEQ, slice_text(key->identity));
+	stored_begin();
+	scan = scan_begin(LOOKUP_INCIDENTS, &scan_key, 1);
+	while ((row = scan_next(LOOKUP_INCIDENTS, scan)) != NULL)
+	{
+		if (!row_is_of(row, KEPT_DETECTOR, key))
+			continue;
+		if (count == capacity)
+			*incidents = repalloc(*incidents, (capacity *= 2) * sizeof(KeptIncident));
+		(*incidents)[count++] = (KeptIncident) {
+			.incident_id = DatumGetInt64(scan_value(row, KEPT_INCIDENT_ID)),
+			.first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME)),
+			.last = DatumGetTimestampTz(scan_value(row, KEPT_LAST_EVENT_TIME)),
+			.risk = DatumGetFloat8(scan_value(row, KEPT_RISK))
+		};
+	}
+	scan_end(LOOKUP_INCIDENTS, scan);
+	stored_end();
+	if (count > 1)
+		qsort(*incidents, count, sizeof(KeptIncident), compare_incidents);
+	return count;
+}
+
+bool
+incidents_are_behind(const IncidentKey *key)
+{
+	ScanKeyData scan_key;
+	IndexScanDesc scan;
+	TupleTableSlot *row;
+
+	scan_key_hash(&scan_key, 1, key->identity);
+	stored_begin();
+	scan = scan_begin(LOOKUP_CHANGED, &scan_key, 1);
+	while ((row = scan_next(LOOKUP_CHANGED, scan)) != NULL)
+		if (row_is_of(row, CHANGED_DETECTOR, key))
+			break;
+	scan_end(LOOKUP_CHANGED, scan);
+	stored_end();
+	return row != NULL;
+}
+
+bool
+incidents_try_lock(const IncidentKey *key)
+{
+	return lock_try(LOCK_CLASS, (int32) (slice_hash(key->identity, 0) % LOCKS));
+}
+
+static TimestampTz
+plus(TimestampTz time, int64 interval)
+{
+	return TIMESTAMP_NOT_FINITE(time) ? time : time + interval;
+}
+
+int
+incidents_reach(const KeptIncident *incidents, int count, int64 gap,
+				TimestampTz *since, TimestampTz *until, Datum *incident_ids)
+{
+	int			inside = 0;
+	bool		wider;
+
+	do
+	{
+		wider = false;
+		for (int i = 0; i < count; i++)
+		{
+			const KeptIncident *k = &incidents[i];
+
+			if (!(k->first < plus(*until, gap) && k->last > plus(*since, -gap)) &&
+				!(k->first <= *until && k->last >= *since))
+				continue;
+			wider |= k->first < *since || k->last > *until;
+			*since = Min(*since, k->first);
+			*until = Max(*until, k->last);
+		}
+	} while (wider);
+	for (int i = 0; i < count; i++)
+		if (incidents[i].first <= *until && incidents[i].last >= *since)
+			incident_ids[inside++] = Int64GetDatum(incidents[i].incident_id);
+	return inside;
+}
+
+/* ---- for SQL ---- */
+
+static Slice
+field_text(HeapTupleHeader row, int column)
+{
+	bool		isnull;
+	text	   *field = DatumGetTextPP(GetAttributeByNum(row, column, &isnull));
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("whose incidents is not said")));
+	return (Slice) {VARDATA_ANY(field), (int) VARSIZE_ANY_EXHDR(field)};
+}
+
+static IncidentKey
+part_key(HeapTupleHeader part)
+{
+	return (IncidentKey) {
+		field_text(part, PART_DETECTOR), field_text(part, PART_PROVIDER),
+		field_text(part, PART_ACCOUNT), field_text(part, PART_IDENTITY)
+	};
+}
+
+/* incident_gap(of_detector text) RETURNS interval */
+Datum
+iamwatch_incident_gap(PG_FUNCTION_ARGS)
+{
+	text	   *detector = PG_GETARG_TEXT_PP(0);
+	Interval   *gap = palloc0(sizeof(Interval));
+
+	gap->time = incident_gap((Slice) {VARDATA_ANY(detector), (int) VARSIZE_ANY_EXHDR(detector)});
+	PG_RETURN_INTERVAL_P(gap);
+}
+
+/* incidents_behind(part incident_part) RETURNS boolean */
+Datum
+iamwatch_incidents_behind(PG_FUNCTION_ARGS)
+{
+	IncidentKey key = part_key(PG_GETARG_HEAPTUPLEHEADER(0));
+
+	PG_RETURN_BOOL(incidents_are_behind(&key));
+}
+
+static Datum
+bigint_array(Datum *values, int count)
+{
+	return PointerGetDatum(construct_array(values, count, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/*
+ * incident_reach(part incident_part, OUT since timestamptz, OUT until
+ * timestamptz, OUT incident_ids bigint[])
+ */
+Datum
+iamwatch_incident_reach(PG_FUNCTION_ARGS)
+{
+	HeapTupleHeader part = PG_GETARG_HEAPTUPLEHEADER(0);
+	IncidentKey key = part_key(part);
+	KeptIncident *incidents;
+	int			count = incidents_kept(&key, &incidents);
+	Datum	   *ids = palloc(Max(1, count) * sizeof(Datum));
+	TimestampTz since, until;
+	bool		nulls[3] = {false};
+	TupleDesc	desc;
+
+	since = DatumGetTimestampTz(GetAttributeByNum(part, PART_SINCE, &nulls[0]));
+	until = DatumGetTimestampTz(GetAttributeByNum(part, PART_UNTIL, &nulls[1]));
+	if (nulls[0] || nulls[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a time of incidents is not said")));
+	count = incidents_reach(incidents, count, incident_gap(key.detector), &since, &until, ids);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), (Datum[]) {
+		TimestampTzGetDatum(since), TimestampTzGetDatum(until), bigint_array(ids, count)
+	}, nulls)));
+}
+
+/* has_strays(incident_id bigint, alert_ids bigint[]) RETURNS boolean */
+Datum
+iamwatch_has_strays(PG_FUNCTION_ARGS)
+{
+	int64		incident_id = PG_GETARG_INT64(0);
+	Datum	   *alerts;
+	int			count;
+	bool		found = false;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &alerts, NULL, &count);
+	stored_begin();
+	for (int i = 0; i < count && !found; i++)
+	{
+		ScanKeyData key;
+		IndexScanDesc scan;
+		TupleTableSlot *row;
+		bool		isnull;
+
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, alerts[i]);
+		scan = scan_begin(LOOKUP_ALERT_NUMBERS, &key, 1);
+		row = scan_next(LOOKUP_ALERT_NUMBERS, scan);
+		if (row != NULL)
+			found = DatumGetInt64(scan_column(row, ALERTS_INCIDENT_ID, &isnull)) != incident_id || isnull;
+		scan_end(LOOKUP_ALERT_NUMBERS, scan);
+	}
+	stored_end();
+	PG_RETURN_BOOL(found);
+}
+
+/* has_many_changed(most integer) RETURNS boolean: more than so many rows */
+Datum
+iamwatch_has_many_changed(PG_FUNCTION_ARGS)
+{
+	int			most = PG_GETARG_INT32(0);
+	int			count = 0;
+	IndexScanDesc scan;
+
+	stored_begin();
+	scan = scan_begin(LOOKUP_CHANGES, NULL, 0);
+	while (count <= most && scan_next(LOOKUP_CHANGES, scan) != NULL)
+		count++;
+	scan_end(LOOKUP_CHANGES, scan);
+	stored_end();
+	PG_RETURN_BOOL(count > most);
+}
+
+/* Are there most that began in the days before and have a higher risk?  How many, up to that. */
+static int64
+count_higher(Slice detector, TimestampTz began, double risk, int64 most)
+{
+	TimestampTz since = began - URGENT_DAYS * USECS_PER_DAY;
+	int32		day = (int32) DatumGetDateADT(DirectFunctionCall1(timestamp_date, TimestampGetDatum(began)));
+	Datum		name = slice_text(detector);
+	int64		count = 0;
+
+	stored_begin();
+	/* day by day, so that the index leads to the higher risks of each */
+	for (int back = 0; back <= URGENT_DAYS && count < most; back++)
+	{
+		ScanKeyData keys[3];
+		IndexScanDesc scan;
+		TupleTableSlot *row;
+
+		ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid,
+							   DEFAULT_COLLATION_OID, F_TEXTEQ, name);
+		ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day - back));
+		ScanKeyInit(&keys[2], 3, BTGreaterStrategyNumber, F_FLOAT8GT, Float8GetDatum(risk));
+		scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
+		while (count < most && (row = scan_next(LOOKUP_INCIDENT_DAYS, scan)) != NULL)
+		{
+			TimestampTz first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME));
+
+			if (first < began && first >= since)
+				count++;
+		}
+		scan_end(LOOKUP_INCIDENT_DAYS, scan);
+	}
+	stored_end();
+	return count;
+}
+
+/* higher_incidents(detector text, began timestamptz, risk float8, most bigint) RETURNS bigint */
+Datum
+iamwatch_higher_incidents(PG_FUNCTION_ARGS)
+{
+	text	   *detector = PG_GETARG_TEXT_PP(0);
+
+	PG_RETURN_INT64(count_higher((Slice) {VARDATA_ANY(detector), (int) VARSIZE_ANY_EXHDR(detector)},
+								 PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_FLOAT8(2), PG_GETARG_INT64(3)));
+}
+
+/*
+ * is_urgent_alert(alert all_alerts) RETURNS boolean: it belongs to an incident
+ * that may have begun before it, with more risk
+ */
+Datum
+iamwatch_is_urgent_alert(PG_FUNCTION_ARGS)
+{
+	HeapTupleHeader alert = PG_GETARG_HEAPTUPLEHEADER(0);
+	IncidentKey key = {
+		field_text(alert, ALERTS_DETECTOR), field_text(alert, ALERTS_PROVIDER),
+		field_text(alert, ALERTS_ACCOUNT), field_text(alert, ALERTS_IDENTITY)
+	};
+	KeptIncident *incidents;
+	int			count = incidents_kept(&key, &incidents);
+	int64		most = (int64) URGENT_DAYS * settings_of_incidents(key.detector).daily_budget;
+	bool		isnull;
+	TimestampTz began = DatumGetTimestampTz(GetAttributeByNum(alert, ALERTS_FIRST_EVENT_TIME, &isnull));
+	double		risk = DatumGetFloat8(GetAttributeByNum(alert, ALERTS_RISK, &isnull));
+
+	for (int i = 0; i < count; i++)
+	{
+		const KeptIncident *k = &incidents[i];
+
+		if (began < k->first || began > k->last)
+			continue;
+		risk = isnull ? k->risk : Max(risk, k->risk);
+		isnull = false;
+		began = k->first;
+		break;
+	}
+	PG_RETURN_BOOL(isnull || count_higher(key.detector, began, risk, most) < most);
+}
