@@ -69,12 +69,23 @@ COMMENT ON FUNCTION iamwatch_internal.retally(integer) IS 'count the tallies of 
 CREATE FUNCTION iamwatch_internal.add_to_tallies(in_account integer, increments iamwatch_internal.tallies[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	INSERT INTO iamwatch_internal.tallies AS t (account_id, operation_id, is_user, day, identities, settled)
-	SELECT in_account, i.operation_id, i.is_user, i.day, sum(i.identities), sum(i.settled)
-	FROM unnest(increments) AS i
-	GROUP BY i.operation_id, i.is_user, i.day
-	ON CONFLICT (account_id, operation_id, is_user, day)
-	DO UPDATE SET identities = t.identities + EXCLUDED.identities, settled = t.settled + EXCLUDED.settled;
+	WITH increment AS (
+		SELECT i.operation_id, i.is_user, i.day, sum(i.identities) AS identities, sum(i.settled) AS settled
+		FROM unnest(increments) AS i
+		GROUP BY i.operation_id, i.is_user, i.day
+	), met AS MATERIALIZED (
+		SELECT i.*, t.at FROM increment AS i
+		LEFT JOIN LATERAL (SELECT t.ctid AS at FROM iamwatch_internal.tallies AS t
+			WHERE t.account_id = in_account AND t.operation_id = i.operation_id AND t.day = i.day AND t.is_user = i.is_user
+			ORDER BY t.era DESC LIMIT 1) AS t ON true
+	), updated AS (
+		-- by place, as in fold_account(); an era is some thirty changes
+		UPDATE iamwatch_internal.tallies AS t SET identities = t.identities + met.identities,
+			settled = t.settled + met.settled, era = LEAST(t.era + (random() < 0.03)::integer, 32767)
+		FROM met WHERE t.ctid = met.at
+	)
+	INSERT INTO iamwatch_internal.tallies (account_id, operation_id, is_user, day, identities, settled)
+	SELECT in_account, met.operation_id, met.is_user, met.day, met.identities, met.settled FROM met WHERE met.at IS NULL;
 	RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.add_to_tallies(integer, iamwatch_internal.tallies[]) IS
@@ -165,7 +176,7 @@ BEGIN
 	), increment AS (
 		-- days that are new, and known days that count now, since the third has become an earlier one
 		SELECT ROW(id, m.operation_id, m.is_user, day, count(*) FILTER (WHERE m.fresh @> day),
-			count(*) FILTER (WHERE m.settling @> day))::iamwatch_internal.tallies AS i
+			count(*) FILTER (WHERE m.settling @> day), 0)::iamwatch_internal.tallies AS i
 		FROM (
 			SELECT kind.operation_id, iamwatch_internal.is_person(met.kinds | coalesce(met.old_kinds, 0)) AS is_user,
 				kind.days - kind.old_days AS fresh,
@@ -193,7 +204,7 @@ BEGIN
 	IF moved IS NOT NULL AND changed_class IS NOT TRUE THEN
 		SELECT array_agg(s.i) INTO settling
 		FROM (
-			SELECT ROW(id, d.operation_id, iamwatch_internal.is_person(i.kinds), day, 0, count(*))::iamwatch_internal.tallies AS i
+			SELECT ROW(id, d.operation_id, iamwatch_internal.is_person(i.kinds), day, 0, count(*), 0)::iamwatch_internal.tallies AS i
 			FROM unnest(moved, moved_from) AS m (identity_id, old_first_days)
 			JOIN iamwatch_internal.identity_days AS i ON i.account_id = id AND i.identity_id = m.identity_id
 			JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
@@ -245,7 +256,7 @@ BEGIN
 			FROM met WHERE NOT known
 		), increment AS (
 			SELECT ROW(id, m.operation_id, m.is_user, day, count(*),
-				count(*) FILTER (WHERE m.settled @> day))::iamwatch_internal.tallies AS i
+				count(*) FILTER (WHERE m.settled @> day), 0)::iamwatch_internal.tallies AS i
 			FROM (
 				SELECT met.operation_id, iamwatch_internal.is_person(met.kinds) AS is_user, met.days - met.old_days AS fresh,
 					iamwatch_internal.settled_days(met.days - met.old_days, met.first_days) AS settled

@@ -70,13 +70,16 @@ CREATE TABLE iamwatch_internal.tallies (
 	day date NOT NULL,
 	identities integer NOT NULL,
 	settled integer NOT NULL,
-	PRIMARY KEY (account_id, operation_id, is_user, day)
+	era smallint NOT NULL DEFAULT 0,
+	-- the newest version of a day is found first, however many older ones a snapshot needs
+	PRIMARY KEY (account_id, operation_id, day, is_user, era)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE iamwatch_internal.tallies IS
 'how many identities of an account did a behaviour on a day, so that scoring need not visit them all; follows from the days';
 COMMENT ON COLUMN iamwatch_internal.tallies.operation_id IS '0 stands for any activity, -1 for any IAM operation';
 COMMENT ON COLUMN iamwatch_internal.tallies.identities IS 'all that did so on the day';
 COMMENT ON COLUMN iamwatch_internal.tallies.settled IS 'those of them for which it was their third active day or a later one';
+COMMENT ON COLUMN iamwatch_internal.tallies.era IS 'grows every few changes; there is one row a day all the same';
 
 CREATE TABLE iamwatch_internal.journal (
 	provider text NOT NULL,

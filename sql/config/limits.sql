@@ -53,16 +53,23 @@ CREATE TABLE iamwatch_internal.limit_counts (
 	day date NOT NULL,
 	taken bigint NOT NULL,
 	refused bigint NOT NULL,
-	changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+	changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	era smallint NOT NULL DEFAULT 0,
+	-- of their own, so that no index is on a column that each change changes
+	large boolean GENERATED ALWAYS AS (taken >= 10000) STORED,
+	hit boolean GENERATED ALWAYS AS (refused > 0) STORED
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE iamwatch_internal.limit_counts IS
 'what counts toward a limit, and what went over it; several rows for one when sessions wrote at once. Read iamwatch.limits_hit';
 COMMENT ON COLUMN iamwatch_internal.limit_counts.scope IS 'PROVIDER/ACCOUNT, or the source of rejected documents';
 COMMENT ON COLUMN iamwatch_internal.limit_counts.changed_at IS 'maintain() drops what has not changed for 90 days, and small counts without refusals after 2';
-CREATE INDEX limit_counts_scope ON iamwatch_internal.limit_counts (hashtextextended(scope, 0), name, day);
+COMMENT ON COLUMN iamwatch_internal.limit_counts.era IS 'grows every few changes, so that the newest version is found first: see counter.c';
+COMMENT ON COLUMN iamwatch_internal.limit_counts.large IS 'whether it could be near a limit';
+COMMENT ON COLUMN iamwatch_internal.limit_counts.hit IS 'whether any was refused';
+CREATE INDEX limit_counts_scope ON iamwatch_internal.limit_counts (hashtextextended(scope, 0), name, day, era);
 -- nearly always empty: accounts that could be near a limit
-CREATE INDEX limit_counts_near ON iamwatch_internal.limit_counts (hashtextextended(scope, 0)) WHERE taken >= 1000;
-CREATE INDEX limit_counts_hit ON iamwatch_internal.limit_counts (name) WHERE refused > 0;
+CREATE INDEX limit_counts_near ON iamwatch_internal.limit_counts (hashtextextended(scope, 0), era) WHERE large;
+CREATE INDEX limit_counts_hit ON iamwatch_internal.limit_counts (name) WHERE hit;
 ALTER TABLE iamwatch_internal.limit_counts REPLICA IDENTITY FULL;
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.limit_counts', '');
 
@@ -70,7 +77,7 @@ CREATE VIEW iamwatch.limits_hit AS
 SELECT c.name, c.scope, sum(c.refused)::bigint AS refused, l.value AS limit_value,
 	min(c.day) AS first_day, max(c.day) AS last_day, max(c.changed_at) AS last_hit_at, l.counted, l.beyond
 FROM iamwatch_internal.limit_counts AS c LEFT JOIN iamwatch.limits AS l ON l.name = c.name
-WHERE c.refused > 0
+WHERE c.hit
 GROUP BY c.name, c.scope, l.value, l.counted, l.beyond;
 COMMENT ON VIEW iamwatch.limits_hit IS
 'which limits were reached in the last 90 days, by whom, and how much went over them';
@@ -85,7 +92,7 @@ COMMENT ON FUNCTION iamwatch_internal.limit_value(text) IS 'a limit, or the larg
 CREATE FUNCTION iamwatch_internal.is_near_limit(scope text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_is_near_limit' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.is_near_limit(text) IS
-'whether 1,000 or more were counted toward a limit on a day: by hash, so it may say so of another, but never misses one';
+'whether 10,000 or more were counted toward a limit on a day: by hash, so it may say so of another, but never misses one';
 
 CREATE FUNCTION iamwatch_internal.limit_room(limit_name text, in_scope text, on_day date) RETURNS bigint
 	LANGUAGE plpgsql STABLE AS $$
@@ -139,12 +146,12 @@ COMMENT ON FUNCTION iamwatch_internal.is_account_over() IS 'whether a further ac
 CREATE FUNCTION iamwatch_internal.may_reach_limit(in_scope text, more bigint) RETURNS boolean
 	LANGUAGE plpgsql STABLE AS $$
 BEGIN
-	IF iamwatch_internal.limit_value('new_identities') < more + 1000
-		OR iamwatch_internal.limit_value('new_behaviours') < more + 1000 THEN
+	IF iamwatch_internal.limit_value('new_identities') < more + 10000
+		OR iamwatch_internal.limit_value('new_behaviours') < more + 10000 THEN
 		RETURN true;
 	ELSIF iamwatch_internal.is_near_limit(in_scope) THEN
 		RETURN EXISTS (SELECT FROM iamwatch_internal.limit_counts AS c
-			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0) AND c.scope = in_scope AND c.taken >= 1000
+			WHERE hashtextextended(c.scope, 0) = hashtextextended(in_scope, 0) AND c.scope = in_scope AND c.large
 			AND c.name IN ('new_identities', 'new_behaviours') AND c.taken + more > iamwatch_internal.limit_value(c.name));
 	END IF;
 	RETURN false;

@@ -12,7 +12,8 @@ CREATE TABLE iamwatch_internal.source_counts (
 	late bigint NOT NULL,
 	rejected bigint NOT NULL,
 	rows_detached bigint,
-	quiet boolean NOT NULL DEFAULT false
+	quiet boolean NOT NULL DEFAULT false,
+	era smallint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE iamwatch_internal.source_counts IS
 'what became of the events of each source that were not known to teach nothing; several rows for one when sessions wrote at once. Read iamwatch.source_status';
@@ -23,7 +24,8 @@ COMMENT ON COLUMN iamwatch_internal.source_counts.rows_detached IS
 'of a partition that was detached: how many rows had come into it at the next maintain()';
 COMMENT ON COLUMN iamwatch_internal.source_counts.quiet IS 'a later maintain() found as many';
 COMMENT ON COLUMN iamwatch_internal.source_counts.lag IS 'how far behind the clock the newest event was when it was counted last';
-CREATE INDEX source_counts_source ON iamwatch_internal.source_counts (source);
+COMMENT ON COLUMN iamwatch_internal.source_counts.era IS 'grows every few changes, so that the newest version is found first: see counter.c';
+CREATE INDEX source_counts_source ON iamwatch_internal.source_counts (source, era);
 ALTER TABLE iamwatch_internal.source_counts REPLICA IDENTITY FULL;
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.source_counts', '');
 

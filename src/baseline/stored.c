@@ -270,27 +270,46 @@ stored_alerts_around(const Event *event, TimestampTz since, TimestampTz until,
 	*hidden = add_alerts(LOOKUP_SUPPRESSED, event, since, until, &times, 0) > 0;
 }
 
-/* The tallies of one operation, summed. */
+/* So many dead versions may follow a day before the next is looked up by itself. */
+#define MOST_DEAD 8
+
+/*
+ * The tallies of one operation, summed.  From the last day to the first, and the
+ * newest version of each day first; when too many older ones follow, which an
+ * old snapshot keeps, the scan begins anew below that day.
+ */
 static StoredSum
 sum_tallies(int32 account_id, int32 operation_id, bool is_user, int32 since, int32 until)
 {
 	ScanKeyData keys[5];
 	IndexScanDesc scan;
-	TupleTableSlot *slot;
 	StoredSum	sum = {0, 0};
+	int			room = -1;
 
-	scan_key_id(&keys[0], TALLIES_ACCOUNT_ID, account_id);
-	scan_key_id(&keys[1], TALLIES_OPERATION_ID, operation_id);
-	ScanKeyInit(&keys[2], TALLIES_IS_USER, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(is_user));
-	ScanKeyInit(&keys[3], TALLIES_DAY, BTGreaterEqualStrategyNumber, F_DATE_GE,
-				DateADTGetDatum(since));
-	ScanKeyInit(&keys[4], TALLIES_DAY, BTLessEqualStrategyNumber, F_DATE_LE,
-				DateADTGetDatum(until));
+	scan_key_id(&keys[0], 1, account_id);
+	scan_key_id(&keys[1], 2, operation_id);
+	ScanKeyInit(&keys[2], 3, BTGreaterEqualStrategyNumber, F_DATE_GE, DateADTGetDatum(since));
+	ScanKeyInit(&keys[3], 3, BTLessEqualStrategyNumber, F_DATE_LE, DateADTGetDatum(until));
+	ScanKeyInit(&keys[4], 4, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(is_user));
 	scan = scan_begin(LOOKUP_TALLIES, keys, lengthof(keys));
-	while ((slot = scan_next(LOOKUP_TALLIES, scan)) != NULL)
+	for (;;)
 	{
-		sum.all += DatumGetInt32(scan_value(slot, TALLIES_IDENTITIES));
-		sum.settled += DatumGetInt32(scan_value(slot, TALLIES_SETTLED));
+		TupleTableSlot *slot = scan_previous(LOOKUP_TALLIES, scan, &room);
+
+		if (slot != NULL)
+		{
+			sum.all += DatumGetInt32(scan_value(slot, TALLIES_IDENTITIES));
+			sum.settled += DatumGetInt32(scan_value(slot, TALLIES_SETTLED));
+			keys[3].sk_argument = DateADTGetDatum(DatumGetDateADT(scan_value(slot, TALLIES_DAY)) - 1);
+			room = MOST_DEAD;
+		}
+		else if (room == 0)
+		{
+			index_rescan(scan, keys, lengthof(keys), NULL, 0);
+			room = -1;
+		}
+		else
+			break;
 	}
 	scan_end(LOOKUP_TALLIES, scan);
 	return sum;
@@ -337,7 +356,8 @@ has_hashes(Lookup lookup, int count, const Slice *names)
 	for (int i = 0; i < count; i++)
 		scan_key_hash(&keys[i], i + 1, names[i]);
 	scan = scan_begin(lookup, keys, count);
-	found = scan_next(lookup, scan) != NULL;
+	/* the newest first: of counters, that is what is not dead */
+	found = scan_next_in(lookup, scan, BackwardScanDirection) != NULL;
 	scan_end(lookup, scan);
 	return found;
 }

@@ -67,7 +67,7 @@ extern void stored_alerts_around(const Event *event, TimestampTz since, Timestam
 /*
  * By hash alone: they may say so of another, but never miss one.  Days that
  * true positives took out; the journal; the journal of the sample of contexts; a
- * count toward a limit of 1,000 or more.
+ * count toward a limit of 10,000 or more.
  */
 extern bool stored_may_have_excluded(Slice account, Slice operation);
 extern bool stored_may_have_journal(Slice account);

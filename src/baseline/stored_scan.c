@@ -174,6 +174,23 @@ scan_next(Lookup lookup, IndexScanDesc scan)
 	return scan_next_in(lookup, scan, ForwardScanDirection);
 }
 
+TupleTableSlot *
+scan_previous(Lookup lookup, IndexScanDesc scan, int *room)
+{
+	TupleTableSlot *slot = lookups[lookup].slot;
+
+	if (scan == NULL || sees_all())
+		return scan_next_in(lookup, scan, BackwardScanDirection);
+	while (index_getnext_tid(scan, BackwardScanDirection) != NULL)
+	{
+		if (index_fetch_heap(scan, slot))
+			return slot;
+		if (*room > 0 && --*room == 0)
+			break;
+	}
+	return NULL;
+}
+
 void
 scan_end(Lookup lookup, IndexScanDesc scan)
 {

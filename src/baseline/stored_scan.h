@@ -47,6 +47,12 @@ extern TupleTableSlot *scan_next(Lookup lookup, IndexScanDesc scan);
 extern TupleTableSlot *scan_next_in(Lookup lookup, IndexScanDesc scan, ScanDirection direction);
 extern void scan_end(Lookup lookup, IndexScanDesc scan);
 
+/*
+ * Backwards, and only over so many dead versions as there is room for: 0 when
+ * there is none left, none is a bound if it is less.
+ */
+extern TupleTableSlot *scan_previous(Lookup lookup, IndexScanDesc scan, int *room);
+
 /* Columns of an index count from 1. */
 extern void scan_key_hash(ScanKey key, int column, Slice name);
 extern void scan_key_id(ScanKey key, int column, int32 id);

@@ -24,7 +24,7 @@ PG_FUNCTION_INFO_V1(iamwatch_count_limit);
 enum
 {
 	COUNTS_NAME, COUNTS_SCOPE, COUNTS_DAY, COUNTS_TAKEN, COUNTS_REFUSED, COUNTS_CHANGED_AT,
-	COUNTS_COLUMNS
+	COUNTS_ERA, COUNTS_LARGE, COUNTS_HIT, COUNTS_COLUMNS
 };
 
 typedef struct LimitCount
@@ -97,8 +97,8 @@ iamwatch_count_limit(PG_FUNCTION_ARGS)
 	ScanKeyData keys[3];
 	Counter		counter = {
 		.table = internal_relation("limit_counts"), .index = internal_relation("limit_counts_scope"),
-		.nkeys = lengthof(keys), .keys = keys, .ncolumns = COUNTS_COLUMNS, .is_it = is_counter,
-		.add = add_count
+		.nkeys = lengthof(keys), .keys = keys, .ncolumns = COUNTS_COLUMNS, .era = COUNTS_ERA,
+		.is_it = is_counter, .add = add_count
 	};
 	bool		inserted;
 

@@ -138,7 +138,7 @@ enum
 {
 	COUNTS_SOURCE, COUNTS_RELATION, COUNTS_NEWEST_EVENT_TIME, COUNTS_COUNTED_AT, COUNTS_LAG,
 	COUNTS_LEARNED, COUNTS_LATE, COUNTS_REJECTED, COUNTS_ROWS_DETACHED, COUNTS_QUIET,
-	COUNTS_COLUMNS
+	COUNTS_ERA, COUNTS_COLUMNS
 };
 
 /* What came of a source by way of a relation: itself or a partition of it. */
@@ -201,8 +201,8 @@ status_write(const SourceCounts *counts)
 {
 	ScanKeyData key;
 	Counter		counter = {
-		.nkeys = 1, .keys = &key, .ncolumns = COUNTS_COLUMNS, .is_it = is_counter,
-		.add = add_counts
+		.nkeys = 1, .keys = &key, .ncolumns = COUNTS_COLUMNS, .era = COUNTS_ERA,
+		.is_it = is_counter, .add = add_counts
 	};
 
 	for (int i = 0; i < counts->count; i++)

@@ -17,6 +17,7 @@
 #include "access/genam.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "server/compat.h"
 #include "server/counter.h"
@@ -36,9 +37,28 @@ lock_row(Relation table, TupleTableSlot *slot, TupleTableSlot *locked)
 							TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;
 }
 
-/* Leave in the slot a row that is locked; whether there was one that is free. */
+/*
+ * A counter is changed again and again, and while an old snapshot needs the
+ * versions that it had, whoever looks for it by index meets them all.  So its
+ * era grows every few changes, and the newest is looked for first.  Between two
+ * eras, the index needs no new entry.
+ */
+#define CHANGES_IN_ERA 32
+
+static int16
+next_era(int16 era)
+{
+	return era < PG_INT16_MAX && pg_prng_uint32(&pg_global_prng_state) % CHANGES_IN_ERA == 0 ?
+		era + 1 : era;
+}
+
+/*
+ * Leave in the slot a row that is locked; whether there was one that is free.
+ * Era: the latest that was met.
+ */
 static bool
-find_free(Relation table, const Counter *counter, const void *what, TupleTableSlot *locked)
+find_free(Relation table, const Counter *counter, const void *what, TupleTableSlot *locked,
+		  int16 *era)
 {
 	Relation	index = index_open(counter->index, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
@@ -46,9 +66,14 @@ find_free(Relation table, const Counter *counter, const void *what, TupleTableSl
 	bool		found = false;
 
 	index_rescan(scan, (ScanKey) counter->keys, counter->nkeys, NULL, 0);
-	while (!found && index_getnext_slot(scan, ForwardScanDirection, slot))
+	while (!found && index_getnext_slot(scan, BackwardScanDirection, slot))
+	{
+		bool		isnull;
+
+		*era = Max(*era, DatumGetInt16(slot_getattr(slot, counter->era + 1, &isnull)));
 		found = counter->is_it(slot, what) && lock_row(table, slot, locked) &&
 			counter->is_it(locked, what);
+	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, NoLock);
@@ -60,6 +85,7 @@ counter_add(const Counter *counter, const void *what)
 {
 	RowTarget	target;
 	TupleTableSlot *old;
+	int16		era = 0;
 	int			natts;
 	bool		found;
 
@@ -67,7 +93,7 @@ counter_add(const Counter *counter, const void *what)
 	natts = RelationGetDescr(target.table)->natts;
 	Assert(natts == counter->ncolumns);
 	old = table_slot_create(target.table, NULL);
-	found = !IsolationUsesXactSnapshot() && find_free(target.table, counter, what, old);
+	found = !IsolationUsesXactSnapshot() && find_free(target.table, counter, what, old, &era);
 	memset(target.slot->tts_values, 0, natts * sizeof(Datum));
 	memset(target.slot->tts_isnull, true, natts * sizeof(bool));
 	if (found)
@@ -77,6 +103,8 @@ counter_add(const Counter *counter, const void *what)
 		memcpy(target.slot->tts_isnull, old->tts_isnull, natts * sizeof(bool));
 	}
 	counter->add(target.slot->tts_values, target.slot->tts_isnull, !found, what);
+	target.slot->tts_values[counter->era] = Int16GetDatum(!found ? era :
+		next_era(DatumGetInt16(target.slot->tts_values[counter->era])));
 	if (found)
 		row_update(&target, old);
 	else

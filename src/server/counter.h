@@ -18,6 +18,7 @@ typedef struct Counter
 	int			nkeys;
 	const ScanKeyData *keys;	/* of the index */
 	int			ncolumns;		/* of the table, all of which a new row has */
+	int			era;			/* the column, from 0, that is the last of the index */
 	bool		(*is_it) (TupleTableSlot *row, const void *what);
 	/* the values of the row that is there, or those of a new one: all null */
 	void		(*add) (Datum *values, bool *nulls, bool is_new, const void *what);

@@ -36,7 +36,7 @@ BEGIN
 			(SELECT concat_ws(' ', o.service, o.operation, o.failed) FROM iamwatch_internal.account_operations AS o
 				WHERE o.account_id = (r->>'account_id')::integer AND o.operation_id = (r->>'operation_id')::integer),
 			r - '{account_id,identity_id,operation_id,history_id,rejected_id}'::text[])
-		FROM (SELECT to_jsonb(t) AS r FROM %s AS t) AS x$q$, one, one);
+		FROM (SELECT to_jsonb(t) - 'era' AS r FROM %s AS t) AS x$q$, one, one);
 END $$;
 CREATE FUNCTION kept() RETURNS text[] LANGUAGE sql AS $$
 	SELECT array_agg(k) FROM holds AS h CROSS JOIN LATERAL kept(h.name) AS k
