@@ -145,38 +145,7 @@ COMMENT ON FUNCTION iamwatch_internal.merge_evidence(jsonb, iamwatch.event[]) IS
 -- Names are cut as other evidence is: ten of them must not exceed what jsonb holds.
 CREATE FUNCTION iamwatch_internal.peers(event iamwatch.event, ids iamwatch_internal.ids, training_days integer)
 	RETURNS jsonb
-	LANGUAGE plpgsql STABLE AS $$
-DECLARE
-	until constant date := (event.event_time AT TIME ZONE 'UTC')::date - 1;
-	since constant date := until - training_days + 1;
-	has_excluded constant boolean := iamwatch_internal.has_excluded(event.account, event.operation);
-BEGIN
-	RETURN (WITH own AS MATERIALIZED (
-		SELECT coalesce((SELECT iamwatch_internal.is_newcomer(i.first_days, until + 1) FROM iamwatch_internal.identity_days AS i
-			WHERE i.account_id = ids.account_id AND i.identity_id = ids.identity_id), true) AS newcomer
-	)
-	SELECT coalesce(jsonb_agg(jsonb_build_object('identity', left(p.identity, 500), 'days', p.days)
-		ORDER BY p.days DESC, p.identity COLLATE "C"), '[]')
-	FROM (
-		SELECT i.identity, n.days
-		FROM (
-			SELECT d.identity_id, r.days, count_days(r.days, since, until) AS n
-			FROM iamwatch_internal.behaviour_days AS d
-			LEFT JOIN (SELECT * FROM iamwatch_internal.excluded_of_account(ids.account_id, event.provider, event.account)
-				WHERE has_excluded) AS x
-				ON x.operation_id = d.operation_id AND x.identity_id = d.identity_id
-			CROSS JOIN LATERAL (SELECT CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days) AS r
-			WHERE d.account_id = ids.account_id AND d.operation_id = ids.operation_id
-			OFFSET 0) AS d
-		CROSS JOIN own
-		JOIN iamwatch_internal.identity_days AS i
-			ON i.account_id = ids.account_id AND i.identity_id = d.identity_id
-		CROSS JOIN LATERAL (SELECT count_days(CASE WHEN own.newcomer THEN d.days
-			ELSE iamwatch_internal.settled_days(d.days, i.first_days) END, since, until) AS days) AS n
-		WHERE d.n > 0 AND n.days > 0 AND i.identity <> event.identity AND is_person(i.kinds) = event.is_user
-		ORDER BY 2 DESC, i.identity COLLATE "C"
-		LIMIT 10) AS p);
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_peers' LANGUAGE C STABLE;
 COMMENT ON FUNCTION iamwatch_internal.peers(iamwatch.event, iamwatch_internal.ids, integer) IS
 'up to ten peers that did the same in the training period, with the number of days that count';
 

@@ -252,8 +252,8 @@ identity_of(Reading *reading, Slice name)
 	return identity;
 }
 
-static bool
-is_iam(const Event *event)
+bool
+journal_is_iam(const Event *event)
 {
 	const Operation *operation;
 
@@ -282,7 +282,7 @@ take_row(const StoredDelta *delta, void *arg)
 	identity = identity_of(reading, event->identity);
 	identity->kinds |= delta->kinds;
 	dayruns_add_all(&identity->days[SUM_ANYTHING], &delta->days);
-	if (is_iam(event))
+	if (journal_is_iam(event))
 		dayruns_add_all(&identity->days[SUM_IAM], &delta->days);
 	if (event->operation.s != NULL && reading->asked->operation.s != NULL &&
 		event->failed == reading->asked->failed &&

@@ -19,6 +19,9 @@
  */
 extern StoredSums journal_sums(const Event *event, bool is_user, int32 since, int32 until);
 
+/* Does a row of the journal tell of an IAM operation?  Settings are loaded. */
+extern bool journal_is_iam(const Event *event);
+
 /*
  * Between the two, what was read is kept: a batch asks for many days, and for
  * the same again when it opens an alert.

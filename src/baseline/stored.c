@@ -99,6 +99,16 @@ stored_account(const Event *event, StoredAccount *account)
 	return found;
 }
 
+static void
+read_identity(TupleTableSlot *slot, StoredIdentity *identity)
+{
+	identity->identity_id = DatumGetInt64(scan_value(slot, IDENTITIES_IDENTITY_ID));
+	identity->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
+	dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
+	dayruns_from_datum(scan_value(slot, IDENTITIES_DAYS), &identity->days);
+	dayruns_from_datum(scan_value(slot, IDENTITIES_IAM_DAYS), &identity->iam_days);
+}
+
 bool
 stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 {
@@ -115,11 +125,7 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 		if (!scan_text_is(slot, IDENTITIES_IDENTITY, event->identity))
 			continue;
 		found = true;
-		identity->identity_id = DatumGetInt64(scan_value(slot, IDENTITIES_IDENTITY_ID));
-		identity->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
-		dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
-		dayruns_from_datum(scan_value(slot, IDENTITIES_DAYS), &identity->days);
-		dayruns_from_datum(scan_value(slot, IDENTITIES_IAM_DAYS), &identity->iam_days);
+		read_identity(slot, identity);
 	}
 	scan_end(LOOKUP_IDENTITIES, scan);
 	return found;
@@ -529,4 +535,47 @@ stored_journal_of_account(const Event *event, StoredAccount *account)
 		if (days.n > 0)
 			account->newest = Max(account->newest, days.runs[days.n - 1].hi);
 	}
+}
+
+bool
+stored_identity_numbered(int32 account_id, int64 identity_id, StoredIdentity *identity, Slice *name)
+{
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+
+	scan_key_id(&keys[0], 1, account_id);
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(identity_id));
+	scan = scan_begin(LOOKUP_IDENTITY_NUMBERS, keys, 2);
+	slot = scan_next(LOOKUP_IDENTITY_NUMBERS, scan);
+	if (slot != NULL)
+	{
+		Slice		text = scan_text(slot, IDENTITIES_IDENTITY);
+
+		read_identity(slot, identity);
+		*name = (Slice) {pnstrdup(text.s, text.len), text.len};
+	}
+	scan_end(LOOKUP_IDENTITY_NUMBERS, scan);
+	return slot != NULL;
+}
+
+void
+stored_operation_days(int32 account_id, int32 operation_id,
+					  void (*take) (int64 identity_id, const DayRuns *days, void *arg), void *arg)
+{
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+
+	scan_key_id(&keys[0], 1, account_id);
+	scan_key_id(&keys[1], 2, operation_id);
+	scan = scan_begin(LOOKUP_BEHAVIOUR_DAYS, keys, 2);
+	while ((slot = scan_next(LOOKUP_BEHAVIOUR_DAYS, scan)) != NULL)
+	{
+		DayRuns		days;
+
+		dayruns_from_datum(scan_value(slot, BEHAVIOUR_DAYS_DAYS), &days);
+		take(DatumGetInt64(scan_value(slot, BEHAVIOUR_DAYS_IDENTITY_ID)), &days, arg);
+	}
+	scan_end(LOOKUP_BEHAVIOUR_DAYS, scan);
 }

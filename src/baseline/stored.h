@@ -115,4 +115,13 @@ extern void stored_journal_rows(const Event *event,
 /* Moves the account's first event and newest day to what the journal has of them. */
 extern void stored_journal_of_account(const Event *event, StoredAccount *account);
 
+/* By its number; with its name.  Whether there is one. */
+extern bool stored_identity_numbered(int32 account_id, int64 identity_id,
+									 StoredIdentity *identity, Slice *name);
+
+/* Calls take for every identity that did an operation of the account. */
+extern void stored_operation_days(int32 account_id, int32 operation_id,
+								  void (*take) (int64 identity_id, const DayRuns *days, void *arg),
+								  void *arg);
+
 #endif							/* IAMWATCH_STORED_H */

@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "baseline/journal_sums.h"
 #include "baseline/stored.h"
+#include "event/event_row.h"
 #include "event/providers.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -44,37 +45,10 @@ text_argument(FunctionCallInfo fcinfo, int n)
 	return (Slice) {VARDATA_ANY(argument), (int) VARSIZE_ANY_EXHDR(argument)};
 }
 
-static Slice
-text_field(HeapTupleHeader row, const char *name)
-{
-	bool		isnull;
-	Datum		datum = GetAttributeByName(row, name, &isnull);
-	text	   *field;
-
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("field \"%s\" of an event is null", name)));
-	field = DatumGetTextPP(datum);
-	return (Slice) {VARDATA_ANY(field), (int) VARSIZE_ANY_EXHDR(field)};
-}
-
-/* Who did what, of a row of iamwatch.event. */
 static Event
 event_argument(FunctionCallInfo fcinfo, int n)
 {
-	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(n);
-	Event		event;
-	bool		isnull;
-
-	memset(&event, 0, sizeof(event));
-	event.provider = provider_number(text_field(row, "provider"));
-	event.account = text_field(row, "account");
-	event.identity = text_field(row, "identity");
-	event.service = text_field(row, "service");
-	event.operation = text_field(row, "operation");
-	event.failed = DatumGetBool(GetAttributeByName(row, "failed", &isnull)) && !isnull;
-	return event;
+	return event_from_row(PG_GETARG_HEAPTUPLEHEADER(n)).event;
 }
 
 static Datum
