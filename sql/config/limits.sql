@@ -108,7 +108,7 @@ CREATE FUNCTION iamwatch_internal.count_limit(limit_name text, in_scope text, on
 	more_taken bigint, more_refused bigint) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_count_limit' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.count_limit(text, text, date, bigint, bigint) IS
-'count what was taken, and what was refused, toward a limit; whether that needed a counter of its own. Never waits';
+'count what was taken, or with a negative number is given back, and what was refused, toward a limit; whether that needed a counter of its own. Never waits';
 
 CREATE FUNCTION iamwatch_internal.count_limit_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$

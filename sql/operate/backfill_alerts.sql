@@ -155,14 +155,10 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.assign_behaviour(iamwatch.detectors, text, iamwatch_internal.candidate[]) IS
 'let the events of a behaviour that a backfill has read, and those that wait besides, open and join alerts in order of event time';
 
-CREATE FUNCTION iamwatch_internal.count_back(a iamwatch_internal.all_alerts) RETURNS void
+CREATE FUNCTION iamwatch_internal.count_back(a iamwatch_internal.all_alerts) RETURNS boolean
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-	UPDATE iamwatch_internal.limit_counts AS c SET taken = c.taken - 1
-	WHERE c.ctid = (SELECT f.ctid FROM iamwatch_internal.limit_counts AS f
-		WHERE hashtextextended(f.scope, 0) = hashtextextended(iamwatch_internal.limit_scope(a.provider, a.account), 0)
-		AND f.scope = iamwatch_internal.limit_scope(a.provider, a.account) AND f.name = 'alerts'
-		AND f.day = (a.first_event_time AT TIME ZONE 'UTC')::date AND f.taken > 0
-		LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+	SELECT iamwatch_internal.count_limit('alerts', iamwatch_internal.limit_scope(a.provider, a.account),
+		(a.first_event_time AT TIME ZONE 'UTC')::date, -1, 0)
 $$;
 COMMENT ON FUNCTION iamwatch_internal.count_back(iamwatch_internal.all_alerts) IS
 'an alert that is gone no longer counts toward the limit of its day';

@@ -59,6 +59,9 @@ is_counter(TupleTableSlot *row, const void *what)
 	const LimitCount *count = what;
 	bool		isnull;
 
+	/* what is counted back was counted there, or at another's */
+	if (count->taken < 0 && DatumGetInt64(slot_getattr(row, COUNTS_TAKEN + 1, &isnull)) < -count->taken)
+		return false;
 	return DatumGetDateADT(slot_getattr(row, COUNTS_DAY + 1, &isnull)) == count->day &&
 		text_is(row, COUNTS_NAME, count->name) && text_is(row, COUNTS_SCOPE, count->scope);
 }
@@ -84,7 +87,8 @@ add_count(Datum *values, bool *nulls, bool is_new, const void *what)
 
 /*
  * count_limit(limit_name text, in_scope text, on_day date, more_taken bigint,
- * more_refused bigint) RETURNS boolean: whether that needed a counter of its own
+ * more_refused bigint) RETURNS boolean: whether that needed a counter of its own.
+ * Less than nothing is taken back from a counter that has so much, if there is one.
  */
 Datum
 iamwatch_count_limit(PG_FUNCTION_ARGS)
@@ -98,7 +102,7 @@ iamwatch_count_limit(PG_FUNCTION_ARGS)
 	Counter		counter = {
 		.table = internal_relation("limit_counts"), .index = internal_relation("limit_counts_scope"),
 		.nkeys = lengthof(keys), .keys = keys, .ncolumns = COUNTS_COLUMNS, .era = COUNTS_ERA,
-		.is_it = is_counter, .add = add_count
+		.only_existing = count.taken < 0, .is_it = is_counter, .add = add_count
 	};
 	bool		inserted;
 

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "common/pg_prng.h"
@@ -53,11 +54,39 @@ next_era(int16 era)
 }
 
 /*
- * Leave in the slot a row that is locked; whether there was one that is free.
- * Era: the latest that was met.
+ * A version that this transaction wrote is seen by nobody else, and needs no
+ * lock.  Where a savepoint rolled an update of it back, as backfill() does in
+ * trials, a lock of ours on it would leave a multixact behind, with the update
+ * that never was among its members.
  */
 static bool
-find_free(Relation table, const Counter *counter, const void *what, TupleTableSlot *locked,
+is_ours(TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		xmin = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull);
+
+	Assert(!isnull);
+	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+}
+
+static bool
+take_row(Relation table, const Counter *counter, const void *what, TupleTableSlot *slot,
+		 TupleTableSlot *taken)
+{
+	if (is_ours(slot))
+	{
+		ExecCopySlot(taken, slot);
+		return true;
+	}
+	return lock_row(table, slot, taken) && counter->is_it(taken, what);
+}
+
+/*
+ * Leave in the slot a row that nobody else writes; whether there was one.  Era:
+ * the latest that was met.
+ */
+static bool
+find_free(Relation table, const Counter *counter, const void *what, TupleTableSlot *taken,
 		  int16 *era)
 {
 	Relation	index = index_open(counter->index, AccessShareLock);
@@ -71,8 +100,7 @@ find_free(Relation table, const Counter *counter, const void *what, TupleTableSl
 		bool		isnull;
 
 		*era = Max(*era, DatumGetInt16(slot_getattr(slot, counter->era + 1, &isnull)));
-		found = counter->is_it(slot, what) && lock_row(table, slot, locked) &&
-			counter->is_it(locked, what);
+		found = counter->is_it(slot, what) && take_row(table, counter, what, slot, taken);
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
@@ -107,9 +135,9 @@ counter_add(const Counter *counter, const void *what)
 		next_era(DatumGetInt16(target.slot->tts_values[counter->era])));
 	if (found)
 		row_update(&target, old);
-	else
+	else if (!counter->only_existing)
 		row_insert(&target, target.slot->tts_values, target.slot->tts_isnull);
 	ExecDropSingleTupleTableSlot(old);
 	row_target_close(&target);
-	return !found;
+	return !found && !counter->only_existing;
 }

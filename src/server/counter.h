@@ -19,6 +19,7 @@ typedef struct Counter
 	const ScanKeyData *keys;	/* of the index */
 	int			ncolumns;		/* of the table, all of which a new row has */
 	int			era;			/* the column, from 0, that is the last of the index */
+	bool		only_existing;	/* count nothing where no row is free */
 	bool		(*is_it) (TupleTableSlot *row, const void *what);
 	/* the values of the row that is there, or those of a new one: all null */
 	void		(*add) (Datum *values, bool *nulls, bool is_new, const void *what);
