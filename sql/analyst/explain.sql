@@ -596,10 +596,8 @@ BEGIN
 					ELSE iamwatch_internal.later_use(a) END) ORDER BY a.first_event_time, a.alert_id), '[]')
 			FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id IN (SELECT jsonb_array_elements_text(i->'alert_ids')::bigint)),
 		'links', (SELECT coalesce(jsonb_agg(jsonb_build_object('incident_id', l.incident_id, 'led_to', l.led_to, 'reason', l.reason)
-				ORDER BY l.incident_id, l.led_to), '[]') FROM (
-			SELECT $1 AS incident_id, f.led_to, f.reason FROM iamwatch_internal.links_from($1) AS f
-			UNION ALL
-			SELECT t.came_from, $1, t.reason FROM iamwatch_internal.links_to($1) AS t) AS l),
+				ORDER BY l.incident_id, l.led_to), '[]') FROM iamwatch.incident_links AS l
+			WHERE l.incident_id = $1 OR l.led_to = $1),
 		-- of the alert with the highest risk, which is the incident's
 		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(first_alert, 'check'),
 			'contain', iamwatch_internal.steps_for(first_alert, 'contain')));

@@ -214,13 +214,21 @@ WHERE ((u.kept_of, u.provider, u.account, u.identity)
 	IN (SELECT q.detector, q.provider, q.account, q.identity FROM iamwatch_internal.changed_incidents AS q)) IS NOT TRUE;
 COMMENT ON VIEW iamwatch_internal.current_incidents IS 'incidents as they are: kept ones, and computed ones where those are behind';
 
+-- Of one incident it is counted; of a long list, see src/detect/urgent_bounds.c.
+CREATE FUNCTION iamwatch_internal.urgent_most(of_detector text) RETURNS integer
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	RETURN 28 * coalesce((SELECT d.daily_budget FROM iamwatch.detectors AS d WHERE d.detector = of_detector), 5);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.urgent_most(text) IS 'how many incidents of a detector are urgent in 28 days, by its daily budget';
+
 -- The last two are of the statement, so that it finds them out once.
 CREATE FUNCTION iamwatch_internal.is_urgent(of_detector text, began timestamptz, of_risk double precision,
 	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS boolean
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-	most constant bigint := 28 * coalesce((SELECT d.daily_budget FROM iamwatch.detectors AS d WHERE d.detector = of_detector), 5)::bigint;
+	most constant bigint := iamwatch_internal.urgent_most(of_detector);
 	since constant timestamptz := began - interval '672 hours';
 	none constant interval := '0';		-- so that the index of that time looks no better than that of day and risk
 	day constant date := (began AT TIME ZONE 'UTC')::date;
@@ -250,74 +258,123 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.is_urgent(text, timestamptz, double precision, boolean, iamwatch_internal.kept_incidents[]) IS
 'whether fewer than 28 times the detector''s daily budget of the incidents that began in the 28 days before have a higher risk. Has_changed: whether kept ones are behind; computed: those instead';
 
+CREATE FUNCTION iamwatch_internal.highest_risks(of_detector text, of_day date, most integer,
+	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS double precision[]
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+	IF NOT has_changed THEN
+		RETURN ARRAY(SELECT k.risk FROM iamwatch_internal.kept_incidents AS k
+			WHERE k.detector = of_detector AND k.first_day = of_day ORDER BY k.risk DESC LIMIT most);
+	END IF;
+	RETURN ARRAY(SELECT u.risk FROM (
+		SELECT * FROM (SELECT k.risk FROM iamwatch_internal.kept_incidents AS k
+			WHERE k.detector = of_detector AND k.first_day = of_day
+			AND ((k.detector, k.provider, k.account, k.identity) IN (SELECT c.detector, c.provider, c.account, c.identity
+				FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
+			ORDER BY k.risk DESC LIMIT most) AS k
+		UNION ALL
+		SELECT c.risk FROM unnest(computed) AS c WHERE c.detector = of_detector AND c.first_day = of_day) AS u
+		ORDER BY u.risk DESC LIMIT most);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.highest_risks(text, date, integer, boolean, iamwatch_internal.kept_incidents[]) IS
+'the highest risks of the incidents of a detector that began on a day, highest first';
+
+CREATE FUNCTION iamwatch_internal.urgent_by_bounds(of_detector text, began timestamptz, of_risk double precision,
+	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_urgent_by_bounds' LANGUAGE C STABLE;
+COMMENT ON FUNCTION iamwatch_internal.urgent_by_bounds(text, timestamptz, double precision, boolean, iamwatch_internal.kept_incidents[]) IS
+'what iamwatch_internal.is_urgent() says, by bounds that a statement finds once a day; null where it has to be counted, as for the first few of a statement';
+
 -- ---- linked incidents ----
 
-CREATE FUNCTION iamwatch_internal.links_from(of_incident bigint)
-	RETURNS TABLE (led_to bigint, reason text)
-	LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+CREATE FUNCTION iamwatch_internal.link_reason(x iamwatch_internal.kept_incidents, y iamwatch_internal.kept_incidents) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	n constant integer := CASE WHEN (y.provider, y.identity) <> (x.provider, x.identity) THEN array_position(x.hands, y.acts_as) END;
+	reasons text[] := '{}';
+BEGIN
+	IF n IS NOT NULL AND y.last_event_time >= x.handed_at[n] THEN
+		reasons := ARRAY[format('%s, who acts in incident %s', x.handed_by[n], y.incident_id)];
+	END IF;
+	IF y.arrives_on && x.gave_on AND y.provider = x.provider AND y.identity <> x.identity
+		AND y.first_event_time >= x.first_event_time
+		AND y.first_event_time < x.last_event_time + iamwatch_internal.incident_gap(x.detector) THEN
+		reasons := reasons || format('from %s, where identities or credentials were made, %s acts for the first time %s later',
+			(SELECT string_agg(substr(a, position(' ' IN a) + 1), ', ' ORDER BY a) FROM unnest(y.arrives_on) AS a WHERE a = ANY (x.gave_on)),
+			iamwatch.short_name(y.identity), date_trunc('second', y.first_event_time - x.first_event_time));
+	END IF;
+	RETURN nullif(array_to_string(reasons, '; '), '');
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.link_reason(iamwatch_internal.kept_incidents, iamwatch_internal.kept_incidents) IS
+'why one incident led to another, null if it did not: its alerts made, or gave credentials to, the identity of the other, by name, which acted since; or that identity was seen for the first time from an address from which this was done, before another incident would begin';
+
+CREATE FUNCTION iamwatch_internal.computed_links() RETURNS TABLE (incident_id bigint, led_to bigint, reason text)
+	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-	i record;
-	gap interval;
+	computed constant iamwatch_internal.kept_incidents[] := ARRAY(SELECT c FROM iamwatch_internal.computed_incidents() AS c);
 BEGIN
-	SELECT c.* INTO i FROM iamwatch_internal.current_incidents AS c WHERE c.incident_id = of_incident;
-	gap := iamwatch_internal.incident_gap(i.detector);
-	IF i.incident_id IS NULL OR i.hands = '{}' AND i.gave_on = '{}' THEN
+	IF computed = '{}' THEN
 		RETURN;
 	END IF;
 	RETURN QUERY
-	SELECT l.incident_id, string_agg(l.reason, '; ' ORDER BY l.n, l.reason COLLATE "C")
+	SELECT p.incident_id, p.led_to, r.reason
 	FROM (
-		SELECT y.incident_id, h.n, format('%s, who acts in incident %s', h.reason, y.incident_id) AS reason
-		FROM unnest(i.hands, i.handed_at, i.handed_by) WITH ORDINALITY AS h (actor, at, reason, n)
-		CROSS JOIN LATERAL (SELECT c.* FROM iamwatch_internal.current_incidents AS c WHERE c.acts_as = h.actor OFFSET 0) AS y
-		WHERE y.last_event_time >= h.at AND (y.provider, y.identity) <> (i.provider, i.identity)
+		SELECT x.incident_id, y.incident_id AS led_to, x, y
+		FROM unnest(computed) AS x CROSS JOIN unnest(computed) AS y
+		WHERE y.acts_as = ANY (x.hands) OR y.arrives_on && x.gave_on
 		UNION ALL
-		SELECT y.incident_id, 1000000, format('from %s, where identities or credentials were made, %s acts for the first time %s later',
-			(SELECT string_agg(substr(s, position(' ' IN s) + 1), ', ' ORDER BY s) FROM unnest(y.arrives_on) AS s WHERE s = ANY (i.gave_on)),
-			iamwatch.short_name(y.identity), date_trunc('second', y.first_event_time - i.first_event_time))
-		FROM (SELECT c.* FROM iamwatch_internal.current_incidents AS c
-			WHERE c.arrives_on <> '{}' AND c.arrives_on && i.gave_on OFFSET 0) AS y
-		WHERE y.provider = i.provider AND y.identity <> i.identity
-		AND y.first_event_time >= i.first_event_time
-		AND y.first_event_time < i.last_event_time + gap) AS l
-	GROUP BY l.incident_id;
+		SELECT x.incident_id, y.incident_id, x, y
+		FROM unnest(computed) AS x
+		JOIN iamwatch_internal.kept_incidents AS y ON y.acts_as = ANY (x.hands) OR y.arrives_on <> '{}' AND y.arrives_on && x.gave_on
+		WHERE ((y.detector, y.provider, y.account, y.identity)
+			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
+		UNION ALL
+		SELECT x.incident_id, y.incident_id, x, y
+		FROM unnest(computed) AS y
+		JOIN iamwatch_internal.kept_incidents AS x ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as]
+			OR x.gave_on <> '{}' AND x.gave_on && y.arrives_on
+		WHERE ((x.detector, x.provider, x.account, x.identity)
+			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE) AS p
+	CROSS JOIN LATERAL iamwatch_internal.link_reason(p.x, p.y) AS r (reason)
+	WHERE r.reason IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.links_from(bigint) IS
-'the incidents of identities that an incident''s alerts made or gave credentials to, and that acted since: by name; and by address, those of identities seen for the first time, from where that was done, before another incident would begin. With the reason';
+COMMENT ON FUNCTION iamwatch_internal.computed_links() IS 'the links from and to incidents of the identities whose kept ones are behind';
 
-CREATE FUNCTION iamwatch_internal.links_to(of_incident bigint)
-	RETURNS TABLE (came_from bigint, reason text)
-	LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
-	SET enable_seqscan = off SET jit = off AS $$
-DECLARE
-	i record;
-BEGIN
-	SELECT c.* INTO i FROM iamwatch_internal.current_incidents AS c WHERE c.incident_id = of_incident;
-	RETURN QUERY
-	SELECT x.incident_id, l.reason
-	FROM (
-		SELECT c.incident_id FROM iamwatch_internal.current_incidents AS c
-		WHERE c.hands <> '{}' AND c.hands @> ARRAY[i.acts_as]
-		UNION
-		SELECT c.incident_id FROM iamwatch_internal.current_incidents AS c
-		WHERE i.arrives_on <> '{}' AND c.gave_on <> '{}' AND c.gave_on && i.arrives_on) AS x
-	CROSS JOIN LATERAL iamwatch_internal.links_from(x.incident_id) AS l
-	WHERE l.led_to = of_incident;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.links_to(bigint) IS 'the incidents that led to one, as iamwatch_internal.links_from() has it';
+-- Either end finds the other by an index.
+CREATE VIEW iamwatch.incident_links AS
+SELECT x.incident_id, y.incident_id AS led_to, r.reason
+FROM iamwatch_internal.kept_incidents AS x
+JOIN iamwatch_internal.kept_incidents AS y ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as] AND y.acts_as = ANY (x.hands)
+	OR x.gave_on <> '{}' AND y.arrives_on <> '{}' AND x.gave_on && y.arrives_on
+CROSS JOIN LATERAL iamwatch_internal.link_reason(x, y) AS r (reason)
+WHERE r.reason IS NOT NULL
+AND ((x.detector, x.provider, x.account, x.identity)
+	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
+AND ((y.detector, y.provider, y.account, y.identity)
+	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
+UNION ALL
+SELECT c.incident_id, c.led_to, c.reason FROM iamwatch_internal.computed_links() AS c;
+COMMENT ON VIEW iamwatch.incident_links IS 'which incident led to which other, and why that is said';
+COMMENT ON COLUMN iamwatch.incident_links.incident_id IS 'whose alerts made an identity or gave it credentials';
+COMMENT ON COLUMN iamwatch.incident_links.led_to IS 'the incident of that identity';
+COMMENT ON COLUMN iamwatch.incident_links.reason IS 'by which alert, or from which address';
 
 CREATE VIEW iamwatch.incidents AS
 SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_kind,
 	iamwatch.short_name(i.identity) AS name, i.risk,
-	iamwatch_internal.is_urgent(i.detector, i.first_event_time, i.risk,
-		(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
-		(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)) AS urgent,
+	coalesce(iamwatch_internal.urgent_by_bounds(i.detector, i.first_event_time, i.risk,
+			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
+			(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)),
+		iamwatch_internal.is_urgent(i.detector, i.first_event_time, i.risk,
+			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
+			(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c))) AS urgent,
 	i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
 	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
 	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}'
-		ELSE ARRAY(SELECT l.led_to FROM iamwatch_internal.links_from(i.incident_id) AS l ORDER BY l.led_to) END AS led_to,
-	ARRAY(SELECT l.came_from FROM iamwatch_internal.links_to(i.incident_id) AS l ORDER BY l.came_from) AS came_from
+		ELSE ARRAY(SELECT l.led_to FROM iamwatch.incident_links AS l WHERE l.incident_id = i.incident_id ORDER BY l.led_to) END AS led_to,
+	ARRAY(SELECT l.incident_id FROM iamwatch.incident_links AS l WHERE l.led_to = i.incident_id ORDER BY l.incident_id) AS came_from
 FROM iamwatch_internal.current_incidents AS i;
 COMMENT ON VIEW iamwatch.incidents IS
 'alerts of a detector and identity that belong together: none begins a deduplication period or more after the last event of those before it. The work list: WHERE open_alerts > 0 ORDER BY risk DESC LIMIT 20';
@@ -332,13 +389,3 @@ COMMENT ON COLUMN iamwatch.incidents.operations IS 'in order of the first event;
 COMMENT ON COLUMN iamwatch.incidents.sensitivity IS 'the highest of its operations, 1 to 4';
 COMMENT ON COLUMN iamwatch.incidents.led_to IS 'incidents of identities that its alerts made or gave credentials to; iamwatch.incident_links says why';
 COMMENT ON COLUMN iamwatch.incidents.came_from IS 'incidents that led to it; iamwatch.incident_links says why';
-
-CREATE VIEW iamwatch.incident_links AS
-SELECT i.incident_id, l.led_to, l.reason
-FROM iamwatch_internal.current_incidents AS i
-CROSS JOIN LATERAL iamwatch_internal.links_from(i.incident_id) AS l
-WHERE i.hands <> '{}' OR i.gave_on <> '{}';
-COMMENT ON VIEW iamwatch.incident_links IS 'which incident led to which other, and why that is said';
-COMMENT ON COLUMN iamwatch.incident_links.incident_id IS 'whose alerts made an identity or gave it credentials';
-COMMENT ON COLUMN iamwatch.incident_links.led_to IS 'the incident of that identity';
-COMMENT ON COLUMN iamwatch.incident_links.reason IS 'by which alert, or from which address';

@@ -150,9 +150,9 @@ CREATE FUNCTION iamwatch_internal.report_incident(i iamwatch.incidents, highest 
 			to_char((i).first_event_time AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI'), to_char((i).last_event_time AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI'),
 			iamwatch_internal.html(array_to_string((i).techniques, ' '), 160),
 			coalesce((SELECT string_agg(format('<span>led to incident <b>%s</b>: %s</span>', l.led_to, iamwatch_internal.html(l.reason, 200)), '')
-			 FROM iamwatch_internal.links_from((i).incident_id) AS l WHERE (i).led_to <> '{}'), '')
-			|| coalesce((SELECT string_agg(format('<span>came from incident <b>%s</b>: %s</span>', l.came_from, iamwatch_internal.html(l.reason, 200)), '')
-			 FROM iamwatch_internal.links_to((i).incident_id) AS l WHERE (i).came_from <> '{}'), ''),
+			 FROM iamwatch.incident_links AS l WHERE l.incident_id = (i).incident_id AND (i).led_to <> '{}'), '')
+			|| coalesce((SELECT string_agg(format('<span>came from incident <b>%s</b>: %s</span>', l.incident_id, iamwatch_internal.html(l.reason, 200)), '')
+			 FROM iamwatch.incident_links AS l WHERE l.led_to = (i).incident_id AND (i).came_from <> '{}'), ''),
 			CASE WHEN place <= 25 AND (i).alerts > 2 THEN iamwatch_internal.report_strip((i).alert_ids, place) ELSE '' END,
 			iamwatch_internal.report_story((i).alert_ids, most), (i).incident_id, a.alert_id)
 	FROM iamwatch.alerts AS a WHERE a.alert_id = ANY ((i).alert_ids)
