@@ -33,7 +33,9 @@ CREATE TABLE iamwatch_internal.kept_incidents (
 	handed_at timestamptz[] NOT NULL,
 	handed_by text[] NOT NULL,
 	gave_on text[] NOT NULL,
-	arrives_on text[] NOT NULL
+	arrives_on text[] NOT NULL,
+	next_from timestamptz NOT NULL,
+	kept_by xid8 NOT NULL
 );
 COMMENT ON TABLE iamwatch_internal.kept_incidents IS
 'incidents as they were when the alerts of their identity were last looked at; follows from the alerts, so no dump needs it';
@@ -44,6 +46,8 @@ COMMENT ON COLUMN iamwatch_internal.kept_incidents.gave_on IS
 'addresses from which that was done, each with every week until another incident would begin: who arrives from one in such a week may have come of it';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.arrives_on IS
 'addresses of the alerts of an identity''s first day, each with the week in which the incident began';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.next_from IS 'from when on an alert would begin another incident';
+COMMENT ON COLUMN iamwatch_internal.kept_incidents.kept_by IS 'the transaction that wrote the row; null of what is computed when it is read';
 -- the work list; everything by risk; one identity; one account; one day; urgent; links
 CREATE INDEX kept_incidents_open ON iamwatch_internal.kept_incidents (risk DESC, incident_id) WHERE open_alerts > 0;
 CREATE INDEX kept_incidents_risk ON iamwatch_internal.kept_incidents (risk DESC, incident_id);
@@ -52,10 +56,22 @@ CREATE INDEX kept_incidents_account ON iamwatch_internal.kept_incidents USING ha
 CREATE INDEX kept_incidents_first ON iamwatch_internal.kept_incidents (first_event_time);
 CREATE INDEX kept_incidents_last ON iamwatch_internal.kept_incidents (last_event_time);
 CREATE INDEX kept_incidents_day ON iamwatch_internal.kept_incidents (detector, first_day, risk);
+CREATE INDEX kept_incidents_kept_by ON iamwatch_internal.kept_incidents (kept_by);
 CREATE INDEX kept_incidents_actor ON iamwatch_internal.kept_incidents USING hash (acts_as);
 CREATE INDEX kept_incidents_hands ON iamwatch_internal.kept_incidents USING gin (hands) WHERE hands <> '{}';
 CREATE INDEX kept_incidents_gave_on ON iamwatch_internal.kept_incidents USING gin (gave_on) WHERE gave_on <> '{}';
 CREATE INDEX kept_incidents_arrives_on ON iamwatch_internal.kept_incidents USING gin (arrives_on) WHERE arrives_on <> '{}';
+
+-- With no statement, whoever writes the row.
+CREATE FUNCTION iamwatch_internal.kept_by_whom() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	NEW.kept_by := pg_current_xact_id();
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.kept_by_whom() IS 'trigger: which transaction keeps an incident';
+CREATE TRIGGER kept_by_whom BEFORE INSERT OR UPDATE ON iamwatch_internal.kept_incidents
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.kept_by_whom();
 
 CREATE TABLE iamwatch_internal.changed_incidents (
 	detector text NOT NULL,
@@ -169,7 +185,8 @@ CREATE FUNCTION iamwatch_internal.incidents_of(parts iamwatch_internal.incident_
 		iamwatch_internal.actor(i.provider, i.identity),
 		coalesce(g.hands, '{}'), coalesce(g.handed_at, '{}'), coalesce(g.handed_by, '{}'),
 		CASE WHEN f.gave IS NULL THEN '{}' ELSE iamwatch_internal.address_weeks(f.gave, i.first_event_time, i.last_event_time + i.gap) END,
-		CASE WHEN f.arrives IS NULL THEN '{}' ELSE iamwatch_internal.address_weeks(f.arrives, i.first_event_time, i.first_event_time) END
+		CASE WHEN f.arrives IS NULL THEN '{}' ELSE iamwatch_internal.address_weeks(f.arrives, i.first_event_time, i.first_event_time) END,
+		i.last_event_time + i.gap, NULL::xid8
 	FROM incident AS i
 	LEFT JOIN given AS g ON g.n = i.n
 	LEFT JOIN address AS f ON f.n = i.n
@@ -205,7 +222,7 @@ COMMENT ON FUNCTION iamwatch_internal.computed_incidents() IS 'the incidents of 
 CREATE VIEW iamwatch_internal.current_incidents AS
 SELECT u.incident_id, u.detector, u.provider, u.account, u.identity, u.identity_kind, u.risk, u.severity, u.status,
 	u.alerts, u.open_alerts, u.events, u.first_event_time, u.last_event_time, u.first_day, u.operations, u.techniques,
-	u.sensitivity, u.assignees, u.alert_ids, u.acts_as, u.hands, u.handed_at, u.handed_by, u.gave_on, u.arrives_on
+	u.sensitivity, u.assignees, u.alert_ids, u.acts_as, u.hands, u.handed_at, u.handed_by, u.gave_on, u.arrives_on, u.next_from, u.kept_by
 FROM (
 	SELECT k.*, k.detector AS kept_of FROM iamwatch_internal.kept_incidents AS k
 	UNION ALL
@@ -288,8 +305,29 @@ COMMENT ON FUNCTION iamwatch_internal.urgent_by_bounds(text, timestamptz, double
 
 -- ---- linked incidents ----
 
+-- A link follows from two incidents, and two sessions may keep one each and not
+-- see the other.  So a link becomes a row only when both were kept by
+-- transactions that have ended: of incidents kept since, it is found out when it
+-- is read.
+
+CREATE TABLE iamwatch_internal.kept_links (
+	incident_id bigint NOT NULL,
+	led_to bigint NOT NULL,
+	reason text NOT NULL
+);
+COMMENT ON TABLE iamwatch_internal.kept_links IS
+'links of incidents that were kept by transactions before iamwatch_internal.links_settled; follows from them, so no dump needs it';
+CREATE INDEX kept_links_from ON iamwatch_internal.kept_links (incident_id, led_to);
+CREATE INDEX kept_links_to ON iamwatch_internal.kept_links (led_to, incident_id);
+ALTER TABLE iamwatch_internal.kept_links REPLICA IDENTITY FULL;
+
+CREATE TABLE iamwatch_internal.links_settled (before xid8 PRIMARY KEY);
+COMMENT ON TABLE iamwatch_internal.links_settled IS
+'one row: all transactions before it have ended, and the links of the incidents that they kept are in iamwatch_internal.kept_links';
+INSERT INTO iamwatch_internal.links_settled VALUES ('0');
+
 CREATE FUNCTION iamwatch_internal.link_reason(x iamwatch_internal.kept_incidents, y iamwatch_internal.kept_incidents) RETURNS text
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET intervalstyle = postgres AS $$
 DECLARE
 	n constant integer := CASE WHEN (y.provider, y.identity) <> (x.provider, x.identity) THEN array_position(x.hands, y.acts_as) END;
 	reasons text[] := '{}';
@@ -298,8 +336,7 @@ BEGIN
 		reasons := ARRAY[format('%s, who acts in incident %s', x.handed_by[n], y.incident_id)];
 	END IF;
 	IF y.arrives_on && x.gave_on AND y.provider = x.provider AND y.identity <> x.identity
-		AND y.first_event_time >= x.first_event_time
-		AND y.first_event_time < x.last_event_time + iamwatch_internal.incident_gap(x.detector) THEN
+		AND y.first_event_time >= x.first_event_time AND y.first_event_time < x.next_from THEN
 		reasons := reasons || format('from %s, where identities or credentials were made, %s acts for the first time %s later',
 			(SELECT string_agg(substr(a, position(' ' IN a) + 1), ', ' ORDER BY a) FROM unnest(y.arrives_on) AS a WHERE a = ANY (x.gave_on)),
 			iamwatch.short_name(y.identity), date_trunc('second', y.first_event_time - x.first_event_time));
@@ -309,53 +346,116 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.link_reason(iamwatch_internal.kept_incidents, iamwatch_internal.kept_incidents) IS
 'why one incident led to another, null if it did not: its alerts made, or gave credentials to, the identity of the other, by name, which acted since; or that identity was seen for the first time from an address from which this was done, before another incident would begin';
 
-CREATE FUNCTION iamwatch_internal.computed_links() RETURNS TABLE (incident_id bigint, led_to bigint, reason text)
-	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+-- Either end finds the other by an index.
+CREATE FUNCTION iamwatch_internal.keep_links(prune boolean DEFAULT false) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-	computed constant iamwatch_internal.kept_incidents[] := ARRAY(SELECT c FROM iamwatch_internal.computed_incidents() AS c);
+	until constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+	since xid8;
 BEGIN
-	IF computed = '{}' THEN
+	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(4, 1024) THEN
 		RETURN;
 	END IF;
-	RETURN QUERY
+	since := (SELECT s.before FROM iamwatch_internal.links_settled AS s);
+	IF prune THEN
+		DELETE FROM iamwatch_internal.kept_links AS l
+		WHERE NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.incident_id = l.incident_id)
+		OR NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.incident_id = l.led_to);
+	END IF;
+	IF until <= since THEN
+		RETURN;
+	END IF;
+	DELETE FROM iamwatch_internal.kept_links AS l
+	USING iamwatch_internal.kept_incidents AS k
+	WHERE k.kept_by >= since AND k.kept_by < until AND l.incident_id = k.incident_id;
+	DELETE FROM iamwatch_internal.kept_links AS l
+	USING iamwatch_internal.kept_incidents AS k
+	WHERE k.kept_by >= since AND k.kept_by < until AND l.led_to = k.incident_id;
+	INSERT INTO iamwatch_internal.kept_links (incident_id, led_to, reason)
 	SELECT p.incident_id, p.led_to, r.reason
 	FROM (
 		SELECT x.incident_id, y.incident_id AS led_to, x, y
-		FROM unnest(computed) AS x CROSS JOIN unnest(computed) AS y
-		WHERE y.acts_as = ANY (x.hands) OR y.arrives_on && x.gave_on
-		UNION ALL
-		SELECT x.incident_id, y.incident_id, x, y
-		FROM unnest(computed) AS x
+		FROM iamwatch_internal.kept_incidents AS x
 		JOIN iamwatch_internal.kept_incidents AS y ON y.acts_as = ANY (x.hands) OR y.arrives_on <> '{}' AND y.arrives_on && x.gave_on
-		WHERE ((y.detector, y.provider, y.account, y.identity)
-			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
+		WHERE x.kept_by >= since AND x.kept_by < until AND (x.hands <> '{}' OR x.gave_on <> '{}') AND y.kept_by < until
 		UNION ALL
 		SELECT x.incident_id, y.incident_id, x, y
-		FROM unnest(computed) AS y
+		FROM iamwatch_internal.kept_incidents AS y
 		JOIN iamwatch_internal.kept_incidents AS x ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as]
 			OR x.gave_on <> '{}' AND x.gave_on && y.arrives_on
-		WHERE ((x.detector, x.provider, x.account, x.identity)
-			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE) AS p
+		WHERE y.kept_by >= since AND y.kept_by < until AND x.kept_by < since) AS p
 	CROSS JOIN LATERAL iamwatch_internal.link_reason(p.x, p.y) AS r (reason)
 	WHERE r.reason IS NOT NULL;
+	UPDATE iamwatch_internal.links_settled SET before = until;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.computed_links() IS 'the links from and to incidents of the identities whose kept ones are behind';
+COMMENT ON FUNCTION iamwatch_internal.keep_links(boolean) IS
+'write the links of incidents that were kept by transactions which have ended since it was last done, unless another session is just doing so; prune: and take out those of incidents that are no more';
 
--- Either end finds the other by an index.
+CREATE FUNCTION iamwatch_internal.fresh_links() RETURNS TABLE (incident_id bigint, led_to bigint, reason text)
+	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+	settled constant xid8 := (SELECT s.before FROM iamwatch_internal.links_settled AS s);
+	has_changed constant boolean := EXISTS (SELECT FROM iamwatch_internal.changed_incidents);
+	fresh iamwatch_internal.kept_incidents[] := ARRAY(SELECT k FROM iamwatch_internal.kept_incidents AS k
+		WHERE k.kept_by >= settled
+		AND ((k.detector, k.provider, k.account, k.identity)
+			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE);
+BEGIN
+	IF has_changed THEN
+		fresh := fresh || ARRAY(SELECT c FROM iamwatch_internal.computed_incidents() AS c);
+	END IF;
+	IF fresh = '{}' THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
+	WITH end_of AS MATERIALIZED (
+		SELECT f.*, f AS whole FROM unnest(fresh) AS f
+	), pair AS (
+		SELECT DISTINCT x.incident_id, y.incident_id AS led_to
+		FROM (SELECT e.incident_id, k AS key FROM end_of AS e CROSS JOIN unnest(e.hands || e.gave_on) AS k) AS x
+		JOIN (SELECT e.incident_id, k AS key FROM end_of AS e CROSS JOIN unnest(e.acts_as || e.arrives_on) AS k) AS y ON y.key = x.key
+	), candidate AS (
+		SELECT p.incident_id, p.led_to, x.whole AS x, y.whole AS y
+		FROM pair AS p JOIN end_of AS x ON x.incident_id = p.incident_id JOIN end_of AS y ON y.incident_id = p.led_to
+		UNION ALL
+		SELECT x.incident_id, y.incident_id, x.whole, y
+		FROM end_of AS x
+		JOIN iamwatch_internal.kept_incidents AS y ON y.acts_as = ANY (x.hands) OR y.arrives_on <> '{}' AND y.arrives_on && x.gave_on
+		WHERE (x.hands <> '{}' OR x.gave_on <> '{}') AND y.kept_by < settled
+		AND (NOT has_changed OR ((y.detector, y.provider, y.account, y.identity)
+			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE)
+		UNION ALL
+		SELECT x.incident_id, y.incident_id, x, y.whole
+		FROM end_of AS y
+		JOIN iamwatch_internal.kept_incidents AS x ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as]
+			OR x.gave_on <> '{}' AND x.gave_on && y.arrives_on
+		WHERE x.kept_by < settled
+		AND (NOT has_changed OR ((x.detector, x.provider, x.account, x.identity)
+			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE)
+	)
+	SELECT c.incident_id, c.led_to, r.reason
+	FROM candidate AS c
+	CROSS JOIN LATERAL iamwatch_internal.link_reason(c.x, c.y) AS r (reason)
+	WHERE r.reason IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.fresh_links() IS
+'the links from and to incidents that are not among the settled ones: kept since, or behind their alerts';
+
 CREATE VIEW iamwatch.incident_links AS
-SELECT x.incident_id, y.incident_id AS led_to, r.reason
-FROM iamwatch_internal.kept_incidents AS x
-JOIN iamwatch_internal.kept_incidents AS y ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as] AND y.acts_as = ANY (x.hands)
-	OR x.gave_on <> '{}' AND y.arrives_on <> '{}' AND x.gave_on && y.arrives_on
-CROSS JOIN LATERAL iamwatch_internal.link_reason(x, y) AS r (reason)
-WHERE r.reason IS NOT NULL
+SELECT l.incident_id, l.led_to, l.reason
+FROM iamwatch_internal.kept_links AS l
+JOIN iamwatch_internal.kept_incidents AS x ON x.incident_id = l.incident_id
+JOIN iamwatch_internal.kept_incidents AS y ON y.incident_id = l.led_to
+WHERE x.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s)
+AND y.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s)
 AND ((x.detector, x.provider, x.account, x.identity)
 	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
 AND ((y.detector, y.provider, y.account, y.identity)
 	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
 UNION ALL
-SELECT c.incident_id, c.led_to, c.reason FROM iamwatch_internal.computed_links() AS c;
+SELECT f.incident_id, f.led_to, f.reason FROM iamwatch_internal.fresh_links() AS f;
 COMMENT ON VIEW iamwatch.incident_links IS 'which incident led to which other, and why that is said';
 COMMENT ON COLUMN iamwatch.incident_links.incident_id IS 'whose alerts made an identity or gave it credentials';
 COMMENT ON COLUMN iamwatch.incident_links.led_to IS 'the incident of that identity';

@@ -24,7 +24,16 @@ CREATE FUNCTION iamwatch_internal.html_text(data text, most integer DEFAULT 120)
 COMMENT ON FUNCTION iamwatch_internal.html_text(text, integer) IS
 'as iamwatch_internal.html(), for SVG texts, which hold no elements: what changes the direction of text is left out';
 
-CREATE FUNCTION iamwatch_internal.report_timeline(since timestamptz, until timestamptz) RETURNS text
+-- What pictures are made of is counted in one reading of the alerts.
+CREATE TYPE iamwatch_internal.report_count AS (
+	day date,
+	severity text,
+	technique text,
+	n bigint
+);
+COMMENT ON TYPE iamwatch_internal.report_count IS 'how many alerts began on a UTC date, by severity and technique';
+
+CREATE FUNCTION iamwatch_internal.report_timeline(since timestamptz, until timestamptz, alerts iamwatch_internal.report_count[]) RETURNS text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	WITH span AS (
 		SELECT first, days, GREATEST(1, ceil(days / 60.0)::integer) AS step
@@ -32,9 +41,8 @@ CREATE FUNCTION iamwatch_internal.report_timeline(since timestamptz, until times
 			GREATEST(1, ((until - interval '1 microsecond') AT TIME ZONE 'UTC')::date
 				- (since AT TIME ZONE 'UTC')::date + 1) AS days) AS s
 	), counted AS (
-		SELECT ((a.first_event_time AT TIME ZONE 'UTC')::date - s.first) / s.step AS bin, a.severity, count(*) AS n
-		FROM span AS s CROSS JOIN iamwatch.alerts AS a
-		WHERE a.first_event_time >= since AND a.first_event_time < until
+		SELECT (a.day - s.first) / s.step AS bin, a.severity, sum(a.n)::bigint AS n
+		FROM span AS s CROSS JOIN unnest(alerts) AS a
 		GROUP BY 1, 2
 	), stacked AS (
 		SELECT c.*, sum(c.n) OVER (PARTITION BY c.bin ORDER BY iamwatch_internal.severity_rank(c.severity)) AS above,
@@ -66,7 +74,7 @@ CREATE FUNCTION iamwatch_internal.report_timeline(since timestamptz, until times
 		 FROM generate_series(0, s.bins::integer - 1, GREATEST(1, ceil(s.bins / 9)::integer)) AS b))
 	FROM scale AS s
 $$;
-COMMENT ON FUNCTION iamwatch_internal.report_timeline(timestamptz, timestamptz) IS 'SVG: alerts over time, stacked by severity';
+COMMENT ON FUNCTION iamwatch_internal.report_timeline(timestamptz, timestamptz, iamwatch_internal.report_count[]) IS 'SVG: alerts over time, stacked by severity';
 
 -- How an incident unfolded: in order to the right, sensitivity upwards.
 CREATE FUNCTION iamwatch_internal.report_strip(alert_ids bigint[], incident bigint) RETURNS text
@@ -161,16 +169,15 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.report_incident(iamwatch.incidents, double precision, bigint, integer) IS
 'HTML: an incident in a line that opens to its story';
 
-CREATE FUNCTION iamwatch_internal.report_matrix(since timestamptz, until timestamptz) RETURNS text
+CREATE FUNCTION iamwatch_internal.report_matrix(since timestamptz, until timestamptz, alerts iamwatch_internal.report_count[]) RETURNS text
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	WITH span AS (
 		SELECT first, days, GREATEST(1, ceil(days / 45.0)::integer) AS step
 		FROM (SELECT (since AT TIME ZONE 'UTC')::date AS first,
 			GREATEST(1, ((until - interval '1 microsecond') AT TIME ZONE 'UTC')::date - (since AT TIME ZONE 'UTC')::date + 1) AS days) AS s
 	), counted AS MATERIALIZED (
-		SELECT a.technique, ((a.first_event_time AT TIME ZONE 'UTC')::date - s.first) / s.step AS bin, count(*) AS n
-		FROM span AS s CROSS JOIN iamwatch.alerts AS a
-		WHERE a.first_event_time >= since AND a.first_event_time < until
+		SELECT a.technique, (a.day - s.first) / s.step AS bin, sum(a.n)::bigint AS n
+		FROM span AS s CROSS JOIN unnest(alerts) AS a
 		GROUP BY 1, 2
 	), rows AS (
 		SELECT c.technique, sum(c.n) AS n, row_number() OVER (ORDER BY sum(c.n) DESC, c.technique) AS place
@@ -191,7 +198,7 @@ CREATE FUNCTION iamwatch_internal.report_matrix(since timestamptz, until timesta
 		 FROM counted AS c JOIN rows AS q USING (technique)))
 	FROM rows AS r CROSS JOIN scale AS s GROUP BY s.first, s.days, s.step, s.width, s.most
 $$;
-COMMENT ON FUNCTION iamwatch_internal.report_matrix(timestamptz, timestamptz) IS
+COMMENT ON FUNCTION iamwatch_internal.report_matrix(timestamptz, timestamptz, iamwatch_internal.report_count[]) IS
 'SVG: alerts by technique and day, the 25 techniques with most; null without any';
 
 -- What an identity does on which days: a row an operation, a column a day.
@@ -207,7 +214,8 @@ CREATE FUNCTION iamwatch_internal.report_calendar(in_provider text, in_account t
 			a.first_event_time,
 			(a.first_event_time AT TIME ZONE 'UTC')::date AS first, (a.last_event_time AT TIME ZONE 'UTC')::date AS last
 		FROM iamwatch.alerts AS a
-		WHERE a.identity = of_identity AND a.provider = in_provider AND a.account = in_account
+		WHERE hashtextextended(a.identity, 0) = hashtextextended(of_identity, 0)
+		AND a.identity = of_identity AND a.provider = in_provider AND a.account = in_account
 	), chosen AS (
 		SELECT b.service, b.operation, b.failed, b.days, b.first_seen,
 			(SELECT count(*) FROM alerted AS a WHERE (a.service, a.operation, a.failed) = (b.service, b.operation, b.failed)) AS alerts,
@@ -368,22 +376,42 @@ DECLARE
 	calendar text;
 	matrix text;
 BEGIN
-	SELECT count(*) AS alerts, count(DISTINCT hash_record_extended(ROW(a.provider, a.account, a.identity), 0)) AS identities,
-		count(DISTINCT hash_record_extended(ROW(a.provider, a.account), 0)) AS accounts, count(*) FILTER (WHERE a.status = 'new') AS unread,
-		sum(a.event_count) AS events, min(a.first_event_time) AS first, max(a.first_event_time) AS last
-	INTO totals FROM iamwatch.alerts AS a
-	WHERE a.first_event_time >= coalesce(since, '-infinity') AND a.first_event_time < coalesce(until, 'infinity');
+	WITH counted AS MATERIALIZED (
+		SELECT (a.first_event_time AT TIME ZONE 'UTC')::date AS day, a.severity, a.technique, a.provider, a.account, a.identity,
+			GROUPING(a.identity) = 0 AS of_identity, count(*) AS n, sum(a.event_count) AS events,
+			count(*) FILTER (WHERE a.status = 'new') AS unread, min(a.first_event_time) AS first, max(a.first_event_time) AS last
+		FROM iamwatch.alerts AS a
+		WHERE a.first_event_time >= coalesce(since, '-infinity') AND a.first_event_time < coalesce(until, 'infinity')
+		GROUP BY GROUPING SETS ((1, 2, 3), (4, 5, 6))
+	)
+	SELECT coalesce(sum(c.n) FILTER (WHERE NOT c.of_identity), 0) AS alerts, count(*) FILTER (WHERE c.of_identity) AS identities,
+		count(DISTINCT (c.provider, c.account)) FILTER (WHERE c.of_identity) AS accounts,
+		coalesce(sum(c.unread) FILTER (WHERE NOT c.of_identity), 0) AS unread, sum(c.events) FILTER (WHERE NOT c.of_identity) AS events,
+		min(c.first) AS first, max(c.last) AS last,
+		array_agg((c.day, c.severity, c.technique, c.n)::iamwatch_internal.report_count) FILTER (WHERE NOT c.of_identity) AS counts
+	INTO totals FROM counted AS c;
 	since := coalesce(since, date_trunc('day', LEAST(totals.first, totals.last - interval '29 days')), date_trunc('day', now()));
 	until := coalesce(until, totals.last + interval '1 microsecond', since + interval '1 day');
 
-	-- those that are chosen first, so that only of them it is asked what is urgent and linked
-	SELECT array_agg(c.incident_id ORDER BY c.place), max(c.total), max(c.risk) AS highest,
-		LEAST(100, GREATEST(6, 3000 / GREATEST(count(*), 1)))::integer AS story
-	INTO shown
-	FROM (SELECT x.incident_id, x.risk, row_number() OVER w AS place, count(*) OVER () AS total
-		FROM iamwatch_internal.current_incidents AS x WHERE x.first_event_time < until AND x.last_event_time >= since
-		WINDOW w AS (ORDER BY x.open_alerts = 0, x.risk DESC, x.incident_id)
-		ORDER BY place LIMIT most) AS c;
+	-- those that are chosen first, so that only of them it is asked what is urgent and linked;
+	-- each half is in the order of an index
+	WITH open AS MATERIALIZED (
+		SELECT x.incident_id, x.risk FROM iamwatch_internal.current_incidents AS x
+		WHERE x.open_alerts > 0 AND x.first_event_time < until AND x.last_event_time >= since
+		ORDER BY x.risk DESC, x.incident_id LIMIT most
+	), closed AS MATERIALIZED (
+		SELECT x.incident_id, x.risk FROM iamwatch_internal.current_incidents AS x
+		WHERE x.open_alerts = 0 AND x.first_event_time < until AND x.last_event_time >= since
+		AND (SELECT count(*) FROM open) < most
+		ORDER BY x.risk DESC, x.incident_id LIMIT most
+	), chosen AS (
+		SELECT c.*, row_number() OVER (ORDER BY c.half, c.risk DESC, c.incident_id) AS place
+		FROM (SELECT 1 AS half, o.* FROM open AS o UNION ALL SELECT 2, c.* FROM closed AS c) AS c
+		ORDER BY place LIMIT most
+	)
+	SELECT array_agg(c.incident_id ORDER BY c.place), max(c.risk) AS highest, LEAST(100, GREATEST(6, 3000 / GREATEST(count(*), 1)))::integer AS story,
+		(SELECT count(*) FROM iamwatch_internal.current_incidents AS x WHERE x.first_event_time < until AND x.last_event_time >= since) AS max
+	INTO shown FROM chosen AS c;
 	chosen := shown.array_agg;
 	SELECT string_agg(iamwatch_internal.report_incident(i, shown.highest, c.place, shown.story), '' ORDER BY c.place) AS articles,
 		shown.max AS total, count(*) AS n, count(*) FILTER (WHERE i.urgent AND i.open_alerts > 0) AS urgent,
@@ -407,7 +435,7 @@ BEGIN
 	CROSS JOIN LATERAL iamwatch_internal.report_calendar(who.provider, who.account, who.identity) AS c (picture)
 	WHERE c.picture IS NOT NULL
 	ORDER BY who.provider, who.account LIMIT 1;
-	matrix := iamwatch_internal.report_matrix(since, until);
+	matrix := iamwatch_internal.report_matrix(since, until, totals.counts);
 
 	RETURN format('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
 		'<meta http-equiv="Content-Security-Policy" content="default-src ''none''; style-src ''unsafe-inline''; script-src ''sha256-%s''">'
@@ -433,7 +461,7 @@ BEGIN
 		 FROM unnest('{informational,low,medium,high,critical}'::text[]) WITH ORDINALITY AS u (s, n)),
 		coalesce(shown.articles, '<section><p>No alerts in this period.</p></section>'),
 		CASE WHEN shown.total > shown.n THEN format('<p>%s more incidents are not shown.</p>', shown.total - shown.n) ELSE '' END,
-		iamwatch_internal.report_timeline(since, until),
+		iamwatch_internal.report_timeline(since, until, totals.counts),
 		(SELECT string_agg(format('<span><i class="sev-%1$s"></i>%1$s</span>', s), '' ORDER BY n)
 		 FROM unnest('{informational,low,medium,high,critical}'::text[]) WITH ORDINALITY AS u (s, n)),
 		CASE WHEN matrix IS NOT NULL THEN '<h2>Techniques by day</h2><section>' || matrix || '</section>' ELSE '' END,

@@ -403,6 +403,8 @@ BEGIN
 	END LOOP;
 	PERFORM iamwatch_internal.keep_changed_incidents(NULL);
 	COMMIT;
+	PERFORM iamwatch_internal.keep_links();
+	COMMIT;
 	IF taken_back_in_all OPERATOR(pg_catalog.>) 0 THEN
 		RAISE NOTICE 'backfill of "%": % alerts were taken back, which the order of event time would not have raised', source, taken_back_in_all;
 	END IF;

@@ -122,6 +122,8 @@ BEGIN
 		PERFORM iamwatch_internal.keep_changed_parts(part.parts);
 		COMMIT AND CHAIN;
 	END LOOP;
+	PERFORM iamwatch_internal.keep_links(true);
+	COMMIT;
 	FOR part IN SELECT a.account_id FROM iamwatch_internal.accounts AS a LOOP
 		PERFORM iamwatch_internal.prune_account(part.account_id);
 		COMMIT AND CHAIN;
