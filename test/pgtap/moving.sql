@@ -35,7 +35,7 @@ BEGIN
 			CASE WHEN (r->>'operation_id')::integer <= 0 THEN r->>'operation_id' END,
 			(SELECT concat_ws(' ', o.service, o.operation, o.failed) FROM iamwatch_internal.account_operations AS o
 				WHERE o.account_id = (r->>'account_id')::integer AND o.operation_id = (r->>'operation_id')::integer),
-			r - '{account_id,identity_id,operation_id,history_id,rejected_id}'::text[])
+			r - '{account_id,identity_id,operation_id,history_id,rejected_id,kept_by}'::text[])
 		FROM (SELECT to_jsonb(t) - 'era' AS r FROM %s AS t) AS x$q$, one, one);
 END $$;
 CREATE FUNCTION kept() RETURNS text[] LANGUAGE sql AS $$
