@@ -225,6 +225,20 @@ dayruns_subtract(DayRuns *result, const DayRuns *a, const DayRuns *b)
 	}
 }
 
+void
+dayruns_part(DayRuns *result, const DayRuns *set, int32 from, int32 to)
+{
+	Assert(result->n == 0 && result != set);
+	for (int i = 0; i < set->n; i++)
+	{
+		int32		lo = Max(set->runs[i].lo, from);
+		int32		hi = Min(set->runs[i].hi, to);
+
+		if (lo <= hi)
+			dayruns_add(result, lo, hi);
+	}
+}
+
 /* By the first day on which they differ; a beginning comes before the whole. */
 int
 dayruns_compare(const DayRuns *a, const DayRuns *b)

@@ -114,13 +114,8 @@ sum_of(JournalSums *sums, int32 day, SumKind kind, bool is_user, HASHACTION acti
 static void
 settled_part(DayRuns *part, const DayRuns *set, int32 from)
 {
-	DayRuns		later;
-
-	dayruns_init(&later);
-	if (from != NEVER_SETTLED)
-		dayruns_add(&later, from, PG_INT32_MAX - 1);
 	dayruns_init(part);
-	dayruns_intersect(part, set, &later);
+	dayruns_part(part, set, from, PG_INT32_MAX);
 }
 
 static void

@@ -64,14 +64,7 @@ part_of(const DayRuns *set, int32 from, int32 to)
 	DayRuns		part;
 
 	dayruns_init(&part);
-	for (int i = 0; i < set->n; i++)
-	{
-		int32		lo = Max(set->runs[i].lo, from);
-		int32		hi = Min(set->runs[i].hi, to);
-
-		if (lo <= hi)
-			dayruns_add(&part, lo, hi);
-	}
+	dayruns_part(&part, set, from, to);
 	return dayruns_to_dayset(&part);
 }
 
