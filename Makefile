@@ -24,7 +24,7 @@ TREE_HEADERS = $(wildcard src/*/*.h)
 # The install script is put together from these, in this order.
 PARTS = header overview baseline/dayset \
 	event/types event/parse event/documents event/columns baseline/tables baseline/settled detect/tables detect/lookups \
-	config/detectors config/catalogue event/providers event/targets config/shipped config/limits config/checks event/rejected \
+	baseline/locks config/copies config/detectors config/catalogue event/providers event/targets config/shipped config/limits config/checks event/rejected \
 	baseline/exclusion detect/score baseline/context baseline/learn \
 	detect/context_score detect/risk \
 	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \

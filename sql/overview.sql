@@ -8,8 +8,9 @@
 --	event		what a document says: iamwatch.event, parse(), records(),
 --			providers that users describe, tables with a column a field,
 --			rejected_events
---	config		what was set: detectors, operations, limits, instances
---	baseline	what is remembered: dayset, accounts, identity_days,
+--	config		what was set: detectors, operations, limits, instances; how
+--			copies of it go stale
+--	baseline	what is remembered: dayset, locks, accounts, identity_days,
 --			account_operations, behaviour_days, tallies, journal; habits,
 --			novelties; the views of it
 --	detect		what is unusual: scores, alerts, alert_events, pending_events

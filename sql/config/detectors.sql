@@ -149,3 +149,109 @@ CREATE TRIGGER name_variations BEFORE INSERT OR UPDATE ON iamwatch.detectors
 CREATE TRIGGER name_variations AFTER INSERT OR UPDATE OR DELETE ON iamwatch.variations
 	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.name_variations();
 UPDATE iamwatch.detectors SET variation_names = iamwatch_internal.variation_names(detector);
+
+CREATE TRIGGER settings_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON iamwatch.detectors
+	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.settings_changed();
+ALTER TABLE iamwatch.detectors ENABLE ALWAYS TRIGGER settings_changed;
+CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.settings_changed();
+ALTER TABLE iamwatch.detectors ENABLE REPLICA TRIGGER settings_applied;
+
+CREATE FUNCTION iamwatch_internal.check_detector() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	severities constant text[] := ARRAY['informational', 'low', 'medium', 'high', 'critical'];
+	setting record;
+	word text;
+	oldest integer;
+BEGIN
+	FOR setting IN SELECT * FROM (VALUES
+		('activation_days', NEW.activation_days, 0, 3650), ('training_days', NEW.training_days, 1, 3650),
+		('deduplication_days', NEW.deduplication_days, 0, 3650), ('lateness_days', NEW.lateness_days, 0, 3650),
+		('least_sensitivity', NEW.least_sensitivity, 1, 4), ('memory_days', NEW.memory_days, 1, 3650),
+		('peer_memory_days', NEW.peer_memory_days, 1, 3650), ('daily_budget', NEW.daily_budget, 1, 10000)) AS v (name, value, least, most)
+	LOOP
+		IF setting.value IS NULL OR setting.value NOT BETWEEN setting.least AND setting.most THEN
+			RAISE EXCEPTION '% must be between % and %', setting.name, setting.least, setting.most
+				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(setting.value::text, 'null'));
+		END IF;
+	END LOOP;
+	FOR setting IN SELECT * FROM (VALUES ('severity_base', NEW.severity_base),
+		('severity_non_user', NEW.severity_non_user),
+		('severity_internet_facing', NEW.severity_internet_facing)) AS v (name, value)
+	LOOP
+		IF setting.value IS NULL OR setting.value <> ALL (severities) THEN
+			RAISE EXCEPTION '% is not a severity: %', setting.name, coalesce(quote_literal(setting.value), 'null')
+				USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Use one of %s.', array_to_string(severities, ', '));
+		END IF;
+	END LOOP;
+	IF NEW.probability_limit IS NULL OR NEW.probability_limit NOT BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION 'probability_limit must be between 0 and 1'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.probability_limit::text, 'null'));
+	END IF;
+	IF NEW.least_risk NOT BETWEEN 0 AND 100 THEN
+		RAISE EXCEPTION 'least_risk must be between 0 and 100, or null'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', NEW.least_risk);
+	END IF;
+
+	IF NEW.context_bits IS NULL OR NEW.context_bits NOT BETWEEN 0 AND 10 THEN
+		RAISE EXCEPTION 'context_bits must be between 0 and 10'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.context_bits::text, 'null'));
+	END IF;
+	FOREACH word IN ARRAY coalesce(NEW.context_kinds, '{}') LOOP
+		PERFORM iamwatch_internal.must_be_known('context', word, iamwatch_internal.context_kinds());
+	END LOOP;
+	FOREACH word IN ARRAY coalesce(NEW.effects, '{}') LOOP
+		PERFORM iamwatch_internal.must_be_known('effect', word, ARRAY['create', 'modify', 'delete', 'read']);
+	END LOOP;
+	IF cardinality(NEW.effects) = 0 THEN
+		RAISE EXCEPTION 'effects is empty' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'List some of create, modify, delete, read.';
+	END IF;
+	IF NOT iamwatch_internal.is_restoring() THEN
+		PERFORM iamwatch_internal.check_categories(NEW.categories);
+	END IF;
+
+	-- what maintain() has dropped does not come back by asking for more
+	oldest := iamwatch_internal.stored_days();
+	SELECT v.name, v.value INTO setting FROM (VALUES ('training_days', NEW.training_days),
+		('memory_days', NEW.memory_days), ('peer_memory_days', NEW.peer_memory_days)) AS v (name, value)
+	ORDER BY v.value DESC LIMIT 1;
+	IF TG_OP = 'UPDATE' AND setting.value > oldest AND EXISTS (SELECT FROM iamwatch_internal.accounts AS a
+		WHERE (SELECT min(t.day) FROM iamwatch_internal.tallies AS t WHERE t.account_id = a.account_id) >= a.newest_day - oldest
+		AND a.first_event_time < (a.newest_day - oldest)::timestamp AT TIME ZONE 'UTC') THEN
+		RAISE EXCEPTION '% (%) is more than the % days of history that are kept', setting.name, setting.value, oldest
+			USING ERRCODE = 'invalid_parameter_value',
+			HINT = format('Raise lateness_days to %s, run iamwatch.backfill() for the days before, and lower it again.',
+				setting.value);
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_detector() IS 'trigger: 22023 for settings that cannot be, naming them';
+CREATE TRIGGER check_detector BEFORE INSERT OR UPDATE ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.check_detector();
+
+-- A restored row takes the place of the one that CREATE EXTENSION made.
+CREATE FUNCTION iamwatch_internal.replace_detector() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	texts constant text[] := '{detector,title,description,goals,investigative_actions,variation_names}';
+	defaults jsonb;
+BEGIN
+	-- the columns' own, so that they stand in one place
+	EXECUTE (SELECT format('SELECT jsonb_build_object(%s)', string_agg(
+			format('%L, %s', a.attname, coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL')), ', '))
+		FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+		WHERE a.attrelid = 'iamwatch.detectors'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+		AND a.attname <> ALL (texts))
+	INTO defaults;
+	DELETE FROM iamwatch.detectors AS d
+	WHERE d.detector = NEW.detector AND d.detector = 'unusual_iam_activity'
+	AND to_jsonb(d) - texts = defaults;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.replace_detector() IS
+'trigger: the shipped detector, as long as nobody changed it, gives way to a restored one';
+CREATE TRIGGER replace_detector BEFORE INSERT ON iamwatch.detectors
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.replace_detector();
