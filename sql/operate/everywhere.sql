@@ -9,20 +9,11 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.ask_nodes(text) IS
 'run a command on every node, in a transaction of its own, as the same role; what each answers, or why it does not';
 
-CREATE FUNCTION iamwatch.everywhere(of anyelement) RETURNS SETOF anyelement
+CREATE FUNCTION iamwatch_internal.rows_of_nodes(of anyelement, relation regclass) RETURNS SETOF anyelement
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	relation constant regclass := (SELECT c.oid FROM pg_class AS c
-		WHERE c.reltype = pg_typeof(of) AND c.relnamespace = 'iamwatch'::regnamespace);
 	part record;
 BEGIN
-	IF relation IS NULL THEN
-		RAISE EXCEPTION 'type % is not that of a table or view of iamwatch', pg_typeof(of)
-			USING ERRCODE = 'wrong_object_type', HINT = 'Use, for example, SELECT * FROM iamwatch.everywhere(NULL::iamwatch.alerts).';
-	ELSIF NOT iamwatch_internal.has_nodes() THEN
-		RETURN QUERY EXECUTE format('SELECT * FROM %s', relation);
-		RETURN;
-	END IF;
 	FOR part IN SELECT * FROM iamwatch_internal.ask_nodes(format('SELECT coalesce(jsonb_agg(to_jsonb(r)), ''[]'') FROM %s AS r', relation)) LOOP
 		IF NOT part.answered THEN
 			RAISE WARNING 'node % does not answer, so its rows are missing', part.node USING DETAIL = part.answer;
@@ -31,8 +22,86 @@ BEGIN
 		RETURN QUERY SELECT r.* FROM jsonb_populate_recordset(of, part.answer::jsonb) AS r;
 	END LOOP;
 END $$;
+COMMENT ON FUNCTION iamwatch_internal.rows_of_nodes(anyelement, regclass) IS
+'rows of a relation of every node, with a warning of nodes that do not answer; the first argument gives the type';
+
+-- ---- incidents of all nodes, as one node would have them ----
+
+CREATE FUNCTION iamwatch_internal.urgent_among(began timestamptz[], risks double precision[], most bigint) RETURNS boolean[]
+	AS 'MODULE_PATHNAME', 'iamwatch_urgent_among' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.urgent_among(timestamptz[], double precision[], bigint) IS
+'of incidents that began then and have these risks, by position, whether fewer than so many of them that began in the 28 days before have a higher risk: iamwatch_internal.is_urgent() of each';
+
+CREATE FUNCTION iamwatch_internal.links_among(incidents iamwatch_internal.kept_incidents[])
+	RETURNS TABLE (incident_id bigint, led_to bigint, reason text)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH one AS MATERIALIZED (
+		SELECT * FROM unnest(incidents)
+	), near AS (
+		SELECT h.incident_id, y.incident_id AS led_to
+		FROM (SELECT x.incident_id, unnest(x.hands) AS actor FROM one AS x) AS h JOIN one AS y ON y.acts_as = h.actor
+		UNION
+		SELECT g.incident_id, a.incident_id
+		FROM (SELECT x.incident_id, unnest(x.gave_on) AS place FROM one AS x) AS g
+		JOIN (SELECT y.incident_id, unnest(y.arrives_on) AS place FROM one AS y) AS a ON a.place = g.place
+	)
+	SELECT n.incident_id, n.led_to, r.reason
+	FROM near AS n JOIN unnest(incidents) AS x ON x.incident_id = n.incident_id JOIN unnest(incidents) AS y ON y.incident_id = n.led_to
+	CROSS JOIN LATERAL iamwatch_internal.link_reason(x, y) AS r (reason)
+	WHERE r.reason IS NOT NULL
+$$;
+COMMENT ON FUNCTION iamwatch_internal.links_among(iamwatch_internal.kept_incidents[]) IS 'which of the incidents led to which, and why: iamwatch.incident_links of them';
+
+CREATE FUNCTION iamwatch_internal.incidents_among(incidents iamwatch_internal.kept_incidents[]) RETURNS SETOF iamwatch.incidents
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	WITH links AS MATERIALIZED (
+		SELECT l.incident_id, l.led_to FROM iamwatch_internal.links_among(incidents) AS l
+	), led AS (
+		SELECT l.incident_id, array_agg(l.led_to ORDER BY l.led_to) AS led_to FROM links AS l GROUP BY l.incident_id
+	), came AS (
+		SELECT l.led_to AS incident_id, array_agg(l.incident_id ORDER BY l.incident_id) AS came_from FROM links AS l GROUP BY l.led_to
+	), judged AS (
+		SELECT u.incident_id, u.urgent
+		FROM (SELECT i.detector, array_agg(i.incident_id) AS ids, array_agg(i.first_event_time) AS began, array_agg(i.risk) AS risks
+			FROM unnest(incidents) AS i GROUP BY i.detector) AS d
+		CROSS JOIN LATERAL unnest(d.ids, iamwatch_internal.urgent_among(d.began, d.risks, iamwatch_internal.urgent_most(d.detector)))
+			AS u (incident_id, urgent)
+	)
+	SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_kind, iamwatch.short_name(i.identity), i.risk,
+		j.urgent, i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
+		i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
+		coalesce(led.led_to, '{}'), coalesce(came.came_from, '{}')
+	FROM unnest(incidents) AS i JOIN judged AS j USING (incident_id)
+	LEFT JOIN led USING (incident_id) LEFT JOIN came USING (incident_id)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.incidents_among(iamwatch_internal.kept_incidents[]) IS
+'what iamwatch.incidents would say if these were all incidents that there are: urgent and links follow from all of them';
+
+CREATE FUNCTION iamwatch.everywhere(of anyelement) RETURNS SETOF anyelement
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	relation constant regclass := (SELECT c.oid FROM pg_class AS c
+		WHERE c.reltype = pg_typeof(of) AND c.relnamespace = 'iamwatch'::regnamespace);
+	incidents iamwatch_internal.kept_incidents[];
+BEGIN
+	IF relation IS NULL THEN
+		RAISE EXCEPTION 'type % is not that of a table or view of iamwatch', pg_typeof(of)
+			USING ERRCODE = 'wrong_object_type', HINT = 'Use, for example, SELECT * FROM iamwatch.everywhere(NULL::iamwatch.alerts).';
+	ELSIF NOT iamwatch_internal.has_nodes() THEN
+		RETURN QUERY EXECUTE format('SELECT * FROM %s', relation);
+		RETURN;
+	END IF;
+	IF relation IN ('iamwatch.incidents'::regclass, 'iamwatch.incident_links'::regclass) THEN
+		incidents := ARRAY(SELECT r FROM iamwatch_internal.rows_of_nodes(NULL::iamwatch_internal.kept_incidents,
+			'iamwatch_internal.current_incidents') AS r);
+		RETURN QUERY EXECUTE format('SELECT * FROM iamwatch_internal.%I($1)',
+			CASE relation WHEN 'iamwatch.incidents'::regclass THEN 'incidents_among' ELSE 'links_among' END) USING incidents;
+		RETURN;
+	END IF;
+	RETURN QUERY SELECT * FROM iamwatch_internal.rows_of_nodes(of, relation);
+END $$;
 COMMENT ON FUNCTION iamwatch.everywhere(anyelement) IS
-'rows of a table or view of iamwatch, of every node: SELECT * FROM iamwatch.everywhere(NULL::iamwatch.incidents) ORDER BY risk DESC. Warns of nodes that do not answer. 42809 for another type';
+'rows of a table or view of iamwatch, of every node: SELECT * FROM iamwatch.everywhere(NULL::iamwatch.incidents) ORDER BY risk DESC. Incidents are urgent, and are linked, as on one node that had them all. Warns of nodes that do not answer. 42809 for another type';
 
 -- ---- alerts of other nodes ----
 
@@ -42,22 +111,34 @@ CREATE FUNCTION iamwatch_internal.triage_elsewhere(alert_id bigint, status text,
 DECLARE
 	part record;
 	told text;
+	silent text[] := '{}';
+	problem text;
 BEGIN
 	IF alert_id IS NULL OR NOT iamwatch_internal.has_nodes() THEN
 		RETURN NULL;
 	END IF;
 	FOR part IN SELECT * FROM iamwatch_internal.ask_nodes(format('SELECT CASE WHEN EXISTS (SELECT FROM iamwatch.alerts WHERE alert_id = %s)'
 		' THEN iamwatch.triage(%1$s, %L, %L, %L, %L, %L) END', $1, $2, $3, $4, $5, $6)) LOOP
-		IF NOT part.answered THEN
+		IF part.answered THEN
+			told := coalesce(told, nullif(part.answer, ''));
+		ELSIF part.answer LIKE 'ERROR:%' THEN
 			RAISE EXCEPTION '%', regexp_replace(part.answer, '^ERROR: +', '')
 				USING ERRCODE = 'external_routine_exception', DETAIL = format('Node %s says so.', part.node);
+		ELSE
+			silent := silent || part.node::text;
+			problem := coalesce(problem, part.answer);
 		END IF;
-		told := coalesce(told, nullif(part.answer, ''));
 	END LOOP;
+	-- whoever has it has done it; if nobody has, it may be there
+	IF told IS NULL AND silent <> '{}' THEN
+		RAISE EXCEPTION 'no node that answers has alert %, but not all answer', alert_id
+			USING ERRCODE = 'connection_failure', DETAIL = format('Node %s: %s', array_to_string(silent, ', '), problem),
+			HINT = 'Nothing was changed. Try again when they do, see iamwatch.nodes.';
+	END IF;
 	RETURN told;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.triage_elsewhere(bigint, text, text, text, text, date) IS
-'iamwatch.triage() on the node that has the alert, at once, whatever becomes of this transaction; null if no node has it';
+'iamwatch.triage() on the node that has the alert, at once, whatever becomes of this transaction; null if no node has it, 08006 if none that answers has and some do not, 38000 for what that node refuses';
 
 -- ---- settings ----
 
@@ -184,19 +265,109 @@ COMMENT ON FUNCTION iamwatch_internal.maintain_nodes() IS 'on the coordinator: i
 
 -- ---- how they are ----
 
-CREATE FUNCTION iamwatch_internal.node_here() RETURNS jsonb
+-- Rows of an account are on the node of its shard, if the table is distributed by
+-- account.  Whether it is, a few rows of each shard tell.
+CREATE FUNCTION iamwatch_internal.shards_by_account(sources jsonb) RETURNS jsonb
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	misplaced jsonb;
+	part record;
+	is_so boolean;
+	found jsonb := '{}';
 BEGIN
-	EXECUTE $sql$SELECT jsonb_agg(p.logicalrelid::text ORDER BY p.logicalrelid::text) FROM pg_catalog.pg_dist_partition AS p
-		JOIN pg_class AS c ON c.oid = p.logicalrelid WHERE c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)$sql$
-	INTO misplaced;
-	RETURN jsonb_build_object('version', (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'iamwatch'),
-		'settings', md5(iamwatch_internal.settings_here()::text), 'misplaced', misplaced,
-		'accounts', (SELECT coalesce(jsonb_agg(a.provider || ' ' || a.account), '[]') FROM iamwatch_internal.accounts AS a));
+	FOR part IN EXECUTE $sql$
+		SELECT n.key AS source, n.value AS event_column, m.relid, s.shardid,
+			iamwatch_internal.shard_named(shard_name(s.logicalrelid, s.shardid)) AS shard
+		FROM jsonb_each_text($1) AS n CROSS JOIN LATERAL (
+			SELECT p.relid FROM pg_partition_tree(to_regclass(n.key)) AS p WHERE p.isleaf UNION
+			SELECT to_regclass(n.key) WHERE NOT EXISTS (SELECT FROM pg_partition_tree(to_regclass(n.key)))) AS m
+		JOIN pg_catalog.pg_dist_partition AS d ON d.logicalrelid = m.relid AND d.partmethod = 'h'
+		JOIN pg_catalog.pg_dist_shard AS s ON s.logicalrelid = m.relid JOIN pg_catalog.pg_dist_placement AS p USING (shardid)
+		WHERE p.groupid = iamwatch_internal.node_number()$sql$ USING sources
+	LOOP
+		BEGIN
+			EXECUTE 'SELECT bool_and(pg_catalog.get_shard_id_for_distribution_column($1, f.account) = $2)
+				FROM iamwatch_internal.read_some($3, $4, 5) AS r CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(r.key) AS f'
+			INTO is_so USING part.relid, part.shardid, part.shard, part.event_column;
+		EXCEPTION
+			WHEN insufficient_privilege THEN
+				is_so := NULL;
+			WHEN OTHERS THEN		-- the column is not one of accounts
+				is_so := false;
+		END;
+		IF is_so IS NOT NULL THEN
+			found := found || jsonb_build_object(part.source, is_so AND coalesce((found->part.source)::boolean, true));
+		END IF;
+	END LOOP;
+	RETURN found;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.node_here() IS 'what iamwatch.nodes needs to know of each node';
+COMMENT ON FUNCTION iamwatch_internal.shards_by_account(jsonb) IS
+'of distributed sources, given with their columns, that have rows on this node: whether the shards are where the accounts of their rows say';
+
+CREATE FUNCTION iamwatch_internal.node_here(sources jsonb) RETURNS jsonb
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN jsonb_build_object('version', (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'iamwatch'),
+		'settings', md5(iamwatch_internal.settings_here()::text),
+		'by_account', iamwatch_internal.shards_by_account(sources),
+		'has_sources', EXISTS (SELECT FROM iamwatch.sources AS s WHERE iamwatch_internal.distribution(s.source) IS DISTINCT FROM 'distributed'),
+		'accounts', (SELECT coalesce(jsonb_agg(jsonb_build_array(a.provider, a.account)), '[]') FROM iamwatch_internal.accounts AS a));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.node_here(jsonb) IS 'what iamwatch.nodes needs to know of each node';
+
+CREATE FUNCTION iamwatch_internal.distributed_sources() RETURNS jsonb
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(jsonb_object_agg(s.source::text, iamwatch_internal.event_column_of(s.source)), '{}') FROM iamwatch.sources AS s
+	WHERE iamwatch_internal.distribution(s.source) = 'distributed'
+$$;
+COMMENT ON FUNCTION iamwatch_internal.distributed_sources() IS 'distributed tables that are watched, with their columns';
+
+CREATE FUNCTION iamwatch_internal.ask_how_nodes_are() RETURNS jsonb
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_agg(jsonb_build_object('node', n.node, 'here', CASE WHEN n.answered THEN n.answer::jsonb END, 'answer', n.answer))
+	FROM iamwatch_internal.ask_nodes(format('SELECT iamwatch_internal.node_here(%L)', iamwatch_internal.distributed_sources())) AS n
+$$;
+COMMENT ON FUNCTION iamwatch_internal.ask_how_nodes_are() IS 'iamwatch_internal.node_here() of all nodes, or why one does not answer';
+
+CREATE FUNCTION iamwatch_internal.accounts_elsewhere(seen jsonb)
+	RETURNS TABLE (provider text, account text, node integer, place integer, begun boolean)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	sources constant text[] := ARRAY(SELECT k FROM jsonb_object_keys(iamwatch_internal.distributed_sources()) AS k);
+	by_account constant text[] := ARRAY(SELECT b.key FROM jsonb_array_elements(seen) AS s, jsonb_each(nullif(s->'here', 'null')->'by_account') AS b
+		GROUP BY b.key HAVING bool_and(b.value = 'true'));
+	denied constant boolean := EXISTS (SELECT FROM jsonb_array_elements(seen) AS s, jsonb_each(nullif(s->'here', 'null')->'by_account') AS b
+		WHERE b.value <> 'true');
+BEGIN
+	-- an account may also have come from a table of which we cannot say where its rows are
+	IF by_account = '{}' OR denied OR EXISTS (SELECT FROM unnest(sources) AS s
+		WHERE (SELECT d.partmethod FROM pg_catalog.pg_dist_partition AS d WHERE d.logicalrelid = to_regclass(s)) <> 'h') THEN
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE $sql$
+		WITH known AS MATERIALIZED (
+			SELECT a->>0 AS provider, a->>1 AS account, (s->>'node')::integer AS node
+			FROM jsonb_array_elements($1) AS s, jsonb_array_elements(nullif(s->'here', 'null')->'accounts') AS a
+			WHERE NOT (s->'here'->>'has_sources')::boolean
+		), placed AS (
+			SELECT k.*, ARRAY(SELECT DISTINCT p.groupid FROM unnest($2) AS b
+				CROSS JOIN LATERAL pg_catalog.get_shard_id_for_distribution_column(to_regclass(b), k.account) AS shard
+				JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = shard) AS places
+			FROM known AS k
+		)
+		SELECT p.provider, p.account, p.node, p.places[1], EXISTS (SELECT FROM known AS o
+			WHERE o.account = p.account AND o.provider = p.provider AND o.node = p.places[1])
+		FROM placed AS p WHERE cardinality(p.places) = 1 AND p.node <> p.places[1]
+		ORDER BY p.account, p.provider, p.node$sql$ USING seen, by_account;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.accounts_elsewhere(jsonb) IS
+'accounts that a node knows though the shard of their rows is on another node, its place; begun: whether that knows the account too. None unless it is certain that sources are distributed by account';
+
+CREATE FUNCTION iamwatch_internal.some_accounts(accounts text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_to_string(accounts[1:10], ', ') || CASE WHEN cardinality(accounts) > 10
+		THEN format(' and %s more', cardinality(accounts) - 10) ELSE '' END
+$$;
+COMMENT ON FUNCTION iamwatch_internal.some_accounts(text[]) IS 'up to ten accounts, and how many more there are';
 
 CREATE FUNCTION iamwatch_internal.nodes_seen() RETURNS TABLE (node integer, answers boolean, version text, accounts bigint, problem text)
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -207,24 +378,27 @@ BEGIN
 	IF NOT iamwatch_internal.has_nodes() THEN
 		RETURN;
 	END IF;
-	seen := (SELECT jsonb_agg(jsonb_build_object('node', n.node, 'here', CASE WHEN n.answered THEN n.answer::jsonb END, 'answer', n.answer))
-		FROM iamwatch_internal.ask_nodes('SELECT iamwatch_internal.node_here()') AS n);
+	seen := iamwatch_internal.ask_how_nodes_are();
 	RETURN QUERY
 	WITH node AS (
 		SELECT (s->>'node')::integer AS node, nullif(s->'here', 'null') AS here, s->>'answer' AS answer FROM jsonb_array_elements(seen) AS s
+	), elsewhere AS (
+		SELECT e.node, array_agg(e.account || ' (node ' || e.place || ')' ORDER BY e.account) AS accounts
+		FROM iamwatch_internal.accounts_elsewhere(seen) AS e GROUP BY e.node
 	), twice AS (
-		SELECT a AS account, count(*) AS places FROM node AS n, jsonb_array_elements_text(n.here->'accounts') AS a GROUP BY a HAVING count(*) > 1
+		SELECT a AS account, count(*) AS places FROM node AS n, jsonb_array_elements(n.here->'accounts') AS a GROUP BY a HAVING count(*) > 1
 	)
 	SELECT n.node, n.here IS NOT NULL, n.here->>'version', jsonb_array_length(n.here->'accounts')::bigint,
 		CASE WHEN n.here IS NULL THEN 'it does not answer: ' || n.answer
-		WHEN n.here->'misplaced' <> 'null' THEN format('Citus has distributed tables of iamwatch, so nothing is learned: %s; undistribute_table() them',
-			n.here->>'misplaced')
 		WHEN n.here->'version' <> first.here->'version' THEN format('its version is not that of the coordinator, %s; ALTER EXTENSION iamwatch UPDATE there',
 			first.here->>'version')
 		WHEN n.here->'settings' <> first.here->'settings' THEN 'its settings are not those of the coordinator; CALL iamwatch.sync_nodes() there'
+		WHEN e.accounts IS NOT NULL THEN format('shards have moved, but not what it knows of their accounts: %s; CALL iamwatch.carry_accounts() on the coordinator',
+			iamwatch_internal.some_accounts(e.accounts))
 		ELSE (SELECT format('other nodes know accounts that it knows: %s; a shard moved, or the table is not distributed by account. Carry them over by iamwatch.export_account()',
-			string_agg(t.account, ', ' ORDER BY t.account)) FROM twice AS t WHERE n.here->'accounts' ? t.account HAVING count(*) > 0) END
-	FROM node AS n LEFT JOIN node AS first ON first.node = 0 ORDER BY n.node;
+			iamwatch_internal.some_accounts(array_agg(t.account->>1 ORDER BY t.account->>1)))
+			FROM twice AS t WHERE n.here->'accounts' @> jsonb_build_array(t.account) HAVING count(*) > 0) END
+	FROM node AS n LEFT JOIN node AS first ON first.node = 0 LEFT JOIN elsewhere AS e ON e.node = n.node ORDER BY n.node;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.nodes_seen() IS 'the rows of iamwatch.nodes; none without Citus';
 
@@ -247,28 +421,53 @@ COMMENT ON FUNCTION iamwatch_internal.node_problems() IS 'iamwatch.nodes.problem
 
 -- ---- sources that are distributed ----
 
-CREATE FUNCTION iamwatch_internal.shard_counts(sources text[]) RETURNS TABLE (source text, newest_event_time timestamptz,
-	counted_at timestamptz, lag interval, learned bigint, late bigint, rejected bigint, stored bigint)
+CREATE FUNCTION iamwatch_internal.shards_here() RETURNS TABLE (distributed regclass, shard regclass)
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN QUERY EXECUTE $sql$
-		SELECT m.source, max(c.newest_event_time), max(c.counted_at),
-			(array_agg(c.lag ORDER BY c.counted_at DESC) FILTER (WHERE c.lag IS NOT NULL))[1],
-			coalesce(sum(c.learned), 0)::bigint, coalesce(sum(c.late), 0)::bigint, coalesce(sum(c.rejected), 0)::bigint, sum(c.stored)::bigint
-		FROM (SELECT n.source, t.relid FROM unnest($1) AS n (source) CROSS JOIN LATERAL (
-			SELECT p.relid FROM pg_partition_tree(to_regclass(n.source)) AS p UNION SELECT to_regclass(n.source)) AS t (relid)) AS m
-		JOIN pg_catalog.pg_dist_shard AS s ON s.logicalrelid = m.relid JOIN pg_catalog.pg_dist_placement AS p USING (shardid)
-		CROSS JOIN LATERAL (SELECT iamwatch_internal.shard_named(shard_name(s.logicalrelid, s.shardid)) AS shard) AS r
-		CROSS JOIN LATERAL (
-			SELECT max(c.newest_event_time) AS newest_event_time, max(c.counted_at) AS counted_at,
-				(array_agg(c.lag ORDER BY c.counted_at DESC) FILTER (WHERE c.lag IS NOT NULL))[1] AS lag,
-				sum(c.learned) AS learned, sum(c.late) AS late, sum(c.rejected) AS rejected,
-				pg_stat_get_tuples_inserted(r.shard) AS stored
-			FROM iamwatch_internal.source_counts AS c WHERE c.source = r.shard) AS c
-		WHERE p.groupid = iamwatch_internal.node_number()
-		GROUP BY 1$sql$ USING sources;
+	RETURN QUERY EXECUTE 'SELECT s.logicalrelid, iamwatch_internal.shard_named(shard_name(s.logicalrelid, s.shardid))
+		FROM pg_catalog.pg_dist_shard AS s JOIN pg_catalog.pg_dist_placement AS p USING (shardid)
+		WHERE p.groupid = iamwatch_internal.node_number()';
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.shard_counts(text[]) IS 'of the shards that this node has of distributed tables: what iamwatch.source_status adds up';
+COMMENT ON FUNCTION iamwatch_internal.shards_here() IS 'shards that this node has, and the tables that they are of';
+
+-- A shard that moves takes its name along, and leaves its counts.
+CREATE FUNCTION iamwatch_internal.keep_shard_counts() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT iamwatch_internal.has_nodes() THEN
+		RETURN;
+	END IF;
+	WITH mine AS (
+		SELECT f.ctid, h.distributed FROM iamwatch_internal.source_counts AS f JOIN iamwatch_internal.shards_here() AS h ON h.shard = f.source
+		FOR UPDATE OF f SKIP LOCKED
+	)
+	UPDATE iamwatch_internal.source_counts AS c SET source = m.distributed, relation = m.distributed FROM mine AS m WHERE c.ctid = m.ctid;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.keep_shard_counts() IS
+'count what came into the shards of this node as having come into their table; leaves what a session is just writing';
+
+CREATE FUNCTION iamwatch_internal.shard_counts(sources text[]) RETURNS TABLE (source text, newest_event_time timestamptz,
+	counted_at timestamptz, lag interval, learned bigint, late bigint, rejected bigint, stored bigint)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT r.source, max(c.newest_event_time), max(c.counted_at),
+		(array_agg(c.lag ORDER BY c.counted_at DESC) FILTER (WHERE c.lag IS NOT NULL))[1],
+		coalesce(sum(c.learned), 0)::bigint, coalesce(sum(c.late), 0)::bigint, coalesce(sum(c.rejected), 0)::bigint, sum(r.stored)::bigint
+	FROM (
+		SELECT n.source, h.shard AS relid, pg_stat_get_tuples_inserted(h.shard) AS stored
+		FROM unnest($1) AS n (source) CROSS JOIN LATERAL (
+			SELECT p.relid FROM pg_partition_tree(to_regclass(n.source)) AS p UNION SELECT to_regclass(n.source)) AS t (relid)
+		JOIN iamwatch_internal.shards_here() AS h ON h.distributed = t.relid
+		UNION ALL
+		-- those of the coordinator's own are in the view already
+		SELECT n.source, to_regclass(n.source), 0 FROM unnest($1) AS n (source) WHERE iamwatch_internal.node_number() <> 0) AS r
+	LEFT JOIN LATERAL (
+		SELECT max(c.newest_event_time) AS newest_event_time, max(c.counted_at) AS counted_at,
+			(array_agg(c.lag ORDER BY c.counted_at DESC) FILTER (WHERE c.lag IS NOT NULL))[1] AS lag,
+			sum(c.learned) AS learned, sum(c.late) AS late, sum(c.rejected) AS rejected
+		FROM iamwatch_internal.source_counts AS c WHERE c.source = r.relid) AS c ON true
+	GROUP BY r.source
+$$;
+COMMENT ON FUNCTION iamwatch_internal.shard_counts(text[]) IS 'of distributed tables, what came into the shards that this node has, or had: what iamwatch.source_status adds up';
 
 CREATE FUNCTION iamwatch_internal.counts_elsewhere() RETURNS TABLE (source regclass, newest_event_time timestamptz,
 	counted_at timestamptz, lag interval, learned bigint, late bigint, rejected bigint, stored bigint)
@@ -280,7 +479,7 @@ BEGIN
 	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() <> 0 THEN
 		RETURN;
 	END IF;
-	names := ARRAY(SELECT s.source::text FROM iamwatch.sources AS s WHERE iamwatch_internal.distribution(s.source) = 'distributed');
+	names := ARRAY(SELECT s.source::text FROM iamwatch.sources AS s WHERE iamwatch_internal.distribution(s.source) IN ('distributed', 'local'));
 	IF names = '{}' THEN
 		RETURN;
 	END IF;
@@ -292,14 +491,15 @@ BEGIN
 	END LOOP;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.counts_elsewhere() IS
-'on the coordinator: what became of the events of distributed sources, by node that has shards of them';
+'on the coordinator: what became of the events of sources that have shards, by node';
 
--- Citus distributes no table that has a trigger, and a distributed table of
--- iamwatch would keep its rows where nothing looks for them.
+-- A distributed table of iamwatch would keep its rows where nothing looks for them.
+-- Citus distributes no table that has a trigger; and none whose trigger depends on
+-- an extension, not even if it is told that triggers are safe, as watch() tells it.
 CREATE FUNCTION iamwatch_internal.stay_on_node() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN NULL;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.stay_on_node() IS
-'trigger, which does nothing when it fires: that a table has one keeps Citus from distributing it';
+'trigger, which does nothing when it fires: that a table has one, which depends on an extension, keeps Citus from distributing it';

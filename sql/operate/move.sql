@@ -460,14 +460,94 @@ END $$;
 COMMENT ON FUNCTION iamwatch.forget_account(text, text) IS
 'drop all that iamwatch.export_account() gives of an account, but its inventory and suppressions that are not of an alert. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account';
 
+-- ---- between the nodes of Citus ----
+
+CREATE FUNCTION iamwatch_internal.ask_node(node integer, command text) RETURNS text
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	answer record;
+BEGIN
+	EXECUTE 'SELECT r.success, r.result FROM pg_catalog.pg_dist_node AS n CROSS JOIN LATERAL
+			pg_catalog.master_run_on_worker(ARRAY[n.nodename], ARRAY[n.nodeport], ARRAY[$2], false) AS r
+		WHERE n.groupid = $1 AND n.noderole = ''primary''' INTO answer USING node, command;
+	IF answer.success IS NOT TRUE THEN
+		RAISE EXCEPTION '%', coalesce(regexp_replace(answer.result, '^ERROR: +', ''), format('there is no node %s', node))
+			USING ERRCODE = 'external_routine_exception', DETAIL = format('Node %s says so.', node);
+	END IF;
+	RETURN answer.result;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.ask_node(integer, text) IS
+'run a command on a node, in a transaction of its own, as the same role; its answer. 38000 with what the node says if it fails';
+
+CREATE FUNCTION iamwatch_internal.exported_text(provider text, account text) RETURNS text
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT string_agg(x::text, E'\n') FROM iamwatch.export_account($1, $2) AS x
+$$;
+COMMENT ON FUNCTION iamwatch_internal.exported_text(text, text) IS 'what iamwatch.export_account() gives, a line each';
+
+CREATE FUNCTION iamwatch_internal.forget_exported(provider text, account text, digest text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF md5(iamwatch_internal.exported_text(provider, account)) <> digest THEN
+		RETURN false;
+	END IF;
+	PERFORM iamwatch.forget_account(provider, account);
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.forget_exported(text, text, text) IS
+'forget an account if it still is what was exported, by its MD5; whether it was';
+
+CREATE FUNCTION iamwatch_internal.carry_account(provider text, account text, node integer, place integer) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	exported text;
+BEGIN
+	-- what came to the old node meanwhile goes along the next time
+	FOR attempt IN 1 .. 5 LOOP
+		exported := iamwatch_internal.ask_node(node, format('SELECT iamwatch_internal.exported_text(%L, %L)', provider, account));
+		PERFORM iamwatch_internal.ask_node(place, format('SELECT iamwatch.import_account(string_to_array(%L, E''\n'')::jsonb[])', exported));
+		EXIT WHEN iamwatch_internal.ask_node(node, format('SELECT iamwatch_internal.forget_exported(%L, %L, %L)', provider, account, md5(exported)))::boolean;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.carry_account(text, text, integer, integer) IS
+'export an account from a node, import it on another, and forget it where it was; stopped in between, the same again goes on';
+
+CREATE PROCEDURE iamwatch.carry_accounts()
+	LANGUAGE plpgsql AS $$
+DECLARE
+	one record;
+	n bigint := 0;
+BEGIN
+	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() OPERATOR(pg_catalog.<>) 0 THEN
+		RAISE EXCEPTION 'this is not the coordinator of several nodes'
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without Citus, use iamwatch.export_account() and iamwatch.import_account().';
+	END IF;
+	FOR one IN SELECT * FROM iamwatch_internal.accounts_elsewhere(iamwatch_internal.ask_how_nodes_are()) LOOP
+		BEGIN
+			PERFORM iamwatch_internal.carry_account(one.provider, one.account, one.node, one.place);
+			n := n OPERATOR(pg_catalog.+) 1;
+			IF one.begun THEN
+				RAISE NOTICE 'events of account "%" had come to node % before what was known of it', one.account, one.place
+					USING HINT = 'Alerts that they would have raised are found by iamwatch.backfill() of the table, since that time.';
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING 'account "%" was not carried from node % to node %', one.account, one.node, one.place USING DETAIL = SQLERRM;
+		END;
+	END LOOP;
+	RAISE NOTICE '% accounts were carried to the nodes of their shards', n;
+END $$;
+COMMENT ON PROCEDURE iamwatch.carry_accounts() IS
+'after shards have moved, carry what is known of their accounts to the nodes that have them now, an account at a time; for sources that are distributed by account. Warns of accounts that could not be carried, as when their events are just being loaded: call it again. 55000 unless on the coordinator of Citus';
+
 -- see iamwatch_internal.stay_on_node(); tables of a hierarchy Citus refuses anyway
 DO $$
 DECLARE
 	kept regclass;
 BEGIN
-	FOR kept IN SELECT c.oid FROM pg_catalog.pg_class AS c WHERE c.relkind = 'r' AND NOT c.relhastriggers AND NOT c.relhassubclass
+	FOR kept IN SELECT c.oid FROM pg_catalog.pg_class AS c WHERE c.relkind = 'r' AND NOT c.relhassubclass
 		AND c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid) LOOP
 		EXECUTE format('CREATE TRIGGER stay_on_node BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.stay_on_node()', kept);
+		EXECUTE format('ALTER TRIGGER stay_on_node ON %s DEPENDS ON EXTENSION iamwatch', kept);
 	END LOOP;
 END $$;

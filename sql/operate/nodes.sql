@@ -92,25 +92,34 @@ CREATE FUNCTION iamwatch_internal.shard_named(name text) RETURNS regclass
 $$;
 COMMENT ON FUNCTION iamwatch_internal.shard_named(text) IS 'the shard that shard_name() and run_command_on_shards() call so';
 
--- Each shard where it is, so that what it teaches stays beside it.
-CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
+-- Each shard where it is, so that what it teaches stays beside it.  A node does
+-- not know which columns are mapped, so it is told before.
+CREATE FUNCTION iamwatch_internal.run_on_shards(source regclass, command text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	-- for format(), which puts the shard in: quoted, as whoever owns the table names it
-	command constant text := 'CALL iamwatch.backfill(iamwatch_internal.shard_named(%L)'
-		|| replace(format(', %L, %L, %L)', event_column, since, until), '%', '%%');
 	problems text;
 BEGIN
-	IF iamwatch_internal.fields_of(source) IS NOT NULL THEN
-		RAISE EXCEPTION 'distributed table "%" has mapped columns, which its shards do not know', source
-			USING ERRCODE = 'feature_not_supported', HINT = 'Store the documents in a column.';
-	END IF;
 	EXECUTE 'SELECT string_agg(r.result, E''\n'') FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
 	INTO problems USING source, command;
 	IF problems IS NOT NULL THEN
 		RAISE EXCEPTION 'backfill of "%" failed on some shards', source
 			USING ERRCODE = 'external_routine_exception', DETAIL = problems, HINT = 'Call it again: it goes on with what is missing.';
 	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.run_on_shards(regclass, text) IS
+'run a command for every shard of a distributed table on the node that has it; in it, %L is the shard. 38000 if one failed';
+
+CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- format() puts the shard in, and what is quoted here by whoever owns the table must not look like a place for it
+	shard constant text := 'iamwatch_internal.shard_named(%L)';
+	fields constant jsonb := coalesce((SELECT jsonb_object(iamwatch_internal.fields_of(source))), '{}');
+BEGIN
+	PERFORM iamwatch_internal.run_on_shards(source, format('SELECT count(*) FROM iamwatch.map_columns(%s, ', shard)
+		|| replace(format('%L)', fields), '%', '%%'));
+	PERFORM iamwatch_internal.run_on_shards(source, format('CALL iamwatch.backfill(%s', shard)
+		|| replace(format(', %L, %L, %L)', event_column, since, until), '%', '%%'));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_shards(regclass, name, timestamptz, timestamptz) IS
 'iamwatch.backfill() of every shard of a distributed table, on the node that has it; 38000 if one failed';

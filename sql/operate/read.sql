@@ -46,3 +46,8 @@ CREATE FUNCTION iamwatch_internal.read_instances(source regclass, event_column n
 	AS 'MODULE_PATHNAME', 'iamwatch_read_instances' LANGUAGE C VOLATILE COST 1000000;
 COMMENT ON FUNCTION iamwatch_internal.read_instances(regclass, name) IS
 'the documents of a source that tell of instances and their addresses';
+
+CREATE FUNCTION iamwatch_internal.read_some(source regclass, event_column name, most bigint, OUT key bytea) RETURNS SETOF bytea
+	AS 'MODULE_PATHNAME', 'iamwatch_read_some' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_some(regclass, name, bigint) IS
+'iamwatch_internal.baseline_key() of so many rows of a source, whichever are met first';

@@ -32,6 +32,7 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.source_counts', ''
 CREATE FUNCTION iamwatch_internal.fold_source_counts() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	PERFORM iamwatch_internal.keep_shard_counts();
 	DELETE FROM iamwatch_internal.source_counts AS c WHERE c.ctid = ANY (ARRAY(
 		SELECT f.ctid FROM iamwatch_internal.source_counts AS f
 		WHERE pg_table_is_visible(f.source) IS NULL		-- not pg_class: Citus shows no shards there

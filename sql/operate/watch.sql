@@ -89,10 +89,11 @@ CREATE FUNCTION iamwatch_internal.refresh_columns() RETURNS void
 		(iamwatch_internal.event_column_of(s.source), iamwatch_internal.order_column_of(s.source));
 	UPDATE iamwatch_internal.column_fields AS f
 	SET column_name = iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum)
-	WHERE f.column_name <> iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum)
+	WHERE f.column_name <> iamwatch_internal.current_column(f.source, f.column_name, f.column_attnum);
+	DELETE FROM iamwatch_internal.column_fields AS f WHERE pg_table_is_visible(f.source) IS NULL;
 $$;
 COMMENT ON FUNCTION iamwatch_internal.refresh_columns() IS
-'write down what renamed columns of sources are called now, which is what a dump has';
+'write down what renamed columns of sources are called now, which is what a dump has, and forget columns of relations that are gone';
 
 CREATE TABLE iamwatch_internal.end_of_statement ();
 ALTER TABLE iamwatch_internal.end_of_statement REPLICA IDENTITY FULL;

@@ -323,7 +323,8 @@ static void
 score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 {
 	int			n = behaviour->nevents;
-	TimestampTz account_first = behaviour->identity->account->first;
+	TimestampTz active_from = behaviour->identity->account->first +
+		detector->activation_days * USECS_PER_DAY;
 	Candidates	candidates = {0};
 	bool		opens = false;
 	Score		score = {0};
@@ -335,8 +336,10 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 	{
 		BatchEvent  *item = behaviour->events[i];
 		int32		day = item->event->day;
-		bool		activated = item->event->time >= detector_active_from(detector, account_first);
-		bool		day_activates = detector_activates_on(detector, account_first, day);
+		TimestampTz day_start = (TimestampTz) day * USECS_PER_DAY;
+		bool		activated = item->event->time >= active_from;
+		bool		day_activates = active_from > day_start &&
+			active_from < day_start + USECS_PER_DAY;
 		bool		is_user = KIND_IS_USER(item->event->kind);
 		bool		day_scored = !dayruns_contains(&behaviour->fresh, day) && !day_activates &&
 			!is_of_both_classes(behaviour->identity);

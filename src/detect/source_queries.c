@@ -26,6 +26,7 @@ PG_FUNCTION_INFO_V1(iamwatch_read_after);
 PG_FUNCTION_INFO_V1(iamwatch_read_unordered);
 PG_FUNCTION_INFO_V1(iamwatch_read_by_id);
 PG_FUNCTION_INFO_V1(iamwatch_read_instances);
+PG_FUNCTION_INFO_V1(iamwatch_read_some);
 
 #define KEYS_OF_SOURCE \
 	" FROM (SELECT iamwatch_internal.baseline_key({document}) AS m FROM {source} AS source_row) AS keys"
@@ -277,4 +278,17 @@ iamwatch_read_instances(PG_FUNCTION_ARGS)
 									"   ~ '(^|\\.)compute\\.instances\\.(insert|delete)$')");
 
 	return read_rows(&query, fcinfo);
+}
+
+/* read_some(regclass, name, most bigint) RETURNS SETOF bytea: keys of rows that are met first */
+Datum
+iamwatch_read_some(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT (iamwatch_internal.baseline_key({document})).key"
+									" FROM {source} AS source_row LIMIT $1");
+
+	add_argument(&query, fcinfo, 2, INT8OID);
+	source_read(&query, fcinfo);
+	return (Datum) 0;
 }

@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * urgent.c
+ *		Which of many incidents are urgent, all of them at once.
+ *
+ * An incident is urgent if fewer than so many of those that began in the 28
+ * days before it have a higher risk.  Where incidents are stored, an index tells
+ * that of each (iamwatch_internal.is_urgent()).  Those of several nodes are stored
+ * nowhere together, so here they are counted as they come by: in order of time,
+ * with a tree of counts by risk over those of the last 28 days.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "fmgr.h"
+#include "lib/qunique.h"
+#include "utils/array.h"
+#include "utils/float.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_urgent_among);
+
+#define LOOKS_BACK (INT64CONST(28) * USECS_PER_DAY)
+
+typedef struct DatedRisk
+{
+	TimestampTz began;
+	double		risk;
+	int			place;			/* in the arrays that were given */
+	int			rank;			/* of the risk among all, from 1 */
+} DatedRisk;
+
+static int
+compare_risks(const void *a, const void *b)
+{
+	return float8_cmp_internal(*(const double *) a, *(const double *) b);
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	TimestampTz x = ((const DatedRisk *) a)->began;
+	TimestampTz y = ((const DatedRisk *) b)->began;
+
+	return (x > y) - (x < y);
+}
+
+/* A Fenwick tree: counts[i] is the sum over the (i & -i) ranks that end with i. */
+static void
+add(int *counts, int n, int rank, int change)
+{
+	for (; rank <= n; rank += rank & -rank)
+		counts[rank] += change;
+}
+
+static int
+sum_to(const int *counts, int rank)
+{
+	int			sum = 0;
+
+	for (; rank > 0; rank -= rank & -rank)
+		sum += counts[rank];
+	return sum;
+}
+
+static int
+rank_of(double risk, const double *risks, int n)
+{
+	const double *found = bsearch(&risk, risks, n, sizeof(double), compare_risks);
+
+	Assert(found != NULL);
+	return found - risks + 1;
+}
+
+/* urgent_among(began timestamptz[], risks float8[], most bigint) RETURNS boolean[] */
+Datum
+iamwatch_urgent_among(PG_FUNCTION_ARGS)
+{
+	int64		most = PG_GETARG_INT64(2);
+	Datum	   *times;
+	Datum	   *values;
+	bool	   *time_nulls;
+	bool	   *value_nulls;
+	int			n;
+	int			value_count;
+	DatedRisk  *items;
+	double	   *risks;
+	int			risk_count;
+	int		   *counts;
+	Datum	   *urgent;
+	int			in = 0;			/* up to here they began before this one */
+	int			out = 0;		/* up to here too long before */
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, &time_nulls, &n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &value_nulls, &value_count);
+	if (value_count != n)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("there are %d times, but %d risks", n, value_count)));
+	items = palloc_extended(Max(n, 1) * sizeof(DatedRisk), MCXT_ALLOC_HUGE);
+	risks = palloc_extended(Max(n, 1) * sizeof(double), MCXT_ALLOC_HUGE);
+	urgent = palloc_extended(Max(n, 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < n; i++)
+	{
+		if (time_nulls[i] || value_nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("times and risks of incidents must not be null")));
+		items[i] = (DatedRisk) {DatumGetTimestampTz(times[i]), DatumGetFloat8(values[i]), i, 0};
+		risks[i] = items[i].risk;
+	}
+	qsort(risks, n, sizeof(double), compare_risks);
+	risk_count = qunique(risks, n, sizeof(double), compare_risks);
+	qsort(items, n, sizeof(DatedRisk), compare_times);
+	counts = palloc_extended((risk_count + 1) * sizeof(int), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (int i = 0; i < n; i++)
+	{
+		TimestampTz since;
+
+		items[i].rank = rank_of(items[i].risk, risks, risk_count);
+		if (pg_sub_s64_overflow(items[i].began, LOOKS_BACK, &since))
+			since = PG_INT64_MIN;
+		for (; items[in].began < items[i].began; in++)
+			add(counts, risk_count, items[in].rank, 1);
+		for (; out < in && items[out].began < since; out++)
+			add(counts, risk_count, items[out].rank, -1);
+		urgent[items[i].place] = BoolGetDatum(in - out - sum_to(counts, items[i].rank) < most);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(urgent, n, BOOLOID, 1, true, TYPALIGN_CHAR));
+}
