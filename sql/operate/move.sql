@@ -531,7 +531,7 @@ BEGIN
 					USING HINT = 'Alerts that they would have raised are found by iamwatch.backfill() of the table, since that time.';
 			END IF;
 		EXCEPTION WHEN OTHERS THEN
-			RAISE WARNING 'account "%" was not carried from node % to node %', one.account, one.node, one.place USING DETAIL = SQLERRM;
+			RAISE WARNING 'account "%" was not carried from node % to node %: %', one.account, one.node, one.place, SQLERRM;
 		END;
 	END LOOP;
 	RAISE NOTICE '% accounts were carried to the nodes of their shards', n;
