@@ -290,8 +290,7 @@ COMMENT ON FUNCTION iamwatch_internal.later_use(iamwatch_internal.all_alerts) IS
 CREATE FUNCTION iamwatch_internal.related_alerts(alert iamwatch_internal.all_alerts) RETURNS jsonb
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
-	period constant interval := coalesce((SELECT d.deduplication_days FROM iamwatch.detectors AS d WHERE d.detector = alert.detector), 5)
-		* interval '24 hours';
+	period constant interval := iamwatch_internal.incident_gap(alert.detector);
 	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
 	addresses constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'source_addresses'));
 	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));

@@ -85,6 +85,10 @@ CREATE FUNCTION iamwatch_internal.kept_days() RETURNS integer
 COMMENT ON FUNCTION iamwatch_internal.kept_days() IS
 'days of history that count, back from the newest event of the account: the longest memory and lateness allowance of a detector';
 
+CREATE FUNCTION iamwatch_internal.training_days() RETURNS integer
+	AS 'MODULE_PATHNAME', 'iamwatch_training_days' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.training_days() IS 'the longest training period of a detector';
+
 CREATE FUNCTION iamwatch_internal.stored_days() RETURNS integer
 	AS 'MODULE_PATHNAME', 'iamwatch_stored_days' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.stored_days() IS

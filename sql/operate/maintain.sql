@@ -64,7 +64,7 @@ BEGIN
 		RETURN false;
 	END IF;
 	SELECT a.newest_day - iamwatch_internal.stored_days(),
-		a.newest_day - iamwatch_internal.kept_days() - (SELECT coalesce(max(d.training_days), 30) FROM iamwatch.detectors AS d)
+		a.newest_day - iamwatch_internal.kept_days() - iamwatch_internal.training_days()
 	INTO since, context_since FROM iamwatch_internal.accounts AS a WHERE a.account_id = in_account;
 	-- contexts are compared with the training period only, so they go sooner
 	IF since IS NULL OR NOT EXISTS (SELECT FROM iamwatch_internal.tallies AS t

@@ -370,8 +370,7 @@ BEGIN
 	IF was_known THEN
 		DELETE FROM iamwatch_internal.novelties AS n USING iamwatch_internal.behaviour_days AS d
 		WHERE n.account_id = id AND d.account_id = id AND d.operation_id = n.operation_id AND d.identity_id = n.identity_id
-		AND count_days(d.days, (n.at AT TIME ZONE 'UTC')::date - (SELECT coalesce(max(s.training_days), 30) FROM iamwatch.detectors AS s),
-			(n.at AT TIME ZONE 'UTC')::date - 1) > 0;
+		AND NOT is_novel(true, (n.at AT TIME ZONE 'UTC')::date, d.days);
 	END IF;
 
 	INSERT INTO iamwatch.instances AS i SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instances, head->0->'instances')

@@ -40,6 +40,7 @@ const char *const context_kinds[CONTEXT_KINDS] = {
 
 PG_FUNCTION_INFO_V1(iamwatch_kept_days);
 PG_FUNCTION_INFO_V1(iamwatch_stored_days);
+PG_FUNCTION_INFO_V1(iamwatch_training_days);
 
 static Detector *detectors = NULL;
 static int	detector_count = 0;
@@ -236,6 +237,14 @@ iamwatch_stored_days(PG_FUNCTION_ARGS)
 {
 	settings_load();
 	PG_RETURN_INT32(kept_days + memory_days);
+}
+
+/* training_days() RETURNS integer */
+Datum
+iamwatch_training_days(PG_FUNCTION_ARGS)
+{
+	settings_load();
+	PG_RETURN_INT32(training_days);
 }
 
 int
