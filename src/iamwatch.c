@@ -29,6 +29,7 @@
 #include "server/compat.h"
 #include "fmgr.h"
 #include "baseline/baseline_cache.h"
+#include "baseline/stored.h"
 #include "event/limits.h"
 #include "server/announce.h"
 #include "server/lock.h"
@@ -43,6 +44,7 @@ void
 _PG_init(void)
 {
 	cache_init();
+	stored_init();
 	batch_init();
 	observe_init();
 	lock_init();

@@ -235,7 +235,7 @@ is_known_day(Fingerprint key, int32 day)
 	return (entry->days >> (day - entry->base)) & 1;
 }
 
-static void
+static CachedDays *
 remember_day(Fingerprint key, int32 day)
 {
 	bool		found;
@@ -266,6 +266,21 @@ remember_day(Fingerprint key, int32 day)
 	}
 	Assert(day >= entry->base && day - entry->base < DAYS_IN_WORD);
 	entry->days |= UINT64CONST(1) << (day - entry->base);
+	return entry;
+}
+
+/* Of further days, those that have room beside it. */
+static void
+add_days(CachedDays *entry, const DayRuns *days)
+{
+	for (int i = 0; i < days->n; i++)
+	{
+		int32		lo = Max(days->runs[i].lo, entry->base);
+		int32		hi = Min(days->runs[i].hi, entry->base + DAYS_IN_WORD - 1);
+
+		if (lo <= hi)
+			entry->days |= (~UINT64CONST(0) >> (DAYS_IN_WORD - 1 - (hi - lo))) << (lo - entry->base);
+	}
 }
 
 /* To be called before anything is remembered that may have to be forgotten. */
@@ -318,14 +333,21 @@ void
 cache_remember_identity(Fingerprint identity, IdentityKind kind, int32 day)
 {
 	note_level();
-	remember_day(with_kind(identity, kind), day);
+	(void) remember_day(with_kind(identity, kind), day);
+}
+
+void
+cache_remember_identity_days(Fingerprint identity, IdentityKind kind, int32 day, const DayRuns *days)
+{
+	note_level();
+	add_days(remember_day(with_kind(identity, kind), day), days);
 }
 
 void
 cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day)
 {
 	note_level();
-	remember_day(with_class(behaviour, KIND_IS_USER(kind)), day);
+	(void) remember_day(with_class(behaviour, KIND_IS_USER(kind)), day);
 }
 
 /* Have an entry fetched that is in no cache when identities are many. */
@@ -340,33 +362,55 @@ prefetch_days(uint64 hash)
 #endif
 }
 
+/* Is the event neither the first of its account, nor too late, nor of the future? */
+static inline bool
+is_in_time(const Event *event, Fingerprint key)
+{
+	CachedAccount *account = accounts_lookup(accounts, key);
+
+	return account != NULL && event->time >= account->first &&
+		event->day >= account->newest - settings_kept_days() &&
+		!limits_in_future(event->time);
+}
+
+static inline bool
+are_known_days(const Event *event, Fingerprint identity, const Operation *operation)
+{
+	if (!is_known_day(with_kind(identity, event->kind), event->day))
+		return false;
+	if (operation == NULL)
+		return true;
+	return is_known_day(with_class(fingerprint_behaviour(identity, event),
+								   KIND_IS_USER(event->kind)), event->day);
+}
+
 bool
 cache_knows(const Event *event)
 {
 	Fingerprint fingerprint;
-	CachedAccount *account;
-	const Operation *operation;
 
-	if (!settings_are_ready() || !catalogue_is_ready())
+	if (!catalogue_is_ready())
 		return false;
 	make_ready();
-
 	fingerprint = fingerprint_account(event);
-	account = accounts_lookup(accounts, fingerprint);
-	if (account == NULL || event->time < account->first ||
-		event->day < account->newest - settings_kept_days() ||
-		limits_in_future(event->time))
+	if (!is_in_time(event, fingerprint))
 		return false;
-
 	fingerprint = fingerprint_identity(fingerprint, event);
 	prefetch_days(fingerprint.a);
-	operation = catalogue_find(event->provider, event->service, event->operation);
-	if (!is_known_day(with_kind(fingerprint, event->kind), event->day))
-		return false;
-	if (operation == NULL)
-		return true;
-	return is_known_day(with_class(fingerprint_behaviour(fingerprint, event),
-								   KIND_IS_USER(event->kind)), event->day);
+	return are_known_days(event, fingerprint,
+						  catalogue_find(event->provider, event->service, event->operation));
+}
+
+bool
+cache_knows_of(const Event *event, const Operation *operation)
+{
+	Fingerprint fingerprint;
+
+	Assert(settings_are_ready());
+	make_ready();
+	fingerprint = fingerprint_account(event);
+	return is_in_time(event, fingerprint) &&
+		are_known_days(event, fingerprint_identity(fingerprint, event), operation);
 }
 
 void

@@ -8,7 +8,8 @@
 #ifndef IAMWATCH_KNOWN_H
 #define IAMWATCH_KNOWN_H
 
-#include "event/event.h"
+#include "baseline/dayset.h"
+#include "config/catalogue.h"
 
 /*
  * 128 bits that stand for an account, an identity or a behaviour.  They are
@@ -30,15 +31,21 @@ extern Fingerprint fingerprint_behaviour(Fingerprint identity, const Event *even
  */
 extern bool cache_knows(const Event *event);
 
+/* The same where the operation, or NULL, was looked up, and so the settings are there. */
+extern bool cache_knows_of(const Event *event, const Operation *operation);
+
 /*
  * Remember what the tables say now: the account's first event and newest day;
- * that the identity is active on the day; that further events of the
- * behaviour by a person, or by what is none, on the day change nothing.
+ * that the identity is active on the day, and on further days as far as there
+ * is room; that further events of the behaviour by a person, or by what is
+ * none, on the day change nothing.
  * Forgotten if the transaction or savepoint in which it was remembered rolls
  * back.
  */
 extern void cache_remember_account(Fingerprint account, TimestampTz first, int32 newest);
 extern void cache_remember_identity(Fingerprint identity, IdentityKind kind, int32 day);
+extern void cache_remember_identity_days(Fingerprint identity, IdentityKind kind, int32 day,
+										 const DayRuns *days);
 extern void cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day);
 
 /* An alert may have been opened that concerns events of any near day. */

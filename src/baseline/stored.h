@@ -43,6 +43,17 @@ typedef struct StoredDelta
 extern void stored_begin(void);
 extern void stored_end(void);
 
+/*
+ * The same in the middle of a statement, whose own changes they do not see.  The
+ * tables stay open until the context goes, which must belong to the statement.
+ */
+typedef struct StoredTables StoredTables;
+
+extern StoredTables *stored_tables_create(MemoryContext context);
+extern void stored_begin_within(StoredTables *tables);
+
+extern void stored_init(void);
+
 /* Each returns whether there is a row. */
 extern bool stored_account(const Event *event, StoredAccount *account);
 extern bool stored_identity(int32 account_id, const Event *event, StoredIdentity *identity);

@@ -8,6 +8,10 @@
  * event that is news.  Owns which tables and indexes there are for that.  Must
  * never write.
  *
+ * What is looked up at the end of a statement is opened for that.  A statement
+ * that looks up in its middle, row by row, keeps tables and scans open until its
+ * memory goes: to open them is a third of the work.
+ *
  * Names can be longer than an index row, so indexes are on their hashes, and
  * every row found is compared with the name itself.
  *
@@ -21,11 +25,14 @@
 #include "access/xact.h"
 #include "baseline/stored.h"
 #include "baseline/stored_scan.h"
+#include "lib/ilist.h"
 #include "server/compat.h"
 #include "server/objects.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 typedef enum Schema
@@ -63,46 +70,185 @@ static const struct
 	[LOOKUP_IDENTITY_NUMBERS] = {IN_INTERNAL, "identity_days", "identity_days_pkey"}
 };
 
-/* Open from the first look-up on; index and slot unless the table is empty. */
-static struct
+/* Open from the first look-up on; all but the table unless that is empty. */
+typedef struct OpenLookup
 {
 	Relation	table;
 	Relation	index;
 	TupleTableSlot *slot;
-}			lookups[LOOKUP_COUNT];
+	IndexScanDesc scan;			/* to be begun anew: of tables that stay open */
+} OpenLookup;
 
-/* Between stored_begin() and stored_end(). */
-static Oid	schemas[2];
+struct StoredTables
+{
+	dlist_node	node;			/* in all_open, while open */
+	bool		open;
+	SubTransactionId subid;		/* in which they were opened */
+	ResourceOwner owner;
+	MemoryContext context;
+	MemoryContextCallback close;
+	OpenLookup	lookups[LOOKUP_COUNT];
+};
+
+/* Those of statements that are under way. */
+static dlist_head all_open = DLIST_STATIC_INIT(all_open);
+
+/* Between stored_begin() and stored_end(): those of it, or those that stay open. */
+static OpenLookup once[LOOKUP_COUNT];
+static OpenLookup *lookups = once;
+static StoredTables *staying = NULL;
 static MemoryContext context;	/* what is open outlives who looks something up */
+static Oid	schemas[2];
+
+static void
+close_lookups(OpenLookup *opened)
+{
+	for (int i = 0; i < LOOKUP_COUNT; i++)
+	{
+		if (opened[i].table == NULL)
+			continue;
+		if (opened[i].scan != NULL)
+			index_endscan(opened[i].scan);
+		if (opened[i].index != NULL)
+		{
+			ExecDropSingleTupleTableSlot(opened[i].slot);
+			index_close(opened[i].index, NoLock);
+		}
+		table_close(opened[i].table, NoLock);
+		opened[i].table = NULL;
+	}
+}
+
+/* Their memory goes.  Those of a statement that failed are not open any more, or are until then. */
+static void
+close_tables(void *arg)
+{
+	StoredTables *tables = arg;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (!tables->open)
+		return;
+	tables->open = false;
+	dlist_delete(&tables->node);
+	CurrentResourceOwner = tables->owner;
+	close_lookups(tables->lookups);
+	CurrentResourceOwner = owner;
+}
+
+/* The server closes what was open in a transaction or savepoint that fails. */
+static void
+forget_open(SubTransactionId since)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &all_open)
+	{
+		StoredTables *tables = dlist_container(StoredTables, node, iter.cur);
+
+		if (tables->subid < since)
+			continue;
+		tables->open = false;
+		dlist_delete(&tables->node);
+	}
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+		forget_open(TopSubTransactionId);
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		forget_open(subid);
+}
+
+void
+stored_init(void)
+{
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
+}
+
+StoredTables *
+stored_tables_create(MemoryContext context)
+{
+	StoredTables *tables = MemoryContextAllocZero(context, sizeof(StoredTables));
+
+	tables->context = context;
+	tables->close.func = close_tables;
+	tables->close.arg = tables;
+	MemoryContextRegisterResetCallback(context, &tables->close);
+	return tables;
+}
+
+static void
+begin(void)
+{
+	schemas[IN_PUBLIC] = schemas[IN_INTERNAL] = InvalidOid;
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
 
 void
 stored_begin(void)
 {
 	/* an error may have left some, of which nothing is open any more */
-	memset(lookups, 0, sizeof(lookups));
+	memset(once, 0, sizeof(once));
+	lookups = once;
+	staying = NULL;
 	context = CurrentMemoryContext;
-	schemas[IN_PUBLIC] = public_namespace();
-	schemas[IN_INTERNAL] = internal_namespace();
 	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	begin();
+}
+
+void
+stored_begin_within(StoredTables *tables)
+{
+	if (tables->open && tables->owner != CurrentResourceOwner)
+		close_tables(tables);
+	if (!tables->open)
+	{
+		memset(tables->lookups, 0, sizeof(tables->lookups));
+		tables->owner = CurrentResourceOwner;
+		tables->subid = GetCurrentSubTransactionId();
+		tables->open = true;
+		dlist_push_head(&all_open, &tables->node);
+	}
+	lookups = tables->lookups;
+	staying = tables;
+	context = tables->context;
+	begin();
 }
 
 void
 stored_end(void)
 {
-	for (int i = 0; i < LOOKUP_COUNT; i++)
-	{
-		if (lookups[i].table == NULL)
-			continue;
-		if (lookups[i].index != NULL)
-		{
-			ExecDropSingleTupleTableSlot(lookups[i].slot);
-			index_close(lookups[i].index, NoLock);
-		}
-		table_close(lookups[i].table, NoLock);
-		lookups[i].table = NULL;
-	}
+	if (staying == NULL)
+		close_lookups(once);
+	lookups = once;
+	staying = NULL;
 	PopActiveSnapshot();
+}
+
+static Oid
+schema_of(Lookup lookup)
+{
+	Schema		schema = names[lookup].schema;
+
+	if (!OidIsValid(schemas[schema]))
+		schemas[schema] = schema == IN_PUBLIC ? public_namespace() : internal_namespace();
+	return schemas[schema];
+}
+
+static void
+open_table(Lookup lookup)
+{
+	lookups[lookup].table = table_open(relation_in(schema_of(lookup), names[lookup].table),
+									   AccessShareLock);
 }
 
 /*
@@ -110,20 +256,14 @@ stored_end(void)
  * none for our snapshot.
  */
 static void
-open_lookup(Lookup lookup)
+open_index(Lookup lookup)
 {
-	Relation	table = table_open(relation_in(schemas[names[lookup].schema], names[lookup].table),
-								   AccessShareLock);
-	MemoryContext outer;
+	OpenLookup *open = &lookups[lookup];
 
-	lookups[lookup].table = table;
-	if (RelationGetNumberOfBlocks(table) == 0)
+	if (RelationGetNumberOfBlocks(open->table) == 0)
 		return;
-	outer = MemoryContextSwitchTo(context);
-	lookups[lookup].slot = table_slot_create(table, NULL);
-	MemoryContextSwitchTo(outer);
-	lookups[lookup].index = index_open(relation_in(schemas[names[lookup].schema], names[lookup].index),
-								   AccessShareLock);
+	open->slot = table_slot_create(open->table, NULL);
+	open->index = index_open(relation_in(schema_of(lookup), names[lookup].index), AccessShareLock);
 }
 
 /*
@@ -143,15 +283,34 @@ sees_all(void)
 IndexScanDesc
 scan_begin(Lookup lookup, ScanKey keys, int count)
 {
-	IndexScanDesc scan;
+	OpenLookup *open = &lookups[lookup];
+	Snapshot	snapshot = sees_all() ? SnapshotAny : GetActiveSnapshot();
+	IndexScanDesc scan = open->scan;
+	MemoryContext outer = MemoryContextSwitchTo(context);
+	bool		first = open->table == NULL;
 
-	if (lookups[lookup].table == NULL)
-		open_lookup(lookup);
-	if (lookups[lookup].index == NULL)
+	if (first)
+		open_table(lookup);
+	/* others may fill a table while it stays open */
+	if (open->index == NULL && (first || staying != NULL))
+		open_index(lookup);
+	if (open->index == NULL)
+	{
+		MemoryContextSwitchTo(outer);
 		return NULL;
-	scan = begin_index_scan(lookups[lookup].table, lookups[lookup].index,
-							sees_all() ? SnapshotAny : GetActiveSnapshot(), count);
+	}
+	if (scan != NULL && scan->numberOfKeys != count)
+	{
+		index_endscan(scan);
+		scan = open->scan = NULL;
+	}
+	if (scan == NULL)
+		scan = begin_index_scan(open->table, open->index, snapshot, count);
+	if (staying != NULL)
+		open->scan = scan;
+	scan->xs_snapshot = snapshot;
 	index_rescan(scan, keys, count, NULL, 0);
+	MemoryContextSwitchTo(outer);
 	return scan;
 }
 
@@ -159,13 +318,19 @@ TupleTableSlot *
 scan_next_in(Lookup lookup, IndexScanDesc scan, ScanDirection direction)
 {
 	TupleTableSlot *slot = lookups[lookup].slot;
+	bool		found;
 
 	if (scan == NULL)
 		return NULL;
-	while (index_getnext_slot(scan, direction, slot))
-		if (!sees_all() || table_tuple_satisfies_snapshot(lookups[lookup].table, slot, GetActiveSnapshot()))
-			return slot;
-	return NULL;
+	do
+	{
+		MemoryContext outer = MemoryContextSwitchTo(context);
+
+		found = index_getnext_slot(scan, direction, slot);
+		MemoryContextSwitchTo(outer);
+	} while (found && sees_all() &&
+			 !table_tuple_satisfies_snapshot(lookups[lookup].table, slot, GetActiveSnapshot()));
+	return found ? slot : NULL;
 }
 
 TupleTableSlot *
@@ -197,7 +362,10 @@ scan_end(Lookup lookup, IndexScanDesc scan)
 	if (scan == NULL)
 		return;
 	ExecClearTuple(lookups[lookup].slot);
-	index_endscan(scan);
+	if (staying == NULL)
+		index_endscan(scan);
+	else
+		index_rescan(scan, NULL, scan->numberOfKeys, NULL, 0);	/* lets go of the pages */
 }
 
 /* Columns of an index count from 1. */

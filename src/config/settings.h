@@ -64,6 +64,23 @@ extern bool settings_row(const Detector *detector, Datum *row);
 extern bool settings_watch_more(void);
 extern bool settings_watches_more(const Operation *operation);
 
+/* The end of the activation period of an account, by its first event. */
+static inline TimestampTz
+detector_active_from(const Detector *detector, TimestampTz account_first)
+{
+	return account_first + detector->activation_days * USECS_PER_DAY;
+}
+
+/* Does it end within the day?  Then the day's events are not all judged alike. */
+static inline bool
+detector_activates_on(const Detector *detector, TimestampTz account_first, int32 day)
+{
+	TimestampTz from = detector_active_from(detector, account_first);
+	TimestampTz start = (TimestampTz) day * USECS_PER_DAY;
+
+	return from > start && from < start + USECS_PER_DAY;
+}
+
 /* The rule of what a detector watches. */
 extern bool detector_watches(const Detector *detector, const Operation *operation);
 extern void detector_set_categories(Detector *detector, ArrayType *array);

@@ -74,17 +74,19 @@ static SubTransactionId process_subid = InvalidSubTransactionId;
 Datum
 iamwatch_may_be_new(PG_FUNCTION_ARGS)
 {
+	Jsonb	   *document;
 	Event		event;
+	bool		readable;
 	bool		needed;
-	const char *reason;
 
 	cache_counts.asked++;
 	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(true);
-	reason = event_read(PG_GETARG_JSONB_P(0), EVENT_KEY, &event);
-	needed = reason != NULL || !cache_knows(&event);
+	document = PG_GETARG_JSONB_P(0);
+	readable = event_read(document, EVENT_KEY, &event) == NULL;
+	needed = !readable || !cache_knows(&event);
 	if (needed && PG_NARGS() == 2)
-		needed = queued_is_needed(fcinfo, reason == NULL ? &event : NULL);
+		needed = queued_is_needed(fcinfo, document, &event, readable);
 	cache_counts.known += !needed;
 	PG_RETURN_BOOL(needed);
 }

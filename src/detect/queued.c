@@ -5,8 +5,9 @@
  *
  * A backend that knows nothing yet, as of a loader that connects for each
  * file, would have the trigger queued for every row of its first statement,
- * and each row fetched again at the end.  Of events that say the same (seen.c),
- * the first is enough.
+ * and each row fetched again at the end.  What the tables know already
+ * (recall.c) need not be queued; and of events that say the same (seen.c), the
+ * first is enough.
  *
  * That holds only where a true answer has the trigger queued, and for a row
  * that is stored: in the WHEN of an AFTER trigger, which the server evaluates
@@ -25,18 +26,13 @@
 #include "access/sysattr.h"
 #include "config/catalogue.h"
 #include "detect/queued.h"
+#include "detect/recall.h"
 #include "detect/seen.h"
 #include "event/limits.h"
 #include "event/providers.h"
 #include "lib/ilist.h"
 #include "nodes/primnodes.h"
 #include "server/objects.h"
-
-/*
- * From so many questions on, the tables that are needed to tell are read; a
- * statement of a few rows does not wait for that.
- */
-#define QUESTIONS_BEFORE_LOAD 16
 
 /* Memory has a bound: what is not noted is queued. */
 #define MOST_SEEN 65536
@@ -45,8 +41,7 @@ typedef struct Queued
 {
 	dlist_node	node;			/* in all_queued, if noting */
 	bool		noting;			/* called by the WHEN of an AFTER trigger */
-	bool		loaded;
-	int			questions;
+	Recall	   *recall;
 	Seen	   *seen;
 	int64		repeats;		/* all of them that were not taken */
 	int64	   *repeats_of;		/* by the numbers of seen */
@@ -87,9 +82,10 @@ queued_by(FunctionCallInfo fcinfo)
 	if (queued != NULL)
 		return queued;
 	queued = MemoryContextAllocZero(context, sizeof(Queued));
-	queued->noting = is_after_trigger(fcinfo);
+	queued->noting = is_after_trigger(fcinfo) && schemas_are_there();
 	if (queued->noting)
 	{
+		queued->recall = recall_create(context);
 		queued->seen = seen_create(context);
 		queued->forget.func = forget;
 		queued->forget.arg = queued;
@@ -100,33 +96,25 @@ queued_by(FunctionCallInfo fcinfo)
 	return queued;
 }
 
-/* Can what is no IAM operation be told, and every document be read? */
-static bool
-can_tell(Queued *queued)
-{
-	if (catalogue_is_ready() && providers_are_ready())
-		return true;
-	if (queued->loaded || ++queued->questions <= QUESTIONS_BEFORE_LOAD || !schemas_are_there())
-		return false;
-	queued->loaded = true;
-	catalogue_load();
-	providers_load();
-	return catalogue_is_ready() && providers_are_ready();
-}
-
 bool
-queued_is_needed(FunctionCallInfo fcinfo, const Event *event)
+queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool readable)
 {
 	Queued	   *queued = queued_by(fcinfo);
-	bool		is_operation;
+	const Operation *operation;
 	int			number;
 
-	if (!queued->noting || !can_tell(queued) || event == NULL ||
-		seen_size(queued->seen) >= MOST_SEEN ||
-		limits_exceeded(event) != NULL)
+	if (!queued->noting)
 		return true;
-	is_operation = catalogue_find(event->provider, event->service, event->operation) != NULL;
-	number = seen_repeats(queued->seen, event, is_operation, queued->count);
+	if (!readable && !providers_are_ready())
+		readable = event_read_loading(document, EVENT_KEY, event) == NULL;
+	if (!readable || limits_exceeded(event) != NULL)
+		return true;
+	operation = catalogue_get(event->provider, event->service, event->operation);
+	if (recall_knows(queued->recall, event, operation))
+		return false;
+	if (seen_size(queued->seen) >= MOST_SEEN)
+		return true;
+	number = seen_repeats(queued->seen, event, operation != NULL, queued->count);
 	if (number >= 0)
 	{
 		queued->repeats++;

@@ -13,10 +13,10 @@
 
 /*
  * Need the trigger be queued for a row of which the backend does not know that
- * it is nothing new?  Called by the trigger's WHEN; the event is NULL if it cannot
- * be read.
+ * it is nothing new?  Called by the trigger's WHEN, with what event_read() has
+ * made of the document.
  */
-extern bool queued_is_needed(FunctionCallInfo fcinfo, const Event *event);
+extern bool queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool readable);
 
 /*
  * How often it was not needed since the event, or one like it, was queued.

@@ -323,8 +323,7 @@ static void
 score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 {
 	int			n = behaviour->nevents;
-	TimestampTz active_from = behaviour->identity->account->first +
-		detector->activation_days * USECS_PER_DAY;
+	TimestampTz account_first = behaviour->identity->account->first;
 	Candidates	candidates = {0};
 	bool		opens = false;
 	Score		score = {0};
@@ -336,10 +335,8 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 	{
 		BatchEvent  *item = behaviour->events[i];
 		int32		day = item->event->day;
-		TimestampTz day_start = (TimestampTz) day * USECS_PER_DAY;
-		bool		activated = item->event->time >= active_from;
-		bool		day_activates = active_from > day_start &&
-			active_from < day_start + USECS_PER_DAY;
+		bool		activated = item->event->time >= detector_active_from(detector, account_first);
+		bool		day_activates = detector_activates_on(detector, account_first, day);
 		bool		is_user = KIND_IS_USER(item->event->kind);
 		bool		day_scored = !dayruns_contains(&behaviour->fresh, day) && !day_activates &&
 			!is_of_both_classes(behaviour->identity);

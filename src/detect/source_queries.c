@@ -289,6 +289,6 @@ iamwatch_read_some(PG_FUNCTION_ARGS)
 									" FROM {source} AS source_row LIMIT $1");
 
 	add_argument(&query, fcinfo, 2, INT8OID);
-	source_read(&query, fcinfo);
-	return (Datum) 0;
+
+	return read_rows(&query, fcinfo);
 }

@@ -1,0 +1,206 @@
+/*-------------------------------------------------------------------------
+ *
+ * recall.c
+ *		Has this backend recall what the tables know of an event.
+ *
+ * A backend that knows nothing yet, as of a loader that connects for each
+ * file, would take every event of its first statement for new: queue the
+ * trigger, fetch the row again at the end, read the document again and look up
+ * then what the tables hold.  To look it up at once costs a third of that, and
+ * what was looked up holds for all further events of the identity.
+ *
+ * What the tables held when the statement began is true at its end, but for
+ * the exceptions of score_batch.c: where an alert may be near, or the day may
+ * have to be scored again, the event takes the long way.  So do events that the
+ * tables do not know: this file never says that something is new.
+ *
+ * Where little is known, as in a first load, looking up is in vain, so each
+ * question is asked once in a statement, and none any more when most were asked in
+ * vain.  Must never write, nor run SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "baseline/baseline_cache.h"
+#include "baseline/stored.h"
+#include "config/settings.h"
+#include "detect/entities.h"
+#include "detect/recall.h"
+#include "utils/memutils.h"
+
+/* So many in vain are for nothing in any case. */
+#define FREE_MISSES 64
+
+/* Memory has a bound: what is not noted is not asked. */
+#define MOST_ASKED 65536
+
+typedef struct RecalledAccount
+{
+	Fingerprint key;
+	StoredAccount stored;		/* its number is 0 if there is none */
+	uint32		status;
+} RecalledAccount;
+
+#define SH_PREFIX recalled
+#define SH_ELEMENT_TYPE RecalledAccount
+#include "baseline/fingerprint_table.h"
+
+/* A question that was asked in vain. */
+typedef struct Asked
+{
+	Fingerprint key;
+	uint32		status;
+} Asked;
+
+#define SH_PREFIX asked
+#define SH_ELEMENT_TYPE Asked
+#include "baseline/fingerprint_table.h"
+
+struct Recall
+{
+	StoredTables *tables;
+	recalled_hash *accounts;
+	asked_hash *asked;
+	int64		hits;
+};
+
+Recall *
+recall_create(MemoryContext context)
+{
+	Recall	   *recall = MemoryContextAllocZero(context, sizeof(Recall));
+
+	recall->tables = stored_tables_create(context);
+	recall->accounts = recalled_create(context, 1, NULL);
+	recall->asked = asked_create(context, 1, NULL);
+	return recall;
+}
+
+/* Of an identity, or of what it does, on a day, as one kind. */
+static Fingerprint
+question(const Event *event, Fingerprint identity, const Operation *operation)
+{
+	Fingerprint key = operation == NULL ? identity : fingerprint_behaviour(identity, event);
+
+	key.a += (uint64) event->day * KIND_COUNT + event->kind;
+	return key;
+}
+
+static bool
+is_in_vain(const Recall *recall, Fingerprint question)
+{
+	uint32		misses = recall->asked->members;
+
+	return misses >= MOST_ASKED || misses > FREE_MISSES + 4 * recall->hits ||
+		asked_lookup(recall->asked, question) != NULL;
+}
+
+/* Once in a statement; what the journal has of the account counts. */
+static StoredAccount
+look_up_account(Recall *recall, Fingerprint key, const Event *event)
+{
+	RecalledAccount *account = recalled_lookup(recall->accounts, key);
+	StoredAccount stored = {0, PG_INT64_MAX, PG_INT32_MIN};
+	bool		found;
+
+	if (account != NULL)
+		return account->stored;
+	stored_begin_within(recall->tables);
+	if (stored_account(event, &stored) && stored.account_id != 0 && stored.newest > PG_INT32_MIN)
+	{
+		if (stored_may_have_journal(event->account))
+			stored_journal_of_account(event, &stored);
+		cache_remember_account(key, stored.first, stored.newest);
+	}
+	else
+		stored.account_id = 0;
+	stored_end();
+	account = recalled_insert(recall->accounts, key, &found);
+	account->stored = stored;
+	return stored;
+}
+
+/* May an alert take what the behaviour did on the day, or what was left for others to write? */
+static bool
+alert_may_be_near(const Event *event)
+{
+	TimestampTz day_start = (TimestampTz) event->day * USECS_PER_DAY;
+	TimestampTz *alerts;
+
+	return stored_alerts(event, day_start - entities_alert_reach(),
+						 day_start + USECS_PER_DAY + entities_alert_reach(), &alerts) > 0 ||
+		stored_pending(event);
+}
+
+/* Is a day that was learned scored for good?  The rule is that of score_behaviour(). */
+static bool
+day_is_settled(const Event *event, const Operation *operation, const StoredAccount *account,
+			   int kinds)
+{
+	if ((kinds & KINDS_OF_PEOPLE) != 0 && (kinds & ~KINDS_OF_PEOPLE) != 0)
+		return false;
+	for (int i = 0; i < settings_detector_count(); i++)
+	{
+		const Detector *detector = settings_detector(i);
+
+		if (detector_watches(detector, operation) &&
+			detector_activates_on(detector, account->first, event->day))
+			return false;
+	}
+	return true;
+}
+
+static bool
+look_up(const Event *event, const Operation *operation, const StoredAccount *account,
+		Fingerprint identity_key)
+{
+	StoredIdentity identity;
+	DayRuns		days;
+
+	if (!stored_identity(account->account_id, event, &identity) ||
+		(identity.kinds & (1 << event->kind)) == 0 ||
+		!dayruns_contains(&identity.days, event->day))
+		return false;
+	cache_remember_identity_days(identity_key, event->kind, event->day, &identity.days);
+	if (operation == NULL)
+		return true;
+	if (!stored_behaviour_days(account->account_id, identity.identity_id, event, &days) ||
+		!dayruns_contains(&days, event->day) ||
+		!day_is_settled(event, operation, account, identity.kinds) ||
+		alert_may_be_near(event))
+		return false;
+	cache_remember_behaviour(fingerprint_behaviour(identity_key, event), event->kind, event->day);
+	return true;
+}
+
+bool
+recall_knows(Recall *recall, const Event *event, const Operation *operation)
+{
+	Fingerprint account_key;
+	Fingerprint identity_key;
+	Fingerprint asked;
+	StoredAccount account;
+	bool		known;
+	bool		found;
+
+	if (cache_knows_of(event, operation))
+		return true;
+	account_key = fingerprint_account(event);
+	identity_key = fingerprint_identity(account_key, event);
+	asked = question(event, identity_key, operation);
+	if (is_in_vain(recall, asked))
+		return false;
+	account = look_up_account(recall, account_key, event);
+	if (account.account_id == 0 || event->time < account.first || event->day > account.newest ||
+		event->day < account.newest - settings_kept_days())
+		return false;
+
+	stored_begin_within(recall->tables);
+	known = look_up(event, operation, &account, identity_key);
+	stored_end();
+	if (known)
+		recall->hits++;
+	else
+		(void) asked_insert(recall->asked, asked, &found);
+	return known;
+}

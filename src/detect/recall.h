@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * recall.h
+ *		What the tables know of an event, and this backend does not yet.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IAMWATCH_RECALL_H
+#define IAMWATCH_RECALL_H
+
+#include "config/catalogue.h"
+#include "event/event.h"
+
+/* What was asked in one statement. */
+typedef struct Recall Recall;
+
+/* All of it lies in the context. */
+extern Recall *recall_create(MemoryContext context);
+
+/*
+ * Do the tables say that there is nothing to do for the event?  Then it is
+ * remembered.  False also where they are not asked.  The event is within its
+ * limits, and the operation what catalogue_get() says.
+ */
+extern bool recall_knows(Recall *recall, const Event *event, const Operation *operation);
+
+#endif							/* IAMWATCH_RECALL_H */
