@@ -485,6 +485,12 @@ make_parameters(const SourceQuery *query)
 }
 
 static void
+set(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+static void
 check_cost(const SourceQuery *query, const Parts *parts, const PlannedStmt *plan)
 {
 	Parts		in_index = *parts;
@@ -565,9 +571,10 @@ source_read(SourceQuery *query, FunctionCallInfo fcinfo)
 	sql = fill_in(query->sql, &parts);
 
 	guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, iamwatch, iamwatch_internal, pg_temp",
-							 PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("jit", "off", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set("search_path", "pg_catalog, iamwatch, iamwatch_internal, pg_temp");
+	set("jit", "off");
+	if (query->most_cost > 0)
+		set("enable_seqscan", "on");	/* off, it costs more than any table */
 	tree = linitial_node(Query, analyze_and_rewrite(linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT)),
 													sql, query->types, query->count));
 	(void) collect((Node *) tree, &reached);

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(66);
+SELECT plan(67);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -48,6 +48,9 @@ SELECT is(jsonb_path_query_array(json, '$.events.found[*].event.eventID'), '["u1
 SELECT is(count(*), 1::bigint, 'Events: no more than asked for') FROM raw_events(one('CreateUser'), 1);
 SELECT put(aws('2026-02-15T10:30:00Z', 'cat', 'ListBuckets', 's3', id => 'u1'));
 SELECT is(count(*), 2::bigint, 'Events: another''s with a forged id is none of them') FROM raw_events(one('CreateUser'));
+SET LOCAL enable_seqscan = off;
+SELECT is(count(*), 2::bigint, 'Events: a table without an index is searched with enable_seqscan off, too') FROM raw_events(one('CreateUser'));
+RESET enable_seqscan;
 SET LOCAL seq_page_cost = 1000000;
 SELECT matches(string_agg(problem, ' ') || count(event), 'too large to be searched without an index; CREATE INDEX ON public.log \(\(event->>''eventID''\)\)0',
 	'Events: a source is left out when to search it is much work, and the index is named') FROM raw_events(one('CreateUser'));
