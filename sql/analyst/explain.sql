@@ -336,7 +336,7 @@ COMMENT ON FUNCTION iamwatch_internal.related_alerts(iamwatch_internal.all_alert
 -- ---- the whole ----
 
 CREATE FUNCTION iamwatch.explain_json(alert_id bigint) RETURNS jsonb
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
 	a iamwatch_internal.all_alerts;
@@ -568,7 +568,7 @@ COMMENT ON FUNCTION iamwatch_internal.plain_list(jsonb, text) IS 'names from a l
 -- ---- an incident ----
 
 CREATE FUNCTION iamwatch.explain_incident_json(incident_id bigint) RETURNS jsonb
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
 	i jsonb;
 	first_alert iamwatch_internal.all_alerts;

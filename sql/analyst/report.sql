@@ -367,7 +367,7 @@ COMMENT ON FUNCTION iamwatch_internal.report_script() IS
 
 CREATE FUNCTION iamwatch.report(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
 	of_identity text DEFAULT NULL) RETURNS text
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
 	most constant integer := 500;
 	chosen bigint[];
@@ -451,7 +451,7 @@ BEGIN
 		'<label><input type="checkbox"/> open only</label><output></output></div>%s%s'
 		'<h2>Alerts over time</h2><section>%s<div class="legend">%s</div></section>%s%s'
 		'<footer>Made by iamwatch %s at %s UTC.</footer></main><script>%s</script></body></html>',
-		encode(sha256(convert_to(iamwatch_internal.report_script(), 'UTF8')), 'base64'),
+		encode(sha256(convert_to(iamwatch_internal.report_script(), 'SQL_ASCII')), 'base64'),
 		iamwatch_internal.report_style(), to_char(since, 'FMDD Mon YYYY'), to_char(until - interval '1 microsecond', 'FMDD Mon YYYY'),
 		iamwatch_internal.html(current_database()::text), shown.urgent,
 		to_char(totals.alerts, 'FM999,999,999,990'), to_char(coalesce(shown.total, 0), 'FM999,999,999,990'),

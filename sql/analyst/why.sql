@@ -242,7 +242,7 @@ COMMENT ON FUNCTION iamwatch_internal.why_stored(iamwatch.event) IS
 'in which watched sources an event is, by its id: null if it has none, or if it was not found and a source could not be searched';
 
 CREATE FUNCTION iamwatch.why_json(event jsonb) RETURNS jsonb
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
 	e iamwatch.event;

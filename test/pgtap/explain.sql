@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(67);
+SELECT plan(68);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -48,6 +48,10 @@ SELECT is(jsonb_path_query_array(json, '$.events.found[*].event.eventID'), '["u1
 SELECT is(count(*), 1::bigint, 'Events: no more than asked for') FROM raw_events(one('CreateUser'), 1);
 SELECT put(aws('2026-02-15T10:30:00Z', 'cat', 'ListBuckets', 's3', id => 'u1'));
 SELECT is(count(*), 2::bigint, 'Events: another''s with a forged id is none of them') FROM raw_events(one('CreateUser'));
+CREATE TABLE told AS SELECT explain(a.alert_id) AS told, explain_incident(a.incident_id) AS incident, a.alert_id, a.incident_id FROM alerts AS a;
+SET LOCAL extra_float_digits = -15;
+SELECT is_empty('SELECT told FROM told WHERE told <> explain(alert_id) OR incident <> explain_incident(incident_id)', 'Numbers: are those that they are, however the session has them written');
+RESET extra_float_digits;
 SET LOCAL enable_seqscan = off;
 SELECT is(count(*), 2::bigint, 'Events: a table without an index is searched with enable_seqscan off, too') FROM raw_events(one('CreateUser'));
 RESET enable_seqscan;
