@@ -158,7 +158,7 @@ DECLARE
 	e constant iamwatch.event := c.event;
 	score iamwatch_internal.score := c.score;
 	ids constant iamwatch_internal.ids := iamwatch_internal.ids_of(e);
-	o constant iamwatch.operations := iamwatch.find_operation(e.provider, e.service, e.operation);
+	o constant record := iamwatch_internal.catalogued(e);
 	in_scope constant text := iamwatch_internal.limit_scope(e.provider, e.account);
 	day constant date := (e.event_time AT TIME ZONE 'UTC')::date;
 	context jsonb;
@@ -208,7 +208,7 @@ BEGIN
 	alert.category := o.category;
 	alert.sensitivity := o.sensitivity;
 	alert.tactic := settings.tactic;
-	alert.technique := coalesce(nullif(o.attack_technique, ''), settings.technique);
+	alert.technique := coalesce(o.technique, settings.technique);
 	alert.probability := score.probability;
 	alert.surprise := iamwatch.surprise(score.probability);
 	alert.evidence := iamwatch_internal.merge_evidence(jsonb_build_object('k', score.k, 'A', score.active,

@@ -537,26 +537,34 @@ stored_journal_of_account(const Event *event, StoredAccount *account)
 	}
 }
 
+/* One scan for many: each look-up but the first goes on with it. */
 bool
-stored_identity_numbered(int32 account_id, int64 identity_id, StoredIdentity *identity, Slice *name)
+stored_member(int32 account_id, int64 identity_id, IndexScanDesc *scan, StoredMember *member)
 {
 	ScanKeyData keys[2];
-	IndexScanDesc scan;
 	TupleTableSlot *slot;
+	Slice		name;
 
 	scan_key_id(&keys[0], 1, account_id);
 	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(identity_id));
-	scan = scan_begin(LOOKUP_IDENTITY_NUMBERS, keys, 2);
-	slot = scan_next(LOOKUP_IDENTITY_NUMBERS, scan);
-	if (slot != NULL)
-	{
-		Slice		text = scan_text(slot, IDENTITIES_IDENTITY);
+	if (*scan == NULL)
+		*scan = scan_begin(LOOKUP_IDENTITY_NUMBERS, keys, 2);
+	else
+		index_rescan(*scan, keys, 2, NULL, 0);
+	slot = scan_next(LOOKUP_IDENTITY_NUMBERS, *scan);
+	if (slot == NULL)
+		return false;
+	member->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
+	dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &member->first_days);
+	name = scan_text(slot, IDENTITIES_IDENTITY);
+	member->name = (Slice) {pnstrdup(name.s, name.len), name.len};
+	return true;
+}
 
-		read_identity(slot, identity);
-		*name = (Slice) {pnstrdup(text.s, text.len), text.len};
-	}
+void
+stored_members_end(IndexScanDesc scan)
+{
 	scan_end(LOOKUP_IDENTITY_NUMBERS, scan);
-	return slot != NULL;
 }
 
 void

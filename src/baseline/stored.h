@@ -8,6 +8,7 @@
 #ifndef IAMWATCH_STORED_H
 #define IAMWATCH_STORED_H
 
+#include "access/genam.h"
 #include "baseline/dayset.h"
 #include "event/event.h"
 
@@ -126,9 +127,21 @@ extern void stored_journal_rows(const Event *event,
 /* Moves the account's first event and newest day to what the journal has of them. */
 extern void stored_journal_of_account(const Event *event, StoredAccount *account);
 
-/* By its number; with its name.  Whether there is one. */
-extern bool stored_identity_numbered(int32 account_id, int64 identity_id,
-									 StoredIdentity *identity, Slice *name);
+/* Of an identity, by its number. */
+typedef struct StoredMember
+{
+	int			kinds;
+	DayRuns		first_days;
+	Slice		name;
+} StoredMember;
+
+/*
+ * Whether there is one.  The scan is NULL at first, the same for the next ones,
+ * and to be ended.
+ */
+extern bool stored_member(int32 account_id, int64 identity_id,
+						  IndexScanDesc *scan, StoredMember *member);
+extern void stored_members_end(IndexScanDesc scan);
 
 /* Calls take for every identity that did an operation of the account. */
 extern void stored_operation_days(int32 account_id, int32 operation_id,

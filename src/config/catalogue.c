@@ -19,17 +19,21 @@
 #include "postgres.h"
 
 #include "config/catalogue.h"
+#include "event/event_row.h"
 #include "config/settings.h"
 #include "event/field.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "event/providers.h"
 #include "server/cached_table.h"
 #include "server/quick_hash.h"
 #include "server/table.h"
+#include "utils/builtins.h"
 
 const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
 
 PG_FUNCTION_INFO_V1(iamwatch_is_iam);
+PG_FUNCTION_INFO_V1(iamwatch_catalogued);
 
 /* So many bits of hash that a chance collision is not worth a thought. */
 typedef struct ExactKey
@@ -84,6 +88,7 @@ static int	suffix_capacity = 0;
 static Extent extent = COPY_OF_ONE;
 static ExactKey copied_one;
 static int	questions = 0;
+static const char *last_technique = NULL;	/* of the rows that were copied */
 
 /*
  * Names of operations that exact rows have, by bits of their hash: nearly all
@@ -158,6 +163,15 @@ category_is_session(const char *category)
 	return strcmp(category, "session") == 0 || strcmp(category, "sign_in") == 0;
 }
 
+/* Many operations in a row have the same technique. */
+static const char *
+keep_technique(Slice technique)
+{
+	if (last_technique == NULL || !slice_is(technique, last_technique))
+		last_technique = pnstrdup(technique.s, technique.len);
+	return last_technique;
+}
+
 static void
 keep_category(Operation *operation, Slice category)
 {
@@ -180,6 +194,8 @@ load_row(const TableRow *row)
 	Assert(operation.sensitivity >= 1 && operation.sensitivity <= 4);
 	operation.effect = effect_named(table_slice(row, OPERATIONS_EFFECT));
 	operation.category = NULL;
+	operation.technique = keep_technique(slice_or(table_slice(row, OPERATIONS_TECHNIQUE),
+												  SLICE_LITERAL("")));
 
 	if (provider == PROVIDER_AZURE)
 	{
@@ -235,6 +251,7 @@ begin_copy(Extent copied, int expected_rows)
 {
 	(void) cached_table_begin(&operations);
 	extent = copied;
+	last_technique = NULL;
 	suffix_rows = NULL;
 	suffix_count = suffix_capacity = 0;
 	memset(exact_names, 0, sizeof(exact_names));
@@ -284,8 +301,11 @@ copy_one(Provider provider, Slice service, Slice operation)
 	end_copy();
 }
 
-const Operation *
-catalogue_get(Provider provider, Slice service, Slice operation)
+static pg_attribute_always_inline const Operation *find_row(Provider provider, Slice service, Slice operation);
+
+/* Copy what the operation needs. */
+static void
+copy_for(Provider provider, Slice service, Slice operation)
 {
 	settings_load();
 	/* no index finds names in any case */
@@ -302,7 +322,20 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 	}
 	else
 		catalogue_load();
+}
+
+const Operation *
+catalogue_get(Provider provider, Slice service, Slice operation)
+{
+	copy_for(provider, service, operation);
 	return catalogue_find(provider, service, operation);
+}
+
+const Operation *
+catalogue_row(Provider provider, Slice service, Slice operation)
+{
+	copy_for(provider, service, operation);
+	return find_row(provider, service, operation);
 }
 
 /* What no detector watches, and is no IAM operation, is as if it were not there. */
@@ -312,8 +345,8 @@ if_kept(const Operation *operation)
 	return operation->is_iam || settings_watches_more(operation) ? operation : NULL;
 }
 
-const Operation *
-catalogue_find(Provider provider, Slice service, Slice operation)
+static pg_attribute_always_inline const Operation *
+find_row(Provider provider, Slice service, Slice operation)
 {
 	uint64		name_hash;
 	uint64		bit;
@@ -339,7 +372,7 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 								 });
 	}
 	if (exact != NULL)
-		return if_kept(&exact->operation);
+		return &exact->operation;
 
 	for (int i = 0; i < suffix_count; i++)
 	{
@@ -350,9 +383,17 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 			memcmp(operation.s + operation.len - row->suffix.len,
 				   row->suffix.s, row->suffix.len) == 0 &&
 			(row->service.s == NULL || slice_equal(row->service, service)))
-			return if_kept(&row->operation);
+			return &row->operation;
 	}
 	return NULL;
+}
+
+const Operation *
+catalogue_find(Provider provider, Slice service, Slice operation)
+{
+	const Operation *found = find_row(provider, service, operation);
+
+	return found == NULL ? NULL : if_kept(found);
 }
 
 /*
@@ -380,4 +421,30 @@ iamwatch_is_iam(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(true);
 	operation = catalogue_get(provider_number(names[0]), names[1], names[2]);
 	PG_RETURN_BOOL(operation == NULL || operation->is_iam);
+}
+
+/*
+ * catalogued(event, OUT category text, OUT sensitivity integer, OUT technique
+ * text): all null for what is not there
+ */
+Datum
+iamwatch_catalogued(PG_FUNCTION_ARGS)
+{
+	Event		event = event_from_row(PG_GETARG_HEAPTUPLEHEADER(0)).event;
+	const Operation *operation = catalogue_row(event.provider, event.service, event.operation);
+	Datum		values[3] = {0};
+	bool		nulls[3] = {true, true, true};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (operation != NULL)
+	{
+		values[0] = CStringGetTextDatum(operation->category);
+		values[1] = Int32GetDatum(operation->sensitivity);
+		values[2] = CStringGetTextDatum(operation->technique);
+		nulls[0] = nulls[1] = false;
+		nulls[2] = operation->technique[0] == '\0';
+	}
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

@@ -27,6 +27,7 @@ extern Effect effect_named(Slice name);
 typedef struct Operation
 {
 	const char *category;
+	const char *technique;		/* of ATT&CK; empty if none is said */
 	Effect		effect;
 	int			sensitivity;
 	bool		is_iam;			/* detection.md, Terms: IAM operation */
@@ -56,5 +57,9 @@ extern const Operation *catalogue_find(Provider provider, Slice service, Slice o
  * next call.
  */
 extern const Operation *catalogue_get(Provider provider, Slice service, Slice operation);
+
+/* The same of any operation of the catalogue, whether somebody watches it or not. */
+extern const Operation *catalogue_row(Provider provider, Slice service, Slice operation);
+
 
 #endif							/* IAMWATCH_CATALOGUE_H */

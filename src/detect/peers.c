@@ -46,6 +46,7 @@ typedef struct Peers
 	int			count;
 	int			capacity;
 	Peer	   *items;
+	IndexScanDesc scan; /* of their names */
 } Peers;
 
 static void
@@ -91,15 +92,17 @@ compare_peers(const void *a, const void *b)
 
 /* Find out who it is and which of its days count; false if none of them does. */
 static bool
-meet(const Peers *peers, Peer *peer)
+meet(Peers *peers, Peer *peer)
 {
 	const Event *event = &peers->row->event;
-	StoredIdentity identity;
+	StoredMember member;
 	int32		from = peers->since;
 
-	if (!stored_identity_numbered(peers->account_id, peer->identity_id, &identity, &peer->name) ||
-		slice_equal(peer->name, event->identity) ||
-		((identity.kinds & KINDS_OF_PEOPLE) != 0) != peers->row->is_user)
+	if (!stored_member(peers->account_id, peer->identity_id, &peers->scan, &member))
+		return false;
+	peer->name = member.name;
+	if (slice_equal(peer->name, event->identity) ||
+		((member.kinds & KINDS_OF_PEOPLE) != 0) != peers->row->is_user)
 		return false;
 	if (peers->has_excluded)
 	{
@@ -114,7 +117,7 @@ meet(const Peers *peers, Peer *peer)
 		peer->did = rest;
 	}
 	if (!peers->newcomer)
-		from = Max(from, settled_from(&identity.first_days));
+		from = Max(from, settled_from(&member.first_days));
 	peer->days = from > peers->until ? 0 : dayruns_count(&peer->did, from, peers->until);
 	return peer->days > 0;
 }
@@ -217,6 +220,7 @@ iamwatch_peers(PG_FUNCTION_ARGS)
 			is_newcomer(&own.first_days, row.event.day);
 		stored_operation_days(peers.account_id, operation_id, take_days, &peers);
 		count = find_first(&peers);
+		stored_members_end(peers.scan);
 		stored_end();
 	}
 	PG_RETURN_JSONB_P(peers_to_jsonb(peers.items, count));
