@@ -78,48 +78,11 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.tell_strays(bigint[]) IS
 'let the alerts of incidents say which incident they belong to; those that are locked are left to be done again';
 
-CREATE FUNCTION iamwatch_internal.keep_incidents(parts iamwatch_internal.incident_part[]) RETURNS void
+CREATE FUNCTION iamwatch_internal.write_incidents(parts iamwatch_internal.incident_part[], touched bigint[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	part iamwatch_internal.incident_part;
-	may_keep constant boolean := iamwatch_internal.may_fold();
-	mine iamwatch_internal.incident_part[] := '{}';
-	others iamwatch_internal.incident_part[] := '{}';
-	behind boolean := cardinality(parts) > 1;
-	reach record;
-	touched bigint[] := '{}';
 	strays bigint[];
 BEGIN
-	FOREACH part IN ARRAY parts LOOP
-		IF may_keep AND iamwatch_internal.try_lock_incidents(part) THEN
-			mine := array_append(mine, part);
-			behind := behind OR iamwatch_internal.incidents_behind(part);
-		ELSIF part.since IS NOT NULL THEN
-			others := array_append(others, part);
-		END IF;
-	END LOOP;
-	IF others <> '{}' THEN
-		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-		SELECT o.detector, o.provider, o.account, o.identity, min(o.since), max(o.until) FROM unnest(others) AS o
-		GROUP BY o.detector, o.provider, o.account, o.identity;
-	END IF;
-	IF behind AND mine <> '{}' THEN
-		mine := iamwatch_internal.take_changed(mine);
-	END IF;
-
-	-- incidents that these times touch are done again, whole
-	parts := '{}';
-	FOREACH part IN ARRAY mine LOOP
-		CONTINUE WHEN part.since IS NULL;
-		reach := iamwatch_internal.incident_reach(part);
-		part.since := reach.since;
-		part.until := reach.until;
-		touched := touched || reach.incident_ids;
-		parts := array_append(parts, part);
-	END LOOP;
-	IF parts = '{}' THEN
-		RETURN;
-	END IF;
 	IF touched = '{}' THEN
 		WITH kept AS (
 			INSERT INTO iamwatch_internal.kept_incidents SELECT f.* FROM iamwatch_internal.incidents_of(parts) AS f
@@ -140,6 +103,58 @@ BEGIN
 	END IF;
 	IF strays IS NOT NULL THEN
 		PERFORM iamwatch_internal.tell_strays(strays);
+	END IF;
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.write_incidents(iamwatch_internal.incident_part[], bigint[]) IS
+'keep the incidents of these times in the place of those that they touch. Under the locks of their incidents. True, so that it can be an expression';
+
+CREATE FUNCTION iamwatch_internal.keep_incidents(parts iamwatch_internal.incident_part[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	part iamwatch_internal.incident_part;
+	may_keep constant boolean := iamwatch_internal.may_fold();
+	mine iamwatch_internal.incident_part[] := '{}';
+	others iamwatch_internal.incident_part[] := '{}';
+	behind boolean := cardinality(parts) > 1;
+	reach record;
+	touched bigint[] := '{}';
+	written boolean;
+BEGIN
+	FOREACH part IN ARRAY parts LOOP
+		IF may_keep AND iamwatch_internal.try_lock_incidents(part) THEN
+			mine := array_append(mine, part);
+			behind := behind OR iamwatch_internal.incidents_behind(part);
+		ELSIF part.since IS NOT NULL THEN
+			others := array_append(others, part);
+		END IF;
+	END LOOP;
+	IF others <> '{}' THEN
+		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+		SELECT o.detector, o.provider, o.account, o.identity, min(o.since), max(o.until) FROM unnest(others) AS o
+		GROUP BY o.detector, o.provider, o.account, o.identity;
+	END IF;
+	IF behind AND mine <> '{}' THEN
+		mine := iamwatch_internal.take_changed(mine);
+	END IF;
+
+	-- incidents that these times touch are done again, whole; a few hundred at once, as a statement joins each with all
+	parts := '{}';
+	FOREACH part IN ARRAY mine LOOP
+		CONTINUE WHEN part.since IS NULL;
+		IF cardinality(parts) = 256 THEN
+			written := iamwatch_internal.write_incidents(parts, touched);
+			parts := '{}';
+			touched := '{}';
+		END IF;
+		reach := iamwatch_internal.incident_reach(part);
+		part.since := reach.since;
+		part.until := reach.until;
+		touched := touched || reach.incident_ids;
+		parts := array_append(parts, part);
+	END LOOP;
+	IF parts <> '{}' THEN
+		written := iamwatch_internal.write_incidents(parts, touched);
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.keep_incidents(iamwatch_internal.incident_part[]) IS
