@@ -33,6 +33,9 @@ PG_FUNCTION_INFO_V1(iamwatch_find_incident);
 PG_FUNCTION_INFO_V1(iamwatch_keep_new_incidents);
 PG_FUNCTION_INFO_V1(iamwatch_note_changed_incident);
 
+/* One alert in so many also brings the links of incidents up to date. */
+#define LINKS_EVERY 32
+
 static TriggerData *
 alerts_trigger(FunctionCallInfo fcinfo)
 {
@@ -183,6 +186,7 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 	TupleDesc	part_desc;
 	TupleTableSlot *slot;
 	Column		parts;
+	int64		newest = 0;
 	PlansScope	scope;
 
 	Assert(TRIGGER_FIRED_AFTER(trigger->tg_event) && TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event));
@@ -200,6 +204,7 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 		AlertRow	alert = read_alert(tuple, desc);
 
 		column_add(&parts, part_of_alert(&alert, part_desc));
+		newest = Max(newest, DatumGetInt64(alert.values[ALERTS_ALERT_ID - 1]));
 		pfree(alert.values);
 		pfree(alert.nulls);
 		if (should_free)
@@ -210,6 +215,8 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 
 	plans_begin(&scope);
 	plans_call(CALL_KEEP_INCIDENTS, (Datum[]) {column_array(&parts)});
+	if (count > LINKS_EVERY || newest % LINKS_EVERY == 0)
+		plans_call(CALL_KEEP_LINKS, (Datum[]) {BoolGetDatum(false)});
 	plans_end(&scope);
 	return PointerGetDatum(NULL);
 }

@@ -61,6 +61,10 @@ static const Statement functions[CALL_COUNT] = {
 	[CALL_KEEP_INCIDENTS] = {
 		"keep_incidents",
 		{"iamwatch_internal.incident_part[]"}
+	},
+	[CALL_KEEP_LINKS] = {
+		"keep_links",
+		{"boolean"}
 	}
 };
 

@@ -25,6 +25,7 @@ typedef enum CallId
 	CALL_LEARN_ACCOUNT,			/* write what is new of an account, or leave it in the journals */
 	CALL_ASSIGN_TO_ALERTS,		/* make alerts of what is unusual */
 	CALL_KEEP_INCIDENTS,		/* bring the incidents of alerts up to date */
+	CALL_KEEP_LINKS,			/* ... and the links of incidents that are settled */
 	CALL_COUNT
 } CallId;
 
