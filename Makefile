@@ -28,7 +28,7 @@ PARTS = header overview baseline/dayset \
 	baseline/exclusion detect/score baseline/context baseline/learn \
 	detect/context_score detect/risk \
 	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
-	operate/nodes operate/watch operate/maintain operate/backfill operate/backfill_alerts operate/context_backfill operate/process \
+	operate/nodes operate/watch operate/maintain operate/backfill_work operate/backfill operate/backfill_alerts operate/context_backfill operate/process \
 	analyst/backtest baseline/views analyst/names analyst/playbook \
 	analyst/triage analyst/suppressions analyst/notify analyst/explain analyst/why \
 	analyst/incidents analyst/incidents_keep operate/everywhere operate/status analyst/exports analyst/report operate/move operate/comments operate/privileges

@@ -144,13 +144,14 @@ CREATE FUNCTION iamwatch_internal.backfill_working_tables() RETURNS void
 BEGIN
 	PERFORM iamwatch_internal.drop_temporary();
 	CREATE TEMP TABLE iamwatch_marks (provider text, account text, identity text, kinds integer,
-		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer);
+		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer, lane integer);
 	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
 		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
 	CREATE TEMP TABLE iamwatch_events (key bytea, event iamwatch.event, behaviour text);
 	CREATE TEMP TABLE iamwatch_firsts (key bytea, at timestamptz);
 	CREATE TEMP TABLE iamwatch_read (provider text, account text, first timestamptz);
-	CREATE TEMP TABLE iamwatch_raising (behaviour text, detector text);
+	CREATE TEMP TABLE iamwatch_raising (behaviour text, detector text, part integer, lane integer, bytes bigint);
+	CREATE INDEX ON pg_temp.iamwatch_raising (behaviour);
 	CREATE TEMP TABLE iamwatch_samples (event iamwatch.event, access_key text, novel boolean, part integer);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_working_tables() IS 'make the working tables of a backfill of this session';
@@ -284,6 +285,7 @@ DECLARE
 	leaf pg_catalog.regclass;
 	part integer;
 	parts integer;
+	pairs bigint;
 	one record;
 	n bigint := 0;
 	alerts_before bigint;
@@ -303,8 +305,10 @@ BEGIN
 	END IF;
 	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
 		RAISE EXCEPTION 'another session is backfilling "%"', source
-			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress.';
+			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress. To help it, call iamwatch.backfill_work().';
 	END IF;
+	PERFORM iamwatch_internal.make_backfill_steps(source, NULL);
+	COMMIT;
 	INSERT INTO iamwatch_internal.backfills AS b (source, since, until, rows_expected)
 	VALUES (source, since, until, (SELECT coalesce(pg_catalog.sum(GREATEST(c.reltuples, 0)), 0)
 		FROM iamwatch_internal.leaves(source) AS l JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l))
@@ -325,15 +329,10 @@ BEGIN
 
 	-- an identity's marks stay together
 	parts := iamwatch_internal.backfill_partition();
+	PERFORM iamwatch_internal.make_backfill_steps(source, 'learning');
 	PERFORM iamwatch_internal.backfill_phase(source, 'learning', parts);
 	COMMIT;
-	FOR part IN SELECT * FROM pg_catalog.generate_series(1, parts) LOOP
-		n := iamwatch_internal.backfill_learn(part);
-		UPDATE iamwatch_internal.backfills AS b SET parts_done = part, days_done = b.days_done OPERATOR(pg_catalog.+) n,
-			changed_at = pg_catalog.clock_timestamp()
-		WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
-		COMMIT;
-	END LOOP;
+	CALL iamwatch_internal.take_backfill_steps(source);
 
 	-- what went by way of the journal must be in the tallies before we score
 	LOOP
@@ -350,16 +349,12 @@ BEGIN
 		PERFORM pg_catalog.pg_sleep(0.05);
 	END LOOP;
 
+	PERFORM iamwatch_internal.make_backfill_steps(source, 'scoring');
 	PERFORM iamwatch_internal.backfill_phase(source, 'scoring', parts);
 	COMMIT;
-	FOR part IN SELECT * FROM pg_catalog.generate_series(1, parts) LOOP
-		FOR one IN SELECT d.detector FROM iamwatch.detectors AS d WHERE d.enabled LOOP
-			PERFORM iamwatch_internal.backfill_score(part, one.detector);
-		END LOOP;
-		UPDATE iamwatch_internal.backfills AS b SET parts_done = part, changed_at = pg_catalog.clock_timestamp()
-		WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
-		COMMIT;
-	END LOOP;
+	CALL iamwatch_internal.take_backfill_steps(source);
+	n := iamwatch_internal.collect_backfill_steps(source);
+	COMMIT;
 
 	IF iamwatch_internal.backfill_behaviour_keys() IS NOT NULL THEN
 		IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
@@ -379,27 +374,23 @@ BEGIN
 		END LOOP;
 	END IF;
 	SELECT pg_catalog.count(*) INTO alerts_before FROM iamwatch.alerts;
-	PERFORM iamwatch_internal.backfill_phase(source, 'raising', iamwatch_internal.backfill_group());
+	pairs := iamwatch_internal.backfill_group();
+	PERFORM iamwatch_internal.make_backfill_steps(source, 'raising');
+	PERFORM iamwatch_internal.backfill_phase(source, 'raising', pairs);
 	COMMIT;
-	n := 0;
+	CALL iamwatch_internal.take_backfill_steps(source);
+	taken_back_in_all := iamwatch_internal.collect_backfill_steps(source);
+	COMMIT;
+	-- what others are just writing, or triaging, once more; then they get the events
 	waited := 0;
-	LOOP
-		FOR one IN SELECT r.behaviour, r.detector FROM pg_temp.iamwatch_raising AS r LOOP
-			taken_back := iamwatch_internal.backfill_raise(one.behaviour, one.detector, waited OPERATOR(pg_catalog.>) 200);
-			CONTINUE WHEN taken_back IS NULL;
-			n := n OPERATOR(pg_catalog.+) 1;
-			taken_back_in_all := taken_back_in_all OPERATOR(pg_catalog.+) taken_back;
-			IF n OPERATOR(pg_catalog.%) 100 OPERATOR(pg_catalog.=) 0 THEN
-				UPDATE iamwatch_internal.backfills AS b SET parts_done = n, changed_at = pg_catalog.clock_timestamp()
-				WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
-				COMMIT;
-			END IF;
-		END LOOP;
-		COMMIT;
-		-- what others are just writing, or triaging, once more; then they get the events
-		EXIT WHEN NOT EXISTS (SELECT FROM pg_temp.iamwatch_raising);
+	WHILE EXISTS (SELECT FROM pg_temp.iamwatch_raising) LOOP
 		waited := waited OPERATOR(pg_catalog.+) 1;
 		PERFORM pg_catalog.pg_sleep(0.05);
+		FOR one IN SELECT r.behaviour, r.detector FROM pg_temp.iamwatch_raising AS r LOOP
+			taken_back := iamwatch_internal.backfill_raise(one.behaviour, one.detector, waited OPERATOR(pg_catalog.>) 200);
+			taken_back_in_all := taken_back_in_all OPERATOR(pg_catalog.+) coalesce(taken_back, 0);
+		END LOOP;
+		COMMIT;
 	END LOOP;
 	PERFORM iamwatch_internal.keep_changed_incidents(NULL);
 	COMMIT;
@@ -411,7 +402,8 @@ BEGIN
 	UPDATE iamwatch_internal.backfills AS b SET withdrawn = taken_back_in_all, alerts = (SELECT pg_catalog.count(*)
 		FROM iamwatch.alerts) OPERATOR(pg_catalog.-) alerts_before OPERATOR(pg_catalog.+) taken_back_in_all
 	WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
-	PERFORM iamwatch_internal.backfill_phase(source, 'done', n);
+	PERFORM iamwatch_internal.make_backfill_steps(source, NULL);
+	PERFORM iamwatch_internal.backfill_phase(source, 'done', pairs);
 	PERFORM iamwatch_internal.drop_temporary();
 	PERFORM iamwatch_internal.session_unlock();
 END $$;
@@ -420,27 +412,39 @@ COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz)
 
 CREATE FUNCTION iamwatch_internal.backfill_partition() RETURNS integer
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-DECLARE
-	parts integer;
 BEGIN
-	SELECT 1 + GREATEST(count(*) / 5000, sum(length(m.key)) / 67108864) INTO parts FROM pg_temp.iamwatch_marks AS m;
 	CREATE TEMP TABLE iamwatch_part AS
 	SELECT provider, account, identity, kinds, service, operation, failed, key,
-		iamwatch.dayset_union(days) AS days, min(first) AS first,
-		1 + (hashtextextended(identity, 0) & 2147483647) % parts AS part
+		iamwatch.dayset_union(days) AS days, min(first) AS first
 	FROM pg_temp.iamwatch_marks
 	GROUP BY provider, account, identity, kinds, service, operation, failed, key;
 	TRUNCATE pg_temp.iamwatch_marks;
-	INSERT INTO pg_temp.iamwatch_marks SELECT * FROM pg_temp.iamwatch_part;
+	-- a lane is some accounts, few enough for each to have a lock of its own, or one
+	-- that is large, of which each part has some identities
+	INSERT INTO pg_temp.iamwatch_marks
+	WITH lane AS MATERIALIZED (
+		SELECT a.*, dense_rank() OVER (ORDER BY a.before / 5000, a.place / 200)::integer AS lane
+		FROM (
+			SELECT c.*, (sum(c.n) OVER sorted)::bigint - c.n AS before, row_number() OVER sorted AS place
+			FROM (SELECT p.provider, p.account, count(*) AS n, sum(length(p.key)) AS bytes
+				FROM pg_temp.iamwatch_part AS p GROUP BY p.provider, p.account) AS c
+			WINDOW sorted AS (ORDER BY c.provider, c.account ROWS UNBOUNDED PRECEDING)) AS a
+	), cut AS MATERIALIZED (
+		SELECT l.lane, 1 + GREATEST(sum(l.n)::bigint / 5000, sum(l.bytes)::bigint / 67108864) AS parts FROM lane AS l GROUP BY l.lane
+	)
+	SELECT p.*, dense_rank() OVER (ORDER BY l.lane, (hashtextextended(p.identity, 0) & 2147483647) % c.parts), l.lane
+	FROM pg_temp.iamwatch_part AS p
+	JOIN lane AS l ON l.account = p.account AND l.provider = p.provider
+	JOIN cut AS c ON c.lane = l.lane;
+	INSERT INTO pg_temp.iamwatch_read
+	SELECT p.provider, p.account, min(p.first) FROM pg_temp.iamwatch_part AS p GROUP BY p.provider, p.account;
 	DROP TABLE pg_temp.iamwatch_part;
 	CREATE INDEX ON pg_temp.iamwatch_marks (part);
 	ANALYZE pg_temp.iamwatch_marks;
-	INSERT INTO pg_temp.iamwatch_read
-	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
 	-- names can be too long for any other kind of index
 	CREATE INDEX ON pg_temp.iamwatch_read USING hash (account);
 	ANALYZE pg_temp.iamwatch_read;
-	RETURN parts;
+	RETURN (SELECT coalesce(max(m.part), 0) FROM pg_temp.iamwatch_marks AS m);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_partition() IS
 'merge what several relations have of a key, and number the steps of a backfill; how many there are';
@@ -455,7 +459,7 @@ BEGIN
 	CREATE INDEX ON pg_temp.iamwatch_unusual USING hash (key);
 	ANALYZE pg_temp.iamwatch_events;
 	ANALYZE pg_temp.iamwatch_unusual;
-	INSERT INTO pg_temp.iamwatch_raising
+	INSERT INTO pg_temp.iamwatch_raising (behaviour, detector)
 	SELECT e.behaviour, u.detector FROM pg_temp.iamwatch_events AS e JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key
 	UNION
 	SELECT e.behaviour, d.detector
@@ -465,6 +469,23 @@ BEGIN
 		AND a.account = (e.event).account AND a.provider = (e.event).provider
 	JOIN iamwatch.detectors AS d ON d.detector = a.detector
 	WHERE d.enabled AND iamwatch_internal.is_watched(d, a.provider, a.service, a.operation);
+	-- those that share a lock stay together, since a step keeps all of its locks to its end
+	CREATE TEMP TABLE iamwatch_part AS
+	WITH behaviour AS MATERIALIZED (
+		SELECT e.behaviour, iamwatch_internal.alert_lock_key((array_agg(e.event))[1]) AS lock, sum(pg_column_size(e.event)) AS bytes
+		FROM pg_temp.iamwatch_events AS e GROUP BY e.behaviour
+	), pair AS (
+		SELECT r.behaviour, r.detector, b.lock, b.bytes, row_number() OVER (PARTITION BY b.lock ORDER BY r.behaviour, r.detector) - 1 AS n
+		FROM pg_temp.iamwatch_raising AS r JOIN behaviour AS b ON b.behaviour = r.behaviour
+	), lane AS (
+		SELECT l.lock, dense_rank() OVER (ORDER BY l.before / 50) AS lane
+		FROM (SELECT p.lock, (sum(count(*)) OVER (ORDER BY p.lock))::bigint - count(*) AS before FROM pair AS p GROUP BY p.lock) AS l
+	)
+	SELECT p.behaviour, p.detector, dense_rank() OVER (ORDER BY l.lane, p.n / 100) AS part, l.lane, p.bytes
+	FROM pair AS p JOIN lane AS l ON l.lock = p.lock;
+	TRUNCATE pg_temp.iamwatch_raising;
+	INSERT INTO pg_temp.iamwatch_raising SELECT p.* FROM pg_temp.iamwatch_part AS p;
+	DROP TABLE pg_temp.iamwatch_part;
 	RETURN (SELECT count(*) FROM pg_temp.iamwatch_raising);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_group() IS
@@ -476,7 +497,8 @@ SELECT source, phase, parts_done, parts, rows_done, rows_expected, days_done, al
 	rows_done / nullif(extract(epoch FROM coalesce(finished_at, changed_at) - started_at), 0)::double precision AS rows_per_second,
 	CASE WHEN finished_at IS NULL AND parts_done > 0 THEN
 		(changed_at - started_at) * (parts - parts_done) / parts_done END AS phase_remaining,
-	finished_at IS NULL AND NOT iamwatch_internal.session_lock_held(3, source::oid::bigint) AS interrupted
+	finished_at IS NULL AND NOT iamwatch_internal.session_lock_held(3, source::oid::bigint) AS interrupted,
+	CASE WHEN finished_at IS NULL THEN iamwatch_internal.backfill_helpers(source) ELSE 0 END AS helpers
 FROM iamwatch_internal.backfills;
 COMMENT ON VIEW iamwatch.backfill_progress IS 'how far each backfill has come';
 COMMENT ON COLUMN iamwatch.backfill_progress.parts IS
@@ -484,4 +506,5 @@ COMMENT ON COLUMN iamwatch.backfill_progress.parts IS
 COMMENT ON COLUMN iamwatch.backfill_progress.rows_expected IS 'by the statistics of the table; 0 if it has none';
 COMMENT ON COLUMN iamwatch.backfill_progress.alerts IS 'that it raised';
 COMMENT ON COLUMN iamwatch.backfill_progress.withdrawn IS 'alerts that it took back, since the order of event time would not have raised them';
+COMMENT ON COLUMN iamwatch.backfill_progress.helpers IS 'other sessions that take steps of it: they called iamwatch.backfill_work()';
 COMMENT ON COLUMN iamwatch.backfill_progress.interrupted IS 'it stopped half-way: call iamwatch.backfill() again';
