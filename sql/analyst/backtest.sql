@@ -59,14 +59,55 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.other_settings(text, jsonb) IS
 'a detector''s settings with those given in place of its own; 42704 or 22023 for what cannot be';
 
+-- ---- how far it has come ----
+
+CREATE FUNCTION iamwatch_internal.show_progress(source regclass, phase integer, done integer, parts integer) RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_show_progress' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.show_progress(regclass, integer, integer, integer) IS
+'let other sessions see how far this one has come, by a lock that it holds for that, until it shows something else; phase 0: nothing any more. iamwatch.backtest_progress has it';
+
+CREATE VIEW iamwatch.backtest_progress AS
+SELECT l.pid, l.classid::regclass AS source, p.phase, p.progress >> 14 & 16383 AS parts_done, p.progress & 16383 AS parts, a.query_start AS started_at
+FROM pg_catalog.pg_locks AS l
+CROSS JOIN LATERAL (SELECT l.objid::bigint AS progress,
+	(ARRAY['reading', 'scoring', 'fetching', 'raising'])[(l.objid::bigint >> 28)::integer] AS phase) AS p
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.objsubid = 8743
+AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database());
+COMMENT ON VIEW iamwatch.backtest_progress IS 'how far each backtest has come that runs just now';
+COMMENT ON COLUMN iamwatch.backtest_progress.phase IS 'reading: the days of the source; scoring: these days, by each of the settings; fetching: the events of what is unusual; raising: their alerts';
+COMMENT ON COLUMN iamwatch.backtest_progress.parts IS 'of the phase: relations to read, settings to score or to raise alerts by; 16383 for more';
+COMMENT ON COLUMN iamwatch.backtest_progress.started_at IS 'when its statement began; null for who may not see statements of others';
+
+-- A relation at a time, so that one can see how far it is, if that is no other
+-- thing than to read all at once: a table has privileges and policies of its own.
 CREATE FUNCTION iamwatch_internal.backtest_read(source regclass, event_column name) RETURNS iamwatch_internal.backtest_days[]
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
+#variable_conflict use_variable
+DECLARE
+	leaves regclass[] := ARRAY(SELECT l FROM iamwatch_internal.leaves(source) AS l);
+	read iamwatch_internal.backtest_days[];
 BEGIN
-	RETURN (SELECT array_agg(ROW(f.provider, f.account, f.identity, f.kinds, f.service, f.operation, f.failed,
-			m.key, m.days, m.first)::iamwatch_internal.backtest_days)
-		FROM iamwatch_internal.read_days(source, event_column, NULL, NULL) AS m
-		CROSS JOIN LATERAL baseline_key_fields(m.key) AS f
-		WHERE m.key IS NOT NULL);
+	IF row_security_active(source) OR NOT (SELECT bool_and(has_table_privilege(l, 'SELECT')) FROM unnest(leaves) AS l) THEN
+		leaves := ARRAY[source];
+	END IF;
+	FOR i IN 1 .. cardinality(leaves) LOOP
+		PERFORM iamwatch_internal.show_progress(source, 1, i - 1, cardinality(leaves));
+		read := read || (SELECT array_agg(ROW(f.provider, f.account, f.identity, f.kinds, f.service, f.operation, f.failed,
+				m.key, m.days, m.first)::iamwatch_internal.backtest_days)
+			FROM iamwatch_internal.read_days(leaves[i], event_column, NULL, NULL) AS m
+			CROSS JOIN LATERAL baseline_key_fields(m.key) AS f
+			WHERE m.key IS NOT NULL);
+	END LOOP;
+	IF cardinality(leaves) > 1 THEN
+		-- what several relations have of a key
+		read := (SELECT array_agg(ROW(m.provider, m.account, m.identity, m.kinds, m.service, m.operation, m.failed,
+				m.key, m.days, m.first)::iamwatch_internal.backtest_days)
+			FROM (SELECT r.provider, r.account, r.identity, r.kinds, r.service, r.operation, r.failed, r.key,
+					dayset_union(r.days) AS days, min(r.first) AS first
+				FROM unnest(read) AS r GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) AS m);
+	END IF;
+	RETURN read;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backtest_read(regclass, name) IS 'the days that a source holds, a row a key';
 
@@ -207,6 +248,7 @@ CREATE FUNCTION iamwatch_internal.backtest_events(source regclass, event_column 
 	SET enable_nestloop = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM iamwatch_internal.show_progress(source, 3, 0, 1);
 	RETURN QUERY WITH u AS MATERIALIZED (
 		SELECT * FROM unnest(unusual)
 	), m AS MATERIALIZED (
@@ -264,6 +306,7 @@ BEGIN
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	read := iamwatch_internal.backtest_read(source, event_column);
 	FOR i IN 1 .. cardinality(settings) LOOP
+		PERFORM iamwatch_internal.show_progress(source, 2, i - 1, cardinality(settings));
 		unusual := unusual || ARRAY(SELECT u FROM iamwatch_internal.backtest_scores(i, settings[i], read) AS u);
 	END LOOP;
 	FOR c IN SELECT x.* FROM iamwatch_internal.backtest_events(source, event_column, read, unusual) AS x LOOP
@@ -287,6 +330,9 @@ BEGIN
 			first_event_time := NULL;
 		END IF;
 		IF setting IS DISTINCT FROM c.setting OR NOT iamwatch_internal.is_same_behaviour(was, e) THEN
+			IF setting IS DISTINCT FROM c.setting THEN
+				PERFORM iamwatch_internal.show_progress(source, 4, c.setting - 1, cardinality(settings));
+			END IF;
 			setting := c.setting;
 			s := settings[setting];
 			period := s.deduplication_days * interval '24 hours';
@@ -329,6 +375,7 @@ BEGIN
 	IF first_event_time IS NOT NULL THEN
 		RETURN NEXT;
 	END IF;
+	PERFORM iamwatch_internal.show_progress(source, 0, 0, 0);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backtest_alerts(regclass, iamwatch.detectors[], name) IS
 'the alerts that each of several settings would have raised over what a source holds';

@@ -79,10 +79,11 @@ ALTER TABLE iamwatch_internal.backfill_steps ALTER marks SET STORAGE EXTERNAL, A
 
 CREATE FUNCTION iamwatch_internal.backfill_helpers(source regclass) RETURNS integer
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT count(*)::integer FROM generate_series(0, 31) AS n
-	WHERE iamwatch_internal.session_lock_held(16 + n, source::oid::bigint)
+	SELECT count(*)::integer FROM pg_locks AS l
+	WHERE l.locktype = 'advisory' AND l.objsubid = 8741 AND l.classid BETWEEN 16 AND 47 AND l.objid = source AND l.granted
+	AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
 $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_helpers(regclass) IS 'how many sessions help the one that leads a backfill';
+COMMENT ON FUNCTION iamwatch_internal.backfill_helpers(regclass) IS 'by the locks of try_session_lock() that they have, how many sessions help the one that leads a backfill';
 
 CREATE FUNCTION iamwatch_internal.is_backfilling(source regclass) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -337,7 +338,7 @@ DECLARE
 BEGIN
 	IF NOT iamwatch_internal.may_fold() THEN
 		RAISE EXCEPTION 'cannot backfill in a transaction with a fixed snapshot'
-			USING ERRCODE = 'invalid_transaction_state', HINT = 'Use read committed.';
+			USING ERRCODE = 'invalid_transaction_state', HINT = 'SET default_transaction_isolation = ''read committed'' first.';
 	END IF;
 	LOOP
 		running := iamwatch_internal.join_backfill(source);

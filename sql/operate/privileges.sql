@@ -21,7 +21,7 @@ DECLARE
 	reading constant text := 'iamwatch.alerts, iamwatch.alert_events, iamwatch.accounts,
 		iamwatch.identities, iamwatch.baselines, iamwatch.contexts, iamwatch.operations, iamwatch.instances, iamwatch.instance_history,
 		iamwatch.detectors, iamwatch.variations, iamwatch.playbook, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
-		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress,
+		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress, iamwatch.backtest_progress,
 		iamwatch.incidents, iamwatch.incident_links, iamwatch_internal.current_incidents, iamwatch_internal.kept_incidents,
 		iamwatch_internal.changed_incidents, iamwatch_internal.kept_links, iamwatch_internal.links_settled, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,

@@ -35,8 +35,10 @@
 /* Neither waits nor raises an error when shared memory is full. */
 #if PG_VERSION_NUM >= 180000
 #define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL, false)
+#define try_session_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, true, true, false, NULL, false)
 #else
 #define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL)
+#define try_session_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, true, true, false, NULL)
 #endif
 
 #if PG_VERSION_NUM >= 170000

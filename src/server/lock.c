@@ -178,9 +178,56 @@ release_session_lock(void)
 	session_lock_subid = InvalidSubTransactionId;
 }
 
+/*
+ * How far a call has come that writes nothing and does not commit: others see
+ * no row of it, but they see its locks.  So it holds one that says so, in tags
+ * of a class that nobody else takes, and changes it as it goes on.  Key 1 is
+ * the relation, key 2 the phase in three bits, then what is done of it and its
+ * parts in fourteen each.  A full table of locks is no reason to fail.
+ */
+#define IAMWATCH_PROGRESS_CLASS 8743
+#define MOST_PARTS 0x3fff
+
+static LOCKTAG progress;
+static bool progress_shown = false;
+static SubTransactionId progress_subid = InvalidSubTransactionId;
+
+PG_FUNCTION_INFO_V1(iamwatch_show_progress);
+
+static void
+hide_progress(void)
+{
+	if (progress_shown)
+		LockRelease(&progress, ShareLock, true);
+	progress_shown = false;
+}
+
+/* show_progress(regclass, phase int, done int, parts int): none if the phase is 0 */
+Datum
+iamwatch_show_progress(PG_FUNCTION_ARGS)
+{
+	LOCKTAG		tag;
+	uint32		phase = PG_GETARG_INT32(1) & 7;
+	uint32		done = Min(Max(PG_GETARG_INT32(2), 0), MOST_PARTS);
+	uint32		parts = Min(Max(PG_GETARG_INT32(3), 0), MOST_PARTS);
+
+	hide_progress();
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, PG_GETARG_OID(0), phase << 28 | done << 14 | parts, IAMWATCH_PROGRESS_CLASS);
+	if (phase != 0 && try_session_lock_acquire(&tag, ShareLock) == LOCKACQUIRE_OK)
+	{
+		progress = tag;
+		progress_shown = true;
+		progress_subid = GetCurrentSubTransactionId();
+	}
+	PG_RETURN_VOID();
+}
+
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		hide_progress();
+
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
 		ones_locked = 0;
 	if (event == XACT_EVENT_ABORT)
@@ -196,6 +243,8 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 	/* ids only grow: everything from subid on was inside of it */
 	if (event == SUBXACT_EVENT_ABORT_SUB && session_lock_subid >= subid)
 		release_session_lock();
+	if (event == SUBXACT_EVENT_ABORT_SUB && progress_subid >= subid)
+		hide_progress();
 }
 
 void
@@ -228,15 +277,20 @@ iamwatch_session_unlock(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * Not GetLockConflicts(), which leaves out who is between two transactions, as
+ * a procedure that commits is again and again.
+ */
 Datum
 iamwatch_session_lock_held(PG_FUNCTION_ARGS)
 {
+	LockData   *locks = GetLockStatusData();
 	LOCKTAG		tag;
-	VirtualTransactionId *holders;
 
 	session_tag(&tag, fcinfo);
-	if (lock_is_mine(&tag, ExclusiveLock))
-		PG_RETURN_BOOL(true);
-	holders = GetLockConflicts(&tag, ExclusiveLock, NULL);
-	PG_RETURN_BOOL(VirtualTransactionIdIsValid(holders[0]));
+	for (int i = 0; i < locks->nelements; i++)
+		if (locks->locks[i].holdMask != 0 &&
+			memcmp(&locks->locks[i].locktag, &tag, sizeof(tag)) == 0)
+			PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(false);
 }
