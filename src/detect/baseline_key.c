@@ -89,6 +89,7 @@ make_key(const Event *event)
 		at = put_slice(at, event->service);
 		at = put_slice(at, event->operation);
 	}
+	Assert(at <= (char *) key + size);
 	SET_VARSIZE(key, at - (char *) key);
 	return key;
 }

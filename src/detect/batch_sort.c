@@ -337,6 +337,7 @@ batch_sort_read(void)
 		next = run->next;
 		if (run->reader != NULL || run->subid < reader->subid)
 			continue;
+		Assert(run->sort != NULL && run->head != NULL);
 		run->reader = reader;
 		outer = MemoryContextSwitchTo(run->context);
 		ExecDropSingleTupleTableSlot(run->head);

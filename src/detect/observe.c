@@ -142,6 +142,7 @@ queue_process_batch(void)
 {
 	int			depth = trigger_depth();
 
+	Assert(depth > 0);			/* a trigger calls this */
 	if (process_depth != 0 && depth <= process_depth)
 		return;
 	queue_statement_trigger(internal_relation("end_of_statement"));

@@ -117,6 +117,7 @@ queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool re
 	number = seen_repeats(queued->seen, event, operation != NULL, queued->count);
 	if (number >= 0)
 	{
+		Assert(number < queued->count);
 		queued->repeats++;
 		queued->repeats_of[number]++;
 		return false;
@@ -148,6 +149,7 @@ queued_take_repeats(const Event *event)
 
 			queued->repeats_of[number] = 0;
 			queued->repeats -= repeats;
+			Assert(queued->repeats >= 0);
 			return repeats;
 		}
 	}

@@ -49,6 +49,7 @@ sample_has(bool brings_behaviour, bool brings_day, int32 day, const DayRuns *ide
 bool
 sample_is_novel(bool brings_behaviour, int32 day, const DayRuns *behaviour_days)
 {
+	Assert(settings_training_days() > 0);
 	return brings_behaviour &&
 		(behaviour_days == NULL || !is_active_before(behaviour_days, day));
 }

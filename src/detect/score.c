@@ -92,6 +92,7 @@ score_surprise(double probability)
 {
 	double		surprise = -log2(probability);
 
+	Assert(probability > 0 && probability <= 1);
 	return surprise == 0 ? 0 : surprise;	/* no negative zero */
 }
 

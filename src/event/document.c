@@ -178,6 +178,7 @@ repair_escapes(char *text)
 			to += replacement_len;
 			from += len;
 			repaired = true;
+			Assert(to <= from);
 		}
 	}
 	memmove(to, from, strlen(from) + 1);
@@ -235,6 +236,7 @@ document_is_gzip(const char *text, int len)
 int
 document_clip(const char *text, int len)
 {
+	Assert(len >= 0);
 	return len <= DOCUMENT_CLIP ? len : pg_mbcliplen(text, len, DOCUMENT_CLIP);
 }
 

@@ -40,6 +40,7 @@ limits_ask_clock(TimestampTz time)
 const char *
 limits_exceeded(const Event *event)
 {
+	Assert(event->account.s != NULL && event->identity.s != NULL);
 	if (event->account.len > longest_name || event->identity.len > longest_name ||
 		event->service.len > longest_name || event->operation.len > longest_name)
 		return "a name is longer than iamwatch.longest_name";
@@ -76,6 +77,7 @@ cut(Slice *slice)
 {
 	if (slice->len > LONGEST_DETAIL)
 		slice->len = pg_mbcliplen(slice->s, slice->len, LONGEST_DETAIL);
+	Assert(slice->len >= 0 && slice->len <= LONGEST_DETAIL);
 }
 
 void

@@ -27,6 +27,7 @@ slice_contains(Slice slice, const char *part)
 Slice
 slice_after(Slice slice, int offset)
 {
+	Assert(offset >= 0);
 	if (slice.len <= offset)
 		return SLICE_NONE;
 	return (Slice) {slice.s + offset, slice.len - offset};
@@ -52,6 +53,7 @@ slice_join(int n, const Slice *parts)
 	p = s = palloc(len + 1);
 	for (int i = 0; i < n; i++)
 	{
+		Assert(parts[i].len == 0 || parts[i].s != NULL);
 		memcpy(p, parts[i].s, parts[i].len);
 		p += parts[i].len;
 	}
@@ -62,6 +64,7 @@ slice_join(int n, const Slice *parts)
 Datum
 slice_text(Slice slice)
 {
+	Assert(slice.s != NULL);
 	return PointerGetDatum(cstring_to_text_with_len(slice.s, slice.len));
 }
 
@@ -87,7 +90,10 @@ slice_listed(Slice list, Slice more)
 int
 slice_find(Slice slice, char ch, int from)
 {
-	const char *p = from < slice.len ?
+	const char *p;
+
+	Assert(from >= 0);
+	p = from < slice.len ?
 		memchr(slice.s + from, ch, slice.len - from) : NULL;
 
 	return p ? (int) (p - slice.s) : -1;

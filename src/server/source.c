@@ -460,6 +460,7 @@ fill_in(const char *sql, const Parts *parts)
 			i++;
 		if (i < lengthof(places))
 		{
+			Assert(places[i].text != NULL);
 			appendStringInfoString(&filled, places[i].text);
 			sql += strlen(places[i].place);
 		}
@@ -580,6 +581,8 @@ source_read(SourceQuery *query, FunctionCallInfo fcinfo)
 	(void) collect((Node *) tree, &reached);
 	collect_attached(&reached);
 	reader = choose_reader(query, &reached, parts.whole_row);
+	Assert(list_member_oid(reached.relations, query->source));
+	Assert(reader == GetUserId() || reader == relation_owner(query->source));
 
 	GetUserIdAndSecContext(&caller, &security_context);
 	if (reader != caller)
@@ -587,6 +590,7 @@ source_read(SourceQuery *query, FunctionCallInfo fcinfo)
 							   SECURITY_RESTRICTED_OPERATION);
 	SetTuplestoreDestReceiverParams(dest, store, MemoryContextGetParent(context), false, NULL, NULL);
 	run(query, &parts, tree, sql, dest);
+	Assert(GetUserId() == reader);
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(caller, security_context);
 	PopActiveSnapshot();
