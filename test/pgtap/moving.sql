@@ -18,13 +18,8 @@ INSERT INTO holds VALUES
 	-- what a place did with the account
 	('counted_elsewhere', 'place'), ('forgotten_accounts', 'place'),
 	-- of all accounts
-<<<<<<< HEAD
-	('all_alerts', 'shared'), ('backfills', 'shared'), ('column_fields', 'shared'), ('detectors', 'shared'), ('end_of_statement', 'shared'),
-	('given_rows', 'shared'), ('kept_links', 'shared'), ('links_settled', 'shared'), ('limits', 'shared'), ('operations', 'shared'), ('playbook', 'shared'), ('providers', 'shared'),
-=======
 	('all_alerts', 'shared'), ('backfills', 'shared'), ('backfill_steps', 'shared'), ('column_fields', 'shared'), ('detectors', 'shared'), ('end_of_statement', 'shared'),
-	('given_rows', 'shared'), ('limits', 'shared'), ('operations', 'shared'), ('playbook', 'shared'), ('providers', 'shared'),
->>>>>>> ca4be60 (Show how far a backtest has come, and hold helpers to the rows of one session)
+	('given_rows', 'shared'), ('kept_links', 'shared'), ('links_settled', 'shared'), ('limits', 'shared'), ('operations', 'shared'), ('playbook', 'shared'), ('providers', 'shared'),
 	('source_counts', 'shared'), ('sources', 'shared'), ('target_paths', 'shared'), ('variations', 'shared');
 SELECT is(array_agg(c.oid::regclass ORDER BY 1), NULL, 'Every table is known to hold state of an account, or not to')
 FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
