@@ -244,7 +244,8 @@ CREATE FUNCTION iamwatch_internal.later_use(alert iamwatch_internal.all_alerts) 
 DECLARE
 	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
 	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));
-	-- so that the views are asked for few
+	-- so that the views are asked for few, in every account: a role is used where it is let in, a key
+	-- wherever its user is, and their names, as those of GCP and Azure, are of one identity only
 	likely constant text[] := ARRAY(SELECT '%' || regexp_replace(regexp_replace(lower(t), '^.*[/:]', ''), '([\\%_])', '\\\1', 'g') || '%'
 		FROM unnest(targets) AS t);
 	keys constant text[] := ARRAY(SELECT k FROM jsonb_array_elements_text((alert.evidence->'targets')
@@ -256,36 +257,36 @@ BEGIN
 	END IF;
 	IF keys <> '{}' THEN
 		users := ARRAY(SELECT DISTINCT c.identity FROM iamwatch.contexts AS c
-			WHERE c.provider = alert.provider AND c.account = alert.account AND c.kind = 'access_key'
+			WHERE c.provider = alert.provider AND c.kind = 'access_key'
 			AND split_part(c.value, ' ', 1) = ANY (keys));
 	END IF;
 	RETURN (
-		SELECT coalesce(jsonb_agg(jsonb_build_object('target', coalesce(w.target, keys[1]), 'identity', w.identity,
+		SELECT coalesce(jsonb_agg(jsonb_build_object('target', coalesce(w.target, keys[1]), 'account', w.account, 'identity', w.identity,
 			'name', iamwatch.short_name(w.identity), 'kind', w.kind,
 			'known_before', w.first_seen < day, 'first_seen', w.first_seen, 'last_seen', w.last_seen,
 			'days', iamwatch.count_days(w.days, day, w.last_seen),
 			'operations', (SELECT coalesce(jsonb_agg(jsonb_build_object('service', b.service, 'operation', b.operation,
 					'failed', b.failed, 'days', iamwatch.count_days(b.days, day, b.last_seen)) ORDER BY b.first_seen, b.service, b.operation, b.failed), '[]')
-				FROM iamwatch.baselines AS b WHERE b.provider = alert.provider AND b.account = alert.account
+				FROM iamwatch.baselines AS b WHERE b.provider = alert.provider AND b.account = w.account
 				AND b.identity = w.identity AND b.last_seen >= day),
 			'networks', (SELECT coalesce(jsonb_agg(c.value ORDER BY c.value), '[]')
-				FROM iamwatch.contexts AS c WHERE c.provider = alert.provider AND c.account = alert.account
+				FROM iamwatch.contexts AS c WHERE c.provider = alert.provider AND c.account = w.account
 				AND c.identity = w.identity AND c.kind = 'network' AND iamwatch.last_day(c.days) >= day),
 			'alerts', (SELECT coalesce(jsonb_agg(x.alert_id ORDER BY x.alert_id), '[]')
 				FROM iamwatch.alerts AS x WHERE hashtextextended(x.identity, 0) = hashtextextended(w.identity, 0)
-				AND x.identity = w.identity AND x.account = alert.account AND x.provider = alert.provider
-				AND x.last_event_time >= alert.first_event_time)) ORDER BY w.identity COLLATE "C"), '[]')
+				AND x.identity = w.identity AND x.account = w.account AND x.provider = alert.provider
+				AND x.last_event_time >= alert.first_event_time)) ORDER BY w.identity COLLATE "C", w.account COLLATE "C"), '[]')
 		FROM (
 			SELECT i.*, (SELECT min(t COLLATE "C") FROM unnest(targets) AS t
 				WHERE iamwatch_internal.handed(alert.provider, alert.account, alert.operation, t)
 					= iamwatch_internal.actor(i.provider, i.identity)) AS target
 			FROM iamwatch.identities AS i
-			WHERE i.provider = alert.provider AND i.account = alert.account AND i.identity <> alert.identity
+			WHERE i.provider = alert.provider AND i.identity <> alert.identity
 			AND (lower(i.identity) LIKE ANY (likely) OR i.identity = ANY (users)) AND i.last_seen >= day) AS w
 		WHERE w.target IS NOT NULL OR w.identity = ANY (users));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.later_use(iamwatch_internal.all_alerts) IS
-'the targets of an alert that act themselves, since the day of its first event: what they did, from which networks, and their alerts';
+'the targets of an alert that act themselves, since the day of its first event, in any account: what they did, from which networks, and their alerts';
 
 CREATE FUNCTION iamwatch_internal.related_alerts(alert iamwatch_internal.all_alerts) RETURNS jsonb
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -416,9 +417,10 @@ END $$;
 COMMENT ON FUNCTION iamwatch.explain_json(bigint) IS
 'everything there is to say about an alert, suppressed or not; with the caller''s rights. Reads the watched sources for up to ten of its events. P0002 if there is no such alert';
 
-CREATE FUNCTION iamwatch_internal.later_use_line(used jsonb) RETURNS text
+CREATE FUNCTION iamwatch_internal.later_use_line(used jsonb, in_account text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-	SELECT format('  %s (%s), %s: active on %s until %s; ', plain(used->>'name'), used->>'kind',
+	SELECT format('  %s (%s)%s, %s: active on %s until %s; ', plain(used->>'name'), used->>'kind',
+		CASE WHEN used->>'account' <> in_account THEN ' in account ' || plain(used->>'account') ELSE '' END,
 		CASE WHEN (used->>'known_before')::boolean THEN 'known since ' ELSE 'new, first seen ' END || (used->>'first_seen'),
 		number_of((used->>'days')::bigint, 'day'), used->>'last_seen')
 		|| coalesce((SELECT string_agg(format('%s:%s%s', plain(o->>'service'), plain(o->>'operation'),
@@ -427,7 +429,7 @@ CREATE FUNCTION iamwatch_internal.later_use_line(used jsonb) RETURNS text
 		|| coalesce('; from ' || plain_list(used->'networks', NULL), '')
 		|| coalesce('; alerts ' || plain_list(used->'alerts', NULL), '')
 $$;
-COMMENT ON FUNCTION iamwatch_internal.later_use_line(jsonb) IS 'one of iamwatch_internal.later_use(), in a line';
+COMMENT ON FUNCTION iamwatch_internal.later_use_line(jsonb, text) IS 'one of iamwatch_internal.later_use(), in a line, as told in an account';
 
 CREATE FUNCTION iamwatch.explain(alert_id bigint) RETURNS text
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -467,7 +469,7 @@ BEGIN
 	IF NOT (what->>'failed')::boolean THEN
 		lines := lines || ARRAY['', 'What its target did since'];
 		FOR one IN SELECT * FROM jsonb_array_elements(x->'later_use') LOOP
-			lines := lines || iamwatch_internal.later_use_line(one);
+			lines := lines || iamwatch_internal.later_use_line(one, x#>>'{who,account}');
 		END LOOP;
 		IF x->'later_use' = '[]' THEN
 			lines := lines || format('  %s: nothing was seen of it', some_of(what->'targets', 'the target, which the log does not name'));
@@ -575,8 +577,16 @@ DECLARE
 BEGIN
 	SELECT to_jsonb(v) INTO i FROM iamwatch.incidents AS v WHERE v.incident_id = $1;
 	IF i IS NULL THEN
+		-- joined by what came later to one that began earlier, or never more than an alert
+		SELECT to_jsonb(v) || jsonb_build_object('asked_for', $1) INTO i FROM iamwatch.alerts AS a
+		JOIN iamwatch.incidents AS v ON v.identity = a.identity AND v.alert_ids @> ARRAY[$1]
+		WHERE a.alert_id = $1;
+	END IF;
+	IF i IS NULL THEN
 		RAISE EXCEPTION 'incident % does not exist', coalesce($1::text, 'null')
-			USING ERRCODE = 'no_data_found', HINT = 'See iamwatch.incidents.';
+			USING ERRCODE = 'no_data_found', HINT = CASE WHEN EXISTS (SELECT FROM iamwatch_internal.withdrawn_alerts AS w WHERE w.alert_id = $1)
+				THEN 'The alert of that number was taken back by iamwatch.backfill(). See iamwatch.incidents.'
+				ELSE 'See iamwatch.incidents.' END;
 	END IF;
 	SELECT a.* INTO first_alert FROM iamwatch_internal.all_alerts AS a
 	WHERE a.alert_id IN (SELECT jsonb_array_elements_text(i->'alert_ids')::bigint)
@@ -596,13 +606,13 @@ BEGIN
 			FROM iamwatch_internal.all_alerts AS a WHERE a.alert_id IN (SELECT jsonb_array_elements_text(i->'alert_ids')::bigint)),
 		'links', (SELECT coalesce(jsonb_agg(jsonb_build_object('incident_id', l.incident_id, 'led_to', l.led_to, 'reason', l.reason)
 				ORDER BY l.incident_id, l.led_to), '[]') FROM iamwatch.incident_links AS l
-			WHERE l.incident_id = $1 OR l.led_to = $1),
+			WHERE l.incident_id = (i->>'incident_id')::bigint OR l.led_to = (i->>'incident_id')::bigint),
 		-- of the alert with the highest risk, which is the incident's
 		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(first_alert, 'check'),
 			'contain', iamwatch_internal.steps_for(first_alert, 'contain')));
 END $$;
 COMMENT ON FUNCTION iamwatch.explain_incident_json(bigint) IS
-'the row of iamwatch.incidents, its alerts in order, what those did since that they made or changed, and the steps for the alert with the highest risk. P0002 if there is no such incident';
+'the row of iamwatch.incidents, its alerts in order, what those did since that they made or changed, and the steps for the alert with the highest risk; of the number of an alert, such as that of an incident which joined another, the incident that it belongs to, and asked_for. P0002 if there is no such incident';
 
 CREATE FUNCTION iamwatch.explain_incident(incident_id bigint) RETURNS text
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -614,6 +624,7 @@ DECLARE
 	line text;
 BEGIN
 	lines := ARRAY[
+		CASE WHEN x ? 'asked_for' THEN format('There is no incident %s (any more): it is an alert of incident %s, which is told here', x->>'asked_for', x->>'incident_id') END,
 		format('Incident %s: %s, %s of %s, risk %s bits, %s', x->>'incident_id', plain(x->>'name'),
 			number_of((x->>'alerts')::bigint, 'alert'), number_of((x->>'events')::bigint, 'event'), round((x->>'risk')::numeric, 1), x->>'severity'),
 		format('  %s (%s) in %s account %s', plain(x->>'identity'), x->>'identity_kind', x->>'provider', plain(x->>'account')),
@@ -632,7 +643,7 @@ BEGIN
 				coalesce(' as ' || (a->>'resolution'), '')),
 			'    ' || (a->>'how_often')];
 		FOR line IN SELECT '    ' || w FROM jsonb_array_elements_text(a->'context') AS w
-			UNION ALL SELECT '    then' || substr(later_use_line(l), 2) FROM jsonb_array_elements(a->'later_use') AS l
+			UNION ALL SELECT '    then' || substr(later_use_line(l, x->>'account'), 2) FROM jsonb_array_elements(a->'later_use') AS l
 		LOOP
 			CONTINUE WHEN line = ANY (said);
 			said := said || line;

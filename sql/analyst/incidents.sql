@@ -48,7 +48,8 @@ COMMENT ON COLUMN iamwatch_internal.kept_incidents.arrives_on IS
 'addresses of the alerts of an identity''s first day, each with the week in which the incident began';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.next_from IS 'from when on an alert would begin another incident';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.kept_by IS 'the transaction that wrote the row; null of what is computed when it is read';
--- the work list; everything by risk; one identity; one account; one day; urgent; links
+-- the work list; everything by risk; one identity; one account; one day; urgent; links, of
+-- which each reading would go through what was added lately, if that waited for its place
 CREATE INDEX kept_incidents_open ON iamwatch_internal.kept_incidents (risk DESC, incident_id) WHERE open_alerts > 0;
 CREATE INDEX kept_incidents_risk ON iamwatch_internal.kept_incidents (risk DESC, incident_id);
 CREATE INDEX kept_incidents_identity ON iamwatch_internal.kept_incidents USING hash (identity);
@@ -58,9 +59,9 @@ CREATE INDEX kept_incidents_last ON iamwatch_internal.kept_incidents (last_event
 CREATE INDEX kept_incidents_day ON iamwatch_internal.kept_incidents (detector, first_day, risk);
 CREATE INDEX kept_incidents_kept_by ON iamwatch_internal.kept_incidents (kept_by);
 CREATE INDEX kept_incidents_actor ON iamwatch_internal.kept_incidents USING hash (acts_as);
-CREATE INDEX kept_incidents_hands ON iamwatch_internal.kept_incidents USING gin (hands) WHERE hands <> '{}';
-CREATE INDEX kept_incidents_gave_on ON iamwatch_internal.kept_incidents USING gin (gave_on) WHERE gave_on <> '{}';
-CREATE INDEX kept_incidents_arrives_on ON iamwatch_internal.kept_incidents USING gin (arrives_on) WHERE arrives_on <> '{}';
+CREATE INDEX kept_incidents_hands ON iamwatch_internal.kept_incidents USING gin (hands) WITH (fastupdate = off) WHERE hands <> '{}';
+CREATE INDEX kept_incidents_gave_on ON iamwatch_internal.kept_incidents USING gin (gave_on) WITH (fastupdate = off) WHERE gave_on <> '{}';
+CREATE INDEX kept_incidents_arrives_on ON iamwatch_internal.kept_incidents USING gin (arrives_on) WITH (fastupdate = off) WHERE arrives_on <> '{}';
 
 -- With no statement, whoever writes the row.
 CREATE FUNCTION iamwatch_internal.kept_by_whom() RETURNS trigger

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(68);
+SELECT plan(73);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -100,6 +100,10 @@ SELECT put(aws('2026-04-03T11:00:00Z', 'svc', 'DeactivateMFADevice', id => 'k7',
 	"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/path/svc", "accessKeyId": "AKIAABCDEFGHIJKLMNOP"}}'));
 SELECT put(aws('2026-04-04T11:00:00Z', 'bob', 'CreateRole', id => 'k8', more => '{"sourceIPAddress": "203.0.113.7"}'));
 SELECT put(aws('2026-04-09T11:00:00Z', 'bob', 'CreatePolicy', id => 'k9', more => '{"sourceIPAddress": "203.0.113.7"}'));
+SELECT put(aws('2026-04-05T11:00:00Z', 'svc', 'ListBuckets', 's3', id => 'k10', more => '{"recipientAccountId": "444455556666",
+	"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/path/svc", "accessKeyId": "AKIAABCDEFGHIJKLMNOP"}}'));
+SELECT put(aws('2026-04-05T12:00:00Z', 'svc', 'ListBuckets', 's3', id => 'k11', more => '{"recipientAccountId": "444455556666",
+	"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::444455556666:user/svc"}}'));
 CREATE TEMP TABLE attack AS SELECT explain(one('CreateUser')) AS text, explain_json(one('CreateUser')) AS json, explain(one('AttachUserPolicy')) AS cat;
 SELECT matches(text, E'What is strange around it\n  from network 203.0.113.0/24, which it was not seen in.*the same operation failed for it before, at 2026-04-01', 'Context: network and earlier failure, in words') FROM attack;
 SELECT is(json#>'{context,failed_before}', '"2026-04-01T00:00:00Z"', 'Context: in the JSON too') FROM attack;
@@ -107,7 +111,9 @@ SELECT ok(NOT text ~ 'about 1 of [0-9]+ days\M' OR text ~ 'by its peers'' habit 
 SELECT matches(text, 'ann did iam:CreateUser never in the 30 days on which it was active; by its peers'' habit|nor its peers', 'Words: never in the days on which it was active') FROM attack;
 SELECT matches((SELECT explain(alert_id) FROM alerts WHERE identity LIKE '%ann' AND operation = 'AttachUserPolicy'), 'granting arn:aws:iam::aws:policy/AdministratorAccess: all rights', 'Granted: all rights are said to be');
 SELECT doesnt_match(cat, 'all rights', 'Granted: others are not') FROM attack;
-SELECT is(jsonb_path_query_array(json, '$.later_use[*].identity'), '["arn:aws:iam::111122223333:user/path/svc", "arn:aws:iam::111122223333:user/svc"]', 'Later use: of the user that was made, by whatever path') FROM attack;
+SELECT is(jsonb_path_query_array(json, '$.later_use[*].identity'), '["arn:aws:iam::111122223333:user/path/svc", "arn:aws:iam::111122223333:user/path/svc", "arn:aws:iam::111122223333:user/svc"]', 'Later use: of the user that was made, by whatever path') FROM attack;
+SELECT is(jsonb_path_query_array(json, '$.later_use[*].account'), '["111122223333", "444455556666", "111122223333"]', 'Later use: in any account, but not of another account''s user of that name') FROM attack;
+SELECT matches(text, E'\n  svc \\(user\\) in account 444455556666, new, first seen 2026-04-05', 'Later use: says in which other account') FROM attack;
 SELECT is(jsonb_path_query_array(json, '$.later_use[0].operations[*].operation') || jsonb_path_query_array(json, '$.later_use[0].networks[*]'), '["DeactivateMFADevice", "198.51.100.0/24"]', 'Later use: what it did, and from where') FROM attack;
 SELECT is(jsonb_path_query_array(json, '$.later_use[0].alerts[*]'), to_jsonb(ARRAY(SELECT alert_id FROM alerts WHERE identity LIKE '%svc')), 'Later use: its alerts') FROM attack;
 SELECT is((SELECT explain_json(alert_id)#>>'{later_use,0,identity}' FROM alerts WHERE identity LIKE '%ann' AND operation = 'AttachUserPolicy'), 'arn:aws:iam::111122223333:user/path/svc', 'Later use: of whom something was granted to');
@@ -139,6 +145,12 @@ SELECT is(origin, 'user', 'Playbook: a shipped row that was changed is theirs') 
 
 -- an incident
 SELECT throws_ok('SELECT explain_incident(-1)', 'P0002', 'incident -1 does not exist', 'Incident: none such');
+SELECT is(explain_incident_json(alert_id) - 'asked_for' || jsonb_build_object('asked', explain_incident_json(alert_id)->'asked_for'),
+	explain_incident_json(incident_id) || jsonb_build_object('asked', alert_id), 'Incident: by the number of an alert in it, such as that of one that was joined to it')
+FROM alerts WHERE identity LIKE '%ann' AND operation = 'AttachUserPolicy';
+SELECT matches(explain_incident(alert_id), '^There is no incident ' || alert_id || ' \(any more\): it is an alert of incident ' || incident_id || E', .*\nIncident ' || incident_id, 'Incident: which is said')
+FROM alerts WHERE identity LIKE '%ann' AND operation = 'AttachUserPolicy';
+SELECT throws_like('SELECT explain_incident(NULL)', 'incident null does not exist', 'Incident: null is none');
 CREATE TEMP TABLE story AS SELECT explain_incident(incident_id) AS text, explain_incident_json(incident_id) AS json FROM incidents WHERE identity LIKE '%ann' ORDER BY last_event_time DESC LIMIT 1;
 SELECT is(jsonb_path_query_array(json, '$.story[*].operation'), '["CreateUser", "CreateUser", "CreateAccessKey", "AttachUserPolicy"]', 'Incident: the story in order, of one identity') FROM story;
 SELECT matches(text, 'Incident \d+: ann, 4 alerts of 4 events.*iam:CreateUser FAILED on .*iam:CreateUser on svc, from 203.0.113.7.*then svc \(user\), new.*iam:AttachUserPolicy on svc, granting arn:aws:iam::aws:policy/AdministratorAccess \(all rights\)', 'Incident: in words') FROM story;

@@ -200,6 +200,20 @@ ok(got == [{"alert_id": 1, "severity": "informational", "provider": "aws", "acco
    "an alert that opens is told when the transaction commits", got)
 ok(heard(insert(aws("2026-01-30T11:00:00Z", "ann", "CreateUser"))) == [], "an event that joins it is not")
 ok(heard("BEGIN;" + insert(aws("2026-01-30T11:00:00Z", "ann", "CreateRole")) + "ROLLBACK;") == [], "nor is what is rolled back")
+# few incidents of higher risk in the 28 days before, then as many as are urgent in these
+others = ("INSERT INTO iamwatch.alerts (detector, variation, severity, risk, first_event_time,"
+     " last_event_time, provider, account, identity, identity_kind, service, operation, failed, category, sensitivity, tactic, technique,"
+     " probability, surprise, evidence) SELECT a.detector, 'base', 'low', 1000, '2026-01-20', '2026-01-20', 'aws', a.account, 'other' || n, 'user',"
+     " a.service, a.operation, false, a.category, 1, a.tactic, a.technique, 0.01, 6, '{}'"
+          " FROM (SELECT * FROM iamwatch.alerts ORDER BY alert_id LIMIT 1) AS a, generate_series(%s, %s) AS n;")
+psql("UPDATE iamwatch.detectors SET daily_budget = 1;" + others % (1, 20))
+urgent = "SELECT urgent FROM iamwatch.incidents WHERE identity LIKE 'late%' ORDER BY incident_id DESC LIMIT 1;"
+told = heard(insert(aws("2026-01-30T11:01:00Z", "late1", "CreateRole")))
+ok([t["urgent"] for t in told] == [True] and psql(urgent).strip() == "t", "a notification says of urgent what iamwatch.incidents says: it is", told)
+psql(others % (21, 28))
+told = heard(insert(aws("2026-01-30T11:02:00Z", "late2", "CreateRole")))
+ok([t["urgent"] for t in told] == [False] and psql(urgent).strip() == "f", "or it is not, once so many of higher risk began in the 28 days before", told)
+psql("DELETE FROM iamwatch.alerts WHERE identity LIKE 'other%' OR identity LIKE 'late%'; UPDATE iamwatch.detectors SET daily_budget = 5;")
 instance = {"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/web/" + generate.INSTANCES[0][1]}}
 other = {"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/web/i-99999999"}}
 got = heard(insert(aws("2026-01-30T12:00:00Z", "", "CreateUser", **other)) + insert(aws("2026-01-30T12:30:00Z", "", "CreateUser", **instance)))
