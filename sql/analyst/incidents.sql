@@ -444,6 +444,18 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.fresh_links() IS
 'the links from and to incidents that are not among the settled ones: kept since, or behind their alerts';
 
+-- For those who have one end of a few links: with no cost to speak of, so that a
+-- list of many incidents is not taken for work that is worth compiling.
+CREATE FUNCTION iamwatch_internal.is_settled(of_incident bigint) RETURNS boolean
+	LANGUAGE plpgsql STABLE STRICT COST 1 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k
+		WHERE k.incident_id = of_incident AND k.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s)
+		AND ((k.detector, k.provider, k.account, k.identity)
+			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.is_settled(bigint) IS 'whether the links of an incident that is there are rows';
+
 CREATE VIEW iamwatch.incident_links AS
 SELECT l.incident_id, l.led_to, l.reason
 FROM iamwatch_internal.kept_links AS l
@@ -473,9 +485,15 @@ SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_
 			(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c))) AS urgent,
 	i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
 	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
-	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}'
-		ELSE ARRAY(SELECT l.led_to FROM iamwatch.incident_links AS l WHERE l.incident_id = i.incident_id ORDER BY l.led_to) END AS led_to,
-	ARRAY(SELECT l.incident_id FROM iamwatch.incident_links AS l WHERE l.led_to = i.incident_id ORDER BY l.incident_id) AS came_from
+	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}' ELSE ARRAY(
+		SELECT l.led_to FROM iamwatch_internal.kept_links AS l WHERE l.incident_id = i.incident_id
+		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s) AND iamwatch_internal.is_settled(l.led_to)
+		UNION ALL
+		SELECT f.led_to FROM iamwatch_internal.fresh_links() AS f WHERE f.incident_id = i.incident_id ORDER BY 1) END AS led_to,
+	ARRAY(SELECT l.incident_id FROM iamwatch_internal.kept_links AS l WHERE l.led_to = i.incident_id
+		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s) AND iamwatch_internal.is_settled(l.incident_id)
+		UNION ALL
+		SELECT f.incident_id FROM iamwatch_internal.fresh_links() AS f WHERE f.led_to = i.incident_id ORDER BY 1) AS came_from
 FROM iamwatch_internal.current_incidents AS i;
 COMMENT ON VIEW iamwatch.incidents IS
 'alerts of a detector and identity that belong together: none begins a deduplication period or more after the last event of those before it. The work list: WHERE open_alerts > 0 ORDER BY risk DESC LIMIT 20';

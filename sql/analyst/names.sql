@@ -9,7 +9,8 @@ CREATE FUNCTION iamwatch.short_name(identity text) RETURNS text
 		-- the subject that an OIDC provider names, such as a repository
 		WHEN identity LIKE '%:oidc-provider/%' THEN regexp_replace(identity, '^.*:oidc-provider/[^:]*:([^:]*:)?', '')
 		-- the session of a person
-		WHEN identity LIKE 'arn:%:assumed-role/%' THEN regexp_replace(identity, '^.*/', '')
+		WHEN identity LIKE 'arn:%:assumed-role/%' THEN split_part(identity, '/', -1)
+		WHEN identity LIKE 'arn:%' AND strpos(split_part(identity, ':', 6), '/') > 0 THEN split_part(identity, '/', -1)
 		WHEN identity LIKE 'arn:%' THEN regexp_replace(regexp_replace(identity, '^arn:([^:]*:){4}', ''), '^.*/', '')
 		-- Google's own agents are told apart by what follows their number
 		WHEN identity LIKE '%.gserviceaccount.com' AND identity !~ '^(service-)?[0-9]+@'

@@ -367,31 +367,40 @@ COMMENT ON FUNCTION iamwatch_internal.report_script() IS
 
 CREATE FUNCTION iamwatch.report(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
 	of_identity text DEFAULT NULL) RETURNS text
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 SET jit = off AS $$
 DECLARE
 	most constant integer := 500;
 	chosen bigint[];
 	shown record;
 	totals record;
+	whose record;
 	calendar text;
 	matrix text;
 BEGIN
-	WITH counted AS MATERIALIZED (
-		SELECT (a.first_event_time AT TIME ZONE 'UTC')::date AS day, a.severity, a.technique, a.provider, a.account, a.identity,
-			GROUPING(a.identity) = 0 AS of_identity, count(*) AS n, sum(a.event_count) AS events,
-			count(*) FILTER (WHERE a.status = 'new') AS unread, min(a.first_event_time) AS first, max(a.first_event_time) AS last
-		FROM iamwatch.alerts AS a
-		WHERE a.first_event_time >= coalesce(since, '-infinity') AND a.first_event_time < coalesce(until, 'infinity')
-		GROUP BY GROUPING SETS ((1, 2, 3), (4, 5, 6))
-	)
-	SELECT coalesce(sum(c.n) FILTER (WHERE NOT c.of_identity), 0) AS alerts, count(*) FILTER (WHERE c.of_identity) AS identities,
-		count(DISTINCT (c.provider, c.account)) FILTER (WHERE c.of_identity) AS accounts,
-		coalesce(sum(c.unread) FILTER (WHERE NOT c.of_identity), 0) AS unread, sum(c.events) FILTER (WHERE NOT c.of_identity) AS events,
-		min(c.first) AS first, max(c.last) AS last,
-		array_agg((c.day, c.severity, c.technique, c.n)::iamwatch_internal.report_count) FILTER (WHERE NOT c.of_identity) AS counts
-	INTO totals FROM counted AS c;
+	-- one reading; what is grouped by comes out of a fence, as the planner would sort a million rows for fear of as many groups
+	SELECT coalesce(sum(c.n), 0) AS alerts, coalesce(sum(c.unread), 0) AS unread, sum(c.events) AS events, min(c.first) AS first, max(c.last) AS last,
+		array_agg((c.day, c.severity, c.technique, c.n)::iamwatch_internal.report_count) AS counts
+	INTO totals
+	FROM (
+		SELECT x.day, x.severity, x.technique, count(*) AS n, sum(x.event_count) AS events, count(*) FILTER (WHERE x.status = 'new') AS unread,
+			min(x.first_event_time) AS first, max(x.first_event_time) AS last
+		FROM (SELECT (a.first_event_time AT TIME ZONE 'UTC')::date AS day, a.severity, a.technique, a.event_count, a.status, a.first_event_time
+			FROM iamwatch.alerts AS a
+			WHERE a.first_event_time >= coalesce(since, '-infinity') AND a.first_event_time < coalesce(until, 'infinity') OFFSET 0) AS x
+		GROUP BY x.day, x.severity, x.technique) AS c;
 	since := coalesce(since, date_trunc('day', LEAST(totals.first, totals.last - interval '29 days')), date_trunc('day', now()));
 	until := coalesce(until, totals.last + interval '1 microsecond', since + interval '1 day');
+
+	SELECT sum(w.n) AS incidents, count(*) FILTER (WHERE w.begins) AS identities, count(DISTINCT w.account) FILTER (WHERE w.begins) AS accounts
+	INTO whose
+	FROM (
+		SELECT count(*) AS n, bool_or(x.begins) AS begins, min(x.account) AS account
+		FROM (SELECT hash_record_extended((i.provider, i.account, i.identity), 0) AS who, hash_record_extended((i.provider, i.account), 0) AS account,
+				i.first_event_time >= since OR EXISTS (SELECT FROM iamwatch.alerts AS a
+					WHERE a.alert_id = ANY (i.alert_ids) AND a.first_event_time >= since AND a.first_event_time < until) AS begins
+			FROM iamwatch_internal.current_incidents AS i
+			WHERE i.first_event_time < until AND i.last_event_time >= since OFFSET 0) AS x
+		GROUP BY x.who) AS w;
 
 	-- those that are chosen first, so that only of them it is asked what is urgent and linked;
 	-- each half is in the order of an index
@@ -409,12 +418,11 @@ BEGIN
 		FROM (SELECT 1 AS half, o.* FROM open AS o UNION ALL SELECT 2, c.* FROM closed AS c) AS c
 		ORDER BY place LIMIT most
 	)
-	SELECT array_agg(c.incident_id ORDER BY c.place), max(c.risk) AS highest, LEAST(100, GREATEST(6, 3000 / GREATEST(count(*), 1)))::integer AS story,
-		(SELECT count(*) FROM iamwatch_internal.current_incidents AS x WHERE x.first_event_time < until AND x.last_event_time >= since) AS max
+	SELECT array_agg(c.incident_id ORDER BY c.place), max(c.risk) AS highest, LEAST(100, GREATEST(6, 3000 / GREATEST(count(*), 1)))::integer AS story
 	INTO shown FROM chosen AS c;
 	chosen := shown.array_agg;
 	SELECT string_agg(iamwatch_internal.report_incident(i, shown.highest, c.place, shown.story), '' ORDER BY c.place) AS articles,
-		shown.max AS total, count(*) AS n, count(*) FILTER (WHERE i.urgent AND i.open_alerts > 0) AS urgent,
+		coalesce(whose.incidents, 0) AS total, count(*) AS n, count(*) FILTER (WHERE i.urgent AND i.open_alerts > 0) AS urgent,
 		(array_agg(i.provider ORDER BY c.place))[1] AS provider, (array_agg(i.account ORDER BY c.place))[1] AS account,
 		(array_agg(i.identity ORDER BY c.place))[1] AS identity
 	INTO shown
@@ -455,7 +463,7 @@ BEGIN
 		iamwatch_internal.report_style(), to_char(since, 'FMDD Mon YYYY'), to_char(until - interval '1 microsecond', 'FMDD Mon YYYY'),
 		iamwatch_internal.html(current_database()::text), shown.urgent,
 		to_char(totals.alerts, 'FM999,999,999,990'), to_char(coalesce(shown.total, 0), 'FM999,999,999,990'),
-		to_char(totals.identities, 'FM999,999,999,990'), to_char(totals.accounts, 'FM999,999,999,990'),
+		to_char(whose.identities, 'FM999,999,999,990'), to_char(whose.accounts, 'FM999,999,999,990'),
 		to_char(coalesce(totals.events, 0), 'FM999,999,999,990'), to_char(totals.unread, 'FM999,999,999,990'),
 		(SELECT string_agg(format('<option>%s</option>', s), '' ORDER BY n)
 		 FROM unnest('{informational,low,medium,high,critical}'::text[]) WITH ORDINALITY AS u (s, n)),

@@ -34,13 +34,14 @@
 #include "utils/timestamp.h"
 
 #define WINDOW_DAYS 28
+#define FIRST_RISKS 16			/* of a day: most days have fewer among the highest of 28 */
 #define COUNTED_FIRST 32		/* for so few, to read whole days would cost more */
 
 typedef struct UrgentDay
 {
 	int64		key;			/* the detector's place, then the day; must be first */
-	bool		has_risks;
 	bool		has_bounds;
+	int			asked;			/* for how many of its risks */
 	int			count;
 	double	   *risks;			/* the highest of its incidents */
 	double		reached;		/* below it, an incident is not urgent */
@@ -165,21 +166,22 @@ day_of(UrgentMemory *memory, int place, DateADT day)
 	return entry;
 }
 
-/* The highest risks of the incidents that began on a day. */
+/* At least so many of the highest risks of the incidents that began on a day, or all. */
 static UrgentDay *
-risks_of(UrgentMemory *memory, int place, DateADT day, FunctionCallInfo fcinfo)
+risks_of(UrgentMemory *memory, int place, DateADT day, int count, FunctionCallInfo fcinfo)
 {
 	UrgentDay  *entry = day_of(memory, place, day);
 	UrgentDetector *detector = &memory->detectors[place];
 	ArrayType  *array;
 	LOCAL_FCINFO(call, 5);
 
-	if (entry->has_risks)
+	if (entry->asked >= count || entry->asked > entry->count)
 		return entry;
+	count = Min(detector->most, Max(FIRST_RISKS, 4 * entry->asked));
 	InitFunctionCallInfoData(*call, &memory->highest_risks, 5, fcinfo->fncollation, NULL, NULL);
 	call->args[0].value = PointerGetDatum(detector->name);
 	call->args[1].value = DateADTGetDatum(day);
-	call->args[2].value = Int32GetDatum(detector->most);
+	call->args[2].value = Int32GetDatum(count);
 	call->args[3] = fcinfo->args[3];
 	call->args[4] = fcinfo->args[4];
 	for (int i = 0; i < 3; i++)
@@ -187,11 +189,10 @@ risks_of(UrgentMemory *memory, int place, DateADT day, FunctionCallInfo fcinfo)
 	array = DatumGetArrayTypeP(FunctionCallInvoke(call));
 	if (call->isnull)
 		elog(ERROR, "iamwatch_internal.highest_risks() returned null");
-	entry = day_of(memory, place, day);		/* the function may have been at work here */
+	entry->asked = count;
 	entry->count = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
 	entry->risks = MemoryContextAlloc(memory->context, sizeof(double) * Max(entry->count, 1));
 	memcpy(entry->risks, ARR_DATA_PTR(array), sizeof(double) * entry->count);
-	entry->has_risks = true;
 	return entry;
 }
 
@@ -199,28 +200,25 @@ risks_of(UrgentMemory *memory, int place, DateADT day, FunctionCallInfo fcinfo)
 static double
 highest_of(UrgentMemory *memory, int place, DateADT first, DateADT last, FunctionCallInfo fcinfo)
 {
-	double	   *next[WINDOW_DAYS + 1];
-	double	   *end[WINDOW_DAYS + 1];
-	int			days = last - first + 1;
+	int			next[WINDOW_DAYS + 1] = {0};
+	UrgentDay  *days[WINDOW_DAYS + 1];
 	double		highest = -INFINITY;
 
-	for (int i = 0; i < days; i++)
-	{
-		UrgentDay  *entry = risks_of(memory, place, first + i, fcinfo);
-
-		next[i] = entry->risks;
-		end[i] = entry->risks + entry->count;
-	}
+	for (int i = 0; i <= last - first; i++)
+		days[i] = risks_of(memory, place, first + i, 1, fcinfo);
 	for (int n = memory->detectors[place].most; n > 0; n--)
 	{
 		int			best = -1;
 
-		for (int i = 0; i < days; i++)
-			if (next[i] < end[i] && (best < 0 || *next[i] > *next[best]))
+		for (int i = 0; i <= last - first; i++)
+			if (next[i] < days[i]->count &&
+				(best < 0 || days[i]->risks[next[i]] > days[best]->risks[next[best]]))
 				best = i;
 		if (best < 0)
 			return -INFINITY;
-		highest = *next[best]++;
+		highest = days[best]->risks[next[best]++];
+		if (next[best] == days[best]->count && n > 1)
+			days[best] = risks_of(memory, place, first + best, next[best] + 1, fcinfo);
 	}
 	return highest;
 }
@@ -257,12 +255,8 @@ iamwatch_urgent_by_bounds(PG_FUNCTION_ARGS)
 	entry = day_of(memory, place, day);
 	if (!entry->has_bounds)
 	{
-		double		reached = highest_of(memory, place, day - WINDOW_DAYS + 1, day - 1, fcinfo);
-		double		enough = highest_of(memory, place, day - WINDOW_DAYS, day, fcinfo);
-
-		entry = day_of(memory, place, day);
-		entry->reached = reached;
-		entry->enough = enough;
+		entry->reached = highest_of(memory, place, day - WINDOW_DAYS + 1, day - 1, fcinfo);
+		entry->enough = highest_of(memory, place, day - WINDOW_DAYS, day, fcinfo);
 		entry->has_bounds = true;
 	}
 	if (risk >= entry->enough)
