@@ -113,7 +113,7 @@ COMMENT ON FUNCTION iamwatch_internal.count_limit(text, text, date, bigint, bigi
 CREATE FUNCTION iamwatch_internal.count_limit_days(limit_name text, in_scope text, taken date[], refused date[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	IF cardinality(taken) = 1 AND refused IS NULL THEN	-- no more is news mostly
+	IF cardinality(taken) = 1 AND refused IS NULL THEN	-- mostly no more is new
 		RETURN iamwatch_internal.count_limit(limit_name, in_scope, taken[1], 1, 0);
 	END IF;
 	PERFORM iamwatch_internal.count_limit(limit_name, in_scope, d.day, d.taken, d.refused)

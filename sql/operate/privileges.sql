@@ -6,7 +6,7 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA iamwatch, iamwatch_internal FROM PUBLIC;
 
 -- Whoever inserts into a watched table evaluates the WHEN of its trigger.
 -- Without USAGE of the schema it cannot be called in any other way; and it
--- only tells whether the caller's own document is news.
+-- only tells whether the caller's own document may be new.
 GRANT EXECUTE ON FUNCTION iamwatch_internal.may_be_new(jsonb), iamwatch_internal.may_be_new(jsonb, tid), iamwatch.to_document(text), iamwatch.to_document(json),
 	iamwatch.to_document(record, text[]), iamwatch_internal.fields_document(text[], "any") TO PUBLIC;
 

@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef IAMWATCH_KNOWN_H
-#define IAMWATCH_KNOWN_H
+#ifndef IAMWATCH_BASELINE_CACHE_H
+#define IAMWATCH_BASELINE_CACHE_H
 
 #include "baseline/dayset.h"
 #include "config/catalogue.h"
@@ -66,4 +66,4 @@ extern CacheSize cache_size(void);
 
 extern void cache_init(void);
 
-#endif							/* IAMWATCH_KNOWN_H */
+#endif							/* IAMWATCH_BASELINE_CACHE_H */

@@ -5,7 +5,7 @@
  *
  * Looked up row by row, without queries: planning them took most of the time
  * of a session that stores few events, and running them most of the time of an
- * event that is news.  Owns which tables and indexes there are for that.  Must
+ * event that is new.  Owns which tables and indexes there are for that.  Must
  * never write.
  *
  * What is looked up at the end of a statement is opened for that.  A statement

@@ -30,9 +30,9 @@
 PG_FUNCTION_INFO_V1(iamwatch_baseline_key);
 PG_FUNCTION_INFO_V1(iamwatch_baseline_key_fields);
 
-#define MARK_FAILED		0x01
-#define MARK_OPERATION	0x02
-#define MARK_HEADER		3
+#define KEY_FAILED		0x01
+#define KEY_OPERATION	0x02
+#define KEY_HEADER		3
 
 /* Kept for the calls of one expression. */
 static TupleDesc
@@ -71,7 +71,7 @@ make_key(const Event *event)
 									  strlen(provider_names[event->provider])} : SLICE_NONE;
 	bool		operation = catalogue_find(event->provider, event->service,
 										   event->operation) != NULL;
-	Size		size = VARHDRSZ + MARK_HEADER + 5 * sizeof(int32) + name.len +
+	Size		size = VARHDRSZ + KEY_HEADER + 5 * sizeof(int32) + name.len +
 		event->account.len + event->identity.len +
 		(operation ? event->service.len + event->operation.len : 0);
 	bytea	   *key = palloc(size);
@@ -79,7 +79,7 @@ make_key(const Event *event)
 
 	*at++ = own ? PROVIDER_OWN : event->provider;
 	*at++ = event->kind;
-	*at++ = operation ? MARK_OPERATION | (event->failed ? MARK_FAILED : 0) : 0;
+	*at++ = operation ? KEY_OPERATION | (event->failed ? KEY_FAILED : 0) : 0;
 	if (own)
 		at = put_slice(at, name);
 	at = put_slice(at, event->account);
@@ -136,7 +136,7 @@ get_slice(const char **at, const char *end)
 corrupt:
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-			 errmsg("invalid key of a mark"),
+			 errmsg("invalid baseline key"),
 			 errdetail("It ends before its last field.")));
 }
 
@@ -156,24 +156,24 @@ iamwatch_baseline_key_fields(PG_FUNCTION_ARGS)
 	int			provider;
 	int			flags;
 
-	if (end - at < MARK_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
+	if (end - at < KEY_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
 		at[1] < 0 || at[1] >= KIND_COUNT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid key of a mark")));
+				 errmsg("invalid baseline key")));
 	provider = at[0];
 	values[3] = Int32GetDatum(1 << at[1]);
 	flags = at[2];
-	at += MARK_HEADER;
+	at += KEY_HEADER;
 	values[0] = provider == PROVIDER_OWN ? slice_text(get_slice(&at, end)) :
 		CStringGetTextDatum(provider_names[provider]);
 	values[1] = slice_text(get_slice(&at, end));
 	values[2] = slice_text(get_slice(&at, end));
-	if (flags & MARK_OPERATION)
+	if (flags & KEY_OPERATION)
 	{
 		values[4] = slice_text(get_slice(&at, end));
 		values[5] = slice_text(get_slice(&at, end));
-		values[6] = BoolGetDatum((flags & MARK_FAILED) != 0);
+		values[6] = BoolGetDatum((flags & KEY_FAILED) != 0);
 	}
 	else
 		nulls[4] = nulls[5] = nulls[6] = true;

@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef IAMWATCH_PARTIES_H
-#define IAMWATCH_PARTIES_H
+#ifndef IAMWATCH_ENTITIES_H
+#define IAMWATCH_ENTITIES_H
 
 #include "detect/batch.h"
 #include "config/catalogue.h"
@@ -95,7 +95,7 @@ typedef struct Entities
 /*
  * Find the entities of events that were understood, leave out what comes too
  * late, and look up what is stored of the rest.  All lies in the current
- * memory context and points to the news.
+ * memory context and points to the batch.
  */
 extern void entities_find(Entities *entities, const BatchItem *batch, int count);
 
@@ -106,4 +106,4 @@ extern void entities_find(Entities *entities, const BatchItem *batch, int count)
  */
 extern int64 entities_alert_reach(void);
 
-#endif							/* IAMWATCH_PARTIES_H */
+#endif							/* IAMWATCH_ENTITIES_H */

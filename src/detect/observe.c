@@ -6,7 +6,7 @@
  * AFTER INSERT FOR EACH ROW WHEN (iamwatch_internal.may_be_new(NEW.event, NEW.ctid))
  * asks, in memory, whether the event can teach anything; nearly always the
  * answer is no, and nothing is queued.  A second trigger asks the same of a document that an
- * UPDATE changes.  observe() collects what may be news.  process_batch() handles
+ * UPDATE changes.  observe() collects what may be new.  process_batch() handles
  * it at the end of the statement.
  *
  * A statement trigger of a partitioned table does not fire for a load into a

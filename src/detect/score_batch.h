@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef IAMWATCH_JUDGE_H
-#define IAMWATCH_JUDGE_H
+#ifndef IAMWATCH_SCORE_BATCH_H
+#define IAMWATCH_SCORE_BATCH_H
 
 #include "detect/entities.h"
 
@@ -17,4 +17,4 @@
  */
 extern void score_batch(Entities *entities);
 
-#endif							/* IAMWATCH_JUDGE_H */
+#endif							/* IAMWATCH_SCORE_BATCH_H */

@@ -19,7 +19,7 @@ typedef struct CacheCounts
 
 extern CacheCounts cache_counts;
 
-/* What became of a piece of news. */
+/* What became of an event of the batch. */
 typedef enum Outcome
 {
 	OUTCOME_NOTHING,			/* it taught nothing after all */

@@ -50,7 +50,7 @@ typedef enum IdentityKind
 	 (1 << KIND_ANONYMOUS) | (1 << KIND_UNKNOWN))
 #define KIND_IS_USER(kind) (((1 << (kind)) & KINDS_OF_PEOPLE) != 0)
 
-/* How much to read: what decides whether there is news, or all of it. */
+/* How much to read: what decides whether it may be new, or all of it. */
 typedef enum EventDepth
 {
 	EVENT_KEY,

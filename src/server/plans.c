@@ -3,7 +3,7 @@
  * plans.c
  *		The statements that the C code runs.
  *
- * Owns all kept plans, of SQL that is constant text: for what is news, and
+ * Owns all kept plans, of SQL that is constant text: for what is new, and
  * rare.  What every batch has to look up is in stored.c.  A batch takes the
  * owner's rights with its first statement, as most need none.
  *

@@ -448,7 +448,7 @@ typedef struct Functions
 	FmgrInfo	unreadable;
 	FmgrInfo	news;
 	FmgrInfo	mark;
-	FmgrInfo	mark_fields;
+	FmgrInfo	key_fields;
 } Functions;
 
 /* Whether it is readable. */
@@ -472,7 +472,7 @@ check_document(Functions *f, Jsonb *document)
 	must(isnull || !parse_null, "what cannot be read has no mark");
 	if (!isnull)
 	{
-		HeapTupleHeader fields = DatumGetHeapTupleHeader(call(&f->mark_fields, key, &isnull));
+		HeapTupleHeader fields = DatumGetHeapTupleHeader(call(&f->key_fields, key, &isnull));
 		HeapTupleHeader read = DatumGetHeapTupleHeader(event);
 		bool		no_operation;
 
@@ -509,7 +509,7 @@ fuzz_read(PG_FUNCTION_ARGS)
 	find("iamwatch", "unreadable", JSONBOID, &f.unreadable);
 	find("iamwatch_internal", "may_be_new", JSONBOID, &f.news);
 	find("iamwatch_internal", "baseline_key", JSONBOID, &f.mark);
-	find("iamwatch_internal", "baseline_key_fields", BYTEAOID, &f.mark_fields);
+	find("iamwatch_internal", "baseline_key_fields", BYTEAOID, &f.key_fields);
 
 	work = AllocSetContextCreate(CurrentMemoryContext, "fuzz", ALLOCSET_DEFAULT_SIZES);
 	outer = MemoryContextSwitchTo(work);
