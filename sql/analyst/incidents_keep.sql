@@ -193,12 +193,13 @@ COMMENT ON FUNCTION iamwatch_internal.keep_changed_incidents(integer) IS
 'bring the incidents of identities up to date that others left, those that changed last first; all of them if null';
 
 -- With the owner's rights: analysts change alerts, and nobody else changes what is kept.
-CREATE FUNCTION iamwatch_internal.check_alerts_trigger(relation oid) RETURNS void
+CREATE FUNCTION iamwatch_internal.check_alerts_trigger(relation oid) RETURNS boolean
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF relation NOT IN ('iamwatch.alerts'::regclass, 'iamwatch_internal.all_alerts'::regclass) THEN
 		RAISE EXCEPTION 'this trigger function is for the alerts of iamwatch only' USING ERRCODE = 'trigger_protocol_violated';
 	END IF;
+	RETURN true;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_alerts_trigger(oid) IS '39P01 if a relation is not that of the alerts';
 
@@ -241,8 +242,10 @@ ALTER TABLE iamwatch.alerts ENABLE REPLICA TRIGGER note_applied_incident;
 -- more of it.  What an analyst changes is brought up to date at once.
 CREATE FUNCTION iamwatch_internal.keep_changed() RETURNS trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	is_ours boolean;
 BEGIN
-	PERFORM iamwatch_internal.check_alerts_trigger(TG_RELID);
+	is_ours := iamwatch_internal.check_alerts_trigger(TG_RELID);
 	IF TG_OP = 'TRUNCATE' THEN
 		DELETE FROM iamwatch_internal.kept_incidents;
 		DELETE FROM iamwatch_internal.changed_incidents;

@@ -271,7 +271,7 @@ COMMENT ON FUNCTION iamwatch_internal.worst_variation(iamwatch.detectors, iamwat
 'the most severe variation that any of the events falls under';
 
 CREATE FUNCTION iamwatch_internal.join_alert(settings iamwatch.detectors, into_alert bigint,
-	events iamwatch.event[]) RETURNS void
+	events iamwatch.event[]) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	worst record;
@@ -297,9 +297,10 @@ BEGIN
 	IF joined.rises THEN
 		told := iamwatch_internal.notify_alert(settings, joined.alert);
 	END IF;
+	RETURN joined.rises;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.join_alert(iamwatch.detectors, bigint, iamwatch.event[]) IS
-'let events join an alert, suppressed or not, that is locked by this transaction';
+'let events join an alert, suppressed or not, that is locked by this transaction; whether that makes it more severe';
 
 -- Somebody may be at work on the alert, for as long as they like.
 CREATE FUNCTION iamwatch_internal.try_lock_alert(alert_id bigint) RETURNS boolean
@@ -455,29 +456,89 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.take_candidates(iamwatch_internal.candidate[]) IS
 'under the lock of their behaviour, the candidates and those that others left of it; null if they had to be left to others';
 
--- Events of one detector and behaviour, in order of event time.
+-- ---- events of a behaviour, one after the other ----
+
+CREATE FUNCTION iamwatch_internal.covering_alert(settings iamwatch.detectors, c iamwatch_internal.candidate, period interval,
+	OUT alert iamwatch_internal.all_alerts, OUT is_too_early boolean)
+	LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	alert := iamwatch_internal.near_alert(c, period)::iamwatch_internal.all_alerts;
+	is_too_early := false;
+	IF alert.first_event_time > (c.event).event_time THEN
+		is_too_early := iamwatch_internal.in_activation(settings, c.event);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.covering_alert(iamwatch.detectors, iamwatch_internal.candidate, interval) IS
+'the earliest alert within the deduplication period of an event, null if there is none; and whether the event comes before any alert, so that nothing becomes of it';
+
+CREATE FUNCTION iamwatch_internal.may_open(c iamwatch_internal.candidate, declined timestamptz, has_alerts boolean, period interval)
+	RETURNS boolean
+	LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF NOT c.unusual OR date_trunc('day', (c.event).event_time, 'UTC') = declined THEN
+		RETURN false;
+	END IF;
+	RETURN NOT c.day_scored OR has_alerts AND iamwatch_internal.opens_on_scored_day(c, period);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.may_open(iamwatch_internal.candidate, timestamptz, boolean, interval) IS
+'whether an event that no alert covers may open one: on a day that was declined before it may not, nor on one that was scored before, unless an alert''s deduplication period ends there';
+
+-- A day on which context did not make it unusual, or the risk was too low, stays out of a later alert.
+CREATE FUNCTION iamwatch_internal.stays_out(settings iamwatch.detectors, alert iamwatch_internal.all_alerts, e iamwatch.event)
+	RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	RETURN (settings.context_bits > 0 OR settings.least_risk IS NOT NULL)
+		AND alert.first_event_time >= date_trunc('day', e.event_time, 'UTC') + interval '24 hours';
+COMMENT ON FUNCTION iamwatch_internal.stays_out(iamwatch.detectors, iamwatch_internal.all_alerts, iamwatch.event) IS
+'whether an event on a day before an alert is none of its events, as that day was declined';
+
+CREATE FUNCTION iamwatch_internal.finish_assigning(settings iamwatch.detectors, e iamwatch.event, into_alert bigint,
+	joining iamwatch.event[], leaving iamwatch_internal.candidate[], over bigint,
+	hidden iamwatch_internal.candidate[], suppressions bigint[]) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	done boolean;
+BEGIN
+	IF joining <> '{}' THEN
+		done := iamwatch_internal.join_alert(settings, into_alert, joining);
+	END IF;
+	IF leaving <> '{}' THEN
+		PERFORM iamwatch_internal.leave_pending(leaving);
+	END IF;
+	IF over > 0 THEN
+		done := iamwatch_internal.count_limit('alert_events', iamwatch_internal.limit_scope(e.provider, e.account),
+			(e.event_time AT TIME ZONE 'UTC')::date, 0, over);
+	END IF;
+	IF hidden <> '{}' THEN
+		PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
+	END IF;
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.finish_assigning(iamwatch.detectors, iamwatch.event, bigint, iamwatch.event[], iamwatch_internal.candidate[], bigint, iamwatch_internal.candidate[], bigint[]) IS
+'write what was gathered of the events of a behaviour: those that join the last alert, those that wait, how many were over the limit of an alert, and those that suppressions hide';
+
 CREATE FUNCTION iamwatch_internal.assign_to_alerts(settings iamwatch.detectors,
 	given iamwatch_internal.candidate[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	period constant interval := settings.deduplication_days * interval '24 hours';
 	candidates constant iamwatch_internal.candidate[] := iamwatch_internal.take_candidates(given);
+	most_events constant bigint := iamwatch_internal.limit_value('alert_events');
 	c iamwatch_internal.candidate;
 	e iamwatch.event := (candidates[1]).event;
-	around record;
+	around record;							-- are there alerts, and suppressed ones, that may concern these?
 	near iamwatch_internal.all_alerts;		-- that is being joined
+	covering record;
 	writable boolean;
 	joining iamwatch.event[] := '{}';
 	leaving iamwatch_internal.candidate[] := '{}';
-	most_events constant bigint := iamwatch_internal.limit_value('alert_events');
-	has_room boolean;
 	over bigint := 0;
 	rules iamwatch.suppressions[];
 	suppression bigint;
 	hidden iamwatch_internal.candidate[] := '{}';
 	suppressions bigint[] := '{}';
 	declined timestamptz;
-	told boolean;
+	done boolean;
 BEGIN
 	IF candidates IS NULL THEN
 		RETURN;
@@ -492,81 +553,61 @@ BEGIN
 		-- the current alert no longer covers this event; find the earliest that does
 		IF near.alert_id IS NULL OR e.event_time >= near.first_event_time + period THEN
 			IF joining <> '{}' THEN
-				PERFORM iamwatch_internal.join_alert(settings, near.alert_id, joining);
+				done := iamwatch_internal.join_alert(settings, near.alert_id, joining);
 				joining := '{}';
 			END IF;
-			near := CASE WHEN around.shown THEN iamwatch_internal.near_alert(c, period)::iamwatch_internal.all_alerts END;
-			IF near.first_event_time > e.event_time THEN
-				IF iamwatch_internal.in_activation(settings, e) THEN
-					near := NULL;
-					CONTINUE;
+			near := NULL;
+			IF around.shown THEN
+				covering := iamwatch_internal.covering_alert(settings, c, period);
+				CONTINUE WHEN covering.is_too_early;
+				near := covering.alert;
+				IF near.alert_id IS NOT NULL THEN
+					writable := iamwatch_internal.try_lock_alert(near.alert_id);
 				END IF;
-			END IF;
-			IF near.alert_id IS NOT NULL THEN
-				writable := iamwatch_internal.try_lock_alert(near.alert_id);
 			END IF;
 		END IF;
 
-		IF near.alert_id IS NULL THEN
-			c.unusual := c.unusual AND date_trunc('day', e.event_time, 'UTC') IS DISTINCT FROM declined;
-			IF c.unusual AND c.day_scored THEN
-				c.unusual := (around.shown OR around.hidden) AND iamwatch_internal.opens_on_scored_day(c, period);
-			END IF;
-			IF c.unusual OR around.hidden THEN
-				rules := coalesce(rules, iamwatch_internal.suppressions_of(c.detector, e));
-				suppression := iamwatch_internal.suppression_of(rules, e);
-				IF suppression IS NOT NULL THEN
-					hidden := array_append(hidden, c);
-					suppressions := array_append(suppressions, suppression);
-					around.hidden := true;
-					CONTINUE;
-				ELSIF around.hidden THEN
-					PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
-					hidden := '{}';
-					suppressions := '{}';
-					c := iamwatch_internal.uncovered(c, period);
-				END IF;
-			END IF;
-			IF c.unusual THEN
-				near := iamwatch_internal.open_alert(settings, c);
-				IF near.alert_id IS NULL THEN
-					declined := date_trunc('day', e.event_time, 'UTC');
-				ELSE
-					around.shown := true;
-					writable := true;
-					told := iamwatch_internal.notify_alert(settings, near);
-				END IF;
+		IF near.alert_id IS NOT NULL THEN
+			CONTINUE WHEN iamwatch_internal.stays_out(settings, near, e);
+			CONTINUE WHEN NOT iamwatch_internal.note_event(near.alert_id, e, writable AND near.event_count < most_events);
+			IF writable THEN
+				over := over + (near.event_count >= most_events)::integer;
+				near.event_count := near.event_count + 1;
+				joining := array_append(joining, e);
+			ELSE
+				leaving := array_append(leaving, c);
 			END IF;
 			CONTINUE;
 		END IF;
 
-		-- a day on which context did not make it unusual, or the risk was too low, stays out of a later alert
-		CONTINUE WHEN (settings.context_bits > 0 OR settings.least_risk IS NOT NULL)
-			AND near.first_event_time >= date_trunc('day', e.event_time, 'UTC') + interval '24 hours';
-		has_room := near.event_count < most_events;
-		CONTINUE WHEN NOT iamwatch_internal.note_event(near.alert_id, e, writable AND has_room);
-		IF NOT writable THEN
-			leaving := array_append(leaving, c);
-		ELSE
-			over := over + (NOT has_room)::integer;
-			near.event_count := near.event_count + 1;
-			joining := array_append(joining, e);
+		c.unusual := iamwatch_internal.may_open(c, declined, around.shown OR around.hidden, period);
+		IF c.unusual OR around.hidden THEN
+			rules := coalesce(rules, iamwatch_internal.suppressions_of(c.detector, e));
+			suppression := iamwatch_internal.suppression_of(rules, e);
+			IF suppression IS NOT NULL THEN
+				hidden := array_append(hidden, c);
+				suppressions := array_append(suppressions, suppression);
+				around.hidden := true;
+				CONTINUE;
+			ELSIF around.hidden THEN
+				PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
+				hidden := '{}';
+				suppressions := '{}';
+				c := iamwatch_internal.uncovered(c, period);
+			END IF;
+		END IF;
+		IF c.unusual THEN
+			near := iamwatch_internal.open_alert(settings, c);
+			IF near.alert_id IS NULL THEN
+				declined := date_trunc('day', e.event_time, 'UTC');
+			ELSE
+				around.shown := true;
+				writable := true;
+				done := iamwatch_internal.notify_alert(settings, near);
+			END IF;
 		END IF;
 	END LOOP;
-
-	IF joining <> '{}' THEN
-		PERFORM iamwatch_internal.join_alert(settings, near.alert_id, joining);
-	END IF;
-	IF leaving <> '{}' THEN
-		PERFORM iamwatch_internal.leave_pending(leaving);
-	END IF;
-	IF over > 0 THEN
-		PERFORM iamwatch_internal.count_limit('alert_events', iamwatch_internal.limit_scope(e.provider, e.account),
-			(e.event_time AT TIME ZONE 'UTC')::date, 0, over);
-	END IF;
-	IF hidden <> '{}' THEN
-		PERFORM iamwatch_internal.assign_to_suppressed(settings, hidden, suppressions);
-	END IF;
+	done := iamwatch_internal.finish_assigning(settings, e, near.alert_id, joining, leaving, over, hidden, suppressions);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.assign_to_alerts(iamwatch.detectors, iamwatch_internal.candidate[]) IS
-'let events of one detector and behaviour, in order of time, and those that others left of it, join or open an alert';
+'let events of one detector and behaviour, in order of event time, and those that others left of it, join or open an alert';
