@@ -132,7 +132,7 @@ COMMENT ON FUNCTION iamwatch_internal.fold_context(integer, text, text, iamwatch
 'write the contexts of samples of an account, and of those in its journal; under the lock of its bucket, after its days were learned. Whether they brought any day';
 
 CREATE FUNCTION iamwatch_internal.prune_context(in_account integer, since date) RETURNS void
-	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$
 	DELETE FROM iamwatch_internal.habits AS h
 	WHERE h.account_id = in_account AND (last_day(h.days) < since OR NOT EXISTS (
 		SELECT FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account AND i.identity_id = h.identity_id));

@@ -31,7 +31,7 @@ COMMENT ON FUNCTION iamwatch_internal.has_excluded(text, text) IS
 
 CREATE FUNCTION iamwatch_internal.excluded_of_account(in_account integer, provider text, account text)
 	RETURNS TABLE (operation_id integer, identity_id bigint, is_user boolean, days iamwatch.dayset, settled iamwatch.dayset)
-	LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
@@ -54,7 +54,7 @@ COMMENT ON FUNCTION iamwatch_internal.excluded_of_account(integer, text, text) I
 CREATE FUNCTION iamwatch_internal.excluded_class_days(in_account integer, in_behaviour integer,
 	provider text, account text, is_user boolean, service text, operation text, failed boolean,
 	since date, until date, OUT days bigint, OUT settled_days bigint)
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$
 BEGIN
 	SELECT coalesce(sum(count_days(d.days & x.days, since, until)), 0),
 			coalesce(sum(count_days(settled_days(d.days & x.days, i.first_days), since, until)), 0)

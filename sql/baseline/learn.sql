@@ -40,8 +40,9 @@ COMMENT ON FUNCTION iamwatch_internal.may_fold() IS
 'whether this transaction sees what others commit: one with a fixed snapshot could lose their work, so it only appends';
 
 -- Tallies from scratch, for an account in which an identity changed class.
+-- Whole tables are joined, and statistics may say that both are empty.
 CREATE FUNCTION iamwatch_internal.retally(in_account integer) RETURNS void
-	LANGUAGE sql VOLATILE AS $$
+	LANGUAGE sql VOLATILE SET enable_nestloop = off AS $$
 	DELETE FROM iamwatch_internal.tallies AS t WHERE t.account_id = in_account;
 	INSERT INTO iamwatch_internal.tallies (account_id, operation_id, is_user, day, identities, settled)
 	SELECT in_account, marks.operation_id, iamwatch_internal.is_person(marks.kinds), day, count(*),
@@ -101,7 +102,9 @@ DECLARE
 	settling iamwatch_internal.tallies[];
 	more iamwatch_internal.tallies[];
 	moved bigint[];
+	moved_kinds integer[];
 	moved_from iamwatch.dayset[];
+	moved_to iamwatch.dayset[];
 	changed_class boolean;
 	has_operations boolean;
 	in_scope text := iamwatch_internal.limit_scope(in_provider, in_account);
@@ -188,7 +191,7 @@ BEGIN
 		CROSS JOIN LATERAL iamwatch.days(m.fresh | m.settling) AS day
 		GROUP BY m.operation_id, m.is_user, day
 	), move AS (
-		SELECT identity_id, old_first_days FROM met
+		SELECT identity_id, kinds | old_kinds AS kinds, old_first_days, first_days FROM met
 		WHERE identity_id IS NOT NULL AND first_days <> old_first_days
 		AND iamwatch_internal.settled_days(old_days, first_days)
 			<> iamwatch_internal.settled_days(old_days, old_first_days)
@@ -196,23 +199,24 @@ BEGIN
 	SELECT (SELECT array_agg(i) FROM increment),
 		(SELECT bool_or(iamwatch_internal.is_person(old_kinds | kinds) <> iamwatch_internal.is_person(old_kinds)) FROM met),
 		(SELECT array_agg(iamwatch.first_day(days)) FROM met WHERE identity_id IS NULL),
-		(SELECT array_agg(identity_id) FROM move), (SELECT array_agg(old_first_days) FROM move),
+		(SELECT array_agg(identity_id) FROM move), (SELECT array_agg(kinds) FROM move),
+		(SELECT array_agg(old_first_days) FROM move), (SELECT array_agg(first_days) FROM move),
 		EXISTS (SELECT FROM unnest(learned) AS l WHERE l.operation IS NOT NULL)
-	INTO increments, changed_class, new_identities, moved, moved_from, has_operations;
+	INTO increments, changed_class, new_identities, moved, moved_kinds, moved_from, moved_to,
+		has_operations;
 
 	-- the same for what they did on these days
 	IF moved IS NOT NULL AND changed_class IS NOT TRUE THEN
 		SELECT array_agg(s.i) INTO settling
 		FROM (
-			SELECT ROW(id, d.operation_id, iamwatch_internal.is_person(i.kinds), day, 0, count(*), 0)::iamwatch_internal.tallies AS i
-			FROM unnest(moved, moved_from) AS m (identity_id, old_first_days)
-			JOIN iamwatch_internal.identity_days AS i ON i.account_id = id AND i.identity_id = m.identity_id
-			JOIN iamwatch_internal.account_operations AS b ON b.account_id = id
-			JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = id
-				AND d.operation_id = b.operation_id AND d.identity_id = m.identity_id
-			CROSS JOIN LATERAL iamwatch.days(iamwatch_internal.settled_days(d.days, i.first_days)
+			SELECT ROW(id, d.operation_id, iamwatch_internal.is_person(m.kinds), day, 0, count(*), 0)::iamwatch_internal.tallies AS i
+			FROM unnest(moved, moved_kinds, moved_from, moved_to) AS m (identity_id, kinds, old_first_days, first_days)
+			CROSS JOIN (SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = id) AS b
+			CROSS JOIN LATERAL (SELECT d.operation_id, d.days FROM iamwatch_internal.behaviour_days AS d
+				WHERE d.account_id = id AND d.operation_id = b.operation_id AND d.identity_id = m.identity_id OFFSET 0) AS d
+			CROSS JOIN LATERAL iamwatch.days(iamwatch_internal.settled_days(d.days, m.first_days)
 				- iamwatch_internal.settled_days(d.days, m.old_first_days)) AS day
-			GROUP BY d.operation_id, iamwatch_internal.is_person(i.kinds), day) AS s;
+			GROUP BY d.operation_id, iamwatch_internal.is_person(m.kinds), day) AS s;
 	END IF;
 
 	IF has_operations THEN

@@ -69,7 +69,8 @@ COMMENT ON FUNCTION iamwatch_internal.is_watched(iamwatch.detectors, text, text,
 CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_account integer,
 	marks iamwatch_internal.journal[]) RETURNS TABLE (n bigint, is_user boolean, day date,
 	k integer, active integer, peer_days bigint, peer_active bigint, probability double precision)
-	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	SET cpu_operator_cost = 1 AS $$		-- as in backfill_learn()
 	WITH taken AS MATERIALIZED (
 		SELECT t.* FROM iamwatch_internal.accounts AS a
 		CROSS JOIN LATERAL iamwatch_internal.excluded_of_account(a.account_id, a.provider, a.account) AS t
@@ -82,14 +83,16 @@ CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_a
 			i.first_days, i.days AS active_days, CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days
 		FROM unnest(marks) WITH ORDINALITY AS m (provider, account, first_event_time, late_events,
 			identity, kinds, service, operation, failed, days, learned_at, n)
-		JOIN iamwatch_internal.identity_days AS i ON i.account_id = in_account
+		-- OFFSET 0, so that each look-up goes by its index whatever the statistics say
+		CROSS JOIN LATERAL (SELECT i.identity_id, i.kinds, i.first_days, i.days
+			FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account
 			AND hashtextextended(i.identity, 0) = hashtextextended(m.identity, 0)
-			AND i.identity = m.identity
-		JOIN iamwatch_internal.account_operations AS b ON b.account_id = in_account
+			AND i.identity = m.identity OFFSET 0) AS i
+		CROSS JOIN LATERAL (SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = in_account
 			AND hashtextextended(b.operation, 0) = hashtextextended(m.operation, 0)
-			AND b.operation = m.operation AND b.service = m.service AND b.failed = m.failed
-		JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = in_account
-			AND d.operation_id = b.operation_id AND d.identity_id = i.identity_id
+			AND b.operation = m.operation AND b.service = m.service AND b.failed = m.failed OFFSET 0) AS b
+		CROSS JOIN LATERAL (SELECT d.days FROM iamwatch_internal.behaviour_days AS d WHERE d.account_id = in_account
+			AND d.operation_id = b.operation_id AND d.identity_id = i.identity_id OFFSET 0) AS d
 		LEFT JOIN taken AS x ON x.operation_id = b.operation_id AND x.identity_id = i.identity_id
 		CROSS JOIN LATERAL days(m.days) AS day
 	), rare AS MATERIALIZED (

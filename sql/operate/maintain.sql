@@ -3,7 +3,7 @@
 -- the next time.
 
 CREATE FUNCTION iamwatch_internal.fold_journal(provider text, account text) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$
 BEGIN
 	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock_account(account) THEN
 		PERFORM iamwatch_internal.learn_account(provider, account, '{}', '{}', false);
@@ -50,7 +50,7 @@ COMMENT ON FUNCTION iamwatch_internal.assign_pending(bigint) IS
 -- be compared with.  Identities stay, with their first three days, which say from
 -- when their days count for their peers.
 CREATE FUNCTION iamwatch_internal.prune_account(in_account integer) RETURNS boolean
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$
 DECLARE
 	since date;
 	context_since date;

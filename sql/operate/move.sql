@@ -136,7 +136,7 @@ COMMENT ON FUNCTION iamwatch_internal.is_rejected_of(iamwatch.rejected_events, t
 -- Each value as it is, whatever the session's settings; and the same for the same
 -- state, so that two exports can be compared.
 CREATE FUNCTION iamwatch.export_account(provider text, account text) RETURNS SETOF jsonb
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1
 	SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
 	known iamwatch_internal.accounts;
@@ -283,7 +283,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.pass_number(regclass, bigint) IS 'let a sequence go on after a number, if it is one of this node';
 
 CREATE FUNCTION iamwatch.import_account(exported jsonb[]) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET timezone = 'UTC' AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 SET timezone = 'UTC' AS $$
 DECLARE
 	head constant jsonb := (SELECT jsonb_agg(x) FROM unnest(exported) AS x WHERE x ? 'format');
 	given iamwatch_internal.accounts;
@@ -420,7 +420,7 @@ COMMENT ON FUNCTION iamwatch.import_account(jsonb[]) IS
 'take over what iamwatch.export_account() gave elsewhere, and return how many identities it has: alerts go on as if the account had always been here. What is known of it already is united with it, and nothing is counted twice, however often it is imported; iamwatch.backfill() then finds the alerts that what was new here would have raised. Alerts and suppressions keep their numbers, unless others have them here. 55P03 while another session writes the account, 22023 for anything else than one export';
 
 CREATE FUNCTION iamwatch.forget_account(provider text, account text) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$
 DECLARE
 	id integer;
 	alert_ids bigint[];
