@@ -233,7 +233,7 @@ COMMENT ON FUNCTION iamwatch_internal.context_words(jsonb) IS 'what iamwatch_int
 
 CREATE FUNCTION iamwatch_internal.all_rights(granted jsonb) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN coalesce((SELECT bool_or(g ~ '(^|[/: ])(AdministratorAccess|Owner|Global Administrator|Company Administrator)$|\mroles/owner\M')
+	RETURN coalesce((SELECT bool_or(g ~ '(^|[/: ])(AdministratorAccess|Owner|Global Administrator|Company Administrator)$|[[:<:]]roles/owner[[:>:]]')
 		FROM jsonb_array_elements_text(CASE jsonb_typeof(granted) WHEN 'array' THEN granted ELSE '[]' END) AS g), false);
 COMMENT ON FUNCTION iamwatch_internal.all_rights(jsonb) IS
 'whether one of what was granted is the role or policy of its provider that allows everything';
@@ -246,7 +246,7 @@ DECLARE
 	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));
 	-- so that the views are asked for few, in every account: a role is used where it is let in, a key
 	-- wherever its user is, and their names, as those of GCP and Azure, are of one identity only
-	likely constant text[] := ARRAY(SELECT '%' || regexp_replace(regexp_replace(lower(t), '^.*[/:]', ''), '([\\%_])', '\\\1', 'g') || '%'
+	likely constant text[] := ARRAY(SELECT '%' || regexp_replace(regexp_replace(lower(t), '^.*[/:]', ''), E'([\\\\%_])', E'\\\\\\1', 'g') || '%'
 		FROM unnest(targets) AS t);
 	keys constant text[] := ARRAY(SELECT k FROM jsonb_array_elements_text((alert.evidence->'targets')
 		|| coalesce(alert.evidence->'granted', '[]')) AS k WHERE k ~ '^AKIA[A-Z0-9]{12,}$');
@@ -400,11 +400,11 @@ BEGIN
 		'risk', iamwatch_internal.explain_risk(a.evidence, a.sensitivity, a.risk),
 		'attack', jsonb_build_object('tactic', a.tactic, 'tactic_name', iamwatch_internal.attack_name(a.tactic),
 			'technique', a.technique, 'technique_name', iamwatch_internal.attack_name(a.technique),
-			'goals', ARRAY(SELECT g FROM regexp_split_to_table(settings.goals, ';\s+') AS g WHERE g <> '')),
+			'goals', ARRAY(SELECT g FROM regexp_split_to_table(settings.goals, ';[[:space:]]+') AS g WHERE g <> '')),
 		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(a, 'check'),
 			'contain', iamwatch_internal.steps_for(a, 'contain')),
 		'description', settings.description,
-		'investigate', ARRAY(SELECT g FROM regexp_split_to_table(settings.investigative_actions, '(?<=[.])\s+') AS g WHERE g <> ''),
+		'investigate', ARRAY(SELECT g FROM regexp_split_to_table(settings.investigative_actions, '(?<=[.])[[:space:]]+') AS g WHERE g <> ''),
 		'evidence', a.evidence,
 		'triage', jsonb_build_object(
 			'status', CASE WHEN suppression IS NULL THEN a.status ELSE 'suppressed' END, 'resolution', a.resolution,

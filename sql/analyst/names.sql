@@ -32,7 +32,7 @@ COMMENT ON FUNCTION iamwatch_internal.index_key(text) IS
 CREATE FUNCTION iamwatch_internal.actor(provider text, identity text) RETURNS text
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	parts constant text[] := regexp_match(identity, '^arn:[^:]*:(?:iam|sts)::(\d*):(?:(user|role)/(?:.*/)?([^/]+)|assumed-role/(?:.*/)?([^/]+)/[^/]*)$');
+	parts constant text[] := regexp_match(identity, '^arn:[^:]*:(?:iam|sts)::([0-9]*):(?:(user|role)/(?:.*/)?([^/]+)|assumed-role/(?:.*/)?([^/]+)/[^/]*)$');
 BEGIN
 	RETURN iamwatch_internal.index_key(CASE WHEN parts IS NULL THEN provider || ':' || lower(identity)
 		ELSE provider || ':' || parts[1] || ':' || coalesce(parts[2], 'role') || ':' || coalesce(parts[3], parts[4]) END);

@@ -6,7 +6,7 @@ CREATE FUNCTION iamwatch_internal.html_escape(data text, most integer) RETURNS t
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN replace(replace(replace(replace(replace(
 		regexp_replace(CASE WHEN length(data) > most THEN left(data, most - 1) ELSE data END,
-			'[\x01-\x1f\x7f]', ' ', 'g'),
+			E'[\\x01-\\x1f\\x7f]', ' ', 'g'),
 		'&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
 		|| CASE WHEN length(data) > most THEN '&hellip;' ELSE '' END;
 COMMENT ON FUNCTION iamwatch_internal.html_escape(text, integer) IS
@@ -20,7 +20,7 @@ COMMENT ON FUNCTION iamwatch_internal.html(text, integer) IS
 
 CREATE FUNCTION iamwatch_internal.html_text(data text, most integer DEFAULT 120) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN iamwatch_internal.html_escape(regexp_replace(data, '[\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'), most);
+	RETURN iamwatch_internal.html_escape(regexp_replace(data, E'[\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]', '', 'g'), most);
 COMMENT ON FUNCTION iamwatch_internal.html_text(text, integer) IS
 'as iamwatch_internal.html(), for SVG texts, which hold no elements: what changes the direction of text is left out';
 

@@ -3,7 +3,7 @@
 
 CREATE TABLE iamwatch_internal.column_fields (
 	source regclass NOT NULL,
-	field text NOT NULL CHECK (field ~ '^[^.]+(\.[^.]+)*$'),
+	field text NOT NULL CHECK (field ~ '^[^.]+([.][^.]+)*$'),
 	column_name name NOT NULL,
 	column_attnum smallint,
 	PRIMARY KEY (source, field)
@@ -114,7 +114,7 @@ BEGIN
 	END IF;
 	IF jsonb_typeof(fields) <> 'object' OR EXISTS (SELECT FROM jsonb_each(
 			CASE jsonb_typeof(fields) WHEN 'object' THEN fields ELSE '{}' END) AS e
-		WHERE jsonb_typeof(e.value) <> 'string' OR e.key !~ '^[^.]+(\.[^.]+)*$') THEN
+		WHERE jsonb_typeof(e.value) <> 'string' OR e.key !~ '^[^.]+([.][^.]+)*$') THEN
 		RAISE EXCEPTION 'fields must be an object of paths and names of columns'
 			USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Such as {"eventTime": "happened_at", "userIdentity.arn": "who"}.';

@@ -3,7 +3,7 @@
 CREATE FUNCTION iamwatch.to_document(event text) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_to_document' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION iamwatch.to_document(text) IS
-'the document that a text holds; never fails. What is no valid JSON becomes a JSON string, of which iamwatch.unreadable() gives the reason; \u0000, half surrogate pairs and escapes for what the encoding of the database lacks, which jsonb cannot hold, become the replacement character, or ? where the encoding has none; of text longer than 64 MB, and of more than four million values, the first MB is kept as a string';
+E'the document that a text holds; never fails. What is no valid JSON becomes a JSON string, of which iamwatch.unreadable() gives the reason; \\u0000, half surrogate pairs and escapes for what the encoding of the database lacks, which jsonb cannot hold, become the replacement character, or ? where the encoding has none; of text longer than 64 MB, and of more than four million values, the first MB is kept as a string';
 
 CREATE FUNCTION iamwatch.to_document(event json) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_to_document' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
@@ -104,7 +104,7 @@ CREATE FUNCTION iamwatch_internal.log_entry(document jsonb) RETURNS jsonb
 			WHERE e.key IN ('requestJson', 'responseJson', 'metadataJson') AND jsonb_typeof(e.value) = 'string'
 			AND iamwatch_internal.unwrap_text(e.value #>> '{}') IS NOT NULL), '{}')
 			-- and whole numbers are
-			|| CASE WHEN jsonb_typeof(p.payload #> '{status,code}') = 'string' AND p.payload #>> '{status,code}' ~ '^\d{1,9}$'
+			|| CASE WHEN jsonb_typeof(p.payload #> '{status,code}') = 'string' AND p.payload #>> '{status,code}' ~ '^[0-9]{1,9}$'
 				THEN jsonb_build_object('status', jsonb_set(p.payload->'status', '{code}', to_jsonb((p.payload #>> '{status,code}')::integer)))
 				ELSE '{}' END)
 	FROM (SELECT coalesce(document->'protopayload_auditlog', document->'proto_payload')) AS f (field)

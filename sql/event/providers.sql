@@ -72,7 +72,7 @@ BEGIN
 	END IF;
 	FOR part IN
 		SELECT c.key AS name, c.value AS path FROM jsonb_each(to_jsonb(NEW)) AS c
-		WHERE c.key LIKE '%\_path' OR c.key = 'recognised_by'
+		WHERE c.key LIKE '%!_path' ESCAPE '!' OR c.key = 'recognised_by'
 	LOOP
 		IF part.path = 'null' THEN
 			IF part.name IN ('recognised_by', 'identity_path', 'operation_path', 'event_time_path') THEN

@@ -504,7 +504,7 @@ BEGIN
 	-- what came to the old node meanwhile goes along the next time
 	FOR attempt IN 1 .. 5 LOOP
 		exported := iamwatch_internal.ask_node(node, format('SELECT iamwatch_internal.exported_text(%L, %L)', provider, account));
-		PERFORM iamwatch_internal.ask_node(place, format('SELECT iamwatch.import_account(string_to_array(%L, E''\n'')::jsonb[])', exported));
+		PERFORM iamwatch_internal.ask_node(place, format('SELECT iamwatch.import_account(string_to_array(%L, chr(10))::jsonb[])', exported));
 		EXIT WHEN iamwatch_internal.ask_node(node, format('SELECT iamwatch_internal.forget_exported(%L, %L, %L)', provider, account, md5(exported)))::boolean;
 	END LOOP;
 END $$;

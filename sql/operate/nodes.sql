@@ -99,7 +99,7 @@ CREATE FUNCTION iamwatch_internal.run_on_shards(source regclass, command text) R
 DECLARE
 	problems text;
 BEGIN
-	EXECUTE 'SELECT string_agg(r.result, E''\n'') FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
+	EXECUTE 'SELECT string_agg(r.result, chr(10)) FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
 	INTO problems USING source, command;
 	IF problems IS NOT NULL THEN
 		RAISE EXCEPTION 'backfill of "%" failed on some shards', source

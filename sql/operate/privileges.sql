@@ -71,7 +71,7 @@ BEGIN
 	SELECT string_agg(p.oid::regprocedure::text, ', ') INTO functions
 	FROM pg_proc AS p
 	WHERE p.pronamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
-	AND (p.proname = ANY (opening) OR access <> 'load' AND (p.proname = ANY (pure) OR p.proname LIKE 'dayset\_%'))
+	AND (p.proname = ANY (opening) OR access <> 'load' AND (p.proname = ANY (pure) OR p.proname ~ '^dayset_'))
 	AND NOT (p.prorettype = 'void'::regtype AND p.provolatile = 'v');	-- one of the same name that writes
 	EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s', functions, role);
 	IF access = 'triage' THEN

@@ -275,7 +275,7 @@ iamwatch_read_instances(PG_FUNCTION_ARGS)
 									"   'AllocateAddress', 'AssociateAddress', 'DisassociateAddress'))"
 									" OR ({document} #>> '{protoPayload,serviceName}' = 'compute.googleapis.com'"
 									"  AND {document} #>> '{protoPayload,methodName}'"
-									"   ~ '(^|\\.)compute\\.instances\\.(insert|delete)$')");
+									"   ~ '(^|[.])compute[.]instances[.](insert|delete)$')");
 
 	return read_rows(&query, fcinfo);
 }
