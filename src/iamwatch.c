@@ -30,9 +30,9 @@
 #include "fmgr.h"
 #include "baseline/baseline_cache.h"
 #include "baseline/stored.h"
-#include "event/limits.h"
 #include "server/announce.h"
 #include "server/lock.h"
+#include "server/memory.h"
 #include "detect/observe.h"
 #include "utils/guc.h"
 
@@ -49,6 +49,6 @@ _PG_init(void)
 	observe_init();
 	lock_init();
 	announce_init();
-	limits_init();
+	memory_init();
 	MarkGUCPrefixReserved("iamwatch");
 }

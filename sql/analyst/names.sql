@@ -27,7 +27,7 @@ COMMENT ON FUNCTION iamwatch.short_name(text) IS
 CREATE FUNCTION iamwatch_internal.index_key(name text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN octet_length(name) <= 1000 THEN name ELSE md5(name) END;
 COMMENT ON FUNCTION iamwatch_internal.index_key(text) IS
-'a name, or its digest where an index could not hold it: a log can make names as long as iamwatch.longest_name';
+'a name, or its digest where an index could not hold it: a log can make names of 64 kB';
 
 CREATE FUNCTION iamwatch_internal.actor(provider text, identity text) RETURNS text
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

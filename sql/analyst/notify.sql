@@ -12,11 +12,11 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.unsent_notificatio
 CREATE FUNCTION iamwatch_internal.announce(alert_id bigint, payload text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_announce' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.announce(bigint, text) IS
-'notify on channel iamwatch_alert just before the transaction commits; instead an alert becomes a row of iamwatch_internal.unsent_notifications when the transaction is prepared, or the queue of the server is fuller than iamwatch.notification_queue_limit. True, so that it can be an expression';
+'notify on channel iamwatch_alert just before the transaction commits; instead an alert becomes a row of iamwatch_internal.unsent_notifications when the transaction is prepared, or the queue of the server is fuller than iamwatch.limits says. True, so that it can be an expression';
 
 CREATE FUNCTION iamwatch_internal.may_announce() RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_may_announce' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION iamwatch_internal.may_announce() IS 'whether the queue of the server has room, by iamwatch.notification_queue_limit';
+COMMENT ON FUNCTION iamwatch_internal.may_announce() IS 'whether the queue of the server has room, by iamwatch.limits';
 
 -- An alert belongs to an incident that may have begun before it, with more risk.
 CREATE FUNCTION iamwatch_internal.is_urgent_alert(alert iamwatch_internal.all_alerts) RETURNS boolean

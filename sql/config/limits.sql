@@ -16,7 +16,7 @@ CREATE TABLE iamwatch.limits (
 	beyond text NOT NULL
 );
 COMMENT ON TABLE iamwatch.limits IS
-'how much may be new: change the value, it holds from the next statement; see iamwatch.limits_hit. iamwatch.longest_name bounds a single name';
+'how much may be new: change the value, it holds from the next statement; see iamwatch.limits_hit. A single name may have 64 kB';
 COMMENT ON COLUMN iamwatch.limits.value IS 'that many are taken; a limit whose row is deleted does not hold';
 COMMENT ON COLUMN iamwatch.limits.shipped_value IS 'the value as shipped; dumps keep the rows that differ';
 COMMENT ON COLUMN iamwatch.limits.counted IS 'what is counted, and over what';
@@ -32,7 +32,8 @@ SELECT name, value, value, counted, beyond FROM (VALUES
 	('alert_events', 1000000, 'events of an alert', 'counted in the alert, their ids are not kept'),
 	('pending_events', 100000, 'events of a behaviour that wait for another session', 'not counted in the alert'),
 	('rejected_events', 100000, 'rejected documents of a source, by day of rejection', 'not kept'),
-	('rejected_bytes', 65536, 'bytes of a rejected document', 'its beginning is kept')
+	('rejected_bytes', 65536, 'bytes of a rejected document', 'its beginning is kept'),
+	('notification_queue', 50, 'percent of the server''s queue of notifications that are in use', 'alerts are notified by iamwatch.maintain(), when there is room')
 	) AS shipped (name, value, counted, beyond);
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.limits', 'WHERE value <> shipped_value');
 

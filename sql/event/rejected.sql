@@ -21,7 +21,7 @@ SELECT pg_catalog.pg_extension_config_dump('iamwatch.rejected_events_rejected_id
 CREATE FUNCTION iamwatch_internal.refusal(event jsonb) RETURNS text
 	AS 'MODULE_PATHNAME', 'iamwatch_refusal' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.refusal(jsonb) IS
-'why a document does not enter: it is null, cannot be read, has a name longer than iamwatch.longest_name, or a time more than 24 hours ahead of the clock; null if it does. What triggers, process() and backfill() go by';
+'why a document does not enter: it is null, cannot be read, has a name longer than 64 kB, or a time more than 24 hours ahead of the clock; null if it does. What triggers, process() and backfill() go by';
 
 CREATE FUNCTION iamwatch_internal.document_digest(event jsonb) RETURNS uuid
 	AS 'MODULE_PATHNAME', 'iamwatch_document_digest' LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -28,8 +28,8 @@
 #include "event/limits.h"
 #include "baseline/baseline_cache.h"
 #include "config/settings.h"
+#include "server/memory.h"
 #include "server/quick_hash.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -65,8 +65,6 @@ typedef struct CachedAccount
 /* An eighth of the memory is for accounts, of which there are few. */
 #define DAYS_SHARE(bytes) ((bytes) / 8 * 7)
 #define ACCOUNTS_SHARE(bytes) ((bytes) / 8)
-
-static int	cache_memory = 16 * 1024;	/* kB */
 
 static MemoryContext cache_context = NULL;
 static days_hash *young = NULL;
@@ -196,7 +194,7 @@ insert_days(Fingerprint key, bool *found)
 
 	Assert(!growing && young != NULL);
 	growing = true;
-	if (young->members >= entries_within(DAYS_SHARE((Size) cache_memory * 1024) / 2,
+	if (young->members >= entries_within(DAYS_SHARE(memory_bytes()) / 2,
 										 sizeof(CachedDays)))
 	{
 		if (old != NULL)
@@ -316,7 +314,7 @@ cache_remember_account(Fingerprint key, TimestampTz first, int32 newest)
 	note_level();
 	make_ready();
 	growing = true;
-	if (accounts->members >= entries_within(ACCOUNTS_SHARE((Size) cache_memory * 1024),
+	if (accounts->members >= entries_within(ACCOUNTS_SHARE(memory_bytes()),
 											sizeof(CachedAccount)))
 	{
 		accounts_destroy(accounts);
@@ -483,13 +481,6 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 void
 cache_init(void)
 {
-	DefineCustomIntVariable("iamwatch.cache_memory",
-							"Memory that a backend keeps of what the baselines hold.",
-							"More avoids look-ups in tables when very many identities are active.",
-							&cache_memory,
-							16 * 1024, 64, 4 * 1024 * 1024,
-							PGC_SUSET, GUC_UNIT_KB,
-							NULL, NULL, NULL);
 	settings_changed_hook = cache_forget;
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);

@@ -34,10 +34,8 @@
 #include "baseline/baseline_cache.h"
 #include "event/limits.h"
 #include "config/settings.h"
-#include "utils/guc.h"
+#include "server/memory.h"
 #include "utils/memutils.h"
-
-static int	batch_memory = 16 * 1024;	/* kB */
 
 static MemoryContext batch_context = NULL;
 static BatchItem *items = NULL;
@@ -128,7 +126,7 @@ append(const BatchItem *item)
 static bool
 is_full(void)
 {
-	return MemoryContextMemAllocated(batch_context, true) > (Size) batch_memory * 1024;
+	return MemoryContextMemAllocated(batch_context, true) > memory_bytes();
 }
 
 static void
@@ -261,7 +259,7 @@ batch_next_piece(BatchPieces *pieces, int *count)
 		pieces->reader = batch_sort_read();
 	}
 	return pieces->reader == NULL ? NULL :
-		batch_sort_next(pieces->reader, (Size) batch_memory * 1024, count);
+		batch_sort_next(pieces->reader, memory_bytes(), count);
 }
 
 static void
@@ -299,13 +297,6 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 void
 batch_init(void)
 {
-	DefineCustomIntVariable("iamwatch.batch_memory",
-							"Memory for the events of one statement that may be new, before they are sorted on disk.",
-							NULL,
-							&batch_memory,
-							16 * 1024, 64, 1024 * 1024,
-							PGC_SUSET, GUC_UNIT_KB,
-							NULL, NULL, NULL);
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

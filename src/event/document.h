@@ -21,7 +21,7 @@ extern bool document_is_text(Oid type);
 
 /*
  * What is kept of it, and of a single string in a row: more than
- * iamwatch.longest_name can be.
+ * a name can be (limits.c).
  */
 #define DOCUMENT_CLIP		(1024 * 1024 + 16)
 

@@ -17,15 +17,16 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_refusal);
 
-/* No setting: iamwatch.parse() is immutable. */
+/*
+ * No settings: iamwatch.parse() is immutable, and each setting is half a million
+ * instructions of every session (server/memory.c).
+ */
 #define LONGEST_DETAIL (64 * 1024)
-
-static int	longest_name = 64 * 1024;	/* bytes */
+#define LONGEST_NAME (64 * 1024)
 
 /* Times up to here are not in the future; the clock only moves on. */
 TimestampTz limits_believed_until = PG_INT64_MIN;
@@ -41,9 +42,9 @@ const char *
 limits_exceeded(const Event *event)
 {
 	Assert(event->account.s != NULL && event->identity.s != NULL);
-	if (event->account.len > longest_name || event->identity.len > longest_name ||
-		event->service.len > longest_name || event->operation.len > longest_name)
-		return "a name is longer than iamwatch.longest_name";
+	if (event->account.len > LONGEST_NAME || event->identity.len > LONGEST_NAME ||
+		event->service.len > LONGEST_NAME || event->operation.len > LONGEST_NAME)
+		return "a name is longer than 64 kB";
 	if (limits_in_future(event->time))
 		return "the event time is more than one day ahead of the clock";
 	return NULL;
@@ -92,16 +93,4 @@ limits_cut_details(Event *event)
 	cut(&event->target);
 	cut(&event->granted);
 	cut(&event->acting_for);
-}
-
-void
-limits_init(void)
-{
-	DefineCustomIntVariable("iamwatch.longest_name",
-							"Longest account, identity, service or operation that is taken.",
-							"Documents with a longer one are rejected.",
-							&longest_name,
-							64 * 1024, 256, 1024 * 1024,
-							PGC_SUSET, GUC_UNIT_BYTE,
-							NULL, NULL, NULL);
 }

@@ -33,6 +33,4 @@ limits_in_future(TimestampTz time)
 /* Cut what is only shown, never compared with a baseline. */
 extern void limits_cut_details(Event *event);
 
-extern void limits_init(void);
-
 #endif							/* IAMWATCH_LIMITS_H */

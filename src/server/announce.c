@@ -25,10 +25,11 @@
 #include "fmgr.h"
 #include "server/announce.h"
 #include "server/column.h"
+#include "server/objects.h"
 #include "server/plans.h"
+#include "server/table.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -50,8 +51,32 @@ static Announcement *announcements = NULL;
 static int	count = 0;
 static int	capacity = 0;
 
-/* A queue that is fuller is left to those who filled it. */
-static double queue_limit = 0.5;
+/* Part of the server's queue that may be in use: a fuller one is left to those who filled it. */
+static double queue_limit = 1;
+
+/* Columns of iamwatch.limits. */
+enum
+{
+	LIMITS_NAME, LIMITS_VALUE
+};
+
+static void
+load_limit(const TableRow *row)
+{
+	queue_limit = DatumGetInt64(row->values[LIMITS_VALUE]) / 100.0;
+}
+
+/* A limit whose row is deleted does not hold. */
+static void
+look_up_limit(void)
+{
+	static const TableKey name = {LIMITS_NAME, SLICE_LITERAL("notification_queue")};
+	Oid			namespace = public_namespace();
+
+	queue_limit = 1;
+	table_look_up(relation_in(namespace, "limits"), get_relname_relid("limits_pkey", namespace),
+				  &name, 1, CurrentMemoryContext, load_limit);
+}
 
 static bool
 queue_has_room(void)
@@ -63,10 +88,13 @@ queue_has_room(void)
 Datum
 iamwatch_announce(PG_FUNCTION_ARGS)
 {
-	MemoryContext outer = MemoryContextSwitchTo(TopTransactionContext);
+	MemoryContext outer;
 	Announcement *item;
 
 	Assert(count <= capacity && (announcements != NULL || capacity == 0));
+	if (count == 0)
+		look_up_limit();
+	outer = MemoryContextSwitchTo(TopTransactionContext);
 	if (count == capacity)
 	{
 		capacity = Max(8, capacity * 2);
@@ -86,6 +114,7 @@ iamwatch_announce(PG_FUNCTION_ARGS)
 Datum
 iamwatch_may_announce(PG_FUNCTION_ARGS)
 {
+	look_up_limit();
 	PG_RETURN_BOOL(queue_has_room());
 }
 
@@ -154,13 +183,6 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 void
 announce_init(void)
 {
-	DefineCustomRealVariable("iamwatch.notification_queue_limit",
-							 "Part of the server's notification queue beyond which alerts are not notified.",
-							 "iamwatch.maintain() notifies them when there is room.",
-							 &queue_limit,
-							 0.5, 0, 1,
-							 PGC_SUSET, 0,
-							 NULL, NULL, NULL);
 	RegisterXactCallback(at_transaction_end, NULL);
 	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

@@ -85,7 +85,7 @@ SELECT is(length(event #>> '{}') || ' ' || left(event #>> '{}', 12) || ' ' || (e
 
 -- Names and details of a megabyte
 SELECT put(aws('2026-02-15T08:00:00Z', repeat('n', 1000000), 'CreateUser'));
-SELECT is(reason, 'a name is longer than iamwatch.longest_name', 'Names: a document with a name of a megabyte is rejected')
+SELECT is(reason, 'a name is longer than 64 kB', 'Names: a document with a name of a megabyte is rejected')
 FROM rejected_events ORDER BY rejected_id DESC LIMIT 1;
 SELECT put(aws('2026-02-15T08:00:00Z', 'ann', 'CreateGroup', id => repeat('i', 1000000), more =>
 	jsonb_build_object('userAgent', repeat('u', 1000000), 'requestParameters', jsonb_build_object('groupName', repeat('t', 1000000)))));
@@ -111,14 +111,14 @@ BEGIN
 	RETURN NULL;
 END $$;
 CREATE TRIGGER z_sample AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION sample();
-SET iamwatch.batch_memory = '4MB';
+SET iamwatch.memory = '4MB';
 INSERT INTO log SELECT aws('2026-02-16T08:00:00Z', 'm' || i, 'CreateSAMLProvider', more => jsonb_build_object('userAgent', repeat('u', 1000000)))
 FROM generate_series(1, 100) AS i;
-SELECT cmp_ok(last_value, '<', 4 * 1048576 + 3 * 1048576::bigint, 'Memory: documents of a megabyte are settled when batch_memory is reached') FROM peak;
+SELECT cmp_ok(last_value, '<', 4 * 1048576 + 3 * 1048576::bigint, 'Memory: documents of a megabyte are settled when iamwatch.memory is reached') FROM peak;
 SELECT cmp_ok(last_value, '>', 1048576::bigint, 'Memory: which is what was measured') FROM peak;
 DROP TRIGGER z_sample ON log;
 SELECT cmp_ok(coalesce(memory_of('iamwatch events%'), 0), '<', 65536::bigint, 'Memory: nothing of them stays when the statement ends');
-RESET iamwatch.batch_memory;
+RESET iamwatch.memory;
 CREATE TABLE ids AS SELECT generate_series(1, 270) AS id;
 CREATE VIEW many AS SELECT id, aws('2026-02-16T09:00:00Z', 'ann', 'ListBuckets', 's3', more => jsonb_build_object('userAgent', repeat('u', 4000000))) AS event FROM ids;
 INSERT INTO sources (source, event_column, order_column) VALUES ('many', 'event', 'id');

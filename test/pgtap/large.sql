@@ -20,7 +20,7 @@ SELECT is(row_of('object', 'cli', '{"userName": "' || repeat('c', 70000000) || '
 SELECT is(row_of('jsonb', 'cli', NULL, to_jsonb(repeat('d', 70000000))), '1 0', 'Columns: jsonb that is too large');
 SELECT is(row_of('digits', 'cli', NULL, ('[' || repeat('1e131071,', 20000) || '1]')::jsonb), '1 0', 'Columns: numbers of 2.6 GB as text');
 SELECT is(row_of(repeat('e', 2000000), 'cli'), '0 1', 'Columns: a name that is too long is rejected');
-SELECT is((SELECT reason FROM rejected_events), 'a name is longer than iamwatch.longest_name', 'Columns: as such');
+SELECT is((SELECT reason FROM rejected_events), 'a name is longer than 64 kB', 'Columns: as such');
 SELECT is((SELECT length(to_document(two, '{x,a,y,b}')->>'x') FROM (SELECT repeat(U&'\00e9', 2000000), '1'::jsonb) AS two (a, b)), 524296, 'Columns: text is cut to a megabyte, between two characters');
 SELECT is((SELECT to_document(two, '{x.p,a,x.q,b}') FROM (SELECT 't'::text, '{"n": [1, {"m": null}], "s": "\u0001"}'::jsonb) AS two (a, b)),
 	'{"x": {"p": "t", "q": {"n": [1, {"m": null}], "s": "\u0001"}}}'::jsonb, 'Columns: jsonb becomes what it is');

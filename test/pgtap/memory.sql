@@ -1,10 +1,9 @@
 \ir settings.psql
 SELECT plan(5);
 
--- The memory that a backend keeps is bounded by settings, whatever the
+-- The memory that a backend keeps is bounded by a setting, whatever the
 -- number of identities it meets.
-SET LOCAL iamwatch.cache_memory = '256kB';
-SET LOCAL iamwatch.batch_memory = '1MB';
+SET LOCAL iamwatch.memory = '256kB';
 SET LOCAL work_mem = '1MB';
 CREATE FUNCTION memory() RETURNS bigint LANGUAGE sql AS $$
 	SELECT coalesce(memory_of('iamwatch baseline cache'), 0) + coalesce(memory_of('iamwatch events of a statement'), 0)

@@ -75,7 +75,7 @@ SELECT is(events_learned, :learned::bigint, 'Upkeep: and nothing is lost') FROM 
 SELECT asked, hits FROM cache_status() \gset
 INSERT INTO log SELECT aws('2026-03-01T09:00:00Z', 'ann', 'ListBuckets', 's3') FROM generate_series(1, 10);
 SELECT is((asked - :asked) || ' ' || (hits - :hits), '10 10', 'Session: events that it was asked about, and those it knew to teach nothing') FROM cache_status();
-SELECT is(session_cache_entries > 0 AND session_cache_bytes BETWEEN 1 AND pg_size_bytes(current_setting('iamwatch.cache_memory')), true,
+SELECT is(session_cache_entries > 0 AND session_cache_bytes BETWEEN 1 AND pg_size_bytes(current_setting('iamwatch.memory')), true,
 	'Session: what it remembers is within known_memory') FROM status;
 
 -- Limits

@@ -2,7 +2,7 @@
 SET client_min_messages = warning;
 DROP EXTENSION iamwatch;
 CREATE EXTENSION iamwatch;
--- Names may be as long as iamwatch.longest_name lets them, which no btree can
+-- Names may have up to 64 kB, which no btree can
 -- hold.  One such name, in a document that whoever inserts made up, is no
 -- reason for a trigger, a backfill or any other call to fail.
 -- The indexes that hold text at all, and so would fail: of settings, of names that

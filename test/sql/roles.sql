@@ -63,7 +63,7 @@ UNION ALL
 SELECT s FROM unnest(ARRAY['ALTER TABLE log DISABLE TRIGGER iamwatch_observe', 'ALTER TABLE log DISABLE TRIGGER ALL',
 	'DROP TRIGGER iamwatch_observe ON log', 'ALTER TRIGGER iamwatch_observe ON log RENAME TO x', 'SET session_replication_role = replica',
 	'DROP EXTENSION iamwatch', 'DROP SCHEMA iamwatch CASCADE', 'ALTER EXTENSION iamwatch UPDATE', 'CREATE FUNCTION iamwatch.x() RETURNS int LANGUAGE sql AS $x$SELECT 1$x$',
-	'SET iamwatch.cache_memory = 64', 'SET iamwatch.batch_memory = 64', 'CREATE OPERATOR # (RIGHTARG = jsonb, FUNCTION = iamwatch_internal.may_be_new)',
+	'SET iamwatch.memory = 64', 'CREATE OPERATOR # (RIGHTARG = jsonb, FUNCTION = iamwatch_internal.may_be_new)',
 	'CREATE TEMP TABLE x (a text, CHECK (iamwatch_internal.may_be_new(a::jsonb)))', 'SELECT $x${2026-01-01}$x$::iamwatch.dayset',
 	'CREATE TRIGGER x BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()']) AS s;
 GRANT SELECT ON attempts TO PUBLIC;

@@ -53,7 +53,7 @@ is(psql('BEGIN; ' . event('user5', '10:00Z') . "; DROP EXTENSION iamwatch CASCAD
 
 # The queue: a listener that does not read, and somebody who writes.
 my $listener = $node->background_psql('postgres', on_error_stop => 0) if $node->can('background_psql');
-psql("ALTER DATABASE postgres SET iamwatch.notification_queue_limit = 0");
+psql("UPDATE iamwatch.limits SET value = 0 WHERE name = 'notification_queue'");
 SKIP:
 {
 	skip 'no background sessions', 6 unless $listener;
@@ -70,7 +70,7 @@ SKIP:
 	$listener->quit;
 	is(heard("$maintain; $maintain"), 'user6', 'When there is room, maintain() notifies of it');
 }
-psql("ALTER DATABASE postgres RESET iamwatch.notification_queue_limit");
+psql("UPDATE iamwatch.limits SET value = shipped_value WHERE name = 'notification_queue'");
 
 # --- Locks ---------------------------------------------------------------
 # An alert that is joined, and a day that is learned, in a transaction that stays.
