@@ -374,6 +374,29 @@ ok(done.returncode == 0 and rows() == 2 and psql("SELECT count(*) FROM iamwatch.
    done.stdout + done.stderr)
 ok("ERROR" in database.run(f"SET ROLE {role}; SELECT FROM audit_log").stderr, "and it can read nothing of it")
 
+# Whoever may create objects where the table is gets nothing of who loads.
+empty()
+psql(f"DROP TABLE IF EXISTS iamwatch_loaded; GRANT CREATE ON SCHEMA public TO {role}; SET ROLE {role}; "
+     "CREATE TABLE ran (who text); GRANT INSERT, SELECT ON ran TO PUBLIC; "
+     "CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.ran VALUES (current_user); RETURN NEW; END$$; "
+     + re.search(r"CREATE TABLE.*?;", statements[0], re.S)[0] +
+     "CREATE TRIGGER t BEFORE INSERT OR UPDATE ON iamwatch_loaded FOR EACH ROW EXECUTE FUNCTION trap(); GRANT ALL ON iamwatch_loaded TO PUBLIC")
+put("1.json", json.dumps({"Records": [event(1)]}))
+done = load(folder)
+ok(done.returncode == 2 and f"belongs to {role}: name another place by --state" in done.stderr and psql("SELECT count(*) FROM ran").strip() == "0",
+   "a table of state that somebody else has made is not used", done.stdout + done.stderr)
+psql("DROP TABLE iamwatch_loaded")
+for left, right in (("oid", "regclass"), ("oid", "int2"), ("oid", "int4"), ("oid", "int8")):
+    psql(f"SET ROLE {role}; CREATE FUNCTION trap(l {left}, r {right}) RETURNS boolean LANGUAGE plpgsql AS "
+         "$$BEGIN INSERT INTO public.ran VALUES (current_user); RETURN l OPERATOR(pg_catalog.=) r::oid; END$$; "
+         f"CREATE OPERATOR public.= (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = trap)")
+psql(f"SET ROLE {role}; CREATE FUNCTION format_type(oid, text) RETURNS text LANGUAGE plpgsql AS "
+     "$$BEGIN INSERT INTO public.ran VALUES (current_user); RETURN pg_catalog.format_type($1, NULL); END$$")
+done = load(folder)
+ok(done.returncode == 0 and psql("SELECT string_agg(DISTINCT who, ' ') FROM ran").strip() == "",
+   "nor are functions and operators in its schema", psql("TABLE ran") + done.stderr)
+psql(f"DROP TABLE iamwatch_loaded; DROP OWNED BY {role} CASCADE; GRANT INSERT ON audit_log TO {role}")
+
 # A unique index on the event id: events that come again in other files are left out.
 events = generate.generate(7, days=60, per_day=40)
 for e in events:
