@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import instructions
 import results
@@ -176,6 +177,28 @@ def history():
     t = timed(f"SET jit = off;\n\\timing on\nSELECT count(event->>'eventName') FROM bare;\n{new_terms}\n")
     report("one run of a new-terms rule as scheduled SQL over the same scan", t[1] / t[0], None,
            "each run of it; triggers do their work once an event")
+
+
+def sessions():
+    """An organisation with thousands of alerts, by one session, and by two that share the steps of it."""
+    organisation = os.path.join(folder, "organisation")
+    subprocess.run(["bench/detection/generate.py", "midsize", "1", organisation], check=True, capture_output=True)
+    path = os.path.join(folder, "organisation.copy")
+    with open(os.path.join(organisation, "events.ndjson")) as lines, open(path, "w") as out:
+        out.writelines(line.replace("\\", "\\\\") for line in lines)
+    times = {0: [], 1: []}
+    for _ in range(max(3, ROUNDS // 2)):
+        for helpers in (0, 1):
+            fresh(f"\n\\copy bare FROM '{path}'\nVACUUM ANALYZE bare;")
+            others = [subprocess.Popen(["psql", "-qX", "-d", "bench", "-c", "CALL iamwatch.backfill_work('bare', patience => '1 minute')"],
+                                       stderr=subprocess.DEVNULL) for _ in range(helpers)]
+            times[helpers] += timed("SET client_min_messages = error;\n\\timing on\nCALL iamwatch.backfill('bare');\n")
+            for other in others:
+                other.wait()
+    ratios = [alone / helped for alone, helped in zip(times[0], times[1])]
+    alerts = psql("SELECT count(*) FROM iamwatch.alerts;").strip()
+    report("backfill by one session over the same by two", statistics.median(ratios), None,
+           f"{alerts} alerts; {statistics.median(times[0]):.0f} ms by one", ratios, least=1.4)
 
 
 def scoring():
@@ -435,14 +458,22 @@ def old_snapshot():
 
 
 def only(*parts):
-    """BENCH_ONLY names the parts to run."""
+    """BENCH_ONLY names the parts to run; how many seconds each took."""
     chosen = os.environ.get("BENCH_ONLY", "").split()
+    unknown = set(chosen) - {part.__name__ for part, *_ in parts}
+    if unknown:
+        sys.exit(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(dict.fromkeys(part.__name__ for part, *_ in parts))}")
+    seconds = {}
     for part, *arguments in parts:
         if not chosen or part.__name__ in chosen:
+            began = time.monotonic()
             part(*arguments)
+            seconds[part.__name__] = seconds.get(part.__name__, 0) + time.monotonic() - began
+    return seconds
 
 
 print(f"{'what':<70} {'measured':>12} {'target':>14}")
-only((steady, 2000), (steady, 20000), (beside_readers,), (first_load,), (single_rows,), (against_plpgsql,), (history,), (unanalysed,),
+seconds = only((steady, 2000), (steady, 20000), (beside_readers,), (first_load,), (single_rows,), (against_plpgsql,), (history,), (sessions,), (unanalysed,),
      (held_account,), (scoring,), (old_snapshot,), (analyst,), (sweep,), (growth,), (bloat,), (no_work,), (count_instructions,))
-results.keep(rows, profile, psql("SHOW server_version;", "postgres").split()[0], f"{EVENTS} events a COPY, {ROUNDS} rounds, fsync on")
+print(", ".join(f"{name} {round(took)} s" for name, took in seconds.items()) + f"; {sum(seconds.values()) / 60:.1f} minutes in all")
+results.keep(rows, profile, seconds, psql("SHOW server_version;", "postgres").split()[0], f"{EVENTS} events a COPY, {ROUNDS} rounds, fsync on")

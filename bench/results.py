@@ -30,6 +30,8 @@ def markdown(result):
         spread = "" if row["low"] == row["high"] else f"{number(row['low'])} to {number(row['high'])}"
         met = {True: "yes", False: "**no**", None: ""}[row["met"]]
         lines.append(f"| {row['what']} | {number(row['figure'])} | {row['target']} | {met} | {spread} | {row['detail']} |")
+    lines += ["", "Seconds: " + ", ".join(f"{name} {round(took)}" for name, took in result["seconds"].items())
+              + f"; {sum(result['seconds'].values()) / 60:.1f} minutes in all."]
     if result["profile"]:
         lines += ["", "Where the instructions of detection go where a target is missed, an event (callgrind; functions of the server"
                   " that have no symbols are left out):", "", "| workload | function | instructions |", "|---|---|---|"]
@@ -37,10 +39,10 @@ def markdown(result):
     return "\n".join(lines) + "\n"
 
 
-def keep(rows, profile, server, how):
+def keep(rows, profile, seconds, server, how):
     """A run of all parts beside those of other versions; one of some (BENCH_ONLY) only where BENCH_RESULT says."""
     result = {"version": version(), "date": str(datetime.date.today()), "server": server,
-              "machine": f"{os.cpu_count()} x {processor()}", "how": how, "rows": rows, "profile": profile}
+              "machine": f"{os.cpu_count()} x {processor()}", "how": how, "rows": rows, "profile": profile, "seconds": seconds}
     name = os.environ.get("BENCH_RESULT")
     if name is None:
         if os.environ.get("BENCH_ONLY"):

@@ -135,7 +135,7 @@ COMMENT ON FUNCTION iamwatch_internal.unusual_days(iamwatch.detectors, integer, 
 CREATE FUNCTION iamwatch_internal.drop_temporary() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 BEGIN
-	DROP TABLE IF EXISTS pg_temp.iamwatch_marks, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events,
+	DROP TABLE IF EXISTS pg_temp.iamwatch_keys, pg_temp.iamwatch_marks, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events,
 		pg_temp.iamwatch_firsts, pg_temp.iamwatch_samples, pg_temp.iamwatch_read, pg_temp.iamwatch_raising;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.drop_temporary() IS 'drop the working tables of a backfill of this session';
@@ -146,6 +146,7 @@ CREATE FUNCTION iamwatch_internal.backfill_working_tables() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM iamwatch_internal.drop_temporary();
+	CREATE TEMP TABLE iamwatch_keys (key bytea, days iamwatch.dayset, first timestamptz, events bigint);
 	CREATE TEMP TABLE iamwatch_marks (provider text, account text, identity text, kinds integer,
 		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer, lane integer);
 	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
@@ -175,21 +176,22 @@ CREATE FUNCTION iamwatch_internal.backfill_read(leaf regclass, event_column name
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 DECLARE
 	events bigint;
+	some_refused boolean;
 BEGIN
-	CREATE TEMP TABLE iamwatch_part AS
-	SELECT * FROM iamwatch_internal.read_days(leaf, event_column, since, until);
-	INSERT INTO pg_temp.iamwatch_marks
-	SELECT f.*, p.key, p.days, p.first FROM pg_temp.iamwatch_part AS p
-	CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(p.key) AS f;
-	IF EXISTS (SELECT FROM pg_temp.iamwatch_part AS p WHERE p.key IS NULL) THEN
+	WITH read AS (
+		INSERT INTO pg_temp.iamwatch_keys
+		SELECT r.* FROM iamwatch_internal.read_days(leaf, event_column, since, until) AS r
+		RETURNING iamwatch_keys.key, iamwatch_keys.events
+	)
+	SELECT sum(r.events), bool_or(r.key IS NULL) INTO events, some_refused FROM read AS r;
+	IF some_refused THEN
+		DELETE FROM pg_temp.iamwatch_keys AS k WHERE k.key IS NULL;
 		-- one by one: there can be more of them than memory holds
 		PERFORM count(iamwatch_internal.reject(ARRAY[leaf::oid], ARRAY[n.refusal], ARRAY[r.document]))
 		FROM iamwatch_internal.read_unreadable(leaf, event_column) AS r
 		CROSS JOIN LATERAL (SELECT iamwatch_internal.refusal(r.document) AS refusal) AS n
 		WHERE n.refusal IS NOT NULL;	-- one that was in the future may be so no longer
 	END IF;
-	SELECT sum(p.events) INTO events FROM pg_temp.iamwatch_part AS p;
-	DROP TABLE pg_temp.iamwatch_part;
 	RETURN coalesce(events, 0);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_read(regclass, name, timestamptz, timestamptz) IS
@@ -414,34 +416,34 @@ COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz)
 'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Leaves the alerts that the order of event time gives: numbers are put right, and alerts that it would not have raised are taken back unless somebody has worked on them. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source';
 
 CREATE FUNCTION iamwatch_internal.backfill_partition() RETURNS integer
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	-- nothing is known of these sets when they are joined; the planner would compare all with all
+	SET enable_nestloop = off SET enable_mergejoin = off AS $$
 BEGIN
-	CREATE TEMP TABLE iamwatch_part AS
-	SELECT provider, account, identity, kinds, service, operation, failed, key,
-		iamwatch.dayset_union(days) AS days, min(first) AS first
-	FROM pg_temp.iamwatch_marks
-	GROUP BY provider, account, identity, kinds, service, operation, failed, key;
-	TRUNCATE pg_temp.iamwatch_marks;
 	-- a lane is some accounts, few enough for each to have a lock of its own, or one
 	-- that is large, of which each part has some identities
 	INSERT INTO pg_temp.iamwatch_marks
-	WITH lane AS MATERIALIZED (
+	WITH merged AS MATERIALIZED (
+		SELECT f.*, k.key, k.days, k.first
+		FROM (SELECT x.key, dayset_union(x.days) AS days, min(x.first) AS first FROM pg_temp.iamwatch_keys AS x GROUP BY x.key) AS k
+		CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(k.key) AS f
+	), lane AS MATERIALIZED (
 		SELECT a.*, dense_rank() OVER (ORDER BY a.before / 5000, a.place / 200)::integer AS lane
 		FROM (
 			SELECT c.*, (sum(c.n) OVER sorted)::bigint - c.n AS before, row_number() OVER sorted AS place
 			FROM (SELECT p.provider, p.account, count(*) AS n, sum(length(p.key)) AS bytes
-				FROM pg_temp.iamwatch_part AS p GROUP BY p.provider, p.account) AS c
+				FROM merged AS p GROUP BY p.provider, p.account) AS c
 			WINDOW sorted AS (ORDER BY c.provider, c.account ROWS UNBOUNDED PRECEDING)) AS a
 	), cut AS MATERIALIZED (
 		SELECT l.lane, 1 + GREATEST(sum(l.n)::bigint / 5000, sum(l.bytes)::bigint / 67108864) AS parts FROM lane AS l GROUP BY l.lane
 	)
 	SELECT p.*, dense_rank() OVER (ORDER BY l.lane, (hashtextextended(p.identity, 0) & 2147483647) % c.parts), l.lane
-	FROM pg_temp.iamwatch_part AS p
+	FROM merged AS p
 	JOIN lane AS l ON l.account = p.account AND l.provider = p.provider
 	JOIN cut AS c ON c.lane = l.lane;
+	TRUNCATE pg_temp.iamwatch_keys;
 	INSERT INTO pg_temp.iamwatch_read
-	SELECT p.provider, p.account, min(p.first) FROM pg_temp.iamwatch_part AS p GROUP BY p.provider, p.account;
-	DROP TABLE pg_temp.iamwatch_part;
+	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
 	CREATE INDEX ON pg_temp.iamwatch_marks (part);
 	ANALYZE pg_temp.iamwatch_marks;
 	-- names can be too long for any other kind of index
@@ -451,6 +453,33 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_partition() IS
 'merge what several relations have of a key, and number the steps of a backfill; how many there are';
+
+CREATE FUNCTION iamwatch_internal.backfill_lanes() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
+	-- as above
+	SET enable_nestloop = off SET enable_mergejoin = off AS $$
+BEGIN
+	-- those that share a lock stay together, since a step keeps all of its locks to its end
+	CREATE TEMP TABLE iamwatch_part AS
+	WITH behaviour AS MATERIALIZED (
+		SELECT k.behaviour, min(k.lock) AS lock, sum(k.bytes) AS bytes
+		FROM (SELECT e.behaviour, iamwatch_internal.alert_lock_key(e.event) AS lock, pg_column_size(e.event) AS bytes
+			FROM pg_temp.iamwatch_events AS e) AS k
+		GROUP BY k.behaviour
+	), pair AS (
+		SELECT r.behaviour, r.detector, b.lock, b.bytes, row_number() OVER (PARTITION BY b.lock ORDER BY r.behaviour, r.detector) - 1 AS n
+		FROM pg_temp.iamwatch_raising AS r JOIN behaviour AS b ON b.behaviour = r.behaviour
+	), lane AS (
+		SELECT l.lock, dense_rank() OVER (ORDER BY l.before / 50) AS lane
+		FROM (SELECT p.lock, (sum(count(*)) OVER (ORDER BY p.lock))::bigint - count(*) AS before FROM pair AS p GROUP BY p.lock) AS l
+	)
+	SELECT p.behaviour, p.detector, dense_rank() OVER (ORDER BY l.lane, p.n / 100) AS part, l.lane, p.bytes
+	FROM pair AS p JOIN lane AS l ON l.lock = p.lock;
+	TRUNCATE pg_temp.iamwatch_raising;
+	INSERT INTO pg_temp.iamwatch_raising SELECT p.* FROM pg_temp.iamwatch_part AS p;
+	DROP TABLE pg_temp.iamwatch_part;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_lanes() IS 'number the steps in which alerts are raised, and their lanes';
 
 CREATE FUNCTION iamwatch_internal.backfill_group() RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -472,23 +501,7 @@ BEGIN
 		AND a.account = (e.event).account AND a.provider = (e.event).provider
 	JOIN iamwatch.detectors AS d ON d.detector = a.detector
 	WHERE d.enabled AND iamwatch_internal.is_watched(d, a.provider, a.service, a.operation);
-	-- those that share a lock stay together, since a step keeps all of its locks to its end
-	CREATE TEMP TABLE iamwatch_part AS
-	WITH behaviour AS MATERIALIZED (
-		SELECT e.behaviour, iamwatch_internal.alert_lock_key((array_agg(e.event))[1]) AS lock, sum(pg_column_size(e.event)) AS bytes
-		FROM pg_temp.iamwatch_events AS e GROUP BY e.behaviour
-	), pair AS (
-		SELECT r.behaviour, r.detector, b.lock, b.bytes, row_number() OVER (PARTITION BY b.lock ORDER BY r.behaviour, r.detector) - 1 AS n
-		FROM pg_temp.iamwatch_raising AS r JOIN behaviour AS b ON b.behaviour = r.behaviour
-	), lane AS (
-		SELECT l.lock, dense_rank() OVER (ORDER BY l.before / 50) AS lane
-		FROM (SELECT p.lock, (sum(count(*)) OVER (ORDER BY p.lock))::bigint - count(*) AS before FROM pair AS p GROUP BY p.lock) AS l
-	)
-	SELECT p.behaviour, p.detector, dense_rank() OVER (ORDER BY l.lane, p.n / 100) AS part, l.lane, p.bytes
-	FROM pair AS p JOIN lane AS l ON l.lock = p.lock;
-	TRUNCATE pg_temp.iamwatch_raising;
-	INSERT INTO pg_temp.iamwatch_raising SELECT p.* FROM pg_temp.iamwatch_part AS p;
-	DROP TABLE pg_temp.iamwatch_part;
+	PERFORM iamwatch_internal.backfill_lanes();
 	RETURN (SELECT count(*) FROM pg_temp.iamwatch_raising);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_group() IS

@@ -1,6 +1,6 @@
 -- Declaratively partitioned tables: whichever way a row comes in, it is seen once.
 \ir settings.psql
-SELECT plan(15);
+SELECT plan(18);
 
 CREATE FUNCTION busy() RETURNS text LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(regexp_replace(identity, '.*/', '') || count_days(days), ' ' ORDER BY identity), '')
@@ -61,6 +61,25 @@ INSERT INTO parted (at, event) VALUES ('2026-01-30', aws('2026-01-30T08:00:00Z',
 SELECT is(event_count, 1::bigint, 'An alert is raised of what a partition got') FROM alerts;
 UPDATE parted SET at = '2026-01-16' WHERE event->>'eventID' = 'alerting';
 SELECT is(event_count, 1::bigint, 'and moving its row to another partition counts nothing twice') FROM alerts;
+
+-- a backtest reads them one by one, if that is no other thing than to read the parent
+INSERT INTO parted (at, event) VALUES ('2026-01-18', aws('2026-01-18T08:00:00Z', 'ann', 'CreateUser'));
+CREATE TABLE plain AS SELECT event FROM parted;
+CREATE FUNCTION tried(source regclass) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT b::text FROM backtest(source, activation_days => 0, probability_limit => 1) AS b $$;
+SELECT is(active, (SELECT count(DISTINCT (event->>'eventTime')::date)::int FROM parted
+		WHERE event #>> '{userIdentity,arn}' LIKE '%ann' AND event->>'eventTime' < '2026-01-18'), 'A backtest counts the days of all partitions')
+FROM backtest('parted', activation_days => 0, probability_limit => 1) WHERE identity LIKE '%ann';
+SELECT set_eq($$SELECT tried('parted')$$, $$SELECT tried('plain')$$, 'and gives what it gives of one table with these rows');
+CREATE ROLE iamwatch_partitions;
+SELECT grant_access('iamwatch_partitions', 'administer');
+GRANT SELECT ON parted TO iamwatch_partitions;
+GRANT USAGE, CREATE ON SCHEMA public TO iamwatch_partitions;
+CREATE TABLE wanted AS SELECT tried('plain');
+GRANT SELECT ON wanted TO iamwatch_partitions;
+SET ROLE iamwatch_partitions;
+SELECT set_eq($$SELECT tried('parted')$$, $$TABLE wanted$$, 'for who may read the parent and no partition, too');
+RESET ROLE;
 
 SELECT unwatch('parted');
 SELECT is(count(*), 1::bigint, 'To unwatch the parent unwatches all of its partitions')
