@@ -98,6 +98,13 @@ CREATE FUNCTION iamwatch_internal.hands_over(alert iamwatch.alerts) RETURNS bool
 COMMENT ON FUNCTION iamwatch_internal.hands_over(iamwatch.alerts) IS
 'whether an alert is about an identity that was made, or credentials or a role that were given';
 
+CREATE FUNCTION iamwatch_internal.handed_how(alert iamwatch.alerts, target text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN format('alert %s: %s of %s%s', alert.alert_id, alert.operation, target,
+		CASE WHEN alert.category = 'credential' AND alert.evidence->'granted'->>0 IS NOT NULL
+		THEN ' gave ' || (alert.evidence->'granted'->>0) ELSE '' END);
+COMMENT ON FUNCTION iamwatch_internal.handed_how(iamwatch.alerts, text) IS 'how a target of an alert was made or got something';
+
 -- An address and a week is a key that an index finds, where an address alone
 -- would find everybody who works at the same place.
 CREATE FUNCTION iamwatch_internal.address_weeks(addresses text[], since timestamptz, until timestamptz) RETURNS text[]
@@ -149,9 +156,7 @@ CREATE FUNCTION iamwatch_internal.incidents_of(parts iamwatch_internal.incident_
 			array_agg(h.reason ORDER BY h.place, h.key) AS handed_by
 		FROM (
 			SELECT DISTINCT ON (g.n, k.key) g.n, g.place, k.key, g.first_event_time,
-				format('alert %s: %s of %s%s', g.alert_id, g.operation, t.target,
-					CASE WHEN g.category = 'credential' AND g.evidence->'granted'->>0 IS NOT NULL
-					THEN ' gave ' || (g.evidence->'granted'->>0) ELSE '' END) AS reason
+				iamwatch_internal.handed_how(g.row, t.target) AS reason
 			FROM numbered AS g
 			CROSS JOIN LATERAL jsonb_array_elements_text(g.evidence->'targets') AS t (target)
 			CROSS JOIN LATERAL iamwatch_internal.handed(g.provider, g.account, g.operation, t.target) AS k (key)
@@ -194,6 +199,48 @@ CREATE FUNCTION iamwatch_internal.incidents_of(parts iamwatch_internal.incident_
 $$;
 COMMENT ON FUNCTION iamwatch_internal.incidents_of(iamwatch_internal.incident_part[]) IS
 'the incidents of identities as their alerts say: none of an incident''s alerts begins a deduplication period or more after the last event of those before it. Each identity of a detector is one part';
+
+-- Most alerts are the first of an incident, and then each of the aggregates above
+-- is that alert.  A test compares the two.
+CREATE FUNCTION iamwatch_internal.incident_of_one(a iamwatch.alerts) RETURNS iamwatch_internal.kept_incidents
+	LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	gap constant interval := iamwatch_internal.incident_gap(a.detector);
+	target constant text := a.evidence->'targets'->>0;
+	addresses constant text[] := ARRAY[a.evidence->'source_addresses'->>0];
+	actor constant text := iamwatch_internal.actor(a.provider, a.identity);
+	hands_over constant boolean := iamwatch_internal.hands_over(a);
+	key text;
+	gave_on text[] := '{}';
+	arrives_on text[] := '{}';
+BEGIN
+	IF jsonb_array_length(a.evidence->'targets') > 1 OR jsonb_array_length(a.evidence->'source_addresses') > 1 THEN
+		RETURN NULL;
+	END IF;
+	IF hands_over AND target IS NOT NULL THEN
+		key := nullif(iamwatch_internal.handed(a.provider, a.account, a.operation, target), actor);
+	END IF;
+	IF addresses[1] IS NOT NULL THEN
+		IF hands_over THEN
+			gave_on := iamwatch_internal.address_weeks(addresses, a.first_event_time, a.last_event_time + gap);
+		END IF;
+		IF a.evidence->'context' ? 'first_day' THEN
+			arrives_on := iamwatch_internal.address_weeks(addresses, a.first_event_time, a.first_event_time);
+		END IF;
+	END IF;
+	RETURN (a.alert_id, a.detector, a.provider, a.account, a.identity, a.identity_kind,
+		CASE WHEN a.resolution IS NULL OR a.resolution = 'true_positive' THEN coalesce(a.risk, 0) ELSE 0 END,
+		a.severity, a.status, 1, CASE WHEN a.status = 'closed' THEN 0 ELSE 1 END, a.event_count,
+		a.first_event_time, a.last_event_time, (a.first_event_time AT TIME ZONE 'UTC')::date,
+		ARRAY[a.service || ':' || a.operation || CASE WHEN a.failed THEN ' (failed)' ELSE '' END], ARRAY[a.technique], a.sensitivity,
+		CASE WHEN a.assignee IS NOT NULL THEN ARRAY[a.assignee] END, ARRAY[a.alert_id], actor,
+		CASE WHEN key IS NULL THEN '{}' ELSE ARRAY[key] END,
+		CASE WHEN key IS NULL THEN '{}' ELSE ARRAY[a.first_event_time] END,
+		CASE WHEN key IS NULL THEN '{}' ELSE ARRAY[iamwatch_internal.handed_how(a, target)] END,
+		gave_on, arrives_on, a.last_event_time + gap, NULL)::iamwatch_internal.kept_incidents;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.incident_of_one(iamwatch.alerts) IS
+'iamwatch_internal.incidents_of() of an alert that is the only one of its incident; null if it has several targets or addresses';
 
 CREATE FUNCTION iamwatch_internal.find_incidents(parts iamwatch_internal.incident_part[])
 	RETURNS SETOF iamwatch_internal.kept_incidents

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "baseline/alert_columns.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -172,6 +173,49 @@ part_of_alert(const AlertRow *alert, TupleDesc desc)
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
+/* Is the alert the first of an incident, of which nobody left anything to do? */
+static bool
+begins_incident(const AlertRow *alert)
+{
+	KeptIncident *incidents;
+	TimestampTz since = alert->first;
+	TimestampTz until = alert->last;
+	int			count;
+
+	if (IsolationUsesXactSnapshot() || !incidents_try_lock(&alert->key) ||
+		incidents_are_behind(&alert->key) || alert->nulls[ALERTS_INCIDENT_ID - 1] ||
+		alert->values[ALERTS_INCIDENT_ID - 1] != alert->values[ALERTS_ALERT_ID - 1])
+		return false;
+	count = incidents_kept(&alert->key, &incidents);
+	return incidents_reach(incidents, count, incident_gap(alert->key.detector), &since, &until,
+						   palloc(Max(1, count) * sizeof(Datum))) == 0;
+}
+
+/* Keep it then; false if that has to be found out from the alerts. */
+static bool
+keep_first(HeapTuple tuple, TupleDesc desc)
+{
+	TupleDesc	kept_desc;
+	HeapTupleData kept;
+	Datum	   *values;
+	bool	   *nulls;
+	bool		isnull;
+	Datum		row = plans_call(CALL_INCIDENT_OF_ONE, (Datum[]) {heap_copy_tuple_as_datum(tuple, desc)},
+								 &isnull);
+
+	if (isnull)
+		return false;
+	kept_desc = lookup_rowtype_tupdesc(internal_type("kept_incidents"), -1);
+	values = palloc(kept_desc->natts * sizeof(Datum));
+	nulls = palloc(kept_desc->natts * sizeof(bool));
+	kept.t_data = DatumGetHeapTupleHeader(row);
+	kept.t_len = HeapTupleHeaderGetDatumLength(kept.t_data);
+	heap_deform_tuple(&kept, kept_desc, values, nulls);
+	ReleaseTupleDesc(kept_desc);
+	row_insert_one(internal_relation("kept_incidents"), values, nulls);
+	return true;
+}
+
 /*
  * keep_new_incidents(), after a statement has inserted alerts: does their
  * incidents, all in one
@@ -187,6 +231,7 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 	TupleTableSlot *slot;
 	Column		parts;
 	int64		newest = 0;
+	bool		kept = false;
 	PlansScope	scope;
 
 	Assert(TRIGGER_FIRED_AFTER(trigger->tg_event) && TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event));
@@ -195,6 +240,7 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 	parts = column_make(internal_type("incident_part"), count);
 	part_desc = lookup_rowtype_tupdesc(parts.type, -1);
 	slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	plans_begin(&scope);
 	tuplestore_select_read_pointer(rows, 0);
 	tuplestore_rescan(rows);
 	while (tuplestore_gettupleslot(rows, true, false, slot))
@@ -203,8 +249,10 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 		HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
 		AlertRow	alert = read_alert(tuple, desc);
 
-		column_add(&parts, part_of_alert(&alert, part_desc));
 		newest = Max(newest, DatumGetInt64(alert.values[ALERTS_ALERT_ID - 1]));
+		kept = count == 1 && begins_incident(&alert) && keep_first(tuple, desc);
+		if (!kept)
+			column_add(&parts, part_of_alert(&alert, part_desc));
 		pfree(alert.values);
 		pfree(alert.nulls);
 		if (should_free)
@@ -213,10 +261,10 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 	ExecDropSingleTupleTableSlot(slot);
 	ReleaseTupleDesc(part_desc);
 
-	plans_begin(&scope);
-	plans_call(CALL_KEEP_INCIDENTS, (Datum[]) {column_array(&parts)});
+	if (!kept)
+		plans_call(CALL_KEEP_INCIDENTS, (Datum[]) {column_array(&parts)}, NULL);
 	if (count > LINKS_EVERY || newest % LINKS_EVERY == 0)
-		plans_call(CALL_KEEP_LINKS, (Datum[]) {BoolGetDatum(false)});
+		plans_call(CALL_KEEP_LINKS, (Datum[]) {BoolGetDatum(false)}, NULL);
 	plans_end(&scope);
 	return PointerGetDatum(NULL);
 }

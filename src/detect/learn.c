@@ -170,7 +170,7 @@ hand_over(Entities *entities, Rows *deltas, Rows *samples)
 					   CStringGetTextDatum(provider_names[account->sample->provider]),
 					   slice_text(account->sample->account), rows_array(deltas),
 					   rows_array(samples), BoolGetDatum(account_moves(account))
-				   });
+				   }, NULL);
 	else
 		plans_run(PLAN_LEARN, (Datum[]) {rows_array(deltas), rows_array(samples)}, NULL);
 }

@@ -122,7 +122,7 @@ candidates_hand_over(Candidates *candidates, const Detector *detector)
 	ReleaseTupleDesc(candidates->desc);
 	ReleaseTupleDesc(candidates->score_desc);
 	if (settings_row(detector, &row))
-		plans_call(CALL_ASSIGN_TO_ALERTS, (Datum[]) {row, column_array(&candidates->rows)});
+		plans_call(CALL_ASSIGN_TO_ALERTS, (Datum[]) {row, column_array(&candidates->rows)}, NULL);
 }
 
 static HTAB *

@@ -62,6 +62,10 @@ static const Statement functions[CALL_COUNT] = {
 		"keep_incidents",
 		{"iamwatch_internal.incident_part[]"}
 	},
+	[CALL_INCIDENT_OF_ONE] = {
+		"incident_of_one",
+		{"iamwatch.alerts"}
+	},
 	[CALL_KEEP_LINKS] = {
 		"keep_links",
 		{"boolean"}
@@ -92,6 +96,8 @@ type_of(const char *name)
 			return built_in[i].type;
 	if (strcmp(name, "iamwatch.detectors") == 0)
 		return public_type("detectors");
+	if (strcmp(name, "iamwatch.alerts") == 0)
+		return public_type("alerts");
 	if (strcmp(name, "iamwatch_internal.candidate[]") == 0)
 		return get_array_type(internal_type("candidate"));
 	if (strcmp(name, "iamwatch_internal.incident_part[]") == 0)
@@ -190,8 +196,8 @@ plans_run(PlanId id, Datum *values, const char *nulls)
 						SPI_result_code_string(result))));
 }
 
-void
-plans_call(CallId id, Datum *values)
+Datum
+plans_call(CallId id, Datum *values, bool *isnull)
 {
 	const Statement *function = &functions[id];
 	PlansScope *scope = current;
@@ -199,6 +205,7 @@ plans_call(CallId id, Datum *values)
 	FmgrInfo	flinfo;
 	Oid			types[MAX_ARGUMENTS] = {InvalidOid};
 	int			count = 0;
+	Datum		result;
 
 	for (; count < MAX_ARGUMENTS && function->types[count] != NULL; count++)
 		types[count] = type_of(function->types[count]);
@@ -213,7 +220,10 @@ plans_call(CallId id, Datum *values)
 	/* as a statement would see what was done before it */
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) FunctionCallInvoke(fcinfo);
+	result = FunctionCallInvoke(fcinfo);
 	PopActiveSnapshot();
 	current = scope;
+	if (isnull != NULL)
+		*isnull = fcinfo->isnull;
+	return result;
 }

@@ -25,6 +25,7 @@ typedef enum CallId
 	CALL_LEARN_ACCOUNT,			/* write what is new of an account, or leave it in the journals */
 	CALL_ASSIGN_TO_ALERTS,		/* make alerts of what is unusual */
 	CALL_KEEP_INCIDENTS,		/* bring the incidents of alerts up to date */
+	CALL_INCIDENT_OF_ONE,		/* what the first alert of an incident makes of it */
 	CALL_KEEP_LINKS,			/* ... and the links of incidents that are settled */
 	CALL_COUNT
 } CallId;
@@ -47,7 +48,7 @@ extern void plans_end(PlansScope *scope);
  */
 extern void plans_run(PlanId id, Datum *values, const char *nulls);
 
-/* Call a function that returns nothing, as the owner; no argument is null. */
-extern void plans_call(CallId id, Datum *values);
+/* Call a function as the owner; no argument is null.  isnull is for those that return something. */
+extern Datum plans_call(CallId id, Datum *values, bool *isnull);
 
 #endif							/* IAMWATCH_PLANS_H */

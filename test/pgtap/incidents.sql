@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(66);
+SELECT plan(68);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -197,5 +197,28 @@ SELECT is((SELECT count(*) FROM incident_links), (SELECT count(*) FROM incidents
 
 TRUNCATE alerts;
 SELECT is(count(*), 0::bigint, 'No alerts, no incidents') FROM incidents;
+-- what most alerts are, one that is alone in its incident, is told in two places
+CREATE FUNCTION alone(n int) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO alerts (detector, variation, severity, risk, status, first_event_time, last_event_time, event_count, provider, account, identity,
+		identity_kind, service, operation, failed, category, sensitivity, tactic, technique, probability, surprise, evidence, resolution, assignee)
+	SELECT 'unusual_iam_activity', 'base', 'low', nullif(n, 7), CASE WHEN n % 5 = 0 THEN 'closed' WHEN n % 3 = 0 THEN 'investigating' ELSE 'new' END,
+		t, t + n * interval '1 hour', n, CASE WHEN n % 6 = 0 THEN 'gcp' ELSE 'aws' END, '3', 'arn:aws:iam::3:user/one-' || n, 'user', 'iam',
+		(ARRAY['CreateAccessKey', 'DeleteUser', 'CreateRole', 'CreateUser'])[1 + n % 4], n % 7 = 0, (ARRAY['credential', 'account', 'role', 'policy'])[1 + n % 4],
+		1 + n % 4, 'TA0003', 'T1098', 0.01, 6.6, jsonb_build_object('targets', CASE n % 3 WHEN 0 THEN '[]' WHEN 1 THEN '["bob"]' ELSE format('["one-%s"]', n) END::jsonb,
+			'granted', CASE WHEN n % 2 = 0 THEN '["AKIA1"]' ELSE '[]' END::jsonb,
+			'source_addresses', CASE WHEN n % 4 = 1 THEN '[]' ELSE '["192.0.2.1"]' END::jsonb)
+		|| CASE WHEN n % 8 < 3 THEN '{"context": {"first_day": true}}' ELSE '{}' END::jsonb
+		|| CASE WHEN n % 11 = 0 THEN '{"targets": ["a", "b"]}' ELSE '{}' END::jsonb,
+		CASE n % 10 WHEN 0 THEN 'benign' WHEN 5 THEN 'true_positive' END, CASE WHEN n % 9 = 0 THEN 'eve' END
+	FROM (SELECT '2026-08-01'::timestamptz + n * interval '3 days' AS t) AS at
+$$;
+SELECT alone(n) FROM generate_series(1, 90) AS n;
+CREATE VIEW kept_of_account_3 AS SELECT to_jsonb(k) - 'kept_by' AS k FROM kept_incidents AS k WHERE k.account = '3';
+CREATE VIEW found_of_account_3 AS SELECT to_jsonb(f) - 'kept_by' AS k FROM find_incidents(ARRAY(
+	SELECT (detector, provider, account, identity, '-infinity', 'infinity')::incident_part FROM alerts WHERE account = '3')) AS f;
+SELECT is(count(*) = 90 AND count(*) FILTER (WHERE k->'hands' <> '[]') > 20 AND count(*) FILTER (WHERE k->'gave_on' <> '[]') > 20
+	AND count(*) FILTER (WHERE k->'arrives_on' <> '[]') > 20, true, 'Alone: each is an incident, some of which give, and arrive') FROM kept_of_account_3;
+SELECT is((SELECT count(*) FROM ((TABLE kept_of_account_3 EXCEPT ALL TABLE found_of_account_3) UNION ALL (TABLE found_of_account_3 EXCEPT ALL TABLE kept_of_account_3)) AS d),
+	0::bigint, 'Alone: what is kept of one alert is what is found out of many');
 SELECT * FROM finish();
 ROLLBACK;
