@@ -245,6 +245,19 @@ COMMENT ON PROCEDURE iamwatch.sync_nodes() IS
 
 -- ---- upkeep ----
 
+CREATE FUNCTION iamwatch_internal.map_moved_shards() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	of regclass;
+BEGIN
+	FOR of IN SELECT s.source FROM iamwatch.sources AS s
+		WHERE iamwatch_internal.distribution(s.source) = 'distributed' AND iamwatch_internal.fields_of(s.source) IS NOT NULL LOOP
+		PERFORM iamwatch_internal.map_shards(of);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.map_moved_shards() IS
+'let nodes know which columns are mapped in shards that they have of distributed sources';
+
 CREATE FUNCTION iamwatch_internal.maintain_nodes() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -254,6 +267,7 @@ BEGIN
 		RETURN;
 	END IF;
 	PERFORM iamwatch_internal.give_settings();
+	PERFORM iamwatch_internal.map_moved_shards();
 	FOR part IN SELECT * FROM iamwatch_internal.ask_nodes(
 		'DO $do$ BEGIN IF iamwatch_internal.node_number() <> 0 THEN CALL iamwatch.maintain(); END IF; END $do$') LOOP
 		IF NOT part.answered THEN
@@ -288,11 +302,8 @@ BEGIN
 			EXECUTE 'SELECT bool_and(pg_catalog.get_shard_id_for_distribution_column($1, f.account) = $2)
 				FROM iamwatch_internal.read_some($3, $4, 5) AS r CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(r.key) AS f'
 			INTO is_so USING part.relid, part.shardid, part.shard, part.event_column;
-		EXCEPTION
-			WHEN insufficient_privilege THEN
-				is_so := NULL;
-			WHEN OTHERS THEN		-- the column is not one of accounts
-				is_so := false;
+		EXCEPTION WHEN OTHERS THEN		-- the column is not one of accounts, or we may not know
+			is_so := false;
 		END;
 		IF is_so IS NOT NULL THEN
 			found := found || jsonb_build_object(part.source, is_so AND coalesce((found->part.source)::boolean, true));
@@ -303,6 +314,16 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.shards_by_account(jsonb) IS
 'of distributed sources, given with their columns, that have rows on this node: whether the shards are where the accounts of their rows say';
 
+-- A view, as those who read it may not read what it counts; not iamwatch.status, which asks all nodes.
+CREATE VIEW iamwatch_internal.node_counts AS
+SELECT (SELECT count(*) FROM iamwatch.alerts) AS alerts,
+	(SELECT count(*) FROM iamwatch_internal.journal) + (SELECT count(*) FROM iamwatch_internal.pending_events) AS waiting,
+	least((SELECT min(j.learned_at) FROM iamwatch_internal.journal AS j), (SELECT min(p.left_at) FROM iamwatch_internal.pending_events AS p)) AS waiting_since,
+	(SELECT count(*) FROM iamwatch_internal.unsent_notifications) AS unsent,
+	(SELECT coalesce(jsonb_object_agg(l.name, l.refused), '{}')
+		FROM (SELECT h.name, sum(h.refused)::bigint AS refused FROM iamwatch.limits_hit AS h GROUP BY h.name) AS l) AS limits_hit;
+COMMENT ON VIEW iamwatch_internal.node_counts IS 'what iamwatch.nodes counts on each node';
+
 CREATE FUNCTION iamwatch_internal.node_here(sources jsonb) RETURNS jsonb
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -310,7 +331,8 @@ BEGIN
 		'settings', md5(iamwatch_internal.settings_here()::text),
 		'by_account', iamwatch_internal.shards_by_account(sources),
 		'has_sources', EXISTS (SELECT FROM iamwatch.sources AS s WHERE iamwatch_internal.distribution(s.source) IS DISTINCT FROM 'distributed'),
-		'accounts', (SELECT coalesce(jsonb_agg(jsonb_build_array(a.provider, a.account)), '[]') FROM iamwatch_internal.accounts AS a));
+		'accounts', (SELECT coalesce(jsonb_agg(jsonb_build_array(a.provider, a.account)), '[]') FROM iamwatch.accounts AS a))
+		|| (SELECT to_jsonb(c) FROM iamwatch_internal.node_counts AS c);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.node_here(jsonb) IS 'what iamwatch.nodes needs to know of each node';
 
@@ -329,7 +351,7 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.ask_how_nodes_are() IS 'iamwatch_internal.node_here() of all nodes, or why one does not answer';
 
 CREATE FUNCTION iamwatch_internal.accounts_elsewhere(seen jsonb)
-	RETURNS TABLE (provider text, account text, node integer, place integer, begun boolean)
+	RETURNS TABLE (provider text, account text, node integer, places integer[], begun boolean)
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	sources constant text[] := ARRAY(SELECT k FROM jsonb_object_keys(iamwatch_internal.distributed_sources()) AS k);
@@ -351,16 +373,16 @@ BEGIN
 		), placed AS (
 			SELECT k.*, ARRAY(SELECT DISTINCT p.groupid FROM unnest($2) AS b
 				CROSS JOIN LATERAL pg_catalog.get_shard_id_for_distribution_column(to_regclass(b), k.account) AS shard
-				JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = shard) AS places
+				JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = shard ORDER BY 1) AS places
 			FROM known AS k
 		)
-		SELECT p.provider, p.account, p.node, p.places[1], EXISTS (SELECT FROM known AS o
-			WHERE o.account = p.account AND o.provider = p.provider AND o.node = p.places[1])
-		FROM placed AS p WHERE cardinality(p.places) = 1 AND p.node <> p.places[1]
+		SELECT p.provider, p.account, p.node, p.places, EXISTS (SELECT FROM known AS o
+			WHERE o.account = p.account AND o.provider = p.provider AND o.node = ANY (p.places))
+		FROM placed AS p WHERE p.node <> ALL (p.places)
 		ORDER BY p.account, p.provider, p.node$sql$ USING seen, by_account;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.accounts_elsewhere(jsonb) IS
-'accounts that a node knows though the shard of their rows is on another node, its place; begun: whether that knows the account too. None unless it is certain that sources are distributed by account';
+'accounts that a node knows though the shard of their rows is on another node, its place, one of several if sources are not colocated; begun: whether that knows the account too. None unless it is certain that sources are distributed by account';
 
 CREATE FUNCTION iamwatch_internal.some_accounts(accounts text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -369,7 +391,8 @@ CREATE FUNCTION iamwatch_internal.some_accounts(accounts text[]) RETURNS text
 $$;
 COMMENT ON FUNCTION iamwatch_internal.some_accounts(text[]) IS 'up to ten accounts, and how many more there are';
 
-CREATE FUNCTION iamwatch_internal.nodes_seen() RETURNS TABLE (node integer, answers boolean, version text, accounts bigint, problem text)
+CREATE FUNCTION iamwatch_internal.nodes_seen() RETURNS TABLE (node integer, answers boolean, version text, accounts bigint, alerts bigint,
+	waiting bigint, waiting_since timestamptz, notifications_unsent bigint, limits_hit jsonb, problem text)
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -383,12 +406,13 @@ BEGIN
 	WITH node AS (
 		SELECT (s->>'node')::integer AS node, nullif(s->'here', 'null') AS here, s->>'answer' AS answer FROM jsonb_array_elements(seen) AS s
 	), elsewhere AS (
-		SELECT e.node, array_agg(e.account || ' (node ' || e.place || ')' ORDER BY e.account) AS accounts
+		SELECT e.node, array_agg(format('%s (node %s)', e.account, array_to_string(e.places, ' or ')) ORDER BY e.account) AS accounts
 		FROM iamwatch_internal.accounts_elsewhere(seen) AS e GROUP BY e.node
 	), twice AS (
 		SELECT a AS account, count(*) AS places FROM node AS n, jsonb_array_elements(n.here->'accounts') AS a GROUP BY a HAVING count(*) > 1
 	)
-	SELECT n.node, n.here IS NOT NULL, n.here->>'version', jsonb_array_length(n.here->'accounts')::bigint,
+	SELECT n.node, n.here IS NOT NULL, n.here->>'version', jsonb_array_length(n.here->'accounts')::bigint, (n.here->>'alerts')::bigint,
+		(n.here->>'waiting')::bigint, (n.here->>'waiting_since')::timestamptz, (n.here->>'unsent')::bigint, n.here->'limits_hit',
 		CASE WHEN n.here IS NULL THEN 'it does not answer: ' || n.answer
 		WHEN n.here->'version' <> first.here->'version' THEN format('its version is not that of the coordinator, %s; ALTER EXTENSION iamwatch UPDATE there',
 			first.here->>'version')
@@ -406,6 +430,11 @@ CREATE VIEW iamwatch.nodes AS SELECT * FROM iamwatch_internal.nodes_seen();
 COMMENT ON VIEW iamwatch.nodes IS 'the nodes of Citus, whether they answer, and what is wrong with them; empty without Citus';
 COMMENT ON COLUMN iamwatch.nodes.node IS 'its groupid; 0 is the coordinator. Alerts of other nodes have it before the last twelve digits of their number';
 COMMENT ON COLUMN iamwatch.nodes.accounts IS 'how many accounts are known there';
+COMMENT ON COLUMN iamwatch.nodes.alerts IS 'how many alerts are in its iamwatch.alerts';
+COMMENT ON COLUMN iamwatch.nodes.waiting IS 'what was learned, and events of alerts, that were left since another session was writing: journal_rows and pending_events of its iamwatch.status';
+COMMENT ON COLUMN iamwatch.nodes.waiting_since IS 'since when the oldest of them waits; its iamwatch.status says for whom';
+COMMENT ON COLUMN iamwatch.nodes.notifications_unsent IS 'alerts of which nobody was notified yet; iamwatch.maintain() on the coordinator sends them';
+COMMENT ON COLUMN iamwatch.nodes.limits_hit IS 'limits that were reached there in the last 90 days, with how much went over';
 COMMENT ON COLUMN iamwatch.nodes.problem IS 'what is wrong, and what to do; null if nothing is';
 
 CREATE FUNCTION iamwatch_internal.node_problems() RETURNS jsonb

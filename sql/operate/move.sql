@@ -521,16 +521,23 @@ BEGIN
 		RAISE EXCEPTION 'this is not the coordinator of several nodes'
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without Citus, use iamwatch.export_account() and iamwatch.import_account().';
 	END IF;
+	PERFORM iamwatch_internal.map_moved_shards();
 	FOR one IN SELECT * FROM iamwatch_internal.accounts_elsewhere(iamwatch_internal.ask_how_nodes_are()) LOOP
+		IF pg_catalog.cardinality(one.places) OPERATOR(pg_catalog.>) 1 THEN
+			RAISE WARNING 'account "%" was not carried from node %, as its rows may be on any of nodes %', one.account, one.node,
+				pg_catalog.array_to_string(one.places, ', ')
+				USING HINT = 'Sources that are not colocated have shards of an account on several nodes. Use iamwatch.export_account() and iamwatch.import_account().';
+			CONTINUE;
+		END IF;
 		BEGIN
-			PERFORM iamwatch_internal.carry_account(one.provider, one.account, one.node, one.place);
+			PERFORM iamwatch_internal.carry_account(one.provider, one.account, one.node, one.places[1]);
 			n := n OPERATOR(pg_catalog.+) 1;
 			IF one.begun THEN
-				RAISE NOTICE 'events of account "%" had come to node % before what was known of it', one.account, one.place
+				RAISE NOTICE 'events of account "%" had come to node % before what was known of it', one.account, one.places[1]
 					USING HINT = 'Alerts that they would have raised are found by iamwatch.backfill() of the table, since that time.';
 			END IF;
 		EXCEPTION WHEN OTHERS THEN
-			RAISE WARNING 'account "%" was not carried from node % to node %: %', one.account, one.node, one.place, SQLERRM;
+			RAISE WARNING 'account "%" was not carried from node % to node %: %', one.account, one.node, one.places[1], SQLERRM;
 		END;
 	END LOOP;
 	RAISE NOTICE '% accounts were carried to the nodes of their shards', n;

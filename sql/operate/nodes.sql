@@ -109,16 +109,22 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.run_on_shards(regclass, text) IS
 'run a command for every shard of a distributed table on the node that has it; in it, %L is the shard. 38000 if one failed';
 
-CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
+CREATE FUNCTION iamwatch_internal.map_shards(source regclass) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	-- format() puts the shard in, and what is quoted here by whoever owns the table must not look like a place for it
-	shard constant text := 'iamwatch_internal.shard_named(%L)';
 	fields constant jsonb := coalesce((SELECT jsonb_object(iamwatch_internal.fields_of(source))), '{}');
 BEGIN
-	PERFORM iamwatch_internal.run_on_shards(source, format('SELECT count(*) FROM iamwatch.map_columns(%s, ', shard)
+	-- format() puts the shard in, and what is quoted here by whoever owns the table must not look like a place for it
+	PERFORM iamwatch_internal.run_on_shards(source, 'SELECT count(*) FROM iamwatch.map_columns(iamwatch_internal.shard_named(%L), '
 		|| replace(format('%L)', fields), '%', '%%'));
-	PERFORM iamwatch_internal.run_on_shards(source, format('CALL iamwatch.backfill(%s', shard)
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.map_shards(regclass) IS 'iamwatch.map_columns() of every shard of a distributed table, as the table has it';
+
+CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch_internal.map_shards(source);
+	PERFORM iamwatch_internal.run_on_shards(source, 'CALL iamwatch.backfill(iamwatch_internal.shard_named(%L)'
 		|| replace(format(', %L, %L, %L)', event_column, since, until), '%', '%%'));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_shards(regclass, name, timestamptz, timestamptz) IS

@@ -15,6 +15,25 @@ GRANT EXECUTE ON FUNCTION iamwatch_internal.may_be_new(jsonb), iamwatch_internal
 GRANT EXECUTE ON FUNCTION iamwatch_internal.baseline_key(jsonb), iamwatch.dayset_agg(timestamptz), iamwatch.parse(jsonb)
 	TO PUBLIC;
 
+-- What a role asks of all nodes it asks as itself.
+CREATE FUNCTION iamwatch_internal.grant_on_nodes(role regrole, access text) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	part record;
+BEGIN
+	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() <> 0 THEN
+		RETURN;
+	END IF;
+	FOR part IN SELECT * FROM iamwatch_internal.ask_nodes(format('DO %L', format(
+		'BEGIN IF iamwatch_internal.node_number() <> 0 THEN PERFORM iamwatch.grant_access(%L, %L); END IF; END', role, access))) LOOP
+		IF NOT part.answered THEN
+			RAISE WARNING 'role % was given nothing on node %', role, part.node USING DETAIL = part.answer, HINT = 'Call it again when that is mended.';
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.grant_on_nodes(regrole, text) IS 'on the coordinator: iamwatch.grant_access() on all other nodes, at once; warns of those where that failed';
+REVOKE ALL ON FUNCTION iamwatch_internal.grant_on_nodes(regrole, text) FROM PUBLIC;
+
 CREATE FUNCTION iamwatch.grant_access(role regrole, access text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -26,7 +45,7 @@ DECLARE
 		iamwatch_internal.changed_incidents, iamwatch_internal.kept_links, iamwatch_internal.links_settled, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
 		iamwatch_internal.withdrawn_alerts,
-		iamwatch.status, iamwatch.source_status, iamwatch_internal.source_counts, iamwatch.nodes, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
+		iamwatch.status, iamwatch.source_status, iamwatch_internal.source_counts, iamwatch.nodes, iamwatch_internal.node_counts, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'refusal', 'to_document', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'risk', 'risk_steps', 'peer_rate', 'find_operation',
 		'session_lock_held', 'backfill_helpers', 'account_bucket', 'alert_lock_key', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
@@ -54,6 +73,7 @@ BEGIN
 		RAISE EXCEPTION 'invalid value for access: %', coalesce(quote_literal(access), 'null')
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use read, triage, administer or load.';
 	END IF;
+	PERFORM iamwatch_internal.grant_on_nodes(role, access);
 	EXECUTE format('GRANT USAGE ON SCHEMA iamwatch, iamwatch_internal TO %s', role);
 	IF access = 'administer' THEN
 		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA iamwatch, iamwatch_internal TO %s', role);

@@ -252,7 +252,7 @@ my $events = q{SELECT 'm' || n % 3, to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), '
 for my $where (\&one, \&many)
 {
 	$where->($mapped =~ s/%%/%/r);
-	$where->(q{SELECT create_distributed_table('columns', 'account')}) if $where == \&many;
+	$where->(q{SELECT create_distributed_table('columns', 'account', colocate_with => 'log')}) if $where == \&many;
 	$where->("INSERT INTO columns $events");
 	$where->(q{SELECT iamwatch.map_columns('columns', '{"eventTime": "eventTime", "eventSource": "eventSource", "eventName": "eventName", "userIdentity": "userIdentity",
 		"eventID": "eventID", "recipientAccountId": "recipientAccountId", "errorCode": "errorCode", "sourceIPAddress": "source%sIP"}')});
@@ -283,6 +283,15 @@ is(lines(many(sprintf $linked, 'iamwatch.everywhere(NULL::iamwatch.incident_link
 is(many('SELECT events_stored > 1000, events_learned > 100, newest_event_time IS NOT NULL, silent, problem FROM iamwatch.source_status WHERE source = \'log\'::regclass'), 't|t|t|f|', 'The source is seen as a whole');
 is(one(q{SELECT newest_event_time FROM iamwatch.source_status WHERE source = 'log'::regclass}), many(q{SELECT newest_event_time FROM iamwatch.source_status WHERE source = 'log'::regclass}), 'with its newest event');
 is(many('SELECT answers, problem FROM iamwatch.nodes'), join("\n", ('t|') x keys %node), 'nodes: nothing is wrong');
+is(many('SELECT sum(alerts), sum(waiting), count(waiting_since), sum(notifications_unsent) >= 0, bool_and(limits_hit = $${}$$) FROM iamwatch.nodes'),
+	one('SELECT count(*) FROM iamwatch.alerts') . '|0|0|t|t', 'nodes: how many alerts each has, and that nothing waits');
+
+# who may read on the coordinator may on all nodes
+many(q{CREATE ROLE reader LOGIN});
+many(q{SELECT iamwatch.grant_access('reader', 'read')});
+my @as_reader = (extra_params => [ '-U', 'reader' ]);
+is($coordinator->safe_psql('postgres', 'SELECT count(*) FROM iamwatch.everywhere(NULL::iamwatch.incidents)', @as_reader), one('SELECT count(*) FROM iamwatch.incidents'), 'grant_access() on the coordinator gives to read on all nodes');
+is($coordinator->safe_psql('postgres', 'SELECT count(*) FILTER (WHERE answers), count(problem) FROM iamwatch.nodes', @as_reader), keys(%node) . '|0', 'and to see how they are');
 
 # decided on the coordinator, done where the alert is
 my $alert = $node{west}->safe_psql('postgres', 'SELECT min(alert_id) FROM iamwatch.alerts WHERE alert_id > 2000000000000');
@@ -372,7 +381,7 @@ is(many(q{SELECT node_problems FROM iamwatch.status}), '{}', 'Nobody says that t
 
 # a distributed schema, and partitions
 many(q{SET citus.enable_schema_based_sharding = on; CREATE SCHEMA tenant; CREATE TABLE tenant.log (event jsonb)});
-many(q{CREATE TABLE parted (account text NOT NULL, at timestamptz NOT NULL, event jsonb) PARTITION BY RANGE (at); SELECT create_distributed_table('parted', 'account');
+many(q{CREATE TABLE parted (account text NOT NULL, at timestamptz NOT NULL, event jsonb) PARTITION BY RANGE (at); SELECT create_distributed_table('parted', 'account', colocate_with => 'log');
 	CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')});
 many(q{SELECT iamwatch.watch('tenant.log'), iamwatch.watch('parted'); CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')});
 many(sprintf "INSERT INTO tenant.log SELECT $event", '2026-01-01T00:00:00Z', q{'tenant'});
@@ -385,6 +394,20 @@ is(many(q{SELECT source, events_learned FROM iamwatch.source_status WHERE source
 many(q{CALL iamwatch.backfill('tenant.log')});
 many(q{CALL iamwatch.backfill('parted')});
 is(join(' ', sort split / /, many($seen)), $days, 'backfill() of both finds nothing else');
+# of a distributed schema nobody knows which accounts are in it
+is(many('SELECT node_problems FROM iamwatch.status'), '{}', 'With a table of a distributed schema, nodes have no problem');
+many(q{SELECT iamwatch.unwatch('tenant.log')});
+$known = q{SELECT count(*) FROM iamwatch.accounts WHERE account = 'p1'};
+($holder) = grep { $node{$_}->safe_psql('postgres', $known) } sort keys %node;
+($other) = grep { $_ ne $holder && $_ ne 'coordinator' } sort keys %node;
+many(q{DELETE FROM iamwatch.sources WHERE source IN ('plain'::regclass, 'known'::regclass)});
+$node{$_}->safe_psql('postgres', q{SELECT iamwatch.forget_account('aws', account) FROM iamwatch.accounts WHERE account = 'tenant'}) for sort keys %node;
+many(sprintf q{SELECT citus_move_shard_placement(get_shard_id_for_distribution_column('parted', 'p1'), '%s', %d, '%s', %d, 'block_writes')}, map { $node{$_}->host, $node{$_}->port } $holder, $other);
+many('CALL iamwatch.maintain()');		# the columns of a mapped table moved along
+like(many('SELECT node_problems FROM iamwatch.status'), qr/shards have moved.*p1 \(node/, 'A shard of a partitioned table moved, says status');
+many('CALL iamwatch.carry_accounts()');
+is($node{$other}->safe_psql('postgres', $known), '1', 'and carry_accounts() follows');
+is(many(q{SELECT count(*), string_agg(DISTINCT days::text, ' ') FROM iamwatch.everywhere(NULL::iamwatch.identities) WHERE account = 'p1'}), '1|{2026-01-05,2026-02-05}', 'with its days');
 # whoever owns a table names it and its columns: they are names, in what nodes run too
 my $named = q{"x$shard$),'e');CREATE TABLE trap();--"};
 many(qq{CREATE TABLE $named (account text NOT NULL, "%s'per%cent" jsonb)});
@@ -417,8 +440,8 @@ SKIP:
 # what was compared
 push @table, [];
 my @head = ('after', 'workers', 'alerts', 'identities', 'baselines', 'rows that differ', 'waiting');
-note sprintf('Citus %s on PostgreSQL %s', many(q{SELECT extversion FROM pg_extension WHERE extname = 'citus'}), many('SHOW server_version'));
-note join ' | ', '', @head, '';
-note join '|', '', map({ '---' } @head), '';
-note join ' | ', '', @$_, '' for grep { @$_ } @table;
+diag sprintf('Citus %s on PostgreSQL %s', many(q{SELECT substring(citus_version() FROM 'Citus ([0-9.]+)')}), many('SHOW server_version'));
+diag join ' | ', '', @head, '';
+diag join '|', '', map({ '---' } @head), '';
+diag join ' | ', '', @$_, '' for grep { @$_ } @table;
 done_testing();
