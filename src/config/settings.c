@@ -300,9 +300,9 @@ static void
 load_as_datum(const TableRow *row)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(public_type("detectors"), -1);
+	HeapTuple	tuple = heap_form_tuple(desc, row->values, row->nulls);
 
-	row_found = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(
-		heap_form_tuple(desc, row->values, row->nulls), desc));
+	row_found = DatumGetHeapTupleHeader(heap_copy_tuple_as_datum(tuple, desc));
 	ReleaseTupleDesc(desc);
 }
 

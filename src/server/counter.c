@@ -131,8 +131,9 @@ counter_add(const Counter *counter, const void *what)
 		memcpy(target.slot->tts_isnull, old->tts_isnull, natts * sizeof(bool));
 	}
 	counter->add(target.slot->tts_values, target.slot->tts_isnull, !found, what);
-	target.slot->tts_values[counter->era] = Int16GetDatum(!found ? era :
-		next_era(DatumGetInt16(target.slot->tts_values[counter->era])));
+	if (found)
+		era = next_era(DatumGetInt16(target.slot->tts_values[counter->era]));
+	target.slot->tts_values[counter->era] = Int16GetDatum(era);
 	if (found)
 		row_update(&target, old);
 	else if (!counter->only_existing)

@@ -148,8 +148,10 @@ collect_columns(Reached *reached, RangeTblEntry *entry)
 	ListCell   *type;
 
 	foreach(cell, entry->functions)
+	{
 		foreach(type, lfirst_node(RangeTblFunction, cell)->funccoltypes)
 			collect_type(reached, lfirst_oid(type));
+	}
 	if (entry->rtekind == RTE_TABLEFUNC)
 		foreach(type, entry->tablefunc->coltypes)
 			collect_type(reached, lfirst_oid(type));
@@ -495,15 +497,16 @@ static void
 check_cost(const SourceQuery *query, const Parts *parts, const PlannedStmt *plan)
 {
 	Parts		in_index = *parts;
+	Datum		document;
 
 	if (query->most_cost <= 0 || plan->planTree->total_cost <= query->most_cost)
 		return;
 
 	/* "source_row." is how the document begins, or its argument */
-	in_index.document = text_to_cstring(DatumGetTextPP(
-		DirectFunctionCall3Coll(replace_text, C_COLLATION_OID,
-								CStringGetTextDatum(parts->document),
-								CStringGetTextDatum("source_row."), CStringGetTextDatum(""))));
+	document = DirectFunctionCall3Coll(replace_text, C_COLLATION_OID,
+									   CStringGetTextDatum(parts->document),
+									   CStringGetTextDatum("source_row."), CStringGetTextDatum(""));
+	in_index.document = TextDatumGetCString(document);
 	ereport(ERROR,
 			(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
 			 errmsg("too large to be searched without an index; CREATE INDEX ON %s ((%s))",
