@@ -19,6 +19,12 @@ for path in sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.[ch]"))):
 ok(seen > 50 and not wrong, "layers: a folder of src/ uses only those under it: " + ", ".join(reversed(FLOORS)), "\n".join(wrong))
 long = [f for f in glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True) if sum(1 for _ in open(f)) > 600]
 ok(not long, "layers: no C file has more than 600 lines", " ".join(long))
+unsorted = []
+for path in glob.glob(os.path.join(ROOT, "src", "**", "*.[ch]"), recursive=True):
+    for block in re.findall(r'(?:^#include "(?!postgres\.h)[^"\n]+"\n)+', open(path).read(), re.M):
+        if block.splitlines() != sorted(block.splitlines()):
+            unsorted.append(os.path.relpath(path, ROOT))
+ok(not unsorted, "layers: headers are included in the order of their names", " ".join(unsorted))
 types = set(open(os.path.join(ROOT, "typedefs.list")).read().split())
 missing = set()
 for path in glob.glob(os.path.join(ROOT, "src", "**", "*.[ch]"), recursive=True):
