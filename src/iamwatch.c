@@ -25,15 +25,15 @@
  */
 #include "postgres.h"
 
-#include "detect/batch.h"
-#include "server/compat.h"
-#include "fmgr.h"
 #include "baseline/baseline_cache.h"
 #include "baseline/stored.h"
+#include "detect/batch.h"
+#include "detect/observe.h"
+#include "fmgr.h"
 #include "server/announce.h"
+#include "server/compat.h"
 #include "server/lock.h"
 #include "server/memory.h"
-#include "detect/observe.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;

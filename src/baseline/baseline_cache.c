@@ -23,11 +23,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "baseline/baseline_cache.h"
 #include "config/catalogue.h"
+#include "config/settings.h"
 #include "event/field.h"
 #include "event/limits.h"
-#include "baseline/baseline_cache.h"
-#include "config/settings.h"
 #include "server/memory.h"
 #include "server/quick_hash.h"
 #include "utils/memutils.h"
@@ -190,7 +190,7 @@ entries_within(Size bytes, Size entry_size)
 static CachedDays *
 insert_days(Fingerprint key, bool *found)
 {
-	CachedDays  *entry;
+	CachedDays *entry;
 
 	Assert(!growing && young != NULL);
 	growing = true;
@@ -211,11 +211,11 @@ insert_days(Fingerprint key, bool *found)
 static bool
 is_known_day(Fingerprint key, int32 day)
 {
-	CachedDays  *entry = days_lookup(young, key);
+	CachedDays *entry = days_lookup(young, key);
 
 	if (entry == NULL && old != NULL)
 	{
-		CachedDays  *aged = days_lookup(old, key);
+		CachedDays *aged = days_lookup(old, key);
 
 		if (aged != NULL)
 		{
@@ -237,7 +237,7 @@ static CachedDays *
 remember_day(Fingerprint key, int32 day)
 {
 	bool		found;
-	CachedDays  *entry;
+	CachedDays *entry;
 
 	make_ready();
 	(void) is_known_day(key, day);	/* brings an old entry back */
@@ -353,7 +353,7 @@ static inline void
 prefetch_days(uint64 hash)
 {
 #ifdef __GNUC__
-	CachedDays  *entry = &young->data[(uint32) hash & young->sizemask];
+	CachedDays *entry = &young->data[(uint32) hash & young->sizemask];
 
 	__builtin_prefetch(entry);
 	__builtin_prefetch(&entry->days);

@@ -10,8 +10,8 @@
  */
 #include "postgres.h"
 
-#include "datatype/timestamp.h"
 #include "baseline/dayset.h"
+#include "datatype/timestamp.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 

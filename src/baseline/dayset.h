@@ -11,9 +11,9 @@
 #ifndef IAMWATCH_DAYSET_H
 #define IAMWATCH_DAYSET_H
 
-#include "server/compat.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "server/compat.h"
 
 /*
  * On disk: a version and flags, then

@@ -12,8 +12,8 @@
  */
 #include "postgres.h"
 
-#include "event/day.h"
 #include "baseline/dayset.h"
+#include "event/day.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(dayset_agg_trans);

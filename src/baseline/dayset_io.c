@@ -11,10 +11,10 @@
  */
 #include "postgres.h"
 
-#include "server/compat.h"
 #include "baseline/dayset.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
+#include "server/compat.h"
 #include "utils/datetime.h"
 
 PG_FUNCTION_INFO_V1(dayset_in);

@@ -10,9 +10,9 @@
  */
 #include "postgres.h"
 
+#include "baseline/dayset.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "baseline/dayset.h"
 #include "funcapi.h"
 #include "utils/date.h"
 #include "utils/multirangetypes.h"

@@ -11,11 +11,11 @@
  */
 #include "postgres.h"
 
-#include "executor/executor.h"
-#include "event/field.h"
 #include "baseline/alert_columns.h"
 #include "baseline/stored.h"
 #include "baseline/stored_scan.h"
+#include "event/field.h"
+#include "executor/executor.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
@@ -58,6 +58,7 @@ enum
 {
 	PENDING_PENDING_ID = 1, PENDING_DETECTOR, PENDING_EVENT
 };
+
 /* Of an alert, suppressed or not. */
 static bool
 alert_is_of(TupleTableSlot *slot, const Event *event)

@@ -129,7 +129,8 @@ Datum
 iamwatch_alerts_around(PG_FUNCTION_ARGS)
 {
 	Event		event = event_argument(fcinfo, 0);
-	bool		shown, hidden;
+	bool		shown,
+				hidden;
 	bool		nulls[2] = {false};
 
 	stored_begin();

@@ -19,12 +19,12 @@
 #include "postgres.h"
 
 #include "config/catalogue.h"
-#include "event/event_row.h"
 #include "config/settings.h"
+#include "event/event_row.h"
 #include "event/field.h"
+#include "event/providers.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "event/providers.h"
 #include "server/cached_table.h"
 #include "server/quick_hash.h"
 #include "server/table.h"
@@ -357,7 +357,7 @@ find_row(Provider provider, Slice service, Slice operation)
 		service = slice_folded(service);
 		operation = slice_folded(operation);
 	}
-	Assert(exact_rows != NULL);	/* catalogue_is_ready(), or was just loaded */
+	Assert(exact_rows != NULL); /* catalogue_is_ready(), or was just loaded */
 	name_hash = hash_of(operation, provider);
 	bit = name_hash % NAME_BITS;
 	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))

@@ -15,9 +15,9 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "config/settings.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "config/settings.h"
 #include "server/cached_table.h"
 #include "server/objects.h"
 #include "server/table.h"

@@ -20,10 +20,10 @@
 
 #include "access/htup_details.h"
 #include "config/catalogue.h"
-#include "server/compat.h"
+#include "event/limits.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "event/limits.h"
+#include "server/compat.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 

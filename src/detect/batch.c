@@ -25,15 +25,15 @@
  */
 #include "postgres.h"
 
+#include "baseline/baseline_cache.h"
+#include "config/catalogue.h"
+#include "config/settings.h"
 #include "detect/batch.h"
 #include "detect/batch_sort.h"
 #include "detect/queued.h"
 #include "detect/sample.h"
 #include "detect/seen.h"
-#include "config/catalogue.h"
-#include "baseline/baseline_cache.h"
 #include "event/limits.h"
-#include "config/settings.h"
 #include "server/memory.h"
 #include "utils/memutils.h"
 
@@ -154,7 +154,7 @@ batch_add(Oid source, Datum document, bool isnull)
 	MemoryContext outer;
 	Jsonb	   *stored = NULL;
 	bool		is_operation = true;
-	BatchItem		item;
+	BatchItem	item;
 
 	if (batch_context == NULL)
 		batch_context = AllocSetContextCreate(TopMemoryContext,
@@ -218,7 +218,7 @@ take_from_memory(int *count)
 	for (int i = 0; i < item_count; i++)
 		if (items[i].subid < current)
 		{
-			BatchItem		other = items[i];
+			BatchItem	other = items[i];
 
 			items[i] = items[held];
 			items[held++] = other;

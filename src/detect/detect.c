@@ -20,17 +20,17 @@
  */
 #include "postgres.h"
 
-#include "detect/batch.h"
-#include "catalog/pg_type.h"
-#include "server/column.h"
-#include "detect/detect.h"
-#include "detect/score_batch.h"
 #include "baseline/baseline_cache.h"
-#include "detect/learn.h"
-#include "detect/entities.h"
-#include "server/plans.h"
+#include "catalog/pg_type.h"
 #include "config/settings.h"
+#include "detect/batch.h"
+#include "detect/detect.h"
+#include "detect/entities.h"
+#include "detect/learn.h"
+#include "detect/score_batch.h"
 #include "detect/status.h"
+#include "server/column.h"
+#include "server/plans.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -69,7 +69,7 @@ remember(Entities *entities)
 	}
 	for (int i = 0; i < entities->nitems; i++)
 	{
-		BatchEvent  *item = &entities->items[i];
+		BatchEvent *item = &entities->items[i];
 
 		if (item->late)
 			continue;
@@ -143,7 +143,7 @@ warn_of_late(const LateEvents *late)
 static void
 detect(const BatchItem *batch, int count, LateEvents *late)
 {
-	Entities		entities = {0};
+	Entities	entities = {0};
 	int			readable = 0;
 
 	while (readable < count && batch[readable].reason == NULL)

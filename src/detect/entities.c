@@ -11,9 +11,9 @@
  */
 #include "postgres.h"
 
-#include "detect/entities.h"
-#include "config/settings.h"
 #include "baseline/stored.h"
+#include "config/settings.h"
+#include "detect/entities.h"
 
 typedef struct EntityEntry
 {
@@ -30,7 +30,7 @@ typedef struct EntityEntry
 static void *
 find_entity(struct entity_hash *table, Fingerprint key, Size size, bool *found)
 {
-	EntityEntry	   *entry = entity_insert(table, key, found);
+	EntityEntry *entry = entity_insert(table, key, found);
 
 	if (!*found)
 	{
@@ -44,7 +44,7 @@ find_entity(struct entity_hash *table, Fingerprint key, Size size, bool *found)
 static void *
 get_entity(struct entity_hash *table, Fingerprint key)
 {
-	EntityEntry	   *entry = entity_lookup(table, key);
+	EntityEntry *entry = entity_lookup(table, key);
 
 	return entry == NULL ? NULL : entry->entity;
 }
@@ -198,7 +198,7 @@ look_up_behaviours(Entities *entities)
 static void
 take_delta(const StoredDelta *delta, void *arg)
 {
-	Entities    *entities = arg;
+	Entities   *entities = arg;
 	Fingerprint key;
 	Identity   *identity;
 	Behaviour  *behaviour;
@@ -236,7 +236,7 @@ sort_out(Entities *entities, const BatchItem *batch)
 {
 	for (int i = 0; i < entities->nitems; i++)
 	{
-		BatchEvent  *item = &entities->items[i];
+		BatchEvent *item = &entities->items[i];
 
 		Assert(batch[i].reason == NULL);
 		Assert(i == 0 || batch[i - 1].event.time <= batch[i].event.time);
@@ -247,7 +247,7 @@ sort_out(Entities *entities, const BatchItem *batch)
 
 	for (int i = 0; i < entities->nitems; i++)
 	{
-		BatchEvent  *item = &entities->items[i];
+		BatchEvent *item = &entities->items[i];
 		const Event *event = item->event;
 		Account    *account = item->account;
 		const Operation *operation;

@@ -10,10 +10,10 @@
 #ifndef IAMWATCH_ENTITIES_H
 #define IAMWATCH_ENTITIES_H
 
-#include "detect/batch.h"
-#include "config/catalogue.h"
-#include "baseline/dayset.h"
 #include "baseline/baseline_cache.h"
+#include "baseline/dayset.h"
+#include "config/catalogue.h"
+#include "detect/batch.h"
 
 typedef struct Account
 {
@@ -80,7 +80,7 @@ typedef struct BatchEvent
 typedef struct Entities
 {
 	int			nitems;
-	BatchEvent  *items;
+	BatchEvent *items;
 	int			naccounts;
 	Account   **accounts;
 	int			nidentities;

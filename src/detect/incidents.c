@@ -239,7 +239,8 @@ iamwatch_incident_reach(PG_FUNCTION_ARGS)
 	KeptIncident *incidents;
 	int			count = incidents_kept(&key, &incidents);
 	Datum	   *ids = palloc(Max(1, count) * sizeof(Datum));
-	TimestampTz since, until;
+	TimestampTz since,
+				until;
 	bool		nulls[3] = {false};
 	TupleDesc	desc;
 

@@ -14,10 +14,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "server/column.h"
-#include "funcapi.h"
 #include "detect/learn.h"
 #include "detect/sample.h"
+#include "funcapi.h"
+#include "server/column.h"
 #include "server/objects.h"
 #include "server/plans.h"
 #include "utils/array.h"
@@ -179,12 +179,12 @@ void
 learn_batch(Entities *entities)
 {
 	Rows		deltas = {"journal", entities->naccounts + entities->nidentities +
-		entities->nbehaviours};
+	entities->nbehaviours};
 	Rows		samples = {"context_journal", entities->nitems};
 
 	for (int i = 0; i < entities->nitems; i++)
 	{
-		BatchEvent  *item = &entities->items[i];
+		BatchEvent *item = &entities->items[i];
 
 		if (item->late)
 		{

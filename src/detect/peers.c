@@ -46,7 +46,7 @@ typedef struct Peers
 	int			count;
 	int			capacity;
 	Peer	   *items;
-	IndexScanDesc scan; /* of their names */
+	IndexScanDesc scan;			/* of their names */
 } Peers;
 
 static void
@@ -107,7 +107,8 @@ meet(Peers *peers, Peer *peer)
 	if (peers->has_excluded)
 	{
 		Event		same = *event;
-		DayRuns		excluded, rest;
+		DayRuns		excluded,
+					rest;
 
 		same.identity = peer->name;
 		dayruns_init(&excluded);
@@ -134,7 +135,10 @@ find_first(Peers *peers)
 	{
 		Peer		peer = peers->items[i];
 
-		/* what follows has no more days than this one, of which not all need count */
+		/*
+		 * what follows has no more days than this one, of which not all need
+		 * count
+		 */
 		if (found == MOST_PEERS && peer.most_days < peers->items[MOST_PEERS - 1].days)
 			break;
 		CHECK_FOR_INTERRUPTS();

@@ -224,11 +224,14 @@ iamwatch_with_risk(PG_FUNCTION_ARGS)
 	const Event *event = &row.event;
 	Memory		memory = {.event = event};
 	const StoredIdentity *identity = &memory.identity;
-	int32		since, peers_since, until;
+	int32		since,
+				peers_since,
+				until;
 	int32		account_id = 0;
 	StoredSums	sums;
 	bool		found;
-	bool		newcomer, in_class;
+	bool		newcomer,
+				in_class;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -238,7 +241,7 @@ iamwatch_with_risk(PG_FUNCTION_ARGS)
 	since = event->day - int_field(settings, "memory_days");
 	peers_since = event->day - int_field(settings, "peer_memory_days");
 	if (!PG_ARGISNULL(2))
-		account_id = int_field(PG_GETARG_HEAPTUPLEHEADER(2), "account_id");	/* 0 if null */
+		account_id = int_field(PG_GETARG_HEAPTUPLEHEADER(2), "account_id"); /* 0 if null */
 	settings_load();
 	stored_begin();
 	read_days(&memory, account_id);

@@ -12,8 +12,8 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "detect/score.h"
+#include "fmgr.h"
 
 #define OWN_WEIGHT		2.0
 #define PEER_WEIGHT		10.0

@@ -13,16 +13,16 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "funcapi.h"
 #include "baseline/journal_sums.h"
 #include "baseline/settled.h"
-#include "server/column.h"
 #include "baseline/stored.h"
+#include "config/settings.h"
+#include "detect/score.h"
 #include "detect/score_batch.h"
+#include "funcapi.h"
+#include "server/column.h"
 #include "server/objects.h"
 #include "server/plans.h"
-#include "detect/score.h"
-#include "config/settings.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/hsearch.h"
@@ -333,7 +333,7 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 
 	for (int i = 0; i < n; i++)
 	{
-		BatchEvent  *item = behaviour->events[i];
+		BatchEvent *item = behaviour->events[i];
 		int32		day = item->event->day;
 		bool		activated = item->event->time >= detector_active_from(detector, account_first);
 		bool		day_activates = detector_activates_on(detector, account_first, day);
@@ -390,7 +390,7 @@ score_batch(Entities *entities)
 
 		for (int j = 0; j < behaviour->nevents; j++)
 		{
-			BatchEvent  *item = behaviour->events[j];
+			BatchEvent *item = behaviour->events[j];
 
 			item->near = is_near(behaviour, item->event->time);
 			item->cacheable = !item->near;

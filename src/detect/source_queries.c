@@ -245,11 +245,11 @@ iamwatch_read_by_id(PG_FUNCTION_ARGS)
 		const char *index_on;
 	}			ways[] = {
 		{"aws", "SELECT {document} FROM {source} AS source_row"
-			" WHERE {document} ->> 'eventID' = ANY ($1)", "{document}->>'eventID'"},
+		" WHERE {document} ->> 'eventID' = ANY ($1)", "{document}->>'eventID'"},
 		{"gcp", "SELECT {document} FROM {source} AS source_row"
-			" WHERE {document} ->> 'insertId' = ANY ($1)", "{document}->>'insertId'"},
+		" WHERE {document} ->> 'insertId' = ANY ($1)", "{document}->>'insertId'"},
 		{NULL, "SELECT {document} FROM {source} AS source_row"
-			" WHERE (iamwatch.parse({document})).event_id = ANY ($1)", "(iamwatch.parse({document})).event_id"}
+		" WHERE (iamwatch.parse({document})).event_id = ANY ($1)", "(iamwatch.parse({document})).event_id"}
 	};
 	char	   *provider = PG_ARGISNULL(2) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	SourceQuery query;

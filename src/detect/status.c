@@ -15,11 +15,11 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "baseline/baseline_cache.h"
 #include "catalog/partition.h"
+#include "detect/status.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "baseline/baseline_cache.h"
-#include "detect/status.h"
 #include "server/counter.h"
 #include "server/objects.h"
 #include "utils/fmgroids.h"
@@ -45,7 +45,7 @@ struct SourceCounts
 	int			capacity;
 };
 
-CacheCounts	cache_counts = {0, 0};
+CacheCounts cache_counts = {0, 0};
 
 SourceCounts *
 status_begin(void)

@@ -173,6 +173,7 @@ risks_of(UrgentMemory *memory, int place, DateADT day, int count, FunctionCallIn
 	UrgentDay  *entry = day_of(memory, place, day);
 	UrgentDetector *detector = &memory->detectors[place];
 	ArrayType  *array;
+
 	LOCAL_FCINFO(call, 5);
 
 	if (entry->asked >= count || entry->asked > entry->count)

@@ -13,8 +13,8 @@
 
 #include <arpa/inet.h>
 
-#include "event/field.h"
 #include "event/address.h"
+#include "event/field.h"
 #include "utils/inet.h"
 
 static bool

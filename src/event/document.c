@@ -65,7 +65,7 @@ try_jsonb(const char *text)
 			case ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE:
 			case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
 			case ERRCODE_STATEMENT_TOO_COMPLEX:
-			case ERRCODE_FEATURE_NOT_SUPPORTED:	/* escapes, in SQL_ASCII */
+			case ERRCODE_FEATURE_NOT_SUPPORTED: /* escapes, in SQL_ASCII */
 				break;
 			default:
 				PG_RE_THROW();

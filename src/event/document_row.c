@@ -224,7 +224,7 @@ document_from_fields(int count, const RowField *fields)
 static RowField *
 fields_of_paths(ArrayType *paths, int step, int *count, Datum **elements, bool **nulls)
 {
-	RowField	   *fields;
+	RowField   *fields;
 
 	deconstruct_array(paths, TEXTOID, -1, false, TYPALIGN_INT, elements, nulls, count);
 	*count /= step;
@@ -251,7 +251,7 @@ document_from_row(HeapTuple tuple, TupleDesc desc, ArrayType *pairs)
 	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
-	RowField	   *fields = fields_of_paths(pairs, 2, &count, &elements, &nulls);
+	RowField   *fields = fields_of_paths(pairs, 2, &count, &elements, &nulls);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -278,7 +278,7 @@ Datum
 iamwatch_fields_document(PG_FUNCTION_ARGS)
 {
 	int			count;
-	RowField	   *fields;
+	RowField   *fields;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();

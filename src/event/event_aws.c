@@ -413,7 +413,7 @@ find_acting_for(const Field *user, Slice identity)
 	JsonbContainer *session = field_as_object(&user[USER_SESSION_CONTEXT]);
 	JsonbContainer *person = field_as_object(&user[USER_ON_BEHALF_OF]);
 	Slice		named[] = {FIELD_STRING(session, "sourceIdentity"), FIELD_STRING(person, "userId"),
-		user[USER_INVOKED_BY].string};
+	user[USER_INVOKED_BY].string};
 	Slice		found = SLICE_NONE;
 
 	for (int i = 0; i < lengthof(named); i++)

@@ -156,7 +156,7 @@ rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 
 	result += ((int64) hour * MINS_PER_HOUR + minute - offset) * USECS_PER_MINUTE;
 	result += second * USECS_PER_SEC + micros;
-	Assert(IS_VALID_TIMESTAMP(result));	/* a year has four digits */
+	Assert(IS_VALID_TIMESTAMP(result)); /* a year has four digits */
 	*time = result;
 	*day = day_of(result);
 	return true;

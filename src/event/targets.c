@@ -27,9 +27,9 @@
 #include "event/field.h"
 #include "event/paths.h"
 #include "event/providers.h"
+#include "event/targets.h"
 #include "server/cached_table.h"
 #include "server/table.h"
-#include "event/targets.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 

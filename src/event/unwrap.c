@@ -145,7 +145,7 @@ split(const char *text, int len)
 			at++;
 			continue;
 		}
-		else						/* up to the next document or line */
+		else					/* up to the next document or line */
 			for (next = at + 1; next < end && *next != '\n' && *next != '{' && *next != '['; next++)
 				;
 		if (document != NULL && is_container(document))
@@ -155,7 +155,7 @@ split(const char *text, int len)
 			element.val.binary.len = VARSIZE(document) - VARHDRSZ;
 			found++;
 		}
-		else						/* kept, so that it is seen */
+		else					/* kept, so that it is seen */
 		{
 			element.type = jbvString;
 			element.val.string.val = unconstify(char *, at);
@@ -224,7 +224,7 @@ decode_base64(const char *text, int len, int *length)
 
 		if (is_space(text[i]))
 			continue;
-		if (text[i] == '=')			/* nothing but padding follows */
+		if (text[i] == '=')		/* nothing but padding follows */
 		{
 			for (; i < len; i++)
 				if (text[i] != '=' && !is_space(text[i]))
@@ -296,7 +296,11 @@ unwrap_base64(const char *text, int len, int depth)
 
 	if (document_is_gzip(text, len))
 		return document_from_text(text, len);
-	/* the first byte of a document is a bracket, a quote, white space or a mark */
+
+	/*
+	 * the first byte of a document is a bracket, a quote, white space or a
+	 * mark
+	 */
 	if (memchr("eWICD7", text[0], 6) == NULL)
 		return NULL;
 	bytes = decode_base64(text, len, &n);

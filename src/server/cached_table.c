@@ -57,7 +57,10 @@ cached_table_begin(CachedTable *table)
 	table->state = COPY_BEING_MADE;
 	find_table(table);
 
-	/* until now the copy that is stale was still there for whoever held on to it */
+	/*
+	 * until now the copy that is stale was still there for whoever held on to
+	 * it
+	 */
 	MemoryContextReset(table->context);
 	if (table->forgotten != NULL)
 		table->forgotten();

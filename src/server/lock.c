@@ -16,10 +16,10 @@
 
 #include "access/twophase.h"
 #include "access/xact.h"
-#include "server/compat.h"
 #include "fmgr.h"
-#include "server/lock.h"
 #include "miscadmin.h"
+#include "server/compat.h"
+#include "server/lock.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"

@@ -48,10 +48,12 @@ static const struct
 	{"enable_indexscan", "on"},
 	{"enable_bitmapscan", "on"},
 	{"plan_cache_mode", "force_generic_plan"},
+
 	/*
-	 * Where a table was last looked at when it was empty, all its indexes seem
-	 * to cost the same, and one that finds a whole account would be taken for
-	 * the one that finds an identity.  What is dear to compare tells them apart.
+	 * Where a table was last looked at when it was empty, all its indexes
+	 * seem to cost the same, and one that finds a whole account would be
+	 * taken for the one that finds an identity.  What is dear to compare
+	 * tells them apart.
 	 */
 	{"cpu_operator_cost", "1"},
 	{"jit", "off"}

@@ -52,7 +52,7 @@ static const Statement functions[CALL_COUNT] = {
 	[CALL_LEARN_ACCOUNT] = {
 		"learn_account",
 		{"text", "text", "iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]",
-			"boolean"}
+		"boolean"}
 	},
 	[CALL_ASSIGN_TO_ALERTS] = {
 		"assign_to_alerts",
@@ -201,6 +201,7 @@ plans_call(CallId id, Datum *values, bool *isnull)
 {
 	const Statement *function = &functions[id];
 	PlansScope *scope = current;
+
 	LOCAL_FCINFO(fcinfo, MAX_ARGUMENTS);
 	FmgrInfo	flinfo;
 	Oid			types[MAX_ARGUMENTS] = {InvalidOid};

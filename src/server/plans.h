@@ -14,7 +14,8 @@
 typedef enum PlanId
 {
 	PLAN_PEERS,					/* what all identities of a class did */
-	PLAN_LEARN,					/* write what is new of several accounts, or leave it in the journals */
+	PLAN_LEARN,					/* write what is new of several accounts, or
+								 * leave it in the journals */
 	PLAN_REJECT,				/* keep what was not understood */
 	PLAN_KEEP_UNSENT,			/* alerts that nobody was notified of */
 	PLAN_COUNT

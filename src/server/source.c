@@ -263,7 +263,7 @@ collect_attached(Reached *reached)
 		bool		isnull;
 
 		functions = lappend_oid(functions, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-																		   SPI_tuptable->tupdesc, 1, &isnull)));
+																		  SPI_tuptable->tupdesc, 1, &isnull)));
 		MemoryContextSwitchTo(inner);
 	}
 	SPI_finish();
@@ -568,7 +568,10 @@ source_read(SourceQuery *query, FunctionCallInfo fcinfo)
 	char	   *sql;
 	Query	   *tree;
 
-	/* the snapshot of who calls is from before the lock, so it can see another table */
+	/*
+	 * the snapshot of who calls is from before the lock, so it can see
+	 * another table
+	 */
 	LockRelationOid(query->source, AccessShareLock);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	parts = look_at(query);
