@@ -161,6 +161,15 @@ CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.det
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.settings_changed();
 ALTER TABLE iamwatch.detectors ENABLE REPLICA TRIGGER settings_applied;
 
+CREATE FUNCTION iamwatch_internal.range_hint(setting text, lowest numeric, highest numeric) RETURNS text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format('Use a number from %s to %s; the default is %s.', lowest, highest,
+		coalesce((SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute AS a
+			JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+			WHERE a.attrelid = 'iamwatch.detectors'::regclass AND a.attname = setting), 'null'))
+$$;
+COMMENT ON FUNCTION iamwatch_internal.range_hint(text, numeric, numeric) IS 'what a number of iamwatch.detectors may be';
+
 CREATE FUNCTION iamwatch_internal.check_detector() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -177,7 +186,8 @@ BEGIN
 	LOOP
 		IF setting.value IS NULL OR setting.value NOT BETWEEN setting.least AND setting.most THEN
 			RAISE EXCEPTION '% must be between % and %', setting.name, setting.least, setting.most
-				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(setting.value::text, 'null'));
+				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(setting.value::text, 'null')),
+				HINT = iamwatch_internal.range_hint(setting.name, setting.least, setting.most);
 		END IF;
 	END LOOP;
 	FOR setting IN SELECT * FROM (VALUES ('severity_base', NEW.severity_base),
@@ -192,16 +202,19 @@ BEGIN
 	END LOOP;
 	IF NEW.probability_limit IS NULL OR NEW.probability_limit NOT BETWEEN 0 AND 1 THEN
 		RAISE EXCEPTION 'probability_limit must be between 0 and 1'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.probability_limit::text, 'null'));
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.probability_limit::text, 'null')),
+			HINT = iamwatch_internal.range_hint('probability_limit', 0, 1);
 	END IF;
 	IF NEW.least_risk NOT BETWEEN 0 AND 100 THEN
 		RAISE EXCEPTION 'least_risk must be between 0 and 100, or null'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', NEW.least_risk);
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', NEW.least_risk),
+			HINT = iamwatch_internal.range_hint('least_risk', 0, 100);
 	END IF;
 
 	IF NEW.context_bits IS NULL OR NEW.context_bits NOT BETWEEN 0 AND 10 THEN
 		RAISE EXCEPTION 'context_bits must be between 0 and 10'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.context_bits::text, 'null'));
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.context_bits::text, 'null')),
+			HINT = iamwatch_internal.range_hint('context_bits', 0, 10);
 	END IF;
 	FOREACH word IN ARRAY coalesce(NEW.context_kinds, '{}') LOOP
 		PERFORM iamwatch_internal.must_be_known('context', word, iamwatch_internal.context_kinds());

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(68);
+SELECT plan(77);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -153,6 +153,42 @@ SELECT is(n, 0::bigint, 'As defined: the incident of each, after upkeep of many'
 SELECT is(n, 0::bigint, 'Upkeep: nothing waits of many') FROM stale;
 UPDATE detectors SET daily_budget = 3 WHERE detector = 'second';
 SELECT is(n, 0::bigint, 'As defined: urgent follows the budget') FROM differences;
+
+-- links at random: of all pairs those that the rule links, whatever is a row already, is fresh, or is behind
+CREATE VIEW linked AS SELECT x.incident_id, y.incident_id AS led_to, r.reason
+FROM (SELECT c.incident_id, (c)::kept_incidents AS row FROM (SELECT k.* FROM current_incidents AS k) AS c) AS x
+CROSS JOIN (SELECT c.incident_id, (c)::kept_incidents AS row FROM (SELECT k.* FROM current_incidents AS k) AS c) AS y
+CROSS JOIN LATERAL link_reason(x.row, y.row) AS r (reason) WHERE r.reason IS NOT NULL;
+CREATE FUNCTION links_differ() RETURNS bigint LANGUAGE sql AS $$
+	WITH rule AS MATERIALIZED (TABLE linked), shown AS MATERIALIZED (TABLE incident_links),
+	there AS MATERIALIZED (SELECT incident_id, led_to, came_from FROM incidents)
+	SELECT (SELECT count(*) FROM ((TABLE rule EXCEPT ALL TABLE shown) UNION ALL (TABLE shown EXCEPT ALL TABLE rule)) AS d)
+		+ (SELECT count(*) FROM there AS t WHERE t.led_to <> ARRAY(SELECT r.led_to FROM rule AS r WHERE r.incident_id = t.incident_id ORDER BY 1)
+			OR t.came_from <> ARRAY(SELECT r.incident_id FROM rule AS r WHERE r.led_to = t.incident_id ORDER BY 1))
+$$;
+DELETE FROM alerts WHERE alert_id % 3 <> 0;
+UPDATE alerts SET evidence = jsonb_build_object('targets', jsonb_build_array('who-' || floor(300 * random())),
+	'source_addresses', jsonb_build_array('10.0.0.' || floor(15 * random())), 'context', CASE WHEN random() < 0.3 THEN '{"first_day": true}' ELSE '{}' END::jsonb);
+UPDATE alerts SET identity = 'arn:aws:iam::' || account || ':user/' || identity, category = CASE WHEN random() < 0.5 THEN 'account' ELSE 'policy' END;
+DO $$BEGIN PERFORM keep_changed_incidents(NULL); END$$;
+SELECT cmp_ok((SELECT count(*) FROM linked WHERE reason LIKE '%who acts%'), '>', 5::bigint, 'Links at random: some by name');
+SELECT cmp_ok((SELECT count(*) FROM linked WHERE reason LIKE '%for the first time%'), '>', 5::bigint, 'Links at random: some by address');
+SELECT is(links_differ(), 0::bigint, 'Links at random: those of the rule, where none is a row');
+-- half of the incidents as if transactions had kept them that are over
+ALTER TABLE kept_incidents DISABLE TRIGGER kept_by_whom;
+UPDATE links_settled SET before = '0';
+UPDATE kept_incidents SET kept_by = '3' WHERE incident_id % 2 = 0;
+ALTER TABLE kept_incidents ENABLE TRIGGER kept_by_whom;
+SELECT keep_links();
+SELECT cmp_ok((SELECT count(*) FROM kept_links), '>', 5::bigint, 'Links at random: some are rows');
+SELECT is(links_differ(), 0::bigint, 'Links at random: those of the rule, where some are rows');
+UPDATE all_alerts SET last_event_time = last_event_time + interval '2 days' WHERE alert_id % 60 = 0;
+SELECT cmp_ok(n, '>', 0::bigint, 'Links at random: some incidents are behind') FROM stale;
+SELECT is(links_differ(), 0::bigint, 'Links at random: those of the rule, where incidents are behind');
+DELETE FROM alerts WHERE alert_id % 10 = 3;
+DO $$BEGIN PERFORM keep_changed_incidents(NULL); END$$;
+SELECT is(links_differ(), 0::bigint, 'Links at random: those of the rule, where incidents went or parted');
+SELECT is(n, 0::bigint, 'As defined: and the incidents') FROM differences;
 
 -- a restore that fires no triggers
 DELETE FROM kept_incidents;

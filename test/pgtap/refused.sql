@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(40);
+SELECT plan(41);
 
 -- what an error or a warning says beside its message
 CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -24,6 +24,8 @@ SELECT lives_ok($$UPDATE detectors SET categories = '{credential,sign_in}'$$, 'D
 UPDATE detectors SET categories = NULL;
 SELECT throws_ok($$UPDATE detectors SET context_kinds = '{new_networks}'$$, '22023', 'unknown context "new_networks"', 'Detector: a context');
 SELECT throws_ok($$UPDATE detectors SET context_bits = 11$$, '22023', 'context_bits must be between 0 and 10', 'Detector: a number out of range');
+SELECT is(hint($$UPDATE detectors SET context_bits = 11$$) || hint($$UPDATE detectors SET training_days = 0$$),
+	'Use a number from 0 to 10; the default is 0.Use a number from 1 to 3650; the default is 30.', 'Detector: what is allowed, and the default');
 SELECT throws_ok($$UPDATE detectors SET effects = '{created}'$$, '22023', 'unknown effect "created"', 'Detector: an effect');
 SELECT throws_ok($$UPDATE detectors SET effects = '{}'$$, '22023', NULL, 'Detector: no effect');
 SELECT throws_ok($$SELECT * FROM backtest('log', categories => '{crednetial}')$$, '22023', 'unknown category "crednetial"', 'Backtest: the same');
