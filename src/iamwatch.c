@@ -8,7 +8,8 @@
  * The way of one event, from trigger to alert.  Each folder uses only those
  * under it.
  *
- *	detect/		observe.c takes it from the trigger; batch.c keeps it to the end
+ *	detect/		observe.c takes it from the trigger; recall.c asks the tables what
+ *				this backend does not remember; batch.c keeps the rest to the end
  *				of the statement; detect.c then has entities.c look up all that
  *				the batch concerns, learn.c hand over what is new, and
  *				score_batch.c score it and hand over what is unusual

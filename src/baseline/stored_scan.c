@@ -119,7 +119,7 @@ close_lookups(OpenLookup *opened)
 	}
 }
 
-/* Their memory goes.  Those of a statement that failed are not open any more, or are until then. */
+/* When their memory goes; of a statement that failed, they may be forgotten by then. */
 static void
 close_tables(void *arg)
 {

@@ -5,8 +5,9 @@
  *
  * AFTER INSERT FOR EACH ROW WHEN (iamwatch_internal.may_be_new(NEW.event, NEW.ctid))
  * asks, in memory, whether the event can teach anything; nearly always the
- * answer is no, and nothing is queued.  A second trigger asks the same of a document that an
- * UPDATE changes.  observe() collects what may be new.  process_batch() handles
+ * answer is no, and nothing is queued.  Where the backend does not know, queued.c
+ * asks the tables, and whether the statement has queued the same before.  A second
+ * trigger asks of a document that an UPDATE changes.  observe() collects what may be new.  process_batch() handles
  * it at the end of the statement.
  *
  * A statement trigger of a partitioned table does not fire for a load into a
