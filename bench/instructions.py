@@ -100,7 +100,7 @@ def workloads(folder):
     row = json.loads(records("aws_attack_simulation.ndjson")[0].replace("\\\\", "\\"))
     one = "INSERT INTO {table} VALUES ('" + json.dumps(row).replace("'", "''") + "')"
     return (
-        Workload("quiet", "COPY, steady state, no news", 1.026, [], cover, quiet, EVENTS),
+        Workload("quiet", "COPY, steady state, no news", 1.02, [], cover, quiet, EVENTS),
         Workload("news", "COPY, steady state, 1 % news", 1.026, [], cover, news, EVENTS),
         Workload("first", "COPY, first load", 1.08, [], [], first, EVENTS),
         Workload("session", "a session for each COPY, generated events", 1.03, cover, [], quiet, EVENTS),
