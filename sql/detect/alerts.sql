@@ -360,9 +360,11 @@ CREATE FUNCTION iamwatch_internal.in_activation(settings iamwatch.detectors, e i
 		WHERE hashtextextended(a.account, 0) = hashtextextended((e).account, 0)
 		AND a.account = (e).account AND a.provider = (e).provider
 		UNION ALL
-		SELECT j.first_event_time FROM iamwatch_internal.journal AS j
+		-- in the order of its index, so that no other serves
+		(SELECT j.first_event_time FROM iamwatch_internal.journal AS j
 		WHERE hashtextextended(j.account, 0) = hashtextextended((e).account, 0)
-		AND j.account = (e).account AND j.provider = (e).provider AND j.first_event_time IS NOT NULL) AS h
+		AND j.account = (e).account AND j.provider = (e).provider AND j.first_event_time IS NOT NULL
+		ORDER BY j.first_event_time LIMIT 1)) AS h
 $$;
 COMMENT ON FUNCTION iamwatch_internal.in_activation(iamwatch.detectors, iamwatch.event) IS
 'whether the event lies in the activation period of its account, by what is learned';
