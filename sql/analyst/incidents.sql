@@ -411,7 +411,7 @@ BEGIN
 		WHERE NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.incident_id = l.incident_id)
 		OR NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.incident_id = l.led_to);
 	END IF;
-	IF until <= since THEN
+	IF NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.kept_by >= since AND k.kept_by < until) THEN
 		RETURN;
 	END IF;
 	DELETE FROM iamwatch_internal.kept_links AS l
