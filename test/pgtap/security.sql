@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(42);
+SELECT plan(44);
 -- What docs/security.md says and no other test asserts. Which test asserts which
 -- sentence is in test/reference/promises.txt.
 
@@ -95,6 +95,18 @@ SELECT put(aws('2026-02-11T11:00:00Z', 'peer1', 'CreateRole'));
 SELECT is(count(*), 0::bigint, 'Administrator: what is deleted is undone, as its day was scored') FROM alerts WHERE operation = 'CreateRole' AND identity LIKE '%peer1';
 ROLLBACK TO deleting;
 RESET ROLE;
+
+-- Row security on a table of ours hides nothing that its views show.
+SAVEPOINT policies;
+SELECT count(*) AS alerts FROM alerts \gset
+ALTER TABLE alerts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY roles_only ON alerts TO iamwatch_tap_reader USING (operation = 'CreateRole');
+SET LOCAL ROLE iamwatch_tap_reader;
+SELECT is((SELECT count(DISTINCT operation) FROM alerts) || ' ' || (SELECT count(*) FROM ocsf_findings), '1 ' || :'alerts', 'Row security: of alerts, their exports show all');
+RESET ROLE;
+SELECT put(aws('2026-02-12T10:00:00Z', 'peer2', 'DeleteGroup'));
+SELECT is(count(*), :alerts + 1::bigint, 'Row security: and detection goes on') FROM alerts;
+ROLLBACK TO policies;
 
 -- What a view only passes on runs nothing.
 CREATE SCHEMA lent AUTHORIZATION iamwatch_tap_owner;
