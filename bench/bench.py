@@ -372,11 +372,11 @@ def unanalysed():
                                ("process", "CALL iamwatch.process('more', 'event', 'n');"),
                                ("backfill again", "CALL iamwatch.backfill('watched');"),
                                ("dropping old days", f"\\copy watched FROM '{far}'\nCALL iamwatch.maintain();"),
-                               ("report", "SELECT iamwatch.report();"),
-                               ("status", "SELECT * FROM iamwatch.status; SELECT * FROM iamwatch.source_status;")):
+                               ("report", "SELECT iamwatch.report();\n" * 5),
+                               ("status", "SELECT * FROM iamwatch.status;\n" * 5)):
                 t = timed("SET client_min_messages = error;\n\\o /dev/null\n" + ("ANALYZE;\n" if analysed else "")
                           + f"\\timing on\n{step}\n")
-                steps.setdefault(what, {True: [], False: []})[analysed].append(sum(t))
+                steps.setdefault(what, {True: [], False: []})[analysed].append(min(t) if len(t) == 5 else sum(t))
     for what, times in steps.items():
         never, after = (statistics.median(times[analysed]) for analysed in (False, True))
         report(f"{what}, 20,000 identities of one account, never analysed, over analysed", never / after, 1.5,
