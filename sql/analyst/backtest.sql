@@ -279,6 +279,12 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.backtest_events(regclass, name, iamwatch_internal.backtest_days[], iamwatch_internal.backtest_score[]) IS
 'setting by setting the events of every behaviour that is ever unusual, behaviour by behaviour in order of time, and how their days score';
 
+CREATE FUNCTION iamwatch_internal.scoring_settings(settings iamwatch.detectors) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	RETURN to_jsonb(settings) - '{probability_limit,least_risk,daily_budget,deduplication_days}'::text[];
+COMMENT ON FUNCTION iamwatch_internal.scoring_settings(iamwatch.detectors) IS
+'what of the settings scores depend on, and which days have one: all but the limit, and what is made of the scores';
+
 CREATE FUNCTION iamwatch_internal.backtest_alerts(source regclass, settings iamwatch.detectors[], event_column name)
 	RETURNS TABLE (setting integer, severity text, variation text, first_event_time timestamptz, last_event_time timestamptz,
 		event_count bigint, provider text, account text, identity text, identity_kind text, service text,
@@ -290,6 +296,7 @@ CREATE FUNCTION iamwatch_internal.backtest_alerts(source regclass, settings iamw
 DECLARE
 	read iamwatch_internal.backtest_days[];
 	unusual iamwatch_internal.backtest_score[];
+	alike integer[];
 	s iamwatch.detectors;
 	period interval;
 	c record;
@@ -307,7 +314,15 @@ BEGIN
 	read := iamwatch_internal.backtest_read(source, event_column);
 	FOR i IN 1 .. cardinality(settings) LOOP
 		PERFORM iamwatch_internal.show_progress(source, 2, i - 1, cardinality(settings));
-		unusual := unusual || ARRAY(SELECT u FROM iamwatch_internal.backtest_scores(i, settings[i], read) AS u);
+		-- those that score alike are scored once, by the highest of their limits
+		alike := ARRAY(SELECT n FROM generate_subscripts(settings, 1) AS n
+			WHERE iamwatch_internal.scoring_settings(settings[n]) = iamwatch_internal.scoring_settings(settings[i]) ORDER BY n);
+		CONTINUE WHEN alike[1] < i;
+		s := settings[i];
+		s.probability_limit := (SELECT max((settings[n]).probability_limit) FROM unnest(alike) AS n);
+		unusual := unusual || ARRAY(SELECT ROW(n, u.key, u.day, u.active_from, u.score)::iamwatch_internal.backtest_score
+			FROM iamwatch_internal.backtest_scores(i, s, read) AS u
+			JOIN unnest(alike) AS n ON (u.score).probability < (settings[n]).probability_limit);
 	END LOOP;
 	FOR c IN SELECT x.* FROM iamwatch_internal.backtest_events(source, event_column, read, unusual) AS x LOOP
 		e := c.event;
