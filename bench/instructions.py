@@ -13,10 +13,11 @@ import re
 import shutil
 import subprocess
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import workload
 
-EVENTS = int(os.environ.get("BENCH_INSTRUCTION_EVENTS", "20000"))
+EVENTS = int(os.environ.get("BENCH_INSTRUCTION_EVENTS", "10000"))
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Loaded before: by a session that is over by then.  Warm: by the session that
@@ -134,7 +135,7 @@ def counted(data, table, work, folder):
     def on(lines):
         return [line.replace("{table}", table) for line in lines]
 
-    loaded = data + ".loaded"
+    loaded = f"{data}.{table}.loaded"
     as_server("cp", "-a", data, loaded)
     if work.name.endswith("preloaded"):
         as_server("sh", "-c", "cat >>" + os.path.join(loaded, "postgresql.conf"), input="shared_preload_libraries = 'iamwatch'\n")
@@ -144,7 +145,7 @@ def counted(data, table, work, folder):
     total = []
     for load in (False, True):
         out = os.path.join(folder, f"{work.name}.{table}.{load}")
-        used = data + ".used"       # what a run rolled back would be in the way of the next
+        used = f"{data}.{table}.used"       # what a run rolled back would be in the way of the next
         as_server("cp", "-a", loaded, used)
         single_user(used, on(work.warm) + (on(work.counted) if load else []),
                     "valgrind", "--tool=callgrind", f"--callgrind-out-file={out}")
@@ -162,7 +163,9 @@ def measure(folder, chosen=()):
             continue
         for path in glob.glob(os.path.join(folder, "*.count")):
             os.chmod(path, 0o644)
-        event = {table: counted(data, table, work, folder) for table in ("bare", "watched")}
+        tables = ("bare", "watched")
+        with ThreadPoolExecutor(len(tables)) as both:       # the count is the same beside others
+            event = dict(zip(tables, both.map(lambda table: counted(data, table, work, folder), tables)))
         more = {f: n - event["bare"].get(f, 0) for f, n in event["watched"].items() if not f.startswith("0x")}
         yield Count(work.name, work.what, work.target, sum(event["bare"].values()), sum(event["watched"].values()),
                     sorted(more.items(), key=lambda x: -x[1])[:12])
