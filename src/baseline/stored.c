@@ -569,7 +569,7 @@ stored_members_end(IndexScanDesc scan)
 }
 
 void
-stored_operation_days(int32 account_id, int32 operation_id,
+stored_operation_days(int32 account_id, int32 operation_id, int32 until,
 					  void (*take) (int64 identity_id, const DayRuns *days, void *arg), void *arg)
 {
 	ScanKeyData keys[2];
@@ -583,6 +583,8 @@ stored_operation_days(int32 account_id, int32 operation_id,
 	{
 		DayRuns		days;
 
+		if (DatumGetDateADT(scan_value(slot, BEHAVIOUR_DAYS_FIRST_SEEN)) > until)
+			continue;
 		dayruns_from_datum(scan_value(slot, BEHAVIOUR_DAYS_DAYS), &days);
 		take(DatumGetInt64(scan_value(slot, BEHAVIOUR_DAYS_IDENTITY_ID)), &days, arg);
 	}

@@ -143,8 +143,8 @@ extern bool stored_member(int32 account_id, int64 identity_id,
 						  IndexScanDesc *scan, StoredMember *member);
 extern void stored_members_end(IndexScanDesc scan);
 
-/* Calls take for every identity that did an operation of the account. */
-extern void stored_operation_days(int32 account_id, int32 operation_id,
+/* Calls take for every identity that did an operation of the account on a day until one. */
+extern void stored_operation_days(int32 account_id, int32 operation_id, int32 until,
 								  void (*take) (int64 identity_id, const DayRuns *days, void *arg),
 								  void *arg);
 

@@ -222,7 +222,7 @@ iamwatch_peers(PG_FUNCTION_ARGS)
 		peers.has_excluded = stored_may_have_excluded(row.event.account, row.event.operation);
 		peers.newcomer = !stored_identity(peers.account_id, &row.event, &own) ||
 			is_newcomer(&own.first_days, row.event.day);
-		stored_operation_days(peers.account_id, operation_id, take_days, &peers);
+		stored_operation_days(peers.account_id, operation_id, peers.until, take_days, &peers);
 		count = find_first(&peers);
 		stored_members_end(peers.scan);
 		stored_end();
