@@ -59,7 +59,7 @@ static const struct
 	{"jit", "off"}
 };
 
-static void
+void
 set_locally(const char *name, const char *value)
 {
 	const char *present = GetConfigOption(name, true, false);

@@ -23,4 +23,7 @@ typedef struct OwnerScope
 extern void owner_begin(OwnerScope *scope);
 extern void owner_end(const OwnerScope *scope);
 
+/* A setting, until the nesting of settings ends that the caller has begun. */
+extern void set_locally(const char *name, const char *value);
+
 #endif							/* IAMWATCH_OWNER_H */

@@ -13,9 +13,8 @@
  * 2. All relations, functions and types that the query comes to are collected
  *	  from the analyzed and rewritten query, before anything of it is planned
  *	  or run, since planning runs functions too; and the functions in the
- *	  relations' indexes, constraints, statistics and partition keys.  A type
- *	  counts since its owner can give a domain a constraint, or another type a
- *	  cast, that runs a function.
+ *	  relations' indexes, constraints, statistics and partition keys.  Who owns
+ *	  a type can have constraints and casts of it run functions.
  * 3. If all of them belong to the caller, a superuser or the owner of the
  *	  extension, who could do as much anyway, it is read with the rights of the
  *	  caller, as any query is.
@@ -28,9 +27,8 @@
  * 5. If there is something in it that belongs to yet another role, it is
  *	  refused.
  *
- * What comes back is data.  It is written when the caller's rights are back.
- * Must never run text that is not of the extension, nor plan or run anything
- * between 1 and 4.
+ * What comes back is data, written when the caller's rights are back.  Must
+ * never run text of others, nor plan or run anything between 1 and 4.
  *
  *-------------------------------------------------------------------------
  */
@@ -52,6 +50,7 @@
 #include "parser/parser.h"
 #include "server/compat.h"
 #include "server/objects.h"
+#include "server/owner.h"
 #include "server/source.h"
 #include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
@@ -488,12 +487,6 @@ make_parameters(const SourceQuery *query)
 }
 
 static void
-set(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-static void
 check_cost(const SourceQuery *query, const Parts *parts, const PlannedStmt *plan)
 {
 	Parts		in_index = *parts;
@@ -578,10 +571,10 @@ source_read(SourceQuery *query, FunctionCallInfo fcinfo)
 	sql = fill_in(query->sql, &parts);
 
 	guc_level = NewGUCNestLevel();
-	set("search_path", "pg_catalog, iamwatch, iamwatch_internal, pg_temp");
-	set("jit", "off");
+	set_locally("search_path", "pg_catalog, iamwatch, iamwatch_internal, pg_temp");
+	set_locally("jit", "off");
 	if (query->most_cost > 0)
-		set("enable_seqscan", "on");	/* off, it costs more than any table */
+		set_locally("enable_seqscan", "on");	/* off, it costs more than any table */
 	tree = linitial_node(Query, analyze_and_rewrite(linitial_node(RawStmt, raw_parser(sql, RAW_PARSE_DEFAULT)),
 													sql, query->types, query->count));
 	(void) collect((Node *) tree, &reached);
