@@ -158,7 +158,7 @@ CREATE FUNCTION argument(name text, type regtype, source regclass) RETURNS text 
 		WHEN name = 'ids' OR name = 'event_ids' THEN '''{annCreateUser}''' WHEN name = 'provider' THEN '''aws'''
 		WHEN name = 'identity' THEN '''ann''' WHEN name = 'operation' THEN '''CreateUser'''
 		WHEN name = 'alert_id' THEN '1' WHEN name = 'fires' THEN '''origin'''
-		WHEN name IN ('most', 'batch_rows') THEN '10' WHEN name = 'relation_alias' THEN '''x'''
+		WHEN name = 'patience' THEN '''0''' WHEN name IN ('most', 'batch_rows') THEN '10' WHEN name = 'relation_alias' THEN '''x'''
 		WHEN type = 'iamwatch.detectors'::regtype THEN '(SELECT d FROM iamwatch.detectors AS d LIMIT 1)'
 		WHEN name = 'keys' THEN '(SELECT array_agg((iamwatch_internal.baseline_key(event)).key) FROM fair.log)'
 		WHEN name = 'firsts' OR name = 'events' THEN '''{}'''
@@ -167,7 +167,7 @@ CREATE TABLE calls AS
 SELECT p.proname, p.prokind, t.source, format('%I.%I(%s)', n.nspname, p.proname,
 	(SELECT string_agg(argument(p.proargnames[a.n], a.type, t.source), ', ' ORDER BY a.n)
 		FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)
-		WHERE a.n <= p.pronargs - p.pronargdefaults OR a.type = 'name'::regtype)) AS call
+		WHERE a.n <= p.pronargs - p.pronargdefaults OR a.type = 'name'::regtype OR p.proname = 'backfill_work')) AS call
 FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
 LEFT JOIN traps AS t ON 'regclass'::regtype = ANY (p.proargtypes)
 WHERE n.nspname IN ('iamwatch', 'iamwatch_internal') AND p.prokind IN ('f', 'p')
