@@ -166,7 +166,7 @@ BEGIN
 	UPDATE iamwatch_internal.backfills AS b SET phase = $2, parts = $3, parts_done = 0,
 		changed_at = clock_timestamp(), finished_at = CASE $2 WHEN 'done' THEN clock_timestamp() END
 	WHERE b.source = $1;
-	RAISE NOTICE 'backfill of "%": % (% parts)', source, phase, parts;
+	RAISE NOTICE 'backfill of %: % (% parts)', source, phase, parts;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_phase(regclass, text, bigint) IS 'record and tell the progress of a backfill';
 
@@ -309,7 +309,7 @@ BEGIN
 			USING ERRCODE = 'invalid_transaction_state', HINT = 'SET default_transaction_isolation = ''read committed'' first.';
 	END IF;
 	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
-		RAISE EXCEPTION 'another session is backfilling "%"', source
+		RAISE EXCEPTION 'another session is backfilling %', source
 			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress. To help it, call iamwatch.backfill_work().';
 	END IF;
 	PERFORM iamwatch_internal.make_backfill_steps(source, NULL);
@@ -348,7 +348,7 @@ BEGIN
 		EXIT WHEN NOT EXISTS (SELECT FROM iamwatch_internal.journal);
 		waited := waited OPERATOR(pg_catalog.+) 1;
 		IF waited OPERATOR(pg_catalog.>) 6000 THEN
-			RAISE EXCEPTION 'gave up backfilling "%": other sessions keep their accounts locked', source
+			RAISE EXCEPTION 'gave up backfilling %: other sessions keep their accounts locked', source
 				USING ERRCODE = 'lock_not_available', HINT = 'End long transactions that insert into watched tables, and call it again.';
 		END IF;
 		PERFORM pg_catalog.pg_sleep(0.05);
@@ -402,7 +402,7 @@ BEGIN
 	PERFORM iamwatch_internal.keep_links();
 	COMMIT;
 	IF taken_back_in_all OPERATOR(pg_catalog.>) 0 THEN
-		RAISE NOTICE 'backfill of "%": % alerts were taken back, which the order of event time would not have raised', source, taken_back_in_all;
+		RAISE NOTICE 'backfill of %: % alerts were taken back, which the order of event time would not have raised', source, taken_back_in_all;
 	END IF;
 	UPDATE iamwatch_internal.backfills AS b SET withdrawn = taken_back_in_all, alerts = (SELECT pg_catalog.count(*)
 		FROM iamwatch.alerts) OPERATOR(pg_catalog.-) alerts_before OPERATOR(pg_catalog.+) taken_back_in_all

@@ -112,7 +112,7 @@ BEGIN
 			RETURN running;
 		END IF;
 	END LOOP;
-	RAISE EXCEPTION '32 sessions help with the backfill of "%" already', running USING ERRCODE = 'lock_not_available';
+	RAISE EXCEPTION '32 sessions help with the backfill of % already', running USING ERRCODE = 'lock_not_available';
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.join_backfill(regclass) IS
 'take a place as a helper of a backfill that runs, of any source if null; which one, null if none runs. 55P03 if there are 32 already';

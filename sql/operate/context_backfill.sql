@@ -105,7 +105,7 @@ BEGIN
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN
-		RAISE EXCEPTION 'another session is backfilling "%"', source
+		RAISE EXCEPTION 'another session is backfilling %', source
 			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress.';
 	END IF;
 	PERFORM iamwatch_internal.backfill_working_tables();

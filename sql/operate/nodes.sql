@@ -102,7 +102,7 @@ BEGIN
 	EXECUTE 'SELECT string_agg(r.result, chr(10)) FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
 	INTO problems USING source, command;
 	IF problems IS NOT NULL THEN
-		RAISE EXCEPTION 'backfill of "%" failed on some shards', source
+		RAISE EXCEPTION 'backfill of % failed on some shards', source
 			USING ERRCODE = 'external_routine_exception', DETAIL = problems, HINT = 'Call it again: it goes on with what is missing.';
 	END IF;
 END $$;

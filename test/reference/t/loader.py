@@ -277,10 +277,18 @@ fresh("id bigint, event integer, doc jsonb")
 for arguments, reason in ((("--table", "nowhere"), "table nowhere does not exist"), (("--column", "event"), "is of type integer"),
                           (("--column", "doc", "--dsn", "host=/nowhere"), "connection"), (("--column", "x"), "has no column x"),
                           (("--column", "doc", "/nowhere/*.json"), "no such file"), (("--batch", "0"), "no number above 0"),
-                          (("--column", "doc", "--state", "a.b.c.d"), "no name of a table"), (("--encoding", "klingon"), "unknown encoding")):
+                          (("--column", "doc", "--state", "a.b.c.d"), "no name of a table"),
+                          (("--table", "Audit Log"), "quote it as in SQL"), (("--table", "a.b.c.d"), "no name of a table"), (("--encoding", "klingon"), "unknown encoding")):
     done = load(folder, *arguments)
     ok(done.returncode == 2 and reason in done.stderr, f"exit status 2: {reason}", done.stdout + done.stderr)
 ok(load(folder, "--column", "doc").returncode == 0 and rows() == 3, "--column: another one")
+done = subprocess.run([PROGRAM, "--table", "audit_log", "--column", "doc", folder], env=environment, stdout=open("/dev/full", "w"),
+                      stderr=subprocess.PIPE, text=True)
+ok(done.returncode == 2 and "No space left" in done.stderr and "Traceback" not in done.stderr,
+   "exit status 2 where nobody can read what was loaded", done.stderr)
+done = subprocess.run([PROGRAM, "--table", "audit_log", "--column", "doc", "/dev/stdin"], env=environment, input=lines([event(9)]),
+                      capture_output=True, text=True)
+ok(done.returncode == 1 and "/dev/stdin: is no regular file" in done.stdout, "a pipe is named as what it is", done.stdout + done.stderr)
 
 # Other providers' records, by where their time is.
 fresh()
@@ -373,6 +381,13 @@ done = load(folder, PGUSER=role)
 ok(done.returncode == 0 and rows() == 2 and psql("SELECT count(*) FROM iamwatch.identities").strip() == "1", "with grant_access(…, 'load') those too, and they are watched",
    done.stdout + done.stderr)
 ok("ERROR" in database.run(f"SET ROLE {role}; SELECT FROM audit_log").stderr, "and it can read nothing of it")
+for index in "", "CREATE UNIQUE INDEX ON audit_log ((event->>'eventID'))":
+    psql("TRUNCATE audit_log, iamwatch_loaded; ALTER TABLE audit_log ENABLE ROW LEVEL SECURITY; DROP POLICY IF EXISTS p ON audit_log;"
+         f"CREATE POLICY p ON audit_log FOR INSERT WITH CHECK (event->>'eventName' <> 'Forbidden'); {index}")
+    done = load(folder, PGUSER=role)
+    ok(done.returncode == 0 and rows() == 2, f"also where row level security lets it only insert{', with a unique index' if index else ''}",
+       done.stdout + done.stderr)
+psql("DROP POLICY p ON audit_log; ALTER TABLE audit_log DISABLE ROW LEVEL SECURITY")
 
 # Whoever may create objects where the table is gets nothing of who loads.
 empty()
@@ -427,6 +442,15 @@ for layout, (columns, index) in layouts.items():
     if layout != "no index":
         ok(", " in done.stdout or "there already" in done.stdout, f"{layout}: tells how many were there", done.stdout)
     ok(len(alerts[layout]) > 20 and alerts[layout] == alerts["no index"], f"{layout}: the same alerts", difference(alerts[layout], alerts["no index"]))
+
+# With deferrable constraints PostgreSQL has no ON CONFLICT: the table refuses what is there twice.
+fresh("event jsonb, id text GENERATED ALWAYS AS (event->>'eventID') STORED UNIQUE DEFERRABLE INITIALLY DEFERRED")
+empty()
+put("1.json", json.dumps([event(1), event(2)]))
+put("2.json", json.dumps([event(2), event(3)]))
+done = load(folder)
+ok(done.returncode == 1 and rows() == 2 and "2.json: the database refuses an event of it: duplicate key" in done.stdout,
+   "a deferrable unique constraint refuses the file with an event that is there", done.stdout + done.stderr)
 
 # As a newcomer does it: a folder of 150 days, whose files find gives in any order.
 events = generate.generate(11, days=150, per_day=40)
