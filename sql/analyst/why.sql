@@ -130,6 +130,7 @@ DECLARE
 	follows boolean;
 	unusual boolean := (weighed->>'probability')::float8 < settings.probability_limit;
 	p constant text := round((weighed->>'probability')::numeric, 6);
+	risk double precision := weighed->>'risk';
 BEGIN
 	IF own.alert_id IS NOT NULL THEN
 		SELECT s.suppression_id INTO hidden_by FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = own.alert_id;
@@ -174,34 +175,43 @@ BEGIN
 			'its account is in its activation period: no alert before %s', weighed#>>'{account,learns_until}'));
 	END IF;
 
+	c.unusual := unusual;
 	hidden := iamwatch_internal.near_suppressed(c, period);
 	follows := hidden.alert_id IS NOT NULL;
-	IF unusual OR follows THEN
-		hidden_by := iamwatch_internal.suppression_of(iamwatch_internal.suppressions_of(settings.detector, event), event);
-		IF hidden_by IS NOT NULL THEN
-			RETURN jsonb_build_object('verdict', 'would_be_suppressed', 'suppression_id', hidden_by, 'because', format(
-				'suppression %s hides it: it %s, and is counted without an alert', hidden_by,
-				CASE WHEN unusual THEN format('is unusual (p = %s)', p) ELSE format('follows suppressed alert %s', hidden.alert_id) END));
-		END IF;
-	END IF;
 	IF NOT unusual AND NOT follows THEN
 		RETURN jsonb_build_object('verdict', 'not_unusual', 'because', format('p = %s is not below the limit %s: %s', p,
 			settings.probability_limit, CASE WHEN (weighed->>'k')::bigint > 0
 				THEN format('the identity did it on %s of the %s days on which it was active', weighed->>'k', weighed->>'A')
 				ELSE format('its peers did it on %s of their %s active days, and the identity is known from %s days only',
 					weighed->>'K', weighed->>'N', weighed->>'A') END));
-	ELSIF (weighed->>'risk')::float8 < settings.least_risk THEN
-		RETURN jsonb_build_object('verdict', 'below_least_risk', 'because', format(
-			'it is unusual (p = %s), but its risk of %s bits is below least_risk, %s', p,
-			round((weighed->>'risk')::numeric, 2), settings.least_risk));
-	ELSIF (weighed->>'alerts_left')::bigint = 0 THEN
-		RETURN jsonb_build_object('verdict', 'over_limit', 'because',
-			'the limit "alerts" of its account is reached on its day, and nothing is known of the identity');
-	ELSIF unusual AND (weighed->>'day_learned')::boolean AND NOT (weighed->>'day_tested_anew')::boolean
-		AND NOT iamwatch_internal.opens_on_scored_day(c, period) AND NOT follows THEN
-		RETURN jsonb_build_object('verdict', 'day_tested', 'because', format(
-			'p = %s is below the limit %s by what is known and set now, but its day was tested when the first event of it was stored, and there is no alert of it; iamwatch.backfill() tests it again',
-			p, settings.probability_limit));
+	END IF;
+	hidden_by := iamwatch_internal.suppression_of(iamwatch_internal.suppressions_of(settings.detector, event), event);
+	-- what a suppression hides is counted where an alert would be opened, or joined that it hides already
+	IF hidden_by IS NULL OR (iamwatch_internal.near_suppressed(c, period, hidden_by)).suppression_id <> hidden_by IS NOT FALSE THEN
+		IF NOT unusual THEN
+			c := iamwatch_internal.scored_as(c, hidden);
+			risk := iamwatch_internal.risk_of(settings, c.score,
+				(iamwatch.find_operation(event.provider, event.service, event.operation)).sensitivity, weighed->'context');
+		END IF;
+		IF risk < settings.least_risk THEN
+			RETURN jsonb_build_object('verdict', 'below_least_risk', 'because', format(
+				'it is unusual (p = %s), but its risk of %s bits is below least_risk, %s',
+				round((CASE WHEN unusual THEN weighed->>'probability' ELSE hidden.probability::text END)::numeric, 6),
+				round(risk::numeric, 2), settings.least_risk));
+		ELSIF (weighed->>'alerts_left')::bigint = 0 THEN
+			RETURN jsonb_build_object('verdict', 'over_limit', 'because',
+				'the limit "alerts" of its account is reached on its day, and nothing is known of the identity');
+		ELSIF unusual AND (weighed->>'day_learned')::boolean AND NOT (weighed->>'day_tested_anew')::boolean
+			AND NOT iamwatch_internal.opens_on_scored_day(c, period) AND NOT follows THEN
+			RETURN jsonb_build_object('verdict', 'day_tested', 'because', format(
+				'p = %s is below the limit %s by what is known and set now, but its day was tested when the first event of it was stored, and there is no alert of it; iamwatch.backfill() tests it again',
+				p, settings.probability_limit));
+		END IF;
+	END IF;
+	IF hidden_by IS NOT NULL THEN
+		RETURN jsonb_build_object('verdict', 'would_be_suppressed', 'suppression_id', hidden_by, 'because', format(
+			'suppression %s hides it: it %s, and is counted without an alert', hidden_by,
+			CASE WHEN unusual THEN format('is unusual (p = %s)', p) ELSE format('follows suppressed alert %s', hidden.alert_id) END));
 	END IF;
 	RETURN jsonb_build_object('verdict', 'would_raise', 'because', CASE WHEN unusual
 		THEN format('p = %s is below the limit %s: it would raise an alert', p, settings.probability_limit)

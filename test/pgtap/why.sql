@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(46);
+SELECT plan(50);
 
 CREATE FUNCTION verdict(event jsonb) RETURNS text LANGUAGE sql AS $$SELECT why_json(event)->>'verdict'$$;
 CREATE FUNCTION said(event jsonb) RETURNS text LANGUAGE sql AS $$SELECT split_part(why(event), E'\n', 1)$$;
@@ -92,6 +92,14 @@ SELECT is(verdict(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup')), 'would_be_
 SELECT put(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup', id => 'g1'));
 SELECT is(verdict(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup', id => 'g1')), 'suppressed', 'Suppressed: stored');
 SELECT is((detector(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup', id => 'g1'))->>'suppression_id')::bigint, (SELECT suppression_id FROM suppressions), 'Suppressed: by which');
+-- a suppression counts only what would have been an alert
+UPDATE detectors SET least_risk = 100;
+SELECT is(verdict(aws('2026-02-18T10:00:00Z', 'bob', 'CreateGroup')), 'below_least_risk', 'Suppressed: not what is no alert without it, for its risk');
+SELECT put(aws('2026-02-18T10:00:00Z', 'bob', 'CreateGroup', id => 'g2'));
+SELECT is(verdict(aws('2026-02-18T10:00:00Z', 'bob', 'CreateGroup', id => 'g2')), 'below_least_risk', 'Suppressed: as it is once it is stored');
+SELECT is(verdict(aws('2026-02-18T11:00:00Z', 'ann', 'CreateGroup')), 'would_be_suppressed', 'Suppressed: what joins a suppressed alert, whatever its risk');
+UPDATE detectors SET least_risk = NULL;
+SELECT is(verdict(aws('2026-02-18T11:00:00Z', 'bob', 'CreateGroup')), 'day_tested', 'Suppressed: nor what comes on a day that was tested without one');
 UPDATE suppressions SET withdrawn_at = now();
 
 DELETE FROM alerts WHERE identity LIKE '%dan';
