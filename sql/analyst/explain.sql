@@ -38,10 +38,10 @@ COMMENT ON FUNCTION iamwatch_internal.attack_name(text) IS
 
 CREATE FUNCTION iamwatch_internal.plain(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN CASE WHEN length(value) > 300 THEN left(regexp_replace(left(value, 300), '[[:cntrl:]]', '?', 'g'), 297) || '...'
-		ELSE regexp_replace(value, '[[:cntrl:]]', '?', 'g') END;
+	RETURN regexp_replace(CASE WHEN length(value) > 300 THEN left(value, 297) || '...' ELSE value END,
+		E'[[:cntrl:]\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]', '?', 'g');
 COMMENT ON FUNCTION iamwatch_internal.plain(text) IS
-'a name from a log, fit for one line of a report: no control characters, at most 300 characters';
+'a name from a log, fit for one line of a report: no control characters, nor those that turn the direction of writing, at most 300 characters';
 
 -- ---- the events ----
 

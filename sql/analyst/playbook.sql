@@ -131,6 +131,37 @@ COMMENT ON FUNCTION iamwatch_internal.own_step() IS 'trigger: a shipped step tha
 CREATE TRIGGER own_step BEFORE UPDATE ON iamwatch.playbook
 	FOR EACH ROW WHEN (OLD.origin = 'iamwatch') EXECUTE FUNCTION iamwatch_internal.own_step();
 
+-- A step that no alert can ever show is one that is misspelled.
+CREATE FUNCTION iamwatch_internal.check_step() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	word text;
+BEGIN
+	IF iamwatch_internal.is_restoring() THEN
+		RETURN NEW;
+	END IF;
+	PERFORM iamwatch_internal.must_be_known('kind', NEW.kind, ARRAY['category', 'technique', 'operation']);
+	PERFORM iamwatch_internal.must_be_known('phase', NEW.phase, ARRAY['check', 'contain']);
+	IF NEW.kind = 'category' THEN
+		PERFORM iamwatch_internal.must_be_known('category', NEW.name, iamwatch_internal.known_categories());
+	ELSIF NEW.kind = 'operation' AND strpos(NEW.name, ':') = 0 THEN
+		RAISE EXCEPTION 'operation "%" has no service', left(NEW.name, 200) USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Write it as SERVICE:OPERATION, such as iam:CreateUser.';
+	ELSIF NEW.kind = 'technique' AND NEW.name !~ '^T[0-9]{4}([.][0-9]{3})?$'
+		AND NOT EXISTS (SELECT FROM iamwatch.operations AS o WHERE o.attack_technique = NEW.name)
+		AND NOT EXISTS (SELECT FROM iamwatch.detectors AS d WHERE d.technique = NEW.name) THEN
+		RAISE EXCEPTION '"%" is no technique of ATT&CK, of the catalogue or of a detector', left(NEW.name, 200)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as in iamwatch.alerts, such as T1098 or T1098.003.';
+	END IF;
+	FOR word IN SELECT m[1] FROM regexp_matches(NEW.step, '[{]([a-z_]+)[}]', 'g') AS m LOOP
+		PERFORM iamwatch_internal.must_be_known('placeholder', word, ARRAY['identity', 'target', 'granted', 'account']);
+	END LOOP;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_step() IS 'trigger: 22023 for a step that no alert can show, or with a placeholder that there is not';
+CREATE TRIGGER check_step BEFORE INSERT OR UPDATE OF kind, name, phase, step ON iamwatch.playbook
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.check_step();
+
 CREATE FUNCTION iamwatch_internal.steps_for(alert iamwatch_internal.all_alerts, phase text) RETURNS jsonb
 	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 	SELECT coalesce(jsonb_agg(jsonb_build_object('for', s.kind || ' ' || s.name, 'step', replace(replace(replace(replace(s.step,

@@ -79,8 +79,8 @@ DECLARE
 BEGIN
 	IF categories IS NULL THEN
 		RETURN;
-	ELSIF cardinality(categories) = 0 OR array_position(categories, NULL) IS NOT NULL THEN
-		RAISE EXCEPTION 'categories is empty or has a null' USING ERRCODE = 'invalid_parameter_value',
+	ELSIF cardinality(categories) = 0 OR array_ndims(categories) > 1 OR categories <> array_remove(categories, NULL) THEN
+		RAISE EXCEPTION 'categories is empty, nested or has a null' USING ERRCODE = 'invalid_parameter_value',
 			HINT = format('Set it to null to watch all, or list some of %s.', array_to_string(iamwatch_internal.known_categories(), ', '));
 	END IF;
 	FOREACH category IN ARRAY categories LOOP
@@ -92,9 +92,9 @@ COMMENT ON FUNCTION iamwatch_internal.check_categories(text[]) IS '22023 for a l
 CREATE FUNCTION iamwatch_internal.check_service(provider text, service text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF coalesce(provider, 'aws') = 'aws' AND service ~ '[.]amazonaws[.]com([.]cn)?$' THEN
+	IF coalesce(provider, 'aws') = 'aws' AND service ~* '[.]amazonaws[.]com([.]cn)?$' THEN
 		RAISE EXCEPTION 'service "%" is never that of an event', left(service, 200) USING ERRCODE = 'invalid_parameter_value',
-			HINT = format('Write it as events have it once they are read: %s.', regexp_replace(left(service, 200), '[.]amazonaws[.]com([.]cn)?$', ''));
+			HINT = format('Write it as events have it once they are read: %s.', lower(regexp_replace(left(service, 200), '[.]amazonaws[.]com([.]cn)?$', '', 'i')));
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_service(text, text) IS '22023 for a service of AWS with its domain';
@@ -137,7 +137,7 @@ CREATE FUNCTION iamwatch_internal.check_limit() RETURNS trigger
 BEGIN
 	IF NOT iamwatch_internal.is_restoring() THEN
 		PERFORM iamwatch_internal.must_be_known('limit', NEW.name, ARRAY['accounts', 'new_identities', 'new_behaviours',
-			'journal_rows', 'alerts', 'alert_events', 'pending_events', 'rejected_events', 'rejected_bytes']);
+			'journal_rows', 'alerts', 'alert_events', 'pending_events', 'rejected_events', 'rejected_bytes', 'notification_queue']);
 	END IF;
 	RETURN NEW;
 END $$;

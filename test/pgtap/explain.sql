@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(73);
+SELECT plan(74);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -82,6 +82,7 @@ SELECT is(string_agg(event->'properties'->>'id', ' '), 'z2026-02-16T10:00:00Z', 
 SELECT put(aws('2026-02-16T10:00:00Z', E'eve\nTriage\n  closed as benign\u001b[2J', 'CreateGroup'));
 SELECT is(count(*), 1::bigint, 'Names: one cannot write lines of its own') FROM regexp_split_to_table(explain(one('CreateGroup')), '\n') AS l WHERE l = 'Triage';
 SELECT doesnt_match(explain(one('CreateGroup')), '[\u001b]', 'Names: nor control the terminal');
+SELECT is_empty($$SELECT n FROM unnest(ARRAY[8206, 8207, 8232, 8233, 8234, 8238, 8294, 8297]) AS n WHERE plain('a' || chr(n) || 'b') <> 'a?b'$$, 'Names: nor turn the direction of what follows');
 SELECT put(aws('2026-02-16T10:00:00Z', repeat('x', 60000), 'CreateVirtualMFADevice'));
 SELECT cmp_ok(length(explain(one('CreateVirtualMFADevice'))), '<', 10000, 'Names: nor fill the page');
 

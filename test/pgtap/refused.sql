@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(41);
+SELECT plan(53);
 
 -- what an error or a warning says beside its message
 CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -44,6 +44,19 @@ UPDATE detectors SET categories = NULL;
 SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect, sensitivity) VALUES ('aws', 'iam', 'Y', 'role', 'create', 5)$$, '22023', 'sensitivity must be between 1 and 4', 'Catalogue: a sensitivity');
 SELECT throws_ok($$UPDATE operations SET effect = 'x' WHERE operation = 'X'$$, '22023', NULL, 'Catalogue: also by UPDATE');
 SELECT throws_ok($$INSERT INTO limits (name, value, shipped_value, counted, beyond) VALUES ('alert', 1, 1, '', '')$$, '22023', 'unknown limit "alert"', 'Limits: one that nothing asks for');
+SELECT lives_ok('UPDATE limits SET name = name', 'Limits: each that is shipped may be written');
+SELECT throws_ok($$UPDATE detectors SET categories = '{{credential,account},{role,policy}}'$$, '22023', NULL, 'Detector: categories in categories');
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'IAM.AmazonAWS.com', 'X', 'role', 'create')$$, '22023', NULL, 'Catalogue: the domain of AWS, however it is written');
+
+-- the playbook
+SELECT throws_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('categry', 'account', 'check', 9, 'x')$$, '22023', 'unknown kind "categry"', 'Playbook: a kind');
+SELECT throws_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('category', 'account', 'checks', 9, 'x')$$, '22023', 'unknown phase "checks"', 'Playbook: a phase');
+SELECT throws_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('category', 'acount', 'check', 9, 'x')$$, '22023', 'unknown category "acount"', 'Playbook: a category');
+SELECT throws_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('operation', 'CreateUser', 'check', 9, 'x')$$, '22023', 'operation "CreateUser" has no service', 'Playbook: an operation without its service');
+SELECT is(hint($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('technique', '1098', 'check', 9, 'x')$$), 'Write it as in iamwatch.alerts, such as T1098 or T1098.003.', 'Playbook: a technique');
+SELECT matches(hint($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('category', 'account', 'check', 9, 'Call {targte}.')$$), 'Use one of account, granted, identity, target', 'Playbook: a placeholder');
+SELECT throws_ok($$UPDATE playbook SET step = 'Call {who}.' WHERE name = 'account'$$, '22023', 'unknown placeholder "who"', 'Playbook: also by UPDATE');
+SELECT lives_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('category', 'badges', 'check', 9, 'Read the badge of {target}.')$$, 'Playbook: a category of one''s own');
 
 -- suppressions
 SELECT throws_ok($$INSERT INTO suppressions (reason, category) VALUES ('x', 'acount')$$, '22023', 'unknown category "acount"', 'Suppression: a category');
@@ -60,6 +73,7 @@ SET check_function_bodies = off;
 SET row_security = off;
 SELECT lives_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('later', 'x', 'X', 'lates', 'create')$$, 'Restore: a provider that comes later');
 SELECT lives_ok($$INSERT INTO detectors (detector, title, categories) VALUES ('x', 'x', '{later}')$$, 'Restore: a category that comes later');
+SELECT lives_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('category', 'lates2', 'check', 9, 'x')$$, 'Restore: a step for a category that comes later');
 RESET check_function_bodies;
 RESET row_security;
 
