@@ -75,6 +75,17 @@ COMMENT ON COLUMN iamwatch.suppression_counts.alert_id IS 'the alert whose resol
 COMMENT ON COLUMN iamwatch.suppression_counts.alerts IS 'alerts that were not opened';
 COMMENT ON COLUMN iamwatch.suppression_counts.events IS 'events in them';
 
+CREATE FUNCTION iamwatch_internal.check_criteria(rule iamwatch.suppressions) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch_internal.must_be_known('detector', rule.detector, ARRAY(SELECT d.detector FROM iamwatch.detectors AS d));
+	PERFORM iamwatch_internal.must_be_known('provider', rule.provider, iamwatch_internal.known_providers());
+	PERFORM iamwatch_internal.must_be_known('category', rule.category, iamwatch_internal.known_categories());
+	PERFORM iamwatch_internal.check_service(rule.provider, rule.service);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_criteria(iamwatch.suppressions) IS
+'22023 for a detector, provider, category or service that cannot be';
+
 -- Words that cannot be meant are refused; an operation that nobody has heard of
 -- may be one that is to come.
 CREATE FUNCTION iamwatch_internal.check_suppression() RETURNS trigger
@@ -85,10 +96,7 @@ BEGIN
 	IF iamwatch_internal.is_restoring() THEN
 		RETURN NEW;
 	END IF;
-	PERFORM iamwatch_internal.must_be_known('detector', NEW.detector, ARRAY(SELECT d.detector FROM iamwatch.detectors AS d));
-	PERFORM iamwatch_internal.must_be_known('provider', NEW.provider, iamwatch_internal.known_providers());
-	PERFORM iamwatch_internal.must_be_known('category', NEW.category, iamwatch_internal.known_categories());
-	PERFORM iamwatch_internal.check_service(NEW.provider, NEW.service);
+	PERFORM iamwatch_internal.check_criteria(NEW);
 	IF NEW.operation IS NOT NULL AND NEW.alert_id IS NULL AND NOT EXISTS (SELECT FROM iamwatch.operations AS o
 		WHERE (NEW.provider IS NULL OR o.provider = NEW.provider) AND (NEW.service IS NULL OR o.service IN (NEW.service, '*'))
 		AND CASE o.match WHEN 'exact' THEN o.operation = NEW.operation
@@ -358,6 +366,7 @@ BEGIN
 	rule.source_host := $13;
 	rule.user_agent_pattern := $14;
 	rule.acting_for := $15;
+	PERFORM iamwatch_internal.check_criteria(rule);
 	RETURN QUERY
 	SELECT a.alert_id, CASE WHEN m.all_match THEN 'all' ELSE 'part' END,
 		a.severity, a.status, a.resolution, a.first_event_time, a.last_event_time, a.event_count,
@@ -384,4 +393,4 @@ BEGIN
 	ORDER BY a.first_event_time, a.alert_id;
 END $$;
 COMMENT ON FUNCTION iamwatch.suppression_preview(text, text, text, text, text, text, inet, boolean, timestamptz, timestamptz, text, text, text, text, text) IS
-'the alerts that a suppression with these criteria would have hidden, by their first event time. Hidden: all, or part when only some of the source addresses, hosts, programs (500 characters of each) or those behind match. Writes nothing; 22023 without a criterion';
+'the alerts that a suppression with these criteria would have hidden, by their first event time. Hidden: all, or part when only some of the source addresses, hosts, programs (500 characters of each) or those behind match. Writes nothing; 22023 without a criterion, or with one that cannot be';

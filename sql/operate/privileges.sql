@@ -60,8 +60,8 @@ DECLARE
 		'report', 'report_timeline', 'report_strip', 'report_story', 'report_incident', 'report_matrix', 'report_script', 'report_calendar',
 		'report_style', 'readable_sources', 'context_words', 'actor', 'handed', 'how_often', 'number_of', 'some_of', 'all_rights', 'later_use', 'later_use_line',
 		'related_alerts', 'steps_for', 'told', 'detector_warnings', 'is_restoring', 'must_be_known', 'nearest', 'distance',
-		'known_categories', 'known_providers', 'context_kinds', 'check_categories', 'check_service', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
-		'variation', 'faces_internet', 'near_alert', 'near_suppressed', 'opens_on_scored_day', 'suppressions_of', 'suppression_of',
+		'known_categories', 'known_providers', 'context_kinds', 'check_categories', 'check_service', 'check_criteria', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
+		'variation', 'faces_internet', 'near_alert', 'near_suppressed', 'scored_as', 'risk_of', 'opens_on_scored_day', 'suppressions_of', 'suppression_of',
 		'has_suppressions', 'access_key', 'everywhere', 'has_nodes', 'node_number', 'number_here', 'distribution', 'ask_nodes', 'shared_settings',
 		'key_of', 'settings_here', 'node_here', 'shards_by_account', 'read_some', 'baseline_key_fields', 'distributed_sources', 'ask_how_nodes_are', 'accounts_elsewhere', 'some_accounts', 'rows_of_nodes', 'urgent_among', 'links_among', 'incidents_among', 'nodes_seen', 'node_problems', 'shard_counts', 'shards_here', 'shard_named', 'counts_elsewhere'];
 	-- and what opens files and messages, which loaders need as well

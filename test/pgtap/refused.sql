@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(53);
+SELECT plan(55);
 
 -- what an error or a warning says beside its message
 CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -63,6 +63,8 @@ SELECT throws_ok($$INSERT INTO suppressions (reason, category) VALUES ('x', 'aco
 SELECT throws_ok($$INSERT INTO suppressions (reason, provider, operation) VALUES ('x', 'AWS', 'CreateUser')$$, '22023', 'unknown provider "AWS"', 'Suppression: a provider');
 SELECT throws_ok($$INSERT INTO suppressions (reason, detector, operation) VALUES ('x', 'unusual_iam', 'CreateUser')$$, '22023', 'unknown detector "unusual_iam"', 'Suppression: a detector');
 SELECT throws_ok($$INSERT INTO suppressions (reason, service) VALUES ('x', 'iam.amazonaws.com')$$, '22023', NULL, 'Suppression: a service with its domain');
+SELECT throws_ok($$SELECT * FROM suppression_preview(category => 'acount')$$, '22023', 'unknown category "acount"', 'Preview: a category, instead of nothing that it would hide');
+SELECT throws_ok($$SELECT * FROM suppression_preview(service => 'iam.amazonaws.com')$$, '22023', NULL, 'Preview: a service with its domain');
 SELECT is(nearest('CreateUsers', ARRAY(SELECT operation FROM operations WHERE provider = 'aws')), 'CreateUser', 'Nearest: of the whole catalogue');
 SELECT is(nearest('zzzzzzzz', ARRAY['CreateUser']), NULL, 'Nearest: nothing is near');
 SELECT is(ARRAY[distance('', 'abc'), distance('kitten', 'sitting'), distance('crednetial', 'credential'), distance('a', 'a')], '{3,3,2,0}', 'Nearest: insertions, deletions and replacements are counted');

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(50);
+SELECT plan(51);
 
 CREATE FUNCTION verdict(event jsonb) RETURNS text LANGUAGE sql AS $$SELECT why_json(event)->>'verdict'$$;
 CREATE FUNCTION said(event jsonb) RETURNS text LANGUAGE sql AS $$SELECT split_part(why(event), E'\n', 1)$$;
@@ -125,6 +125,7 @@ SET ROLE iamwatch_why_reader;
 SELECT is(why_json(aws('2026-02-15T10:00:00Z', 'ann', 'CreateUser', id => 'u1'))->>'verdict' || (why_json(aws('2026-02-15T10:00:00Z', 'ann', 'CreateUser', id => 'u1'))->'problems')::text,
 	'raised{"public.log": "iamwatch_why_reader may not read it"}', 'With the caller''s rights: a source that they may not read is said to be');
 SELECT is(verdict(aws('2026-02-19T10:00:00Z', 'dan', 'DeleteGroup')), 'would_raise', 'With the right to read: all counts');
+SELECT matches(said(aws('2026-02-19T10:00:00Z', 'ann', 'CreateGroup')), '^It would raise an alert with the score of suppressed alert', 'With the right to read: also what follows a suppressed alert');
 RESET ROLE;
 CREATE TEMP TABLE before AS SELECT state();
 SELECT count(why(event)) AS said FROM log \gset
