@@ -93,11 +93,12 @@ CREATE FUNCTION iamwatch_internal.check_suppression() RETURNS trigger
 DECLARE
 	known text[];
 BEGIN
-	IF iamwatch_internal.is_restoring() THEN
+	-- a decision has the words of its alert, whose detector or provider may be no more
+	IF iamwatch_internal.is_restoring() OR NEW.alert_id IS NOT NULL THEN
 		RETURN NEW;
 	END IF;
 	PERFORM iamwatch_internal.check_criteria(NEW);
-	IF NEW.operation IS NOT NULL AND NEW.alert_id IS NULL AND NOT EXISTS (SELECT FROM iamwatch.operations AS o
+	IF NEW.operation IS NOT NULL AND NOT EXISTS (SELECT FROM iamwatch.operations AS o
 		WHERE (NEW.provider IS NULL OR o.provider = NEW.provider) AND (NEW.service IS NULL OR o.service IN (NEW.service, '*'))
 		AND CASE o.match WHEN 'exact' THEN o.operation = NEW.operation
 			ELSE right(NEW.operation, length(o.operation)) = o.operation END)

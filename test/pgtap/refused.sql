@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(55);
+SELECT plan(57);
 
 -- what an error or a warning says beside its message
 CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -78,6 +78,13 @@ SELECT lives_ok($$INSERT INTO detectors (detector, title, categories) VALUES ('x
 SELECT lives_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('category', 'lates2', 'check', 9, 'x')$$, 'Restore: a step for a category that comes later');
 RESET check_function_bodies;
 RESET row_security;
+
+-- an alert can be decided as long as it is there
+INSERT INTO alerts (detector, variation, severity, first_event_time, last_event_time, event_count, provider, account, identity, identity_kind,
+	service, operation, failed, category, sensitivity, tactic, technique, probability, surprise, evidence)
+VALUES ('gone', 'base', 'low', '2026-02-01', '2026-02-01', 1, 'left', '1', 'ann', 'user', 'iam', 'Do', false, 'account', 1, 'TA0003', 'T1098', 0.01, 6.6, '{}');
+SELECT lives_ok($$SELECT triage(alert_id, resolution => 'benign') FROM alerts WHERE detector = 'gone'$$, 'Triage: an alert of a detector and a provider that are no more');
+SELECT is(detector || ' ' || provider, 'gone left', 'Triage: its suppression is of these') FROM suppressions WHERE alert_id IS NOT NULL;
 
 -- status
 SELECT is(warnings, '{"x": "no operation of the catalogue has its categories, effects and sensitivity: it watches nothing"}', 'Status: a detector that watches nothing') FROM status;
