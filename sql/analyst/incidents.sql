@@ -364,15 +364,15 @@ CREATE TABLE iamwatch_internal.kept_links (
 	reason text NOT NULL
 );
 COMMENT ON TABLE iamwatch_internal.kept_links IS
-'links of incidents that were kept by transactions before iamwatch_internal.links_settled; follows from them, so no dump needs it';
+'links of incidents that were kept by transactions before iamwatch_internal.links_done; follows from them, so no dump needs it';
 CREATE INDEX kept_links_from ON iamwatch_internal.kept_links (incident_id, led_to);
 CREATE INDEX kept_links_to ON iamwatch_internal.kept_links (led_to, incident_id);
 ALTER TABLE iamwatch_internal.kept_links REPLICA IDENTITY FULL;
 
-CREATE TABLE iamwatch_internal.links_settled (before xid8 PRIMARY KEY);
-COMMENT ON TABLE iamwatch_internal.links_settled IS
+CREATE TABLE iamwatch_internal.links_done (before xid8 PRIMARY KEY);
+COMMENT ON TABLE iamwatch_internal.links_done IS
 'one row: all transactions before it have ended, and the links of the incidents that they kept are in iamwatch_internal.kept_links';
-INSERT INTO iamwatch_internal.links_settled VALUES ('0');
+INSERT INTO iamwatch_internal.links_done VALUES ('0');
 
 CREATE FUNCTION iamwatch_internal.link_reason(x iamwatch_internal.kept_incidents, y iamwatch_internal.kept_incidents) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET intervalstyle = postgres AS $$
@@ -405,7 +405,7 @@ BEGIN
 	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(4, 1024) THEN
 		RETURN;
 	END IF;
-	since := (SELECT s.before FROM iamwatch_internal.links_settled AS s);
+	since := (SELECT s.before FROM iamwatch_internal.links_done AS s);
 	IF prune THEN
 		DELETE FROM iamwatch_internal.kept_links AS l
 		WHERE NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.incident_id = l.incident_id)
@@ -435,7 +435,7 @@ BEGIN
 		WHERE y.kept_by >= since AND y.kept_by < until AND x.kept_by < since) AS p
 	CROSS JOIN LATERAL iamwatch_internal.link_reason(p.x, p.y) AS r (reason)
 	WHERE r.reason IS NOT NULL;
-	UPDATE iamwatch_internal.links_settled SET before = until;
+	UPDATE iamwatch_internal.links_done SET before = until;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.keep_links(boolean) IS
 'write the links of incidents that were kept by transactions which have ended since it was last done, unless another session is just doing so; prune: and take out those of incidents that are no more';
@@ -444,10 +444,10 @@ CREATE FUNCTION iamwatch_internal.fresh_links() RETURNS TABLE (incident_id bigin
 	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-	settled constant xid8 := (SELECT s.before FROM iamwatch_internal.links_settled AS s);
+	links_before constant xid8 := (SELECT s.before FROM iamwatch_internal.links_done AS s);
 	has_changed constant boolean := EXISTS (SELECT FROM iamwatch_internal.changed_incidents);
 	fresh iamwatch_internal.kept_incidents[] := ARRAY(SELECT k FROM iamwatch_internal.kept_incidents AS k
-		WHERE k.kept_by >= settled
+		WHERE k.kept_by >= links_before
 		AND ((k.detector, k.provider, k.account, k.identity)
 			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE);
 BEGIN
@@ -471,7 +471,7 @@ BEGIN
 		SELECT x.incident_id, y.incident_id, x.whole, y
 		FROM end_of AS x
 		JOIN iamwatch_internal.kept_incidents AS y ON y.acts_as = ANY (x.hands) OR y.arrives_on <> '{}' AND y.arrives_on && x.gave_on
-		WHERE (x.hands <> '{}' OR x.gave_on <> '{}') AND y.kept_by < settled
+		WHERE (x.hands <> '{}' OR x.gave_on <> '{}') AND y.kept_by < links_before
 		AND (NOT has_changed OR ((y.detector, y.provider, y.account, y.identity)
 			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE)
 		UNION ALL
@@ -479,7 +479,7 @@ BEGIN
 		FROM end_of AS y
 		JOIN iamwatch_internal.kept_incidents AS x ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as]
 			OR x.gave_on <> '{}' AND x.gave_on && y.arrives_on
-		WHERE x.kept_by < settled
+		WHERE x.kept_by < links_before
 		AND (NOT has_changed OR ((x.detector, x.provider, x.account, x.identity)
 			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE)
 	)
@@ -489,27 +489,27 @@ BEGIN
 	WHERE r.reason IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fresh_links() IS
-'the links from and to incidents that are not among the settled ones: kept since, or behind their alerts';
+'the links from and to incidents that are not among those of iamwatch_internal.links_done: kept since, or behind their alerts';
 
 -- For those who have one end of a few links: with no cost to speak of, so that a
 -- list of many incidents is not taken for work that is worth compiling.
-CREATE FUNCTION iamwatch_internal.is_settled(of_incident bigint) RETURNS boolean
+CREATE FUNCTION iamwatch_internal.links_are_kept(of_incident bigint) RETURNS boolean
 	LANGUAGE plpgsql STABLE STRICT COST 1 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
 	RETURN EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k
-		WHERE k.incident_id = of_incident AND k.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s)
+		WHERE k.incident_id = of_incident AND k.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
 		AND ((k.detector, k.provider, k.account, k.identity)
 			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.is_settled(bigint) IS 'whether the links of an incident that is there are rows';
+COMMENT ON FUNCTION iamwatch_internal.links_are_kept(bigint) IS 'whether the links of an incident that is there are rows';
 
 CREATE VIEW iamwatch.incident_links AS
 SELECT l.incident_id, l.led_to, l.reason
 FROM iamwatch_internal.kept_links AS l
 JOIN iamwatch_internal.kept_incidents AS x ON x.incident_id = l.incident_id
 JOIN iamwatch_internal.kept_incidents AS y ON y.incident_id = l.led_to
-WHERE x.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s)
-AND y.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s)
+WHERE x.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
+AND y.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
 AND ((x.detector, x.provider, x.account, x.identity)
 	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
 AND ((y.detector, y.provider, y.account, y.identity)
@@ -534,11 +534,11 @@ SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_
 	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
 	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}' ELSE ARRAY(
 		SELECT l.led_to FROM iamwatch_internal.kept_links AS l WHERE l.incident_id = i.incident_id
-		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s) AND iamwatch_internal.is_settled(l.led_to)
+		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s) AND iamwatch_internal.links_are_kept(l.led_to)
 		UNION ALL
 		SELECT f.led_to FROM iamwatch_internal.fresh_links() AS f WHERE f.incident_id = i.incident_id ORDER BY 1) END AS led_to,
 	ARRAY(SELECT l.incident_id FROM iamwatch_internal.kept_links AS l WHERE l.led_to = i.incident_id
-		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_settled AS s) AND iamwatch_internal.is_settled(l.incident_id)
+		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s) AND iamwatch_internal.links_are_kept(l.incident_id)
 		UNION ALL
 		SELECT f.incident_id FROM iamwatch_internal.fresh_links() AS f WHERE f.led_to = i.incident_id ORDER BY 1) AS came_from
 FROM iamwatch_internal.current_incidents AS i;

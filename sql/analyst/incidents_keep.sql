@@ -192,7 +192,6 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.keep_changed_incidents(integer) IS
 'bring the incidents of identities up to date that others left, those that changed last first; all of them if null';
 
--- With the owner's rights: analysts change alerts, and nobody else changes what is kept.
 CREATE FUNCTION iamwatch_internal.check_alerts_trigger(relation oid) RETURNS boolean
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -239,7 +238,8 @@ ALTER TABLE iamwatch.alerts ENABLE ALWAYS TRIGGER note_removed_incident;
 ALTER TABLE iamwatch.alerts ENABLE REPLICA TRIGGER note_applied_incident;
 
 -- Events that join an alert hardly change its incident, so that is left until there is
--- more of it.  What an analyst changes is brought up to date at once.
+-- more of it.  What an analyst changes is brought up to date at once, with the owner's
+-- rights, since nobody else writes what is kept.
 CREATE FUNCTION iamwatch_internal.keep_changed() RETURNS trigger
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE

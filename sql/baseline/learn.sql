@@ -80,7 +80,7 @@ BEGIN
 			WHERE t.account_id = in_account AND t.operation_id = i.operation_id AND t.day = i.day AND t.is_user = i.is_user
 			ORDER BY t.era DESC LIMIT 1) AS t ON true
 	), updated AS (
-		-- by place, as in fold_account(); an era is some thirty changes
+		-- by place, as in fold_account(); an era is some thirty changes, as in src/server/counter.c
 		UPDATE iamwatch_internal.tallies AS t SET identities = t.identities + met.identities,
 			settled = t.settled + met.settled, era = LEAST(t.era + (random() < 0.03)::integer, 32767)
 		FROM met WHERE t.ctid = met.at
@@ -149,7 +149,7 @@ BEGIN
 			OR a.newest_day IS NULL OR d.newest_day > a.newest_day OR d.late_events > 0);
 	END IF;
 
-	-- a behaviour's day is a day of activity too
+	-- identities: a behaviour's day is a day of activity too, which is mostly known by then, and nothing is written
 	WITH d AS (
 		SELECT identity, bit_or(kinds) AS kinds, iamwatch.dayset_union(days) AS days,
 			coalesce(iamwatch.dayset_union(days) FILTER (WHERE iamwatch_internal.is_iam(in_provider, service, operation)), '{}') AS iam_days
@@ -205,7 +205,7 @@ BEGIN
 	INTO increments, changed_class, new_identities, moved, moved_kinds, moved_from, moved_to,
 		has_operations;
 
-	-- the same for what they did on these days
+	-- the same for the operations of those identities whose days count from another one on
 	IF moved IS NOT NULL AND changed_class IS NOT TRUE THEN
 		SELECT array_agg(s.i) INTO settling
 		FROM (
@@ -219,6 +219,7 @@ BEGIN
 			GROUP BY d.operation_id, iamwatch_internal.is_person(m.kinds), day) AS s;
 	END IF;
 
+	-- what they did
 	IF has_operations THEN
 		WITH d AS (
 			SELECT identity, service, operation, failed, iamwatch.dayset_union(days) AS days

@@ -42,7 +42,7 @@ DECLARE
 		iamwatch.detectors, iamwatch.variations, iamwatch.playbook, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress, iamwatch.backtest_progress,
 		iamwatch.incidents, iamwatch.incident_links, iamwatch_internal.current_incidents, iamwatch_internal.kept_incidents,
-		iamwatch_internal.changed_incidents, iamwatch_internal.kept_links, iamwatch_internal.links_settled, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
+		iamwatch_internal.changed_incidents, iamwatch_internal.kept_links, iamwatch_internal.links_done, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
 		iamwatch_internal.withdrawn_alerts,
 		iamwatch.status, iamwatch.source_status, iamwatch_internal.source_counts, iamwatch.nodes, iamwatch_internal.node_counts, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
@@ -54,7 +54,7 @@ DECLARE
 		'check_source', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
 		'detached_partitions', 'rows_inserted',
 		'source_problem', 'observers', 'wanted_observers', 'unwatched_children', 'attack_name',
-		'plain', 'plain_list', 'find_incidents', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'urgent_most', 'urgent_by_bounds', 'highest_risks', 'fresh_links', 'is_settled', 'link_reason',
+		'plain', 'plain_list', 'find_incidents', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'urgent_most', 'urgent_by_bounds', 'highest_risks', 'fresh_links', 'links_are_kept', 'link_reason',
 		'hands_over', 'index_key', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_story', 'report_incident', 'report_matrix', 'report_script', 'report_calendar',

@@ -425,7 +425,8 @@ cache_forget_behaviour(Fingerprint behaviour)
 	}
 }
 
-void
+/* All, at the latest before the next look-up.  Safe in a callback. */
+static void
 cache_forget(void)
 {
 	forget_pending = true;

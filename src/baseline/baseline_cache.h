@@ -51,9 +51,6 @@ extern void cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, i
 /* An alert may have been opened that concerns events of any near day. */
 extern void cache_forget_behaviour(Fingerprint behaviour);
 
-/* Forget all, at the latest before the next look-up.  Safe in a callback. */
-extern void cache_forget(void);
-
 /* How much is remembered, and its memory, the old generation included. */
 typedef struct CacheSize
 {

@@ -226,6 +226,16 @@ dayruns_subtract(DayRuns *result, const DayRuns *a, const DayRuns *b)
 }
 
 void
+dayruns_remove(DayRuns *set, const DayRuns *days)
+{
+	DayRuns		rest;
+
+	dayruns_init(&rest);
+	dayruns_subtract(&rest, set, days);
+	*set = rest;
+}
+
+void
 dayruns_part(DayRuns *result, const DayRuns *set, int32 from, int32 to)
 {
 	Assert(result->n == 0 && result != set);

@@ -69,6 +69,9 @@ extern void dayruns_union(DayRuns *result, const DayRuns *a, const DayRuns *b);
 extern void dayruns_intersect(DayRuns *result, const DayRuns *a, const DayRuns *b);
 extern void dayruns_subtract(DayRuns *result, const DayRuns *a, const DayRuns *b);
 
+/* The same in place. */
+extern void dayruns_remove(DayRuns *set, const DayRuns *days);
+
 /* The days from one to another, both included; either may be beyond all days. */
 extern void dayruns_part(DayRuns *result, const DayRuns *set, int32 from, int32 to);
 extern int	dayruns_compare(const DayRuns *a, const DayRuns *b);

@@ -183,16 +183,11 @@ add_identity(JournalSums *sums, int32 account_id, const JournalIdentity *identit
 		if (kind == SUM_OPERATION && has_excluded)
 		{
 			DayRuns		excluded;
-			DayRuns		rest;
 
 			dayruns_init(&excluded);
 			stored_excluded_days(&identity->event, &excluded);
-			dayruns_init(&rest);
-			dayruns_subtract(&rest, &all, &excluded);
-			all = rest;
-			dayruns_init(&rest);
-			dayruns_subtract(&rest, &old[kind], &excluded);
-			old[kind] = rest;
+			dayruns_remove(&all, &excluded);
+			dayruns_remove(&old[kind], &excluded);
 		}
 		settled_part(&settled, &all, from);
 		settled_part(&old_settled, &old[kind], old_from);

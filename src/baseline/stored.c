@@ -189,9 +189,7 @@ event_field(HeapTupleHeader row, const char *name)
 static bool
 event_field_is(HeapTupleHeader row, const char *name, Slice value)
 {
-	text	   *stored = DatumGetTextPP(event_field(row, name));
-
-	return slice_equal(value, (Slice) {VARDATA_ANY(stored), (int) VARSIZE_ANY_EXHDR(stored)});
+	return slice_equal(value, slice_of_text(event_field(row, name)));
 }
 
 /* Is it a row of iamwatch.event of the same behaviour? */

@@ -406,12 +406,8 @@ scan_text(TupleTableSlot *slot, int column)
 {
 	bool		isnull;
 	Datum		datum = scan_column(slot, column, &isnull);
-	text	   *stored;
 
-	if (isnull)
-		return SLICE_NONE;
-	stored = DatumGetTextPP(datum);
-	return (Slice) {VARDATA_ANY(stored), (int) VARSIZE_ANY_EXHDR(stored)};
+	return isnull ? SLICE_NONE : slice_of_text(datum);
 }
 
 bool

@@ -40,9 +40,7 @@ PG_FUNCTION_INFO_V1(iamwatch_limit_value);
 static Slice
 text_argument(FunctionCallInfo fcinfo, int n)
 {
-	text	   *argument = PG_GETARG_TEXT_PP(n);
-
-	return (Slice) {VARDATA_ANY(argument), (int) VARSIZE_ANY_EXHDR(argument)};
+	return slice_of_text(PG_GETARG_DATUM(n));
 }
 
 static Event

@@ -331,7 +331,8 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 	return catalogue_find(provider, service, operation);
 }
 
-const Operation *
+/* As catalogue_get(), of any operation of the catalogue, whether somebody watches it or not. */
+static const Operation *
 catalogue_row(Provider provider, Slice service, Slice operation)
 {
 	copy_for(provider, service, operation);
@@ -409,12 +410,9 @@ iamwatch_is_iam(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < lengthof(names); i++)
 	{
-		text	   *name;
-
 		if (PG_ARGISNULL(i))
 			PG_RETURN_BOOL(false);
-		name = PG_GETARG_TEXT_PP(i);
-		names[i] = (Slice) {VARDATA_ANY(name), (int) VARSIZE_ANY_EXHDR(name)};
+		names[i] = slice_of_text(PG_GETARG_DATUM(i));
 	}
 	settings_load();
 	if (!settings_watch_more())

@@ -58,8 +58,5 @@ extern const Operation *catalogue_find(Provider provider, Slice service, Slice o
  */
 extern const Operation *catalogue_get(Provider provider, Slice service, Slice operation);
 
-/* The same of any operation of the catalogue, whether somebody watches it or not. */
-extern const Operation *catalogue_row(Provider provider, Slice service, Slice operation);
-
 
 #endif							/* IAMWATCH_CATALOGUE_H */

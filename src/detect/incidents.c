@@ -56,9 +56,9 @@ enum
 	PART_DETECTOR = 1, PART_PROVIDER, PART_ACCOUNT, PART_IDENTITY, PART_SINCE, PART_UNTIL
 };
 
+/* The lock that try_lock_incidents() in incidents_keep.sql takes, too. */
 #define LOCK_CLASS 4
 #define LOCKS 1024
-#define URGENT_DAYS 28
 
 int64
 incident_gap(Slice detector)
@@ -183,12 +183,12 @@ static Slice
 field_text(HeapTupleHeader row, int column)
 {
 	bool		isnull;
-	text	   *field = DatumGetTextPP(GetAttributeByNum(row, column, &isnull));
+	Datum		field = GetAttributeByNum(row, column, &isnull);
 
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("whose incidents is not said")));
-	return (Slice) {VARDATA_ANY(field), (int) VARSIZE_ANY_EXHDR(field)};
+	return slice_of_text(field);
 }
 
 static IncidentKey
@@ -204,10 +204,9 @@ part_key(HeapTupleHeader part)
 Datum
 iamwatch_incident_gap(PG_FUNCTION_ARGS)
 {
-	text	   *detector = PG_GETARG_TEXT_PP(0);
 	Interval   *gap = palloc0(sizeof(Interval));
 
-	gap->time = incident_gap((Slice) {VARDATA_ANY(detector), (int) VARSIZE_ANY_EXHDR(detector)});
+	gap->time = incident_gap(slice_of_text(PG_GETARG_DATUM(0)));
 	PG_RETURN_INTERVAL_P(gap);
 }
 
@@ -343,10 +342,8 @@ count_higher(Slice detector, TimestampTz began, double risk, int64 most)
 Datum
 iamwatch_higher_incidents(PG_FUNCTION_ARGS)
 {
-	text	   *detector = PG_GETARG_TEXT_PP(0);
-
-	PG_RETURN_INT64(count_higher((Slice) {VARDATA_ANY(detector), (int) VARSIZE_ANY_EXHDR(detector)},
-								 PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_FLOAT8(2), PG_GETARG_INT64(3)));
+	PG_RETURN_INT64(count_higher(slice_of_text(PG_GETARG_DATUM(0)), PG_GETARG_TIMESTAMPTZ(1),
+								 PG_GETARG_FLOAT8(2), PG_GETARG_INT64(3)));
 }
 
 /*

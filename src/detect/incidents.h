@@ -11,6 +11,9 @@
 #include "server/slice.h"
 #include "utils/timestamp.h"
 
+/* An incident is compared with those that began in so many days before it. */
+#define URGENT_DAYS 28
+
 /* Whose incidents. */
 typedef struct IncidentKey
 {

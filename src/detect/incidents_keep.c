@@ -53,21 +53,13 @@ alerts_trigger(FunctionCallInfo fcinfo)
 	return trigger;
 }
 
-static Slice
-text_of(Datum datum)
-{
-	text	   *value = DatumGetTextPP(datum);
-
-	return (Slice) {VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value)};
-}
-
 /* Of an alert whose columns have been taken apart. */
 static IncidentKey
 alert_key(const Datum *values)
 {
 	return (IncidentKey) {
-		text_of(values[ALERTS_DETECTOR - 1]), text_of(values[ALERTS_PROVIDER - 1]),
-		text_of(values[ALERTS_ACCOUNT - 1]), text_of(values[ALERTS_IDENTITY - 1])
+		slice_of_text(values[ALERTS_DETECTOR - 1]), slice_of_text(values[ALERTS_PROVIDER - 1]),
+		slice_of_text(values[ALERTS_ACCOUNT - 1]), slice_of_text(values[ALERTS_IDENTITY - 1])
 	};
 }
 

@@ -37,19 +37,13 @@ typedef struct LimitCount
 	bool	   *first_refused;	/* set: whether none was refused before */
 } LimitCount;
 
-static Slice
-slice_of(text *value)
-{
-	return (Slice) {VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value)};
-}
-
 static bool
 text_is(TupleTableSlot *row, int column, text *value)
 {
 	bool		isnull;
 	Datum		stored = slot_getattr(row, column + 1, &isnull);
 
-	return slice_equal(slice_of(DatumGetTextPP(stored)), slice_of(value));
+	return slice_equal(slice_of_text(stored), slice_of_text(PointerGetDatum(value)));
 }
 
 /* The index has the hash of the scope; and a row that was changed since may be another one. */
@@ -107,14 +101,14 @@ iamwatch_count_limit(PG_FUNCTION_ARGS)
 	bool		inserted;
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ,
-				Int64GetDatum((int64) slice_hash(slice_of(count.scope), 0)));
+				Int64GetDatum((int64) slice_hash(slice_of_text(PointerGetDatum(count.scope)), 0)));
 	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid,
 						   DEFAULT_COLLATION_OID, F_TEXTEQ, PointerGetDatum(count.name));
 	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(count.day));
 	inserted = counter_add(&counter, &count);
 	if (first_refused)
 	{
-		Slice		scope = slice_of(count.scope);
+		Slice		scope = slice_of_text(PointerGetDatum(count.scope));
 
 		ereport(LOG,
 				(errmsg("limit \"%s\" of iamwatch is reached by \"%s\"",

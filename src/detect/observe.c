@@ -7,8 +7,8 @@
  * asks, in memory, whether the event can teach anything; nearly always the
  * answer is no, and nothing is queued.  Where the backend does not know, queued.c
  * asks the tables, and whether the statement has queued the same before.  A second
- * trigger asks of a document that an UPDATE changes.  observe() collects what may be new.  process_batch() handles
- * it at the end of the statement.
+ * trigger asks of a document that an UPDATE changes.  observe() collects what may
+ * be new.  process_batch() handles it at the end of the statement.
  *
  * A statement trigger of a partitioned table does not fire for a load into a
  * partition, and none fires for what a subscription applies.  So observe()
@@ -20,8 +20,8 @@
  * settings_changed(), on the tables that backends copy, has each forget its
  * copy.
  *
- * This file alone sees TriggerData.  The statement that stores an event must
- * never fail for what the event contains.
+ * Only this file and, for triggers on alerts, incidents_keep.c see TriggerData.
+ * The statement that stores an event must never fail for what the event contains.
  *
  *-------------------------------------------------------------------------
  */

@@ -107,15 +107,12 @@ meet(Peers *peers, Peer *peer)
 	if (peers->has_excluded)
 	{
 		Event		same = *event;
-		DayRuns		excluded,
-					rest;
+		DayRuns		excluded;
 
 		same.identity = peer->name;
 		dayruns_init(&excluded);
-		dayruns_init(&rest);
 		stored_excluded_days(&same, &excluded);
-		dayruns_subtract(&rest, &peer->did, &excluded);
-		peer->did = rest;
+		dayruns_remove(&peer->did, &excluded);
 	}
 	if (!peers->newcomer)
 		from = Max(from, settled_from(&member.first_days));

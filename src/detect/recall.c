@@ -134,7 +134,7 @@ alert_may_be_near(const Event *event)
 
 /* Is a day that was learned scored for good?  The rule is that of score_behaviour(). */
 static bool
-day_is_settled(const Event *event, const Operation *operation, const StoredAccount *account,
+day_is_scored(const Event *event, const Operation *operation, const StoredAccount *account,
 			   int kinds)
 {
 	if ((kinds & KINDS_OF_PEOPLE) != 0 && (kinds & ~KINDS_OF_PEOPLE) != 0)
@@ -166,7 +166,7 @@ look_up(const Event *event, const Operation *operation, const StoredAccount *acc
 		return true;
 	if (!stored_behaviour_days(account->account_id, identity.identity_id, event, &days) ||
 		!dayruns_contains(&days, event->day) ||
-		!day_is_settled(event, operation, account, identity.kinds) ||
+		!day_is_scored(event, operation, account, identity.kinds) ||
 		alert_may_be_near(event))
 		return false;
 	cache_remember_behaviour(fingerprint_behaviour(identity_key, event), event->kind, event->day);

@@ -46,16 +46,6 @@ typedef struct Memory
 } Memory;
 
 static void
-subtract(DayRuns *days, const DayRuns *less)
-{
-	DayRuns		rest;
-
-	dayruns_init(&rest);
-	dayruns_subtract(&rest, days, less);
-	*days = rest;
-}
-
-static void
 take_delta(const StoredDelta *delta, void *arg)
 {
 	Memory	   *memory = arg;
@@ -106,10 +96,10 @@ read_days(Memory *memory, int32 account_id)
 
 		dayruns_init(&excluded);
 		stored_excluded_days(event, &excluded);
-		subtract(&memory->did, &excluded);
+		dayruns_remove(&memory->did, &excluded);
 		dayruns_init(&excluded);
 		stored_excluded_days(&other, &excluded);
-		subtract(&memory->other_outcome, &excluded);
+		dayruns_remove(&memory->other_outcome, &excluded);
 	}
 }
 

@@ -40,8 +40,6 @@ typedef struct RiskCounts
 	int64		peer_iam_days;
 } RiskCounts;
 
-extern double score_risk(const RiskCounts *counts, int sensitivity);
-
 /* What it goes through: r, pi, phi and rho of detection.md. */
 typedef struct RiskSteps
 {

@@ -15,6 +15,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
+#include "detect/incidents.h"
 #include "fmgr.h"
 #include "lib/qunique.h"
 #include "utils/array.h"
@@ -23,7 +24,7 @@
 
 PG_FUNCTION_INFO_V1(iamwatch_urgent_among);
 
-#define LOOKS_BACK (INT64CONST(28) * USECS_PER_DAY)
+#define LOOKS_BACK (URGENT_DAYS * USECS_PER_DAY)
 
 typedef struct DatedRisk
 {

@@ -20,8 +20,9 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "detect/incidents.h"
+#include "event/day.h"
 #include "fmgr.h"
-#include "parser/parse_func.h"
 #include "server/objects.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -33,7 +34,6 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#define WINDOW_DAYS 28
 #define FIRST_RISKS 16			/* of a day: most days have fewer among the highest of 28 */
 #define COUNTED_FIRST 32		/* for so few, to read whole days would cost more */
 
@@ -93,14 +93,6 @@ this_moment(void)
 	return moment;
 }
 
-static void
-find_function(FmgrInfo *info, const char *name, int count, const Oid *types, MemoryContext context)
-{
-	List	   *names = list_make2(makeString(pstrdup("iamwatch_internal")), makeString(pstrdup(name)));
-
-	fmgr_info_cxt(LookupFuncName(names, count, types, false), info, context);
-}
-
 static UrgentMemory *
 memory_of(FunctionCallInfo fcinfo)
 {
@@ -127,8 +119,8 @@ memory_of(FunctionCallInfo fcinfo)
 	control.entrysize = sizeof(UrgentDay);
 	control.hcxt = context;
 	memory->days = hash_create("iamwatch urgent days", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	find_function(&memory->highest_risks, "highest_risks", 5, types, context);
-	find_function(&memory->urgent_most, "urgent_most", 1, types, context);
+	fmgr_info_cxt(internal_function("highest_risks", types, lengthof(types)), &memory->highest_risks, context);
+	fmgr_info_cxt(internal_function("urgent_most", types, 1), &memory->urgent_most, context);
 	fcinfo->flinfo->fn_extra = memory;
 	return memory;
 }
@@ -155,7 +147,7 @@ detector_place(UrgentMemory *memory, text *name, Oid collation)
 }
 
 static UrgentDay *
-day_of(UrgentMemory *memory, int place, DateADT day)
+urgent_day(UrgentMemory *memory, int place, DateADT day)
 {
 	int64		key = ((int64) place << 32) | (uint32) day;
 	bool		found;
@@ -170,7 +162,7 @@ day_of(UrgentMemory *memory, int place, DateADT day)
 static UrgentDay *
 risks_of(UrgentMemory *memory, int place, DateADT day, int count, FunctionCallInfo fcinfo)
 {
-	UrgentDay  *entry = day_of(memory, place, day);
+	UrgentDay  *entry = urgent_day(memory, place, day);
 	UrgentDetector *detector = &memory->detectors[place];
 	ArrayType  *array;
 
@@ -201,8 +193,8 @@ risks_of(UrgentMemory *memory, int place, DateADT day, int count, FunctionCallIn
 static double
 highest_of(UrgentMemory *memory, int place, DateADT first, DateADT last, FunctionCallInfo fcinfo)
 {
-	int			next[WINDOW_DAYS + 1] = {0};
-	UrgentDay  *days[WINDOW_DAYS + 1];
+	int			next[URGENT_DAYS + 1] = {0};
+	UrgentDay  *days[URGENT_DAYS + 1];
 	double		highest = -INFINITY;
 
 	for (int i = 0; i <= last - first; i++)
@@ -252,12 +244,12 @@ iamwatch_urgent_by_bounds(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 
 	place = detector_place(memory, PG_GETARG_TEXT_PP(0), PG_GET_COLLATION());
-	day = (DateADT) (began / USECS_PER_DAY) - (began % USECS_PER_DAY < 0);
-	entry = day_of(memory, place, day);
+	day = day_of(began);
+	entry = urgent_day(memory, place, day);
 	if (!entry->has_bounds)
 	{
-		entry->reached = highest_of(memory, place, day - WINDOW_DAYS + 1, day - 1, fcinfo);
-		entry->enough = highest_of(memory, place, day - WINDOW_DAYS, day, fcinfo);
+		entry->reached = highest_of(memory, place, day - URGENT_DAYS + 1, day - 1, fcinfo);
+		entry->enough = highest_of(memory, place, day - URGENT_DAYS, day, fcinfo);
 		entry->has_bounds = true;
 	}
 	if (risk >= entry->enough)

@@ -209,7 +209,7 @@ event_read_gcp(JsonbContainer *doc, JsonbContainer *payload, const Field *root, 
 	if (event->identity.s == NULL)
 		event->identity = SLICE_LITERAL("anonymous");
 	event->kind = slice_is(event->identity, "anonymous") ? KIND_ANONYMOUS : kind_of(event->identity);
-	event->failed = field_nonzero(field_as_object(&fields[PAYLOAD_STATUS]), "code", 4,
+	event->failed = FIELD_NONZERO(field_as_object(&fields[PAYLOAD_STATUS]), "code",
 								  &event->error_code);
 
 	if (depth == EVENT_FULL)

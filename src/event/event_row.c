@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "event/day.h"
 #include "event/event_row.h"
 #include "event/providers.h"
 #include "funcapi.h"
@@ -28,15 +29,12 @@ enum
 static Slice
 text_column(TupleDesc desc, const Datum *values, const bool *nulls, int column)
 {
-	text	   *value;
-
 	if (nulls[column])
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("field \"%s\" of an event is null",
 						NameStr(TupleDescAttr(desc, column)->attname))));
-	value = DatumGetTextPP(values[column]);
-	return (Slice) {VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value)};
+	return slice_of_text(values[column]);
 }
 
 EventRow
@@ -63,9 +61,7 @@ event_from_row(HeapTupleHeader row)
 	if (!nulls[EVENT_EVENT_TIME])
 	{
 		event->time = DatumGetTimestampTz(values[EVENT_EVENT_TIME]);
-		event->day = (int32) (event->time / USECS_PER_DAY);
-		if (event->time % USECS_PER_DAY < 0)
-			event->day--;
+		event->day = day_of(event->time);
 	}
 	ReleaseTupleDesc(desc);
 	pfree(values);

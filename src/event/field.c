@@ -387,6 +387,21 @@ container_in_text(Slice text, bool array)
 			JB_ROOT_IS_OBJECT(document)) ? &document->root : NULL;
 }
 
+/* What a text looks like, for a reason; never longer than a line. */
+static const char *
+excerpt_of(Slice text)
+{
+	static const int longest = 60;
+	bool		whole = text.len <= longest;
+	int			len = whole ? text.len : pg_mbcliplen(text.s, text.len, longest);
+	char	   *excerpt = palloc(len + 4);
+
+	for (int i = 0; i < len; i++)
+		excerpt[i] = (unsigned char) text.s[i] < ' ' ? ' ' : text.s[i];
+	strcpy(excerpt + len, whole ? "" : "...");
+	return excerpt;
+}
+
 JsonbContainer *
 field_actor(const Field *field, const char *name, const char **reason)
 {
@@ -414,20 +429,6 @@ field_nonzero(JsonbContainer *object, const char *key, int keylen, Slice *text)
 		return false;
 	*text = (Slice) {digits, strlen(digits)};
 	return true;
-}
-
-const char *
-excerpt_of(Slice text)
-{
-	static const int longest = 60;
-	bool		whole = text.len <= longest;
-	int			len = whole ? text.len : pg_mbcliplen(text.s, text.len, longest);
-	char	   *excerpt = palloc(len + 4);
-
-	for (int i = 0; i < len; i++)
-		excerpt[i] = (unsigned char) text.s[i] < ' ' ? ' ' : text.s[i];
-	strcpy(excerpt + len, whole ? "" : "...");
-	return excerpt;
 }
 
 const char *

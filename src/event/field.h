@@ -111,9 +111,6 @@ extern bool field_nonzero(JsonbContainer *object, const char *key, int keylen, S
 #define FIELD_OBJECT(object, key) field_object(object, "" key, sizeof(key) - 1)
 #define FIELD_NONZERO(object, key, text) field_nonzero(object, "" key, sizeof(key) - 1, text)
 
-/* What a text looks like, for a reason; never longer than a line. */
-extern const char *excerpt_of(Slice text);
-
 /* Why a text that rfc3339_read() refused is no time. */
 extern const char *time_reason(const char *name, Slice text);
 

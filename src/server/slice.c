@@ -69,6 +69,14 @@ slice_text(Slice slice)
 }
 
 Slice
+slice_of_text(Datum text)
+{
+	struct varlena *value = PG_DETOAST_DATUM_PACKED(text);
+
+	return (Slice) {VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value)};
+}
+
+Slice
 slice_listed(Slice list, Slice more)
 {
 	static const Slice comma = SLICE_LITERAL(", ");

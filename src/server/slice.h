@@ -74,4 +74,7 @@ slice_or(Slice a, Slice b)
 /* The slice, which is not missing, as a text; in the current memory context. */
 extern Datum slice_text(Slice slice);
 
+/* What a text, which is not null, says; a copy if it is stored compressed or apart. */
+extern Slice slice_of_text(Datum text);
+
 #endif							/* IAMWATCH_SLICE_H */

@@ -81,11 +81,6 @@ table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys, MemoryConte
 Slice
 table_slice(const TableRow *row, int column)
 {
-	struct varlena *text;
-
 	Assert(column >= 0);
-	if (row->nulls[column])
-		return SLICE_NONE;
-	text = PG_DETOAST_DATUM_PACKED(row->values[column]);
-	return (Slice) {VARDATA_ANY(text), (int) VARSIZE_ANY_EXHDR(text)};
+	return row->nulls[column] ? SLICE_NONE : slice_of_text(row->values[column]);
 }

@@ -176,7 +176,7 @@ SELECT cmp_ok((SELECT count(*) FROM linked WHERE reason LIKE '%for the first tim
 SELECT is(links_differ(), 0::bigint, 'Links at random: those of the rule, where none is a row');
 -- half of the incidents as if transactions had kept them that are over
 ALTER TABLE kept_incidents DISABLE TRIGGER kept_by_whom;
-UPDATE links_settled SET before = '0';
+UPDATE links_done SET before = '0';
 UPDATE kept_incidents SET kept_by = '3' WHERE incident_id % 2 = 0;
 ALTER TABLE kept_incidents ENABLE TRIGGER kept_by_whom;
 SELECT keep_links();

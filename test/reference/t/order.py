@@ -54,7 +54,7 @@ def everything():
     """A digest of all tables but of the progress of the backfill itself."""
     tables = psql("SELECT c.oid::regclass FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace IN"
                   " ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace) AND c.relname NOT IN ('backfills', 'all_alerts',"
-                  " 'kept_links', 'links_settled')"    # which links are rows already depends on who else is at work
+                  " 'kept_links', 'links_done')"    # which links are rows already depends on who else is at work
                   " ORDER BY 1::text;").split()
     return psql("".join(f"SELECT '{t}', count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM {t} AS t;"
                         for t in tables)).splitlines()
