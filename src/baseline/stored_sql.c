@@ -40,6 +40,10 @@ PG_FUNCTION_INFO_V1(iamwatch_limit_value);
 static Slice
 text_argument(FunctionCallInfo fcinfo, int n)
 {
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument %d of a look-up is null", n + 1)));
 	return slice_of_text(PG_GETARG_DATUM(n));
 }
 

@@ -37,8 +37,9 @@ PG_FUNCTION_INFO_V1(iamwatch_note_changed_incident);
 /* One alert in so many also brings the links of incidents up to date. */
 #define LINKS_EVERY 32
 
+/* Fired before or after, for a row or a statement: otherwise there is no row, or none to change. */
 static TriggerData *
-alerts_trigger(FunctionCallInfo fcinfo)
+alerts_trigger(FunctionCallInfo fcinfo, bool before, bool for_row)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 
@@ -50,6 +51,12 @@ alerts_trigger(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this trigger function is for the alerts of iamwatch only")));
+	if ((TRIGGER_FIRED_BEFORE(trigger->tg_event) != 0) != before ||
+		(TRIGGER_FIRED_FOR_ROW(trigger->tg_event) != 0) != for_row)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this trigger function must be fired %s FOR EACH %s",
+						before ? "BEFORE" : "AFTER", for_row ? "ROW" : "STATEMENT")));
 	return trigger;
 }
 
@@ -116,7 +123,7 @@ gap_of(FunctionCallInfo fcinfo, Slice detector)
 Datum
 iamwatch_find_incident(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = alerts_trigger(fcinfo);
+	TriggerData *trigger = alerts_trigger(fcinfo, true, true);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	int			column = ALERTS_INCIDENT_ID;
 	bool		isnull = false;
@@ -127,7 +134,6 @@ iamwatch_find_incident(PG_FUNCTION_ARGS)
 	int			count;
 	int64		gap;
 
-	Assert(TRIGGER_FIRED_BEFORE(trigger->tg_event) && TRIGGER_FIRED_FOR_ROW(trigger->tg_event));
 	for (int i = ALERTS_DETECTOR; i <= ALERTS_IDENTITY; i++)
 		if (i == ALERTS_DETECTOR || i >= ALERTS_PROVIDER || i == ALERTS_FIRST_EVENT_TIME ||
 			i == ALERTS_LAST_EVENT_TIME)
@@ -215,7 +221,7 @@ keep_first(HeapTuple tuple, TupleDesc desc)
 Datum
 iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = alerts_trigger(fcinfo);
+	TriggerData *trigger = alerts_trigger(fcinfo, false, false);
 	Tuplestorestate *rows = trigger->tg_newtable;
 	int64		count = rows == NULL ? 0 : tuplestore_tuple_count(rows);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
@@ -226,7 +232,6 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 	bool		kept = false;
 	PlansScope	scope;
 
-	Assert(TRIGGER_FIRED_AFTER(trigger->tg_event) && TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event));
 	if (count == 0)
 		return PointerGetDatum(NULL);
 	parts = column_make(internal_type("incident_part"), count);
@@ -292,11 +297,10 @@ is_same_part(const AlertRow *a, const AlertRow *b)
 Datum
 iamwatch_note_changed_incident(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = alerts_trigger(fcinfo);
+	TriggerData *trigger = alerts_trigger(fcinfo, false, true);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	AlertRow	row = read_alert(trigger->tg_trigtuple, desc);
 
-	Assert(TRIGGER_FIRED_AFTER(trigger->tg_event) && TRIGGER_FIRED_FOR_ROW(trigger->tg_event));
 	note_changed(&row);
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
