@@ -337,10 +337,11 @@ journal_sums(const Event *event, bool is_user, int32 since, int32 until)
 	JournalSums *sums = get_sums(event);
 
 	for (int kind = 0; kind < SUM_KINDS; kind++)
-		for (int32 day = since; day <= until; day++)
+		for (int64 day = since; day <= until; day++)	/* wider, as until may be the last day */
 		{
-			StoredSum  *sum = sum_of(sums, day, kind, is_user, HASH_FIND);
+			StoredSum  *sum = sum_of(sums, (int32) day, kind, is_user, HASH_FIND);
 
+			CHECK_FOR_INTERRUPTS();
 			if (sum == NULL)
 				continue;
 			totals[kind].all += sum->all;
