@@ -24,6 +24,7 @@
 #include "nodes/nodeFuncs.h"
 #include "server/compat.h"
 #include "server/reached.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
