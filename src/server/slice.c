@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "server/compat.h"
 #include "server/slice.h"
 #include "utils/builtins.h"
 
