@@ -22,6 +22,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_unwrap_text);
 
@@ -29,8 +30,13 @@ PG_FUNCTION_INFO_V1(iamwatch_unwrap_text);
 #define DEEPEST_TEXT	8
 /* So many pieces, and none a document: it is no text of documents. */
 #define MOST_ODD_PIECES	1000
-/* The array of all pieces must stay well under a gigabyte. */
-#define MOST_PIECES		(4 * 1024 * 1024)
+
+/*
+ * Until the array is written each piece takes some 500 bytes beside its own, so
+ * that of these it is half a gigabyte at most.  Of what DOCUMENT_LONGEST allows,
+ * pieces would have to be under 64 bytes, shorter than any record, to be more.
+ */
+#define MOST_PIECES		(1024 * 1024)
 
 static Jsonb *unwrap(const char *text, int len, int depth);
 
@@ -119,11 +125,15 @@ static Jsonb *
 split(const char *text, int len)
 {
 	const char *end = text + len;
+	MemoryContext kept = CurrentMemoryContext;
+	MemoryContext reading;
 	JsonbParseState *state = NULL;
 	int			found = 0;
 	int			odd = 0;
 	int			pieces = 0;
 
+	/* to read a document takes several kB, so this is emptied behind each */
+	reading = AllocSetContextCreate(kept, "iamwatch documents in a text", ALLOCSET_DEFAULT_SIZES);
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (const char *at = skip_blank(text, end); at < end; at = skip_blank(at, end))
 	{
@@ -138,7 +148,11 @@ split(const char *text, int len)
 		{
 			next = document_end(at, end);
 			if (next[-1] == '}' || next[-1] == ']')
+			{
+				MemoryContextSwitchTo(reading);
 				document = document_from_text(at, next - at);
+				MemoryContextSwitchTo(kept);
+			}
 		}
 		else if (*at == ',')
 		{
@@ -150,6 +164,8 @@ split(const char *text, int len)
 				;
 		if (document != NULL && is_container(document))
 		{
+			/* the element points into it */
+			document = memcpy(palloc(VARSIZE(document)), document, VARSIZE(document));
 			element.type = jbvBinary;
 			element.val.binary.data = &document->root;
 			element.val.binary.len = VARSIZE(document) - VARHDRSZ;
@@ -164,8 +180,10 @@ split(const char *text, int len)
 				return NULL;
 		}
 		pushJsonbValue(&state, WJB_ELEM, &element);
+		MemoryContextReset(reading);
 		at = next;
 	}
+	MemoryContextDelete(reading);
 	if (found == 0)
 		return NULL;
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(100);
+SELECT plan(101);
 
 -- records() opens what records are delivered in: each form is named as the reports name it.
 -- The records: CloudTrail's, a log entry, Azure's activity, Entra's audit.
@@ -142,6 +142,8 @@ SELECT is((SELECT count(*) FROM records(repeat('{}', 5000000))), 1::bigint, 'Fiv
 SELECT is((SELECT count(*) FROM records(repeat('{"a": "b"}', 10000000))), 1::bigint, 'and so is a text of a hundred megabytes');
 SELECT is((SELECT count(*) FROM records(to_document(repeat('{"a": "b"}', 10000000)))), 1::bigint, 'of which no part is taken for all');
 SELECT is((SELECT count(*) FROM records(repeat('{"a":1}', 50000))), 50000::bigint, 'Fifty thousand objects without a line end');
+SELECT cmp_ok((regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+) kB'))[1]::bigint, '<', 2000000::bigint,
+	'The memory for what a text holds is bounded: under 2 GB, whatever it was');
 
 -- Who loads is given no more than this.
 CREATE ROLE iamwatch_test_loader;
