@@ -3,20 +3,6 @@
 -- learn its days, which are scored for each, and one for the events of what is
 -- unusual for any.
 
-CREATE TYPE iamwatch_internal.backtest_days AS (
-	provider text,
-	account text,
-	identity text,
-	kinds integer,
-	service text,
-	operation text,
-	failed boolean,
-	key bytea,
-	days iamwatch.dayset,
-	first timestamptz
-);
-COMMENT ON TYPE iamwatch_internal.backtest_days IS 'the days of a key in a source, and what the key stands for';
-
 CREATE TYPE iamwatch_internal.backtest_score AS (
 	setting integer,
 	key bytea,
@@ -81,12 +67,12 @@ COMMENT ON COLUMN iamwatch.backtest_progress.started_at IS 'when its statement b
 
 -- A relation at a time, so that one can see how far it is, if that is no other
 -- thing than to read all at once: a table has privileges and policies of its own.
-CREATE FUNCTION iamwatch_internal.backtest_read(source regclass, event_column name) RETURNS iamwatch_internal.backtest_days[]
+CREATE FUNCTION iamwatch_internal.backtest_read(source regclass, event_column name) RETURNS iamwatch_internal.key_read[]
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
 	leaves regclass[] := ARRAY(SELECT l FROM iamwatch_internal.leaves(source) AS l);
-	read iamwatch_internal.backtest_days[];
+	read iamwatch_internal.key_read[];
 BEGIN
 	IF row_security_active(source) OR NOT (SELECT bool_and(has_table_privilege(l, 'SELECT')) FROM unnest(leaves) AS l) THEN
 		leaves := ARRAY[source];
@@ -94,7 +80,7 @@ BEGIN
 	FOR i IN 1 .. cardinality(leaves) LOOP
 		PERFORM iamwatch_internal.show_progress(source, 1, i - 1, cardinality(leaves));
 		read := read || (SELECT array_agg(ROW(f.provider, f.account, f.identity, f.kinds, f.service, f.operation, f.failed,
-				m.key, m.days, m.first)::iamwatch_internal.backtest_days)
+				m.key, m.days, m.first)::iamwatch_internal.key_read)
 			FROM iamwatch_internal.read_days(leaves[i], event_column, NULL, NULL) AS m
 			CROSS JOIN LATERAL baseline_key_fields(m.key) AS f
 			WHERE m.key IS NOT NULL);
@@ -102,7 +88,7 @@ BEGIN
 	IF cardinality(leaves) > 1 THEN
 		-- what several relations have of a key
 		read := (SELECT array_agg(ROW(m.provider, m.account, m.identity, m.kinds, m.service, m.operation, m.failed,
-				m.key, m.days, m.first)::iamwatch_internal.backtest_days)
+				m.key, m.days, m.first)::iamwatch_internal.key_read)
 			FROM (SELECT r.provider, r.account, r.identity, r.kinds, r.service, r.operation, r.failed, r.key,
 					dayset_union(r.days) AS days, min(r.first) AS first
 				FROM unnest(read) AS r GROUP BY 1, 2, 3, 4, 5, 6, 7, 8) AS m);
@@ -112,7 +98,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.backtest_read(regclass, name) IS 'the days that a source holds, a row a key';
 
 CREATE FUNCTION iamwatch_internal.backtest_scores(setting integer, settings iamwatch.detectors,
-	read iamwatch_internal.backtest_days[]) RETURNS SETOF iamwatch_internal.backtest_score
+	read iamwatch_internal.key_read[]) RETURNS SETOF iamwatch_internal.backtest_score
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off
 	-- the planner takes each of these sets for one row, and would compare all with all
 	SET enable_nestloop = off SET enable_mergejoin = off AS $$
@@ -237,11 +223,11 @@ BEGIN
 	)
 	SELECT $1, u.key, u.day, u.active_from, u.score FROM unusual AS u;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backtest_scores(integer, iamwatch.detectors, iamwatch_internal.backtest_days[]) IS
+COMMENT ON FUNCTION iamwatch_internal.backtest_scores(integer, iamwatch.detectors, iamwatch_internal.key_read[]) IS
 'the days that are unusual by these settings, and how they score';
 
 CREATE FUNCTION iamwatch_internal.backtest_events(source regclass, event_column name,
-	read iamwatch_internal.backtest_days[], unusual iamwatch_internal.backtest_score[])
+	read iamwatch_internal.key_read[], unusual iamwatch_internal.backtest_score[])
 	RETURNS TABLE (setting integer, event iamwatch.event, is_unusual boolean, score iamwatch_internal.score,
 		operation iamwatch.operations)
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off
@@ -276,7 +262,7 @@ BEGIN
 	ORDER BY c.setting, (f.event).provider, (f.event).account, (f.event).identity, (f.event).service,
 		(f.event).operation, (f.event).failed, (f.event).event_time, (f.event).event_id COLLATE "C";
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backtest_events(regclass, name, iamwatch_internal.backtest_days[], iamwatch_internal.backtest_score[]) IS
+COMMENT ON FUNCTION iamwatch_internal.backtest_events(regclass, name, iamwatch_internal.key_read[], iamwatch_internal.backtest_score[]) IS
 'setting by setting the events of every behaviour that is ever unusual, behaviour by behaviour in order of time, and how their days score';
 
 CREATE FUNCTION iamwatch_internal.scoring_settings(settings iamwatch.detectors) RETURNS jsonb
@@ -294,7 +280,7 @@ CREATE FUNCTION iamwatch_internal.backtest_alerts(source regclass, settings iamw
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	read iamwatch_internal.backtest_days[];
+	read iamwatch_internal.key_read[];
 	unusual iamwatch_internal.backtest_score[];
 	alike integer[];
 	s iamwatch.detectors;

@@ -11,7 +11,7 @@
 -- and says that it is done.  So of a session that ends, however it does, nothing
 -- is left but a step that anybody can take.
 
-CREATE TYPE iamwatch_internal.backfill_mark AS (
+CREATE TYPE iamwatch_internal.key_read AS (
 	provider text,
 	account text,
 	identity text,
@@ -23,7 +23,7 @@ CREATE TYPE iamwatch_internal.backfill_mark AS (
 	days iamwatch.dayset,
 	first timestamptz
 );
-COMMENT ON TYPE iamwatch_internal.backfill_mark IS 'what a backfill has read of a key';
+COMMENT ON TYPE iamwatch_internal.key_read IS 'the days of a key in a source, and what the key stands for: what a backfill or a backtest has read';
 
 CREATE TYPE iamwatch_internal.backfill_day AS (
 	detector text,
@@ -59,7 +59,7 @@ CREATE UNLOGGED TABLE iamwatch_internal.backfill_steps (
 	shared boolean NOT NULL DEFAULT false,
 	done_at timestamptz,
 	withdrawn bigint NOT NULL DEFAULT 0,
-	marks iamwatch_internal.backfill_mark[],
+	marks iamwatch_internal.key_read[],
 	begins iamwatch_internal.backfill_begin[],
 	unusual iamwatch_internal.backfill_day[],
 	events iamwatch_internal.backfill_event[],
@@ -176,7 +176,7 @@ BEGIN
 		ELSE
 			UPDATE iamwatch_internal.backfill_steps AS s SET shared = true,
 				marks = (SELECT array_agg(ROW(m.provider, m.account, m.identity, m.kinds, m.service, m.operation, m.failed,
-						m.key, m.days, m.first)::iamwatch_internal.backfill_mark)
+						m.key, m.days, m.first)::iamwatch_internal.key_read)
 					FROM pg_temp.iamwatch_marks AS m WHERE m.part = one.part),
 				begins = (SELECT array_agg(ROW(b.*)::iamwatch_internal.backfill_begin) FROM pg_temp.iamwatch_read AS b
 					WHERE one.phase = 'scoring' AND (b.provider, b.account) IN (SELECT m.provider, m.account
