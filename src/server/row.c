@@ -8,6 +8,9 @@
  * constraints are checked, indexes kept and triggers fired; privileges are not
  * asked, so whoever calls this must not take a table's name from anybody.
  *
+ * What the executor refuses before a statement that writes, this refuses too:
+ * somebody may call one of our functions by hand.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -17,6 +20,7 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "server/compat.h"
 #include "server/row.h"
 #include "utils/rel.h"
@@ -25,6 +29,9 @@
 void
 row_target_open(RowTarget *target, Oid table)
 {
+	/* On a standby every transaction is read-only. */
+	PreventCommandIfReadOnly("INSERT");
+	PreventCommandIfParallelMode("INSERT");
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	target->table = table_open(table, RowExclusiveLock);
