@@ -30,7 +30,7 @@ PARTS = header overview baseline/dayset \
 	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
 	operate/nodes operate/watch operate/maintain operate/backfill_work operate/backfill operate/backfill_alerts operate/context_backfill operate/process \
 	analyst/backtest baseline/views analyst/names analyst/playbook \
-	analyst/triage analyst/suppressions analyst/notify analyst/explain analyst/why \
+	analyst/triage analyst/suppressions config/constraints analyst/notify analyst/explain analyst/why \
 	analyst/incidents analyst/incidents_keep operate/everywhere operate/status analyst/exports analyst/report operate/move operate/comments operate/privileges
 SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA_built = $(SCRIPT)

@@ -55,7 +55,8 @@ BEGIN
 	IF NEW.resolution IS DISTINCT FROM 'true_positive' THEN
 		IF NEW.attack_until IS NOT NULL AND NEW.attack_until IS DISTINCT FROM OLD.attack_until THEN
 			RAISE EXCEPTION 'attack_until of alert % needs the resolution true_positive', NEW.alert_id
-				USING ERRCODE = 'check_violation';
+				USING ERRCODE = 'check_violation', DETAIL = 'It says until when the attacker acted.',
+				HINT = 'Close the alert with that resolution, or leave attack_until out.';
 		END IF;
 		NEW.attack_until := NULL;
 		NEW.excluded_days := NULL;
@@ -63,7 +64,8 @@ BEGIN
 		IF NEW.attack_until NOT BETWEEN first_day AND first_day + 3650 THEN
 			RAISE EXCEPTION 'attack_until (%) of alert % is out of range', NEW.attack_until, NEW.alert_id
 				USING ERRCODE = 'invalid_parameter_value',
-				DETAIL = format('The alert begins on %s; at most ten years from there.', first_day);
+				DETAIL = format('The alert begins on %s.', first_day),
+				HINT = format('Use a day from then to %s.', first_day + 3650);
 		END IF;
 		NEW.excluded_days := dayset(first_day, coalesce(NEW.attack_until, first_day))
 			| coalesce((SELECT dayset_agg(x.event_time) FROM iamwatch.alert_events AS x

@@ -6,7 +6,7 @@ CREATE TABLE iamwatch.operations (
 	service text NOT NULL CHECK (service <> ''),
 	operation text NOT NULL CHECK (operation <> ''),
 	match text NOT NULL DEFAULT 'exact' CHECK (match IN ('exact', 'suffix')),
-	category text NOT NULL,
+	category text NOT NULL CHECK (category <> ''),
 	effect text NOT NULL CHECK (effect IN ('create', 'modify', 'delete', 'read')),
 	attack_technique text,
 	sensitivity integer NOT NULL DEFAULT 1 CHECK (sensitivity BETWEEN 1 AND 4),

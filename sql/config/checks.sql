@@ -53,8 +53,8 @@ BEGIN
 	IF value IS NOT NULL AND value <> ALL (known) THEN
 		nearest := iamwatch_internal.nearest(value, known);
 		RAISE EXCEPTION 'unknown % "%"', setting, left(value, 200) USING ERRCODE = 'invalid_parameter_value',
-			HINT = coalesce('Did you mean ' || nearest || '? ', '')
-				|| format('Use one of %s.', array_to_string(ARRAY(SELECT DISTINCT k FROM unnest(known) AS k ORDER BY k), ', '));
+			HINT = CASE WHEN cardinality(known) = 0 THEN 'There is none.' ELSE coalesce('Did you mean ' || nearest || '? ', '')
+				|| format('Use one of %s.', array_to_string(ARRAY(SELECT DISTINCT k FROM unnest(known) AS k ORDER BY k), ', ')) END;
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.must_be_known(text, text, text[]) IS
@@ -144,6 +144,33 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_limit() IS 'trigger: 22023 for a limit that nothing asks for';
 CREATE TRIGGER check_limit BEFORE INSERT OR UPDATE OF name ON iamwatch.limits
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.check_limit();
+
+-- ---- the inventory ----
+
+CREATE FUNCTION iamwatch_internal.check_instance() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT iamwatch_internal.is_restoring() THEN
+		PERFORM iamwatch_internal.must_be_known('provider', NEW.provider, iamwatch_internal.known_providers());
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_instance() IS 'trigger: 22023 for an instance of a provider that is not read';
+
+-- ---- how a detector calls its variations ----
+
+CREATE FUNCTION iamwatch_internal.check_variation() RETURNS trigger
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT iamwatch_internal.is_restoring() THEN
+		PERFORM iamwatch_internal.must_be_known('detector', NEW.detector, ARRAY(SELECT d.detector FROM iamwatch.detectors AS d));
+		PERFORM iamwatch_internal.must_be_known('condition', NEW.applies_to, ARRAY['all', 'non_user', 'internet_facing']);
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_variation() IS 'trigger: 22023 for a name that no alert can have';
+CREATE TRIGGER check_variation BEFORE INSERT OR UPDATE ON iamwatch.variations
+	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.check_variation();
 
 -- ---- what a detector watches ----
 

@@ -6,9 +6,9 @@
 
 CREATE TABLE iamwatch.instances (
 	provider text NOT NULL CHECK (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
-	account text NOT NULL,
-	instance_id text NOT NULL,
-	public_ips inet[] NOT NULL DEFAULT '{}',
+	account text NOT NULL CHECK (account <> ''),
+	instance_id text NOT NULL CONSTRAINT instances_instance_id_check CHECK (instance_id <> '' AND (provider <> 'azure' OR instance_id = lower(instance_id COLLATE "C"))),
+	public_ips inet[] NOT NULL DEFAULT '{}' CHECK (public_ips = '{}' OR array_ndims(public_ips) = 1 AND array_position(public_ips, NULL) IS NULL),
 	internet_facing boolean NOT NULL DEFAULT false,
 	region text,
 	security_groups text[] NOT NULL DEFAULT '{}',

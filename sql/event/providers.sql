@@ -17,7 +17,7 @@ CREATE TABLE iamwatch.providers (
 	event_time_path text[] NOT NULL,
 	event_time_format text NOT NULL DEFAULT 'rfc3339',
 	result_path text[],
-	success_values text[] NOT NULL DEFAULT '{}',
+	success_values text[] NOT NULL DEFAULT '{}' CHECK (success_values = '{}' OR array_ndims(success_values) = 1 AND array_position(success_values, NULL) IS NULL),
 	error_code_path text[],
 	event_id_path text[],
 	source_ip_path text[],
