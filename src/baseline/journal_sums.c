@@ -9,7 +9,9 @@
  * the journal has the rows of an identity side by side, so that one is looked at
  * after the other, and memory does not grow with the journal.
  *
- * What comes out is kept by day, for all that a batch asks of an operation.
+ * What comes out is kept by day, for all that a batch asks of an operation.  So
+ * is the moment: while a batch is scored another session may add to the journal,
+ * or fold it into the tallies, and days would be missing, or be counted twice.
  *
  * Owns what a day in the journal counts for.  Must never write.
  *
@@ -17,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "baseline/baseline_cache.h"
 #include "baseline/journal_sums.h"
 #include "baseline/settled.h"
@@ -25,6 +28,8 @@
 #include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 /* What is counted, as in the tallies. */
 typedef enum SumKind
@@ -70,6 +75,8 @@ typedef struct JournalIdentity
 /* Of the innermost batch; its memory goes with the transaction. */
 static JournalSums *kept = NULL;
 static MemoryContext kept_context = NULL;
+static Snapshot kept_snapshot;
+static ResourceOwner kept_owner;
 
 static void
 forget_kept(void *arg)
@@ -78,11 +85,14 @@ forget_kept(void *arg)
 	kept_context = NULL;
 }
 
+/* After an error the server lets go of the snapshot, and the memory goes too. */
 void
 journal_sums_forget(void)
 {
-	if (kept_context != NULL)
-		MemoryContextDelete(kept_context);
+	if (kept_context == NULL)
+		return;
+	UnregisterSnapshotFromOwner(kept_snapshot, kept_owner);
+	MemoryContextDelete(kept_context);
 }
 
 void
@@ -96,6 +106,18 @@ journal_sums_keep(void)
 	callback = MemoryContextAllocZero(kept_context, sizeof(MemoryContextCallback));
 	callback->func = forget_kept;
 	MemoryContextRegisterResetCallback(kept_context, callback);
+	CommandCounterIncrement();
+	kept_owner = CurrentResourceOwner;
+	kept_snapshot = RegisterSnapshotOnOwner(GetTransactionSnapshot(), kept_owner);
+}
+
+void
+journal_sums_begin(void)
+{
+	if (kept_context != NULL)
+		stored_begin_as_of(kept_snapshot);
+	else
+		stored_begin();
 }
 
 static StoredSum *

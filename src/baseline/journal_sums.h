@@ -24,9 +24,12 @@ extern bool journal_is_iam(const Event *event);
 
 /*
  * Between the two, what was read is kept: a batch asks for many days, and for
- * the same again when it opens an alert.
+ * the same again when it opens an alert.  What is added to it must be of the same
+ * moment, so all that is counted in between begins with journal_sums_begin(), in
+ * place of stored_begin().
  */
 extern void journal_sums_keep(void);
 extern void journal_sums_forget(void);
+extern void journal_sums_begin(void);
 
 #endif							/* IAMWATCH_JOURNAL_SUMS_H */

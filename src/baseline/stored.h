@@ -11,6 +11,7 @@
 #include "access/genam.h"
 #include "baseline/dayset.h"
 #include "event/event.h"
+#include "utils/snapshot.h"
 
 typedef struct StoredAccount
 {
@@ -43,6 +44,9 @@ typedef struct StoredDelta
  */
 extern void stored_begin(void);
 extern void stored_end(void);
+
+/* The same, as of an earlier moment. */
+extern void stored_begin_as_of(Snapshot snapshot);
 
 /*
  * The same in the middle of a statement, whose own changes they do not see.  The

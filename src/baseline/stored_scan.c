@@ -187,22 +187,28 @@ stored_tables_create(MemoryContext context)
 }
 
 static void
-begin(void)
+begin(Snapshot snapshot)
 {
 	schemas[IN_PUBLIC] = schemas[IN_INTERNAL] = InvalidOid;
-	PushActiveSnapshot(GetTransactionSnapshot());
+	PushActiveSnapshot(snapshot);
 }
 
 void
-stored_begin(void)
+stored_begin_as_of(Snapshot snapshot)
 {
 	/* an error may have left some, of which nothing is open any more */
 	memset(once, 0, sizeof(once));
 	lookups = once;
 	staying = NULL;
 	context = CurrentMemoryContext;
+	begin(snapshot);
+}
+
+void
+stored_begin(void)
+{
 	CommandCounterIncrement();
-	begin();
+	stored_begin_as_of(GetTransactionSnapshot());
 }
 
 void
@@ -221,7 +227,7 @@ stored_begin_within(StoredTables *tables)
 	lookups = tables->lookups;
 	staying = tables;
 	context = tables->context;
-	begin();
+	begin(GetTransactionSnapshot());
 }
 
 void

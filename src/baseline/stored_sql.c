@@ -212,7 +212,7 @@ iamwatch_tally_sums(PG_FUNCTION_ARGS)
 {
 	StoredSums	sums;
 
-	stored_begin();
+	journal_sums_begin();
 	sums = stored_tallies(PG_ARGISNULL(0) ? 0 : PG_GETARG_INT32(0),
 						  PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1),
 						  PG_GETARG_BOOL(2), PG_GETARG_DATEADT(3), PG_GETARG_DATEADT(4));
@@ -239,7 +239,7 @@ iamwatch_journal_class_days(PG_FUNCTION_ARGS)
 		event.operation = text_argument(fcinfo, 4);
 		event.failed = PG_GETARG_BOOL(5);
 	}
-	stored_begin();
+	journal_sums_begin();
 	sums = journal_sums(&event, PG_GETARG_BOOL(2), PG_GETARG_DATEADT(6), PG_GETARG_DATEADT(7));
 	stored_end();
 	return return_sums(fcinfo, &sums);

@@ -165,15 +165,22 @@ int_field(HeapTupleHeader row, const char *name)
 	return DatumGetInt32(GetAttributeByName(row, name, &isnull));
 }
 
+/*
+ * Never less than nothing, nor more than the whole that it is a part of: where
+ * triage has just taken days out, the sums are of another moment than the days,
+ * and that must not fail who stored the event.
+ */
 static int64
 peers_part(StoredSum sum, bool newcomer, bool in_class, const DayRuns *own,
-		   const DayRuns *first_days, int32 since, int32 until)
+		   const DayRuns *first_days, int32 since, int32 until, int64 whole)
 {
 	int32		from = newcomer ? since : Max(since, settled_from(first_days));
+	int64		part = newcomer ? sum.all : sum.settled;
 
 	/* the class counts the identity too */
-	return (newcomer ? sum.all : sum.settled) -
-		(in_class && from <= until ? dayruns_count(own, from, until) : 0);
+	if (in_class && from <= until)
+		part -= dayruns_count(own, from, until);
+	return Max(0, Min(part, whole));
 }
 
 /* The score with the counts, the first columns of which may be missing. */
@@ -222,6 +229,8 @@ iamwatch_with_risk(PG_FUNCTION_ARGS)
 	bool		found;
 	bool		newcomer,
 				in_class;
+	int64		active,
+				peer_active;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -233,7 +242,7 @@ iamwatch_with_risk(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		account_id = int_field(PG_GETARG_HEAPTUPLEHEADER(2), "account_id"); /* 0 if null */
 	settings_load();
-	stored_begin();
+	journal_sums_begin();
 	read_days(&memory, account_id);
 	found = read_sums(event, account_id, row.is_user, peers_since, until, &sums);
 	stored_end();
@@ -242,14 +251,16 @@ iamwatch_with_risk(PG_FUNCTION_ARGS)
 
 	newcomer = is_newcomer(&identity->first_days, event->day);
 	in_class = ((identity->kinds & KINDS_OF_PEOPLE) != 0) == row.is_user;
+	active = dayruns_count(&identity->days, since, until);
+	peer_active = peers_part(sums.active, newcomer, in_class, &identity->days,
+							 &identity->first_days, peers_since, until, PG_INT64_MAX);
 	PG_RETURN_DATUM(score_with(fcinfo, 3, (int64[]) {
-		count_done(&memory, since, until), dayruns_count(&identity->days, since, until),
-		dayruns_count(&identity->iam_days, since, until),
+		Min(active, count_done(&memory, since, until)), active,
+		Min(active, dayruns_count(&identity->iam_days, since, until)),
 		peers_part(sums.days, newcomer, in_class, &memory.did, &identity->first_days,
-				   peers_since, until),
-		peers_part(sums.active, newcomer, in_class, &identity->days, &identity->first_days,
-				   peers_since, until),
+				   peers_since, until, peer_active),
+		peer_active,
 		peers_part(sums.iam_days, newcomer, in_class, &identity->iam_days, &identity->first_days,
-				   peers_since, until)
+				   peers_since, until, peer_active)
 	}));
 }

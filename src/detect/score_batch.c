@@ -150,7 +150,7 @@ tallied_days(const Behaviour *behaviour, bool is_user, int32 since, int32 until,
 
 	if (account_id == 0)
 		return false;
-	stored_begin();
+	journal_sums_begin();
 	alone = !stored_may_have_excluded(sample->account, sample->operation);
 	if (alone)
 	{
@@ -278,8 +278,10 @@ score_item(HTAB **classes, const BatchEvent *item, const Detector *detector)
 		int32		from = newcomer ? since : Max(since, settled_from(&first_days));
 
 		/* the class counts the identity too, unless triage has just decided */
-		score.peer_days = Max(0, score.peer_days - days_that_count(behaviour, from, day - 1));
+		score.peer_days -= days_that_count(behaviour, from, day - 1);
 		score.peer_active -= dayruns_count(&identity->days, from, day - 1);
+		score.peer_active = Max(0, score.peer_active);
+		score.peer_days = Max(0, Min(score.peer_days, score.peer_active));
 	}
 	score.probability = score_probability(score.k, score.active,
 										  score.peer_days, score.peer_active);
