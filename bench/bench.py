@@ -203,9 +203,9 @@ def sessions():
 
 def scoring():
     fresh()
-    psql("INSERT INTO iamwatch_internal.accounts (account_id, provider, account, first_event_time, newest_day) VALUES (1, 'aws', '1', '2026-01-01', '2026-02-10');"
-         "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, identity)"
-         " SELECT 1, 2, '{2026-01-01..2026-01-03}', '{2026-01-01..2026-02-10}', 'user' || n FROM generate_series(1, 20000) n;"
+    psql("INSERT INTO iamwatch_internal.accounts (account_id, provider, account, first_event_time, newest_day, late_events) VALUES (1, 'aws', '1', '2026-01-01', '2026-02-10', 0);"
+         "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, iam_days, identity)"
+         " SELECT 1, 2, '{2026-01-01..2026-01-03}', '{2026-01-01..2026-02-10}', '{}', 'user' || n FROM generate_series(1, 20000) n;"
          "INSERT INTO iamwatch_internal.account_operations (account_id, operation_id, failed, service, operation) VALUES (1, 1, false, 'iam', 'CreateUser');"
          "INSERT INTO iamwatch_internal.behaviour_days SELECT 1, 1, n, '2026-01-20', '{2026-01-20}' FROM generate_series(1, 100) n;"
          "SELECT iamwatch_internal.retally(1); VACUUM ANALYZE;"
@@ -312,9 +312,9 @@ def growth():
     fewest = None
     for n in (1000, 10000, 50000, 200000):
         fresh()
-        psql("INSERT INTO iamwatch_internal.accounts (account_id, provider, account, first_event_time, newest_day) VALUES (1, 'aws', '123837392027', '2026-01-01', '2026-02-09');"
-             "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, identity)"
-             " SELECT 1, 2, '{2026-01-01..2026-01-03}', '{2026-01-01..2026-02-09}', 'arn:aws:iam::123837392027:user/user' || n"
+        psql("INSERT INTO iamwatch_internal.accounts (account_id, provider, account, first_event_time, newest_day, late_events) VALUES (1, 'aws', '123837392027', '2026-01-01', '2026-02-09', 0);"
+             "INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, iam_days, identity)"
+             " SELECT 1, 2, '{2026-01-01..2026-01-03}', '{2026-01-01..2026-02-09}', '{}', 'arn:aws:iam::123837392027:user/user' || n"
              f" FROM generate_series(0, {n}) n; SELECT iamwatch_internal.retally(1); VACUUM ANALYZE;")
         path = write("growth", 0, 1000, 1, first_day=40, cover=True, iam=0)
         news, other = timed(f"\\timing on\n\\copy watched FROM '{path}'\n\\copy watched FROM '{path}'\n")

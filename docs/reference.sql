@@ -5,7 +5,6 @@
 \pset tuples_only on
 \pset pager off
 SET search_path = pg_catalog;
-SELECT NULL::iamwatch.dayset \g /dev/null
 CREATE FUNCTION pg_temp.cell(t text) RETURNS text LANGUAGE sql AS $$SELECT coalesce(replace(replace(t, '|', '\|'), E'\n', ' '), '')$$;
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid FROM pg_depend AS d
@@ -24,14 +23,6 @@ SELECT $$# Reference
 What people call and read, made from its comments by `make reference`. All of it is
 in the schema `iamwatch`; the machinery is in `iamwatch_internal`, and told in the sources. In psql, `\d+` and `\df+` show the same.
 $$;
-
-SELECT E'## Settings\n\n| setting | default | range | what it is |\n|---|---|---|---|';
-SELECT format('| `%s` | %s | %s | %s |', s.name, pg_size_pretty(s.boot_val::bigint * CASE s.unit WHEN 'kB' THEN 1024 ELSE 1 END),
-	pg_size_pretty(s.min_val::bigint * CASE s.unit WHEN 'kB' THEN 1024 ELSE 1 END) || ' to '
-	|| pg_size_pretty(s.max_val::bigint * CASE s.unit WHEN 'kB' THEN 1024 ELSE 1 END), pg_temp.cell(s.short_desc))
-FROM pg_settings AS s WHERE s.name LIKE 'iamwatch.%' AND s.vartype = 'integer' ORDER BY s.name COLLATE "C";
-SELECT format('| `%s` | %s | %s | %s |', s.name, pg_temp.cell(s.boot_val), coalesce(array_to_string(s.enumvals, ', '), s.vartype), pg_temp.cell(s.short_desc))
-FROM pg_settings AS s WHERE s.name LIKE 'iamwatch.%' AND s.vartype <> 'integer' ORDER BY s.name COLLATE "C";
 
 SELECT E'\n## ' || CASE c.relkind WHEN 'r' THEN 'Table' ELSE 'View' END || ' `' || c.relname || E'`\n\n' || coalesce(upper(left(obj_description(c.oid, 'pg_class'), 1)) || substr(obj_description(c.oid, 'pg_class'), 2) || E'.\n', '')
 	|| coalesce(E'\n| column | type | what it is |\n|---|---|---|\n' || (

@@ -3,7 +3,7 @@
  * iamwatch.c
  *		What happens when the library is loaded.
  *
- * Registers settings and callbacks; must never look at a database.
+ * Registers callbacks; must never look at a database.
  *
  * The way of one event, from trigger to alert.  Each folder uses only those
  * under it.
@@ -35,7 +35,6 @@
 #include "server/announce.h"
 #include "server/compat.h"
 #include "server/lock.h"
-#include "server/memory.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -51,6 +50,5 @@ _PG_init(void)
 	observe_init();
 	lock_init();
 	announce_init();
-	memory_init();
-	MarkGUCPrefixReserved("iamwatch");
+	MarkGUCPrefixReserved("iamwatch");	/* there are none: what is set is in tables */
 }

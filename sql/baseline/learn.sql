@@ -130,8 +130,8 @@ BEGIN
 			PERFORM iamwatch_internal.count_limit('accounts', in_provider, (clock_timestamp() AT TIME ZONE 'UTC')::date, 0, 1);
 			RETURN NULL;
 		END IF;
-		INSERT INTO iamwatch_internal.accounts (account_id, provider, account)
-		VALUES (iamwatch_internal.next_account_id(iamwatch_internal.account_bucket(in_account)), in_provider, in_account)
+		INSERT INTO iamwatch_internal.accounts (account_id, provider, account, late_events)
+		VALUES (iamwatch_internal.next_account_id(iamwatch_internal.account_bucket(in_account)), in_provider, in_account, 0)
 		RETURNING account_id INTO id;
 		moves_account := true;
 	END IF;

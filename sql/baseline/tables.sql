@@ -7,13 +7,16 @@
 -- are written, not by sequences: what rolls back would spend their numbers, and
 -- a role that may insert could use all of them up.
 
+-- Of what the first event of a session looks up, no table has a default or a
+-- check: each is read with the table's description, by every session anew.
+
 CREATE TABLE iamwatch_internal.accounts (
 	account_id integer PRIMARY KEY,
 	provider text NOT NULL,
 	account text NOT NULL,
 	first_event_time timestamptz,
 	newest_day date,
-	late_events bigint NOT NULL DEFAULT 0,
+	late_events bigint NOT NULL,
 	dropped_before date
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE iamwatch_internal.accounts IS 'AWS accounts, GCP projects, Azure subscriptions and tenants, and accounts of other providers, that events were seen of';
@@ -31,7 +34,7 @@ CREATE TABLE iamwatch_internal.identity_days (
 	kinds integer NOT NULL,
 	first_days iamwatch.dayset NOT NULL,
 	days iamwatch.dayset NOT NULL,
-	iam_days iamwatch.dayset NOT NULL DEFAULT '{}',
+	iam_days iamwatch.dayset NOT NULL,
 	identity text NOT NULL,
 	PRIMARY KEY (account_id, identity_id)
 ) WITH (fillfactor = 90);
@@ -92,7 +95,7 @@ CREATE TABLE iamwatch_internal.journal (
 	operation text,
 	failed boolean,
 	days iamwatch.dayset,
-	learned_at timestamptz NOT NULL DEFAULT clock_timestamp()
+	learned_at timestamptz NOT NULL
 );
 COMMENT ON TABLE iamwatch_internal.journal IS
 'what was learned while another session was writing the same account; the next that writes it takes it over';

@@ -14,6 +14,12 @@ CREATE TABLE iamwatch.operations (
 	origin text NOT NULL DEFAULT 'user' CHECK (origin IN ('user', 'iamwatch')),
 	PRIMARY KEY (provider, service, operation, match, origin)
 );
+-- Most events are of operations that are not here; a session that knows nothing yet
+-- sees that in this index alone (catalogue_lacks() in src/config/catalogue.c).  Of a
+-- suffix row it has the end, as long as nearly all suffixes are.
+CREATE INDEX operations_names ON iamwatch.operations ((CASE match WHEN 'suffix'
+	THEN hashtextextended(right(lower(operation COLLATE "C"), 4), 1)
+	ELSE hashtextextended(lower(operation COLLATE "C"), 0) END));
 COMMENT ON TABLE iamwatch.operations IS
 'the catalogue: which operations are IAM operations. Your own rows have origin user, win over the shipped ones, and survive dumps and upgrades';
 COMMENT ON COLUMN iamwatch.operations.provider IS 'aws, gcp, azure, or one of iamwatch.providers';

@@ -331,7 +331,7 @@ COMMENT ON COLUMN iamwatch.status.waiting_since IS 'since when the oldest of bot
 COMMENT ON COLUMN iamwatch.status.held_by IS 'the transactions that keep them waiting: pid of the session, or gid of a prepared transaction, role, and since when; the time of others'' sessions is for members of pg_read_all_stats';
 COMMENT ON COLUMN iamwatch.status.notifications_unsent IS 'alerts of which nobody was notified yet, as the queue of the server was too full or the transaction was prepared; iamwatch.maintain() sends them';
 COMMENT ON COLUMN iamwatch.status.session_cache_entries IS 'identities and behaviours that this session remembers';
-COMMENT ON COLUMN iamwatch.status.session_cache_bytes IS 'memory for it, see iamwatch.memory';
+COMMENT ON COLUMN iamwatch.status.session_cache_bytes IS 'memory for it, at most work_mem times hash_mem_multiplier';
 COMMENT ON COLUMN iamwatch.status.session_events_asked IS 'events that this session inserted into sources';
 COMMENT ON COLUMN iamwatch.status.session_cache_hits IS 'how many of them it knew to teach nothing';
 COMMENT ON COLUMN iamwatch.status.warnings IS 'of each detector that can raise no alert, why: it is disabled, or watches nothing; {} if all can';

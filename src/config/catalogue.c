@@ -26,9 +26,11 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/cached_table.h"
+#include "server/objects.h"
 #include "server/quick_hash.h"
 #include "server/table.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
 
@@ -329,6 +331,35 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 {
 	copy_for(provider, service, operation);
 	return catalogue_find(provider, service, operation);
+}
+
+/* So many characters of the end of a suffix row are in the index. */
+#define INDEXED_END 4
+
+/* The index of the names says so: as sql/config/catalogue.sql defines it. */
+bool
+catalogue_lacks(Slice operation)
+{
+	int64		keys[1 + INDEXED_END];
+	int			count = 0;
+
+	if (has_copy_of_all() || questions >= QUESTIONS_BY_INDEX)
+		return false;
+	operation = slice_folded(operation);
+	keys[count++] = (int64) slice_hash(operation, 0);
+	for (int end = 1; end <= Min(INDEXED_END, operation.len); end++)
+	{
+		Slice		last = {operation.s + operation.len - end, end};
+
+		/* a byte is a character only in ASCII */
+		if (IS_HIGHBIT_SET(last.s[0]))
+			return false;
+		keys[count++] = (int64) slice_hash(last, 1);
+	}
+	if (index_may_have(get_relname_relid("operations_names", public_namespace()), keys, count))
+		return false;
+	questions++;
+	return true;
 }
 
 /* As catalogue_get(), of any operation of the catalogue, whether somebody watches it or not. */

@@ -58,5 +58,11 @@ extern const Operation *catalogue_find(Provider provider, Slice service, Slice o
  */
 extern const Operation *catalogue_get(Provider provider, Slice service, Slice operation);
 
+/*
+ * Does the catalogue have nothing of that name, as one look at an index tells?
+ * Then catalogue_get() would return NULL.  Only the first questions of a session
+ * are answered so; false also where it is not known.
+ */
+extern bool catalogue_lacks(Slice operation);
 
 #endif							/* IAMWATCH_CATALOGUE_H */

@@ -220,6 +220,18 @@ settings_kept_days(void)
 	return kept_days;
 }
 
+/* By their checks, no settings allow less. */
+#define LEAST_KEPT_DAYS 1
+
+bool
+settings_is_late(int32 day, int32 newest)
+{
+	if (day >= newest - LEAST_KEPT_DAYS)
+		return false;
+	settings_load();
+	return day < newest - kept_days;
+}
+
 /* kept_days() RETURNS integer */
 Datum
 iamwatch_kept_days(PG_FUNCTION_ARGS)

@@ -36,6 +36,9 @@ extern void (*settings_changed_hook) (void);
  */
 extern int	settings_kept_days(void);
 
+/* Is a day so much older than the newest that it is not kept?  Loads the settings if that matters. */
+extern bool settings_is_late(int32 day, int32 newest);
+
 /* The longest deduplication period. */
 extern int	settings_deduplication_days(void);
 

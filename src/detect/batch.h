@@ -34,7 +34,7 @@ extern void batch_read_document(BatchItem *item);
 /*
  * Take out what was collected in this transaction or savepoint, in order of
  * event time, rejected documents last: piece by piece, each of about the size
- * of iamwatch.memory.  A piece lies in the current memory context, or in
+ * that memory.h allows.  A piece lies in the current memory context, or in
  * one that was made its child.  NULL when there is no more.
  */
 typedef struct BatchPieces

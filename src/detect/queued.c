@@ -109,7 +109,8 @@ queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool re
 		readable = event_read_loading(document, EVENT_KEY, event) == NULL;
 	if (!readable || limits_exceeded(event) != NULL)
 		return true;
-	operation = catalogue_get(event->provider, event->service, event->operation);
+	operation = catalogue_lacks(event->operation) ? NULL :
+		catalogue_get(event->provider, event->service, event->operation);
 	if (recall_knows(queued->recall, event, operation))
 		return false;
 	if (seen_size(queued->seen) >= MOST_SEEN)

@@ -183,7 +183,7 @@ recall_knows(Recall *recall, const Event *event, const Operation *operation)
 	bool		known;
 	bool		found;
 
-	if (cache_knows_of(event, operation))
+	if (settings_are_ready() && cache_knows_of(event, operation))
 		return true;
 	account_key = fingerprint_account(event);
 	identity_key = fingerprint_identity(account_key, event);
@@ -192,7 +192,7 @@ recall_knows(Recall *recall, const Event *event, const Operation *operation)
 		return false;
 	account = look_up_account(recall, account_key, event);
 	if (account.account_id == 0 || event->time < account.first || event->day > account.newest ||
-		event->day < account.newest - settings_kept_days())
+		settings_is_late(event->day, account.newest))
 		return false;
 
 	stored_begin_within(recall->tables);

@@ -20,7 +20,8 @@ extern Recall *recall_create(MemoryContext context);
 /*
  * Do the tables say that there is nothing to do for the event?  Then it is
  * remembered.  False also where they are not asked.  The event is within its
- * limits, and the operation what catalogue_get() says.
+ * limits, and the operation what catalogue_get() says, or NULL where
+ * catalogue_lacks() says that it is none.
  */
 extern bool recall_knows(Recall *recall, const Event *event, const Operation *operation);
 

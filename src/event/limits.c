@@ -21,10 +21,7 @@
 
 PG_FUNCTION_INFO_V1(iamwatch_refusal);
 
-/*
- * No settings: iamwatch.parse() is immutable, and each setting is half a million
- * instructions of every session (server/memory.c).
- */
+/* No settings: iamwatch.parse() is immutable. */
 #define LONGEST_DETAIL (64 * 1024)
 #define LONGEST_NAME (64 * 1024)
 

@@ -32,6 +32,13 @@
 	index_beginscan(table, index, snapshot, nkeys, 0)
 #endif
 
+/* Of an index alone: its table need not be opened. */
+#if PG_VERSION_NUM >= 180000
+#define begin_index_probe(index, nkeys) index_beginscan_bitmap(index, SnapshotAny, NULL, nkeys)
+#else
+#define begin_index_probe(index, nkeys) index_beginscan_bitmap(index, SnapshotAny, nkeys)
+#endif
+
 /* Neither waits nor raises an error when shared memory is full. */
 #if PG_VERSION_NUM >= 180000
 #define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL, false)

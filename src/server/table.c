@@ -13,14 +13,18 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/tidbitmap.h"
 #include "server/compat.h"
 #include "server/table.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 static void
 read_rows(Relation relation, Oid index, ScanKey keys, int nkeys, MemoryContext context,
@@ -75,6 +79,36 @@ table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys, MemoryConte
 	}
 	read_rows(relation, index, scan_keys, nkeys, context, load);
 	table_close(relation, AccessShareLock);
+}
+
+bool
+index_may_have(Oid relid, const int64 *keys, int count)
+{
+	Relation	index = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+	bool		found = false;
+
+	if (index == NULL)
+		return true;
+	if (index->rd_index->indisvalid)
+	{
+		IndexScanDesc scan = begin_index_probe(index, 1);
+		TIDBitmap  *rows = tbm_create(work_mem * (Size) 1024, NULL);
+
+		for (int i = 0; i < count && !found; i++)
+		{
+			ScanKeyData key;
+
+			ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
+			index_rescan(scan, &key, 1, NULL, 0);
+			found = index_getbitmap(scan, rows) > 0;
+		}
+		tbm_free(rows);
+		index_endscan(scan);
+	}
+	else
+		found = true;
+	relation_close(index, AccessShareLock);
+	return found;
 }
 
 /* Nearly always in the tuple itself: names are short. */

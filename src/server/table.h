@@ -40,6 +40,13 @@ typedef struct TableKey
 extern void table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys,
 						  MemoryContext context, void (*load) (const TableRow *row));
 
+/*
+ * May a row have one of the keys, by the first column of an index, of bigint?
+ * Looks at the index alone, so a row that is dead counts, and one that anybody
+ * is about to store.  True also where there is no such index.
+ */
+extern bool index_may_have(Oid index, const int64 *keys, int count);
+
 /* A text of the row; missing when it is null. */
 extern Slice table_slice(const TableRow *row, int column);
 

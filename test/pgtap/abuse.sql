@@ -111,14 +111,16 @@ BEGIN
 	RETURN NULL;
 END $$;
 CREATE TRIGGER z_sample AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION sample();
-SET iamwatch.memory = '4MB';
+SET work_mem = '2MB';
+SET hash_mem_multiplier = 2;
 INSERT INTO log SELECT aws('2026-02-16T08:00:00Z', 'm' || i, 'CreateSAMLProvider', more => jsonb_build_object('userAgent', repeat('u', 1000000)))
 FROM generate_series(1, 100) AS i;
-SELECT cmp_ok(last_value, '<', 4 * 1048576 + 3 * 1048576::bigint, 'Memory: documents of a megabyte are settled when iamwatch.memory is reached') FROM peak;
+SELECT cmp_ok(last_value, '<', 4 * 1048576 + 3 * 1048576::bigint, 'Memory: documents of a megabyte are settled when the memory for a hash table is reached') FROM peak;
 SELECT cmp_ok(last_value, '>', 1048576::bigint, 'Memory: which is what was measured') FROM peak;
 DROP TRIGGER z_sample ON log;
 SELECT cmp_ok(coalesce(memory_of('iamwatch events%'), 0), '<', 65536::bigint, 'Memory: nothing of them stays when the statement ends');
-RESET iamwatch.memory;
+RESET work_mem;
+RESET hash_mem_multiplier;
 CREATE TABLE ids AS SELECT generate_series(1, 270) AS id;
 CREATE VIEW many AS SELECT id, aws('2026-02-16T09:00:00Z', 'ann', 'ListBuckets', 's3', more => jsonb_build_object('userAgent', repeat('u', 4000000))) AS event FROM ids;
 INSERT INTO sources (source, event_column, order_column) VALUES ('many', 'event', 'id');

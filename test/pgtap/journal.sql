@@ -46,8 +46,8 @@ SELECT retally(account_id) FROM iamwatch_internal.accounts;
 SELECT is(all_sums(), :'waiting'::text, 'And as if it were counted anew');
 
 -- Of an account, rows of their own
-INSERT INTO iamwatch_internal.journal (provider, account, first_event_time, late_events, days)
-VALUES ('aws', '1', '2025-12-30 10:00Z', 2, '{2026-03-05}'), ('aws', '1', '2025-12-31 10:00Z', 1, '{2026-03-07}'), ('aws', '1', NULL, 0, '{2026-03-06}');
+INSERT INTO iamwatch_internal.journal (provider, account, first_event_time, late_events, days, learned_at)
+VALUES ('aws', '1', '2025-12-30 10:00Z', 2, '{2026-03-05}', now()), ('aws', '1', '2025-12-31 10:00Z', 1, '{2026-03-07}', now()), ('aws', '1', NULL, 0, '{2026-03-06}', now());
 SELECT is((SELECT ROW(first_event_time, newest_day, late_events)::text FROM accounts WHERE account = '1'),
 	ROW('2025-12-30 10:00Z'::timestamptz, '2026-03-07'::date, 3)::text, 'An account begins and ends where the journal says, too');
 SELECT fold_journal('aws', '1');

@@ -1,10 +1,10 @@
 \ir settings.psql
 SELECT plan(5);
 
--- The memory that a backend keeps is bounded by a setting, whatever the
--- number of identities it meets.
-SET LOCAL iamwatch.memory = '256kB';
-SET LOCAL work_mem = '1MB';
+-- The memory that a backend keeps is bounded by what a hash table may take,
+-- whatever the number of identities it meets.
+SET LOCAL work_mem = '128kB';
+SET LOCAL hash_mem_multiplier = 2;
 CREATE FUNCTION memory() RETURNS bigint LANGUAGE sql AS $$
 	SELECT coalesce(memory_of('iamwatch baseline cache'), 0) + coalesce(memory_of('iamwatch events of a statement'), 0)
 		+ coalesce(memory_of('iamwatch sorted events'), 0)

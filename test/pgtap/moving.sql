@@ -72,7 +72,7 @@ INSERT INTO instances VALUES ('aws', '111122223333', 'i-1', '{192.0.2.9}', true,
 INSERT INTO instance_history VALUES ('aws', '111122223333', 'i-1', '{}', false, 'eu-west-1', '[2025-01-01Z,2026-01-01Z)');
 INSERT INTO firewalls VALUES ('aws', '111122223333', '2026-02-01Z', '["sg-1"]');
 -- what other sessions left
-INSERT INTO journal (provider, account, identity, kinds, days, late_events) VALUES ('aws', '111122223333', 'arn:aws:iam::111122223333:user/fay', 2, '{2026-02-03}', 2);
+INSERT INTO journal (provider, account, identity, kinds, days, late_events, learned_at) VALUES ('aws', '111122223333', 'arn:aws:iam::111122223333:user/fay', 2, '{2026-02-03}', 2, now());
 INSERT INTO context_journal SELECT parse(aws('2026-02-01T10:00:00Z', 'ann', 'CreateUser')), 'AKIA1', false;
 INSERT INTO pending_events (detector, event, unusual, day_scored, score)
 SELECT 'unusual_iam_activity', parse(aws('2026-02-02T11:00:00Z', 'dan', 'DeleteUser', id => 'd9')), false, true, ROW(0, 0, 0, 0, 1, NULL, NULL, NULL, NULL, NULL, NULL)::score;

@@ -29,7 +29,8 @@ SELECT results_eq('SELECT names()', ARRAY['bad1', 'bad2', 'bad3', 'good1', 'good
 SELECT is((SELECT count(*) FROM baselines), 7::bigint, 'Savepoint: nor their operations');
 
 -- a batch that is settled in parts, because it is larger than the memory for it
-SET LOCAL iamwatch.memory = '64kB';
+SET LOCAL work_mem = '64kB';
+SET LOCAL hash_mem_multiplier = 1;
 INSERT INTO log SELECT aws('2026-03-02T08:00:00Z', CASE n % 3 WHEN 0 THEN 'bad' ELSE 'fine' END || lpad(n::text, 4, '0'), 'CreateUser',
 	more => jsonb_build_object('x', repeat(md5(n::text), 30))) FROM generate_series(1, 300) AS n;
 SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ '^(bad|fine)\d{4}$'), 300::bigint, 'Savepoint: nor when a batch is settled in parts');

@@ -75,8 +75,8 @@ SELECT is(events_learned, :learned::bigint, 'Upkeep: and nothing is lost') FROM 
 SELECT asked, hits FROM cache_status() \gset
 INSERT INTO log SELECT aws('2026-03-01T09:00:00Z', 'ann', 'ListBuckets', 's3') FROM generate_series(1, 10);
 SELECT is((asked - :asked) || ' ' || (hits - :hits), '10 10', 'Session: events that it was asked about, and those it knew to teach nothing') FROM cache_status();
-SELECT is(session_cache_entries > 0 AND session_cache_bytes BETWEEN 1 AND pg_size_bytes(current_setting('iamwatch.memory')), true,
-	'Session: what it remembers is within known_memory') FROM status;
+SELECT is(session_cache_entries > 0 AND session_cache_bytes BETWEEN 1 AND pg_size_bytes(current_setting('work_mem')) * current_setting('hash_mem_multiplier')::float8, true,
+	'Session: what it remembers is within the memory for a hash table') FROM status;
 
 -- Limits
 UPDATE limits SET value = 0 WHERE name = 'rejected_events';

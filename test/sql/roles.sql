@@ -63,7 +63,7 @@ UNION ALL
 SELECT s FROM unnest(ARRAY['ALTER TABLE log DISABLE TRIGGER iamwatch_observe', 'ALTER TABLE log DISABLE TRIGGER ALL',
 	'DROP TRIGGER iamwatch_observe ON log', 'ALTER TRIGGER iamwatch_observe ON log RENAME TO x', 'SET session_replication_role = replica',
 	'DROP EXTENSION iamwatch', 'DROP SCHEMA iamwatch CASCADE', 'ALTER EXTENSION iamwatch UPDATE', 'CREATE FUNCTION iamwatch.x() RETURNS int LANGUAGE sql AS $x$SELECT 1$x$',
-	'SET iamwatch.memory = 64', 'CREATE OPERATOR # (RIGHTARG = jsonb, FUNCTION = iamwatch_internal.may_be_new)',
+	'CREATE OPERATOR # (RIGHTARG = jsonb, FUNCTION = iamwatch_internal.may_be_new)',
 	'CREATE TEMP TABLE x (a text, CHECK (iamwatch_internal.may_be_new(a::jsonb)))', 'SELECT $x${2026-01-01}$x$::iamwatch.dayset',
 	'CREATE TRIGGER x BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()']) AS s;
 GRANT SELECT ON attempts TO PUBLIC;
@@ -74,6 +74,8 @@ SET ROLE iamwatch_roles_writer;
 INSERT INTO log SELECT e('ann', d) FROM generate_series('2026-01-01'::timestamptz, '2026-01-20', '1 day') AS d;
 INSERT INTO log VALUES (e('ann', '2026-01-20', 'CreateUser')), ('{}');
 SELECT count(*) > 200 AS many, attempt(statement) AS failed_with FROM attempts GROUP BY 2 ORDER BY 2;
+-- Nothing that is set has our name, so no setting is taken and then ignored.
+SELECT attempt('SET iamwatch.anything = 64') AS failed_with;
 RESET ROLE;
 SELECT identity, operation FROM iamwatch.alerts;
 SELECT count(*) FROM iamwatch.rejected_events;

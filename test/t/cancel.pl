@@ -49,7 +49,7 @@ for my $n (0 .. $#pieces)
 	my $piece = $pieces[$n];
 	$piece->{before} = $rows;
 	my $s = $n % 3 ? $old : session($node, 'postgres');
-	$s->run("SET iamwatch.memory = '64kB';") if $n % 4 == 0;
+	$s->run("SET work_mem = '64kB'; SET hash_mem_multiplier = 1;") if $n % 4 == 0;
 	$failures += load_with_timeouts($s, $piece, $n % 5 == 4);
 	$s->end if $s != $old;
 	$rows += $piece->{rows};

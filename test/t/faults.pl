@@ -42,7 +42,7 @@ sub half_a_copy
 {
 	my ($piece) = @_;
 	my $s = session($node, 'postgres');
-	my $pid = $s->run(q{SET iamwatch.memory = '64kB'; SET application_name = 'copying'; SELECT pg_backend_pid();});
+	my $pid = $s->run(q{SET work_mem = '64kB'; SET hash_mem_multiplier = 1; SET application_name = 'copying'; SELECT pg_backend_pid();});
 	$s->send_lines("COPY log FROM STDIN;\n" . slurp_file($piece->{name}));
 	$node->poll_query_until('postgres', qq{SELECT tuples_processed >= $piece->{rows} / 2 FROM pg_stat_progress_copy WHERE pid = $pid})
 		or die 'the copy does not begin';

@@ -85,7 +85,7 @@ $s->end;
 $node->safe_psql('postgres', 'CREATE DATABASE small_memory');
 prepare($node, 'small_memory', 1);
 $s = session($node, 'small_memory');
-$s->run("SET work_mem = '64kB'; SET iamwatch.memory = '64kB';\n"
+$s->run("SET work_mem = '64kB'; SET hash_mem_multiplier = 1;\n"
 	. join('', map { "\\copy log FROM '$_->{name}'\n" } @pieces));
 verify($node, 'small_memory', 'COPY with as little memory as can be set');
 $s->end;

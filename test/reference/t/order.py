@@ -137,7 +137,7 @@ for seed, orders in ((1, ("reverse", "random", "twice", "half")), (4, ("random",
 # One statement of half a year, shuffled, in little memory
 events = generate.generate(7, days=180, per_day=30)
 want = expected(events)
-for memory in ("", "SET iamwatch.memory = '64kB'; SET work_mem = '64kB';"):
+for memory in ("", "SET work_mem = '64kB'; SET hash_mem_multiplier = 1;"):
     fresh()
     psql(memory + copy(random.Random(7).sample(events, len(events))))
     ok(alerts() == want, f"{len(events)} shuffled events of 180 days in one COPY{', spilling to disk,' if memory else ''} raise"
@@ -159,7 +159,7 @@ late = [e for e in (reference.parse(e) for part in files[:-10] for e in part)
 want = expected(events)
 fresh()
 load(files[-10:])
-done = database.run("SET iamwatch.memory = '64kB';" + copy([e for part in files[:-10] for e in part]))
+done = database.run("SET work_mem = '64kB'; SET hash_mem_multiplier = 1;" + copy([e for part in files[:-10] for e in part]))
 ok(done.stderr.count("WARNING") == 1 and f"{len(late)} events were further back" in done.stderr and "iamwatch.backfill" in done.stderr,
    f"{len(late)} events that came 195 days too late are told in one warning, with what to do", done.stderr)
 ok(count("iamwatch.identities", "iamwatch.first_day(days) < date '2026-01-05' + 20") == 0, "and are not learned")
