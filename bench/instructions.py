@@ -22,8 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Loaded before: by a session that is over by then.  Warm: by the session that
 # is counted, before it is counted.  Counted: what is, and of how many events.
-Workload = namedtuple("Workload", "name what target before warm counted events")
-Count = namedtuple("Count", "name what target bare watched functions")
+Workload = namedtuple("Workload", "name before warm counted events")
+Count = namedtuple("Count", "name bare watched functions")
 
 
 def available():
@@ -85,32 +85,34 @@ def workloads(folder):
     def copies(path):
         return [f"COPY {{table}} FROM '{path}'"]
 
+    warm = EVENTS // 2      # what a session has met before costs the same each time
     cover = copies(write("known.count", 2000, 2000, 1, first_day=40, cover=True))
-    quiet = copies(write("quiet.count", EVENTS, 2000, 1, first_day=40, seed=100))
-    news = copies(write("news.count", EVENTS, 2000, 1, first_day=40, news=0.01, seed=100))
+    quiet = copies(write("quiet.count", warm, 2000, 1, first_day=40, seed=100))
+    news = copies(write("news.count", warm, 2000, 1, first_day=40, news=0.01, seed=100))
+    unmet = copies(write("unmet.count", EVENTS, 2000, 1, first_day=40, seed=100))
     first = copies(write("first.count", EVENTS, 400, 2))
     aws = records("aws_attack_simulation.ndjson")
     # of those that name who and what, completed: the collection leaves out the time and the log
     gcp = [json.dumps(dict(json.loads(line), timestamp="2026-02-10T10:00:00Z", insertId="1",
                            logName="projects/victim-project/logs/cloudaudit.googleapis.com%2Factivity")) for line in records("gcp_attack_techniques.ndjson")
            if '"principalEmail"' in line and '"serviceName"' in line]
-    real = copies(repeated(os.path.join(folder, "real.count"), aws, EVENTS))
     rng = random.Random(11)
     by_turns = [rng.choice(aws) if i % 2 else rng.choice(gcp) for i in range(EVENTS)]
-    mixed = copies(repeated(os.path.join(folder, "mixed.count"), by_turns, EVENTS))
+    real, mixed = ([copies(repeated(os.path.join(folder, f"{name}-{count}.count"), lines, count)) for count in (warm, EVENTS)]
+                   for name, lines in (("real", aws), ("mixed", by_turns)))
     row = json.loads(records("aws_attack_simulation.ndjson")[0].replace("\\\\", "\\"))
     one = "INSERT INTO {table} VALUES ('" + json.dumps(row).replace("'", "''") + "')"
-    return (
-        Workload("quiet", "COPY, steady state, no news", 1.02, [], cover, quiet, EVENTS),
-        Workload("news", "COPY, steady state, 1 % news", 1.026, [], cover, news, EVENTS),
-        Workload("first", "COPY, first load", 1.08, [], [], first, EVENTS),
-        Workload("session", "a session for each COPY, generated events", 1.03, cover, [], quiet, EVENTS),
-        Workload("real", "real CloudTrail records repeated, warm", 1.02, [], real, real, EVENTS),
-        Workload("real_session", "the same, a session for each COPY", 1.03, real, [], real, EVENTS),
-        Workload("mixed", "AWS and GCP mixed row by row, warm", 1.025, [], mixed, mixed, EVENTS),
-        Workload("mixed_session", "the same, a session for each COPY", 1.03, mixed, [], mixed, EVENTS),
-        Workload("connection", "single-row INSERT, a connection each", None, [one], [], [one], 1),
-        Workload("connection_preloaded", "the same, with the library in shared_preload_libraries", None, [one], [], [one], 1))
+    return (        # by the names of rows.py
+        Workload("quiet", [], cover, quiet, warm),
+        Workload("news", [], cover, news, warm),
+        Workload("first", [], [], first, EVENTS),
+        Workload("session", cover, [], unmet, EVENTS),
+        Workload("real", [], real[0], real[0], warm),
+        Workload("real-session", real[1], [], real[1], EVENTS),
+        Workload("mixed", [], mixed[0], mixed[0], warm),
+        Workload("mixed-session", mixed[1], [], mixed[1], EVENTS),
+        Workload("connect", [one], [], [one], 1),
+        Workload("connect-preloaded", [one], [], [one], 1))
 
 
 def prepare(folder):
@@ -155,11 +157,11 @@ def counted(data, table, work, folder):
     return {f: (total[1].get(f, 0) - total[0].get(f, 0)) / work.events for f in set(total[0]) | set(total[1])}
 
 
-def measure(folder, chosen=()):
-    """A Count of each workload, with the functions that differ most."""
+def measure(folder, chosen):
+    """A Count of each workload that is chosen, with the functions that differ most."""
     data = prepare(folder)
     for work in workloads(folder):
-        if chosen and work.name not in chosen:
+        if not chosen(work.name):
             continue
         for path in glob.glob(os.path.join(folder, "*.count")):
             os.chmod(path, 0o644)
@@ -167,5 +169,4 @@ def measure(folder, chosen=()):
         with ThreadPoolExecutor(len(tables)) as both:       # the count is the same beside others
             event = dict(zip(tables, both.map(lambda table: counted(data, table, work, folder), tables)))
         more = {f: n - event["bare"].get(f, 0) for f, n in event["watched"].items() if not f.startswith("0x")}
-        yield Count(work.name, work.what, work.target, sum(event["bare"].values()), sum(event["watched"].values()),
-                    sorted(more.items(), key=lambda x: -x[1])[:12])
+        yield Count(work.name, sum(event["bare"].values()), sum(event["watched"].values()), sorted(more.items(), key=lambda x: -x[1])[:12])

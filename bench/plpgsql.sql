@@ -3,14 +3,16 @@
 -- writes only of what is new, set-based peers.  Sets of days are rows, one a
 -- day, since there is no dayset.  As here, whatever an event contains is stored,
 -- and what was not understood is kept with its reason.  Left out, which favours
--- it: Azure and described providers, samples of context, limits, suppressions,
--- counts for the status, and writers that do not wait for each other.
+-- it: Azure and described providers, fields in lower case, objects as text, risk,
+-- context, incidents, limits, suppressions, counts for the status, and writers
+-- that do not wait for each other.
 CREATE TABLE pl_operations AS SELECT * FROM iamwatch.operations
 	WHERE effect <> 'read' AND category NOT IN ('session', 'sign_in');
 CREATE UNIQUE INDEX ON pl_operations (provider, service, operation);
 CREATE TABLE pl_accounts (account text, provider text, first timestamptz, newest date, late bigint, PRIMARY KEY (account, provider));
 CREATE TABLE pl_activity (account text, identity text, person boolean, day date, PRIMARY KEY (account, identity, day));
 CREATE INDEX ON pl_activity (account, day);
+CREATE TABLE pl_identities (account text, identity text, second date, third date, PRIMARY KEY (account, identity));
 CREATE TABLE pl_behaviour (account text, identity text, person boolean, service text, operation text, failed boolean, day date,
 	PRIMARY KEY (account, identity, service, operation, failed, day));
 CREATE INDEX ON pl_behaviour (account, service, operation, failed, day);
@@ -168,13 +170,23 @@ BEGIN
 	RETURN e;
 END $$;
 
--- An IAM operation, once the day is known as one of activity.
+-- Of an identity that became active on a day: the second and third that it ever was.
+CREATE FUNCTION pl_new_day(acc text, who text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	days date[] := ARRAY(SELECT a.day FROM pl_activity a WHERE a.account = acc AND a.identity = who ORDER BY a.day LIMIT 3);
+BEGIN
+	INSERT INTO pl_identities VALUES (acc, who, days[2], days[3])
+	ON CONFLICT (account, identity) DO UPDATE SET second = EXCLUDED.second, third = EXCLUDED.third;
+END $$;
+
+-- An IAM operation, once the day is known as one of activity.  Days of peers count
+-- from the third on, and for a newcomer all of them.
 CREATE FUNCTION pl_judge(e pl_event, event jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	d date := (e.at AT TIME ZONE 'UTC')::date;
 	is_person boolean := pl_is_person(e.kind);
 	alert bigint;
-	k int; a int; kk bigint; nn bigint; p float8; since timestamptz;
+	k int; a int; kk bigint; nn bigint; p float8; since timestamptz; newcomer boolean;
 BEGIN
 	SELECT x.alert_id INTO alert FROM pl_alerts x WHERE x.identity = e.who AND x.service = e.svc AND x.operation = e.op
 		AND x.failed = e.fail AND x.first_event_time > e.at - interval '5 days' AND x.first_event_time < e.at + interval '5 days'
@@ -190,10 +202,13 @@ BEGIN
 				AND b.operation = e.op AND b.failed = e.fail AND b.day BETWEEN d - 30 AND d - 1;
 			SELECT count(*) INTO a FROM pl_activity b WHERE b.account = e.acc AND b.identity = e.who AND b.day BETWEEN d - 30 AND d - 1;
 			IF k / (a + 2.0) < 0.02 THEN
-				SELECT count(*) INTO kk FROM pl_behaviour b WHERE b.account = e.acc AND b.service = e.svc AND b.operation = e.op
-					AND b.failed = e.fail AND b.day BETWEEN d - 30 AND d - 1 AND b.identity <> e.who AND b.person = is_person;
-				SELECT count(*) INTO nn FROM pl_activity b WHERE b.account = e.acc AND b.day BETWEEN d - 30 AND d - 1
-					AND b.identity <> e.who AND b.person = is_person;
+				SELECT i.second < d IS NOT TRUE INTO newcomer FROM pl_identities i WHERE i.account = e.acc AND i.identity = e.who;
+				SELECT count(*) INTO kk FROM pl_behaviour b JOIN pl_identities i USING (account, identity)
+				WHERE b.account = e.acc AND b.service = e.svc AND b.operation = e.op AND b.failed = e.fail
+					AND b.day BETWEEN d - 30 AND d - 1 AND b.identity <> e.who AND b.person = is_person AND (newcomer OR b.day >= i.third);
+				SELECT count(*) INTO nn FROM pl_activity b JOIN pl_identities i USING (account, identity)
+				WHERE b.account = e.acc AND b.day BETWEEN d - 30 AND d - 1
+					AND b.identity <> e.who AND b.person = is_person AND (newcomer OR b.day >= i.third);
 				p := (k + 2 * (kk + 0.1) / (nn + 10)) / (a + 2);
 				IF p < 0.02 THEN
 					INSERT INTO pl_alerts (account, identity, service, operation, failed, first_event_time, last_event_time,
@@ -220,7 +235,7 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	SELECT * INTO account FROM pl_accounts x WHERE x.account = e.acc AND x.provider = e.provider;
-	IF account.newest - 45 > d THEN
+	IF account.newest - 195 > d THEN
 		UPDATE pl_accounts x SET late = late + 1 WHERE x.account = e.acc AND x.provider = e.provider;
 		RETURN NULL;
 	ELSIF account.account IS NULL OR e.at < account.first OR d > account.newest THEN
@@ -229,6 +244,9 @@ BEGIN
 	END IF;
 	INSERT INTO pl_activity VALUES (e.acc, e.who, pl_is_person(e.kind), d)
 	ON CONFLICT DO NOTHING;
+	IF FOUND THEN
+		PERFORM pl_new_day(e.acc, e.who);
+	END IF;
 	IF EXISTS (SELECT FROM pl_operations o WHERE o.provider = e.provider AND o.service = e.svc AND o.operation = e.op) THEN
 		PERFORM pl_judge(e, NEW.event);
 	END IF;
@@ -239,13 +257,14 @@ CREATE FUNCTION pl_observe_statement() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
 	operations pl_event[];
 	documents jsonb[];
+	active text[];
 BEGIN
 	WITH read AS MATERIALIZED (
 		SELECT s.event, (e).*, ((e).at AT TIME ZONE 'UTC')::date AS d FROM (SELECT event, pl_read(event) AS e FROM stored OFFSET 0) AS s
 	), rejected AS (
 		INSERT INTO pl_rejected SELECT reason, event FROM read WHERE reason IS NOT NULL
 	), e AS MATERIALIZED (
-		SELECT r.*, x.newest - 45 > r.d IS TRUE AS late FROM read r
+		SELECT r.*, x.newest - 195 > r.d IS TRUE AS late FROM read r
 		LEFT JOIN pl_accounts x ON x.account = r.acc AND x.provider = r.provider WHERE r.reason IS NULL
 	), accounts AS (
 		INSERT INTO pl_accounts SELECT acc, provider, min(at) FILTER (WHERE NOT late), max(d), count(*) FILTER (WHERE late) FROM e
@@ -256,10 +275,15 @@ BEGIN
 		INSERT INTO pl_activity
 		SELECT DISTINCT acc, who, pl_is_person(kind), d FROM e WHERE NOT late
 		ON CONFLICT DO NOTHING
+		RETURNING account, identity
 	)
 	SELECT array_agg(ROW(reason, e.provider, acc, who, kind, svc, op, fail, at, id)::pl_event ORDER BY at, id),
-		array_agg(event ORDER BY at, id) INTO operations, documents
+		array_agg(event ORDER BY at, id), (SELECT array_agg(DISTINCT ARRAY[account, identity]) FROM activity)
+	INTO operations, documents, active
 	FROM e JOIN pl_operations AS x ON x.provider = e.provider AND x.service = svc AND x.operation = op WHERE NOT late;
+	FOR i IN 1..coalesce(array_length(active, 1), 0) LOOP
+		PERFORM pl_new_day(active[i][1], active[i][2]);
+	END LOOP;
 	FOR i IN 1..coalesce(cardinality(operations), 0) LOOP
 		PERFORM pl_judge(operations[i], documents[i]);
 	END LOOP;
