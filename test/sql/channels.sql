@@ -1,7 +1,7 @@
 -- What docs/security.md says of notifications, and of what a role that may only
 -- insert can learn.
 SET client_min_messages = warning;
-DROP EXTENSION iamwatch;
+DROP EXTENSION iamwatch CASCADE;
 CREATE EXTENSION iamwatch;
 CREATE ROLE iamwatch_channels_writer;
 CREATE TABLE log (event jsonb);

@@ -3,7 +3,7 @@ SET client_min_messages = error;
 -- Default privileges of the role that installs the extension give no role
 -- anything in its schemas: least of all to create functions there, which the
 -- extension's own SQL would then find.
-DROP EXTENSION iamwatch;
+DROP EXTENSION iamwatch CASCADE;
 CREATE ROLE iamwatch_default;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO iamwatch_default, PUBLIC;
 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO iamwatch_default, PUBLIC;

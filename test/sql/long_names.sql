@@ -1,6 +1,6 @@
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
-DROP EXTENSION iamwatch;
+DROP EXTENSION iamwatch CASCADE;
 CREATE EXTENSION iamwatch;
 -- Names may have up to 64 kB, which no btree can
 -- hold.  One such name, in a document that whoever inserts made up, is no

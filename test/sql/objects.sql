@@ -1,4 +1,8 @@
 \set SHOW_CONTEXT never
+SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
+RESET client_min_messages;
 -- Every function, table, view and type of the extension has a comment.
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'iamwatch')

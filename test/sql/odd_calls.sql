@@ -1,6 +1,8 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
 -- Nothing that a function in C is called with ends the server: nulls, rows of
 -- nulls, wrong triggers.  Found from the catalogs, so that a
 -- new one is called too.  The calls and what each says are nobody's concern here.

@@ -1,3 +1,7 @@
+SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
+RESET client_min_messages;
 -- users' own providers over stored history: in sets, in parallel workers, in
 -- batches; and what a mapping that cannot be is told
 CREATE TABLE history (id bigint GENERATED ALWAYS AS IDENTITY, event jsonb);

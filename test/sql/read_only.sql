@@ -1,6 +1,8 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
 -- What writes, writes only where PostgreSQL lets it, and says that it does.
 CREATE TABLE log (event jsonb);
 SELECT iamwatch.watch('log');

@@ -1,7 +1,7 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;
-DROP EXTENSION iamwatch;
+DROP EXTENSION iamwatch CASCADE;
 CREATE EXTENSION iamwatch;
 -- What each kind of role can do, over all objects that there are.
 -- Tables without rows in this file's answers are the rule: nothing is listed.

@@ -1,5 +1,7 @@
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
 -- The rule: nothing unqualified is looked up in a schema that others may write.
 -- A function does one of these (docs/developing.md):
 --   pins    SET search_path to pg_catalog, our schemas, pg_temp last;

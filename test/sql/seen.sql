@@ -1,3 +1,7 @@
+SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
+RESET client_min_messages;
 -- Events seen: the server's own count, of a table and of all partitions of one
 CREATE TABLE log (event jsonb);
 SELECT iamwatch.watch('log');

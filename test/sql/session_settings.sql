@@ -1,6 +1,6 @@
 \set SHOW_CONTEXT never
 SET client_min_messages = error;
-DROP EXTENSION iamwatch;
+DROP EXTENSION iamwatch CASCADE;
 -- What a session, a role or a database has set changes nothing of what the
 -- extension is, finds or says.
 -- A backslash in a string means what standard_conforming_strings says, so it is

@@ -1,7 +1,7 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY sqlstate
 SET client_min_messages = error;
-DROP EXTENSION iamwatch;
+DROP EXTENSION iamwatch CASCADE;
 CREATE EXTENSION iamwatch;
 -- Whoever owns a source lays traps in it for those who read it.  Every function
 -- that takes a relation or reads an alert's events is found in the catalogs and

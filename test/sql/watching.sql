@@ -1,3 +1,7 @@
+SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
+RESET client_min_messages;
 -- watch() and unwatch(): idempotent, and clear about what cannot be watched
 SET client_min_messages = notice;
 CREATE TABLE "odd table" (id int, "odd ""column" jsonb, doc text);
@@ -109,3 +113,4 @@ DROP TABLE parted_2;
 SELECT iamwatch.unwatch('parted');
 SELECT count(*) FROM pg_trigger WHERE tgname = 'iamwatch_observe';
 DROP TABLE parted;
+DROP FUNCTION made;

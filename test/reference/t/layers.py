@@ -31,4 +31,7 @@ for path in glob.glob(os.path.join(ROOT, "src", "**", "*.[ch]"), recursive=True)
     missing |= set(re.findall(r"^}\s*(\w+);", re.sub(r"/\*.*?\*/", "", open(path).read(), flags=re.S), re.M)) - types
 missing = {name for name in missing if name[0].isupper()}
 ok(not missing, "layers: typedefs.list has every type of src/, for make indent", " ".join(sorted(missing)))
+used = [os.path.basename(path) for path in glob.glob(os.path.join(ROOT, "test", "sql", "*.sql"))
+        if not re.match(r"((\\set .*|SET client_min_messages .*|--.*)\n)*DROP EXTENSION iamwatch CASCADE;\n", open(path).read())]
+ok(not used, "layers: a test in test/sql begins with a new extension, whatever ran before in the database", " ".join(used))
 finish()
