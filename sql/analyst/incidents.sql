@@ -65,11 +65,7 @@ CREATE INDEX kept_incidents_arrives_on ON iamwatch_internal.kept_incidents USING
 
 -- With no statement, whoever writes the row.
 CREATE FUNCTION iamwatch_internal.kept_by_whom() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	NEW.kept_by := pg_current_xact_id();
-	RETURN NEW;
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_kept_by_whom' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION iamwatch_internal.kept_by_whom() IS 'trigger: which transaction keeps an incident';
 CREATE TRIGGER kept_by_whom BEFORE INSERT OR UPDATE ON iamwatch_internal.kept_incidents
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.kept_by_whom();
@@ -92,28 +88,18 @@ ALTER TABLE iamwatch_internal.changed_incidents REPLICA IDENTITY FULL;
 -- ---- who was created or given credentials ----
 
 CREATE FUNCTION iamwatch_internal.hands_over(alert iamwatch.alerts) RETURNS boolean
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN NOT alert.failed AND alert.category IN ('account', 'credential', 'role')
-		AND alert.operation !~* 'delete|remove|deactivate|disable|revoke|unlink|purge|suspend';
+	AS 'MODULE_PATHNAME', 'iamwatch_hands_over' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.hands_over(iamwatch.alerts) IS
 'whether an alert is about an identity that was made, or credentials or a role that were given';
 
 CREATE FUNCTION iamwatch_internal.handed_how(alert iamwatch.alerts, target text) RETURNS text
-	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN format('alert %s: %s of %s%s', alert.alert_id, alert.operation, target,
-		CASE WHEN alert.category = 'credential' AND alert.evidence->'granted'->>0 IS NOT NULL
-		THEN ' gave ' || (alert.evidence->'granted'->>0) ELSE '' END);
+	AS 'MODULE_PATHNAME', 'iamwatch_handed_how' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.handed_how(iamwatch.alerts, text) IS 'how a target of an alert was made or got something';
 
 -- An address and a week is a key that an index finds, where an address alone
 -- would find everybody who works at the same place.
 CREATE FUNCTION iamwatch_internal.address_weeks(addresses text[], since timestamptz, until timestamptz) RETURNS text[]
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	RETURN ARRAY(SELECT w || ' ' || a FROM unnest(addresses) AS a
-		CROSS JOIN generate_series(floor(extract(epoch FROM since) / 604800)::bigint, floor(extract(epoch FROM until) / 604800)::bigint) AS w
-		ORDER BY w, a);
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_address_weeks' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.address_weeks(text[], timestamptz, timestamptz) IS
 'each of the addresses with each of the weeks that a time touches';
 
@@ -134,7 +120,9 @@ CREATE TYPE iamwatch_internal.incident_part AS (
 COMMENT ON TYPE iamwatch_internal.incident_part IS 'the alerts of a detector and identity that begin from since to until, both included';
 
 -- Without a path of its own, so that it becomes part of the statement that keeps
--- what it says; readers call the next one.
+-- what it says; readers call the next one.  Most alerts are the first of an
+-- incident, and then each of the aggregates is that alert: src/detect/incident_of_one.c.
+-- A test compares the two.
 CREATE FUNCTION iamwatch_internal.incidents_of(parts iamwatch_internal.incident_part[])
 	RETURNS SETOF iamwatch_internal.kept_incidents
 	LANGUAGE sql STABLE ROWS 10 AS $$
@@ -199,48 +187,6 @@ CREATE FUNCTION iamwatch_internal.incidents_of(parts iamwatch_internal.incident_
 $$;
 COMMENT ON FUNCTION iamwatch_internal.incidents_of(iamwatch_internal.incident_part[]) IS
 'the incidents of identities as their alerts say: none of an incident''s alerts begins a deduplication period or more after the last event of those before it. Each identity of a detector is one part';
-
--- Most alerts are the first of an incident, and then each of the aggregates above
--- is that alert.  A test compares the two.
-CREATE FUNCTION iamwatch_internal.incident_of_one(a iamwatch.alerts) RETURNS iamwatch_internal.kept_incidents
-	LANGUAGE plpgsql STABLE AS $$
-DECLARE
-	gap constant interval := iamwatch_internal.incident_gap(a.detector);
-	target constant text := a.evidence->'targets'->>0;
-	addresses constant text[] := ARRAY[a.evidence->'source_addresses'->>0];
-	actor constant text := iamwatch_internal.actor(a.provider, a.identity);
-	hands_over constant boolean := iamwatch_internal.hands_over(a);
-	key text;
-	gave_on text[] := '{}';
-	arrives_on text[] := '{}';
-BEGIN
-	IF jsonb_array_length(a.evidence->'targets') > 1 OR jsonb_array_length(a.evidence->'source_addresses') > 1 THEN
-		RETURN NULL;
-	END IF;
-	IF hands_over AND target IS NOT NULL THEN
-		key := nullif(iamwatch_internal.handed(a.provider, a.account, a.operation, target), actor);
-	END IF;
-	IF addresses[1] IS NOT NULL THEN
-		IF hands_over THEN
-			gave_on := iamwatch_internal.address_weeks(addresses, a.first_event_time, a.last_event_time + gap);
-		END IF;
-		IF a.evidence->'context' ? 'first_day' THEN
-			arrives_on := iamwatch_internal.address_weeks(addresses, a.first_event_time, a.first_event_time);
-		END IF;
-	END IF;
-	RETURN (a.alert_id, a.detector, a.provider, a.account, a.identity, a.identity_kind,
-		CASE WHEN a.resolution IS NULL OR a.resolution = 'true_positive' THEN coalesce(a.risk, 0) ELSE 0 END,
-		a.severity, a.status, 1, CASE WHEN a.status = 'closed' THEN 0 ELSE 1 END, a.event_count,
-		a.first_event_time, a.last_event_time, (a.first_event_time AT TIME ZONE 'UTC')::date,
-		ARRAY[a.service || ':' || a.operation || CASE WHEN a.failed THEN ' (failed)' ELSE '' END], ARRAY[a.technique], a.sensitivity,
-		CASE WHEN a.assignee IS NOT NULL THEN ARRAY[a.assignee] END, ARRAY[a.alert_id], actor,
-		CASE WHEN key IS NULL THEN '{}' ELSE ARRAY[key] END,
-		CASE WHEN key IS NULL THEN '{}' ELSE ARRAY[a.first_event_time] END,
-		CASE WHEN key IS NULL THEN '{}' ELSE ARRAY[iamwatch_internal.handed_how(a, target)] END,
-		gave_on, arrives_on, a.last_event_time + gap, NULL)::iamwatch_internal.kept_incidents;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.incident_of_one(iamwatch.alerts) IS
-'iamwatch_internal.incidents_of() of an alert that is the only one of its incident; null if it has several targets or addresses';
 
 CREATE FUNCTION iamwatch_internal.find_incidents(parts iamwatch_internal.incident_part[])
 	RETURNS SETOF iamwatch_internal.kept_incidents

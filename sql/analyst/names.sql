@@ -25,32 +25,17 @@ COMMENT ON FUNCTION iamwatch.short_name(text) IS
 -- made, or gave something to, can be found again when it acts.
 
 CREATE FUNCTION iamwatch_internal.index_key(name text) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN octet_length(name) <= 1000 THEN name ELSE md5(name) END;
+	AS 'MODULE_PATHNAME', 'iamwatch_index_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.index_key(text) IS
 'a name, or its digest where an index could not hold it: a log can make names of 64 kB';
 
 CREATE FUNCTION iamwatch_internal.actor(provider text, identity text) RETURNS text
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	parts constant text[] := regexp_match(identity, '^arn:[^:]*:(?:iam|sts)::([0-9]*):(?:(user|role)/(?:.*/)?([^/]+)|assumed-role/(?:.*/)?([^/]+)/[^/]*)$');
-BEGIN
-	RETURN iamwatch_internal.index_key(CASE WHEN parts IS NULL THEN provider || ':' || lower(identity)
-		ELSE provider || ':' || parts[1] || ':' || coalesce(parts[2], 'role') || ':' || coalesce(parts[3], parts[4]) END);
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_actor' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.actor(text, text) IS
 'one name for a user or role, whatever its path, session or spelling';
 
 CREATE FUNCTION iamwatch_internal.handed(provider text, account text, operation text, target text) RETURNS text
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF provider <> 'aws' THEN
-		RETURN iamwatch_internal.actor(provider, regexp_replace(target, '^(.*/)?((serviceAccount|user|group):)?', ''));
-	ELSIF target LIKE 'arn:%' THEN
-		RETURN iamwatch_internal.actor(provider, target);
-	END IF;
-	RETURN iamwatch_internal.index_key(provider || ':' || account || CASE WHEN operation LIKE '%Role%' THEN ':role:' ELSE ':user:' END
-		|| regexp_replace(target, '^.*/', ''));
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_handed' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.handed(text, text, text, text) IS
 'iamwatch_internal.actor() of what an operation made or gave credentials to';
 

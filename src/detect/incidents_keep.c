@@ -19,6 +19,7 @@
 #include "baseline/alert_columns.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "detect/incident_of_one.h"
 #include "detect/incidents.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -191,27 +192,22 @@ begins_incident(const AlertRow *alert)
 
 /* Keep it then; false if that has to be found out from the alerts. */
 static bool
-keep_first(HeapTuple tuple, TupleDesc desc)
+keep_first(const AlertRow *alert)
 {
-	TupleDesc	kept_desc;
-	HeapTupleData kept;
-	Datum	   *values;
-	bool	   *nulls;
-	bool		isnull;
-	Datum		row = plans_call(CALL_INCIDENT_OF_ONE, (Datum[]) {heap_copy_tuple_as_datum(tuple, desc)},
-								 &isnull);
+	RowTarget	target;
+	Datum		values[KEPT_COLUMNS];
+	bool		nulls[KEPT_COLUMNS];
+	bool		has_more;
 
-	if (isnull)
+	if (!incident_of_one(alert->values, alert->nulls, values, nulls))
 		return false;
-	kept_desc = lookup_rowtype_tupdesc(internal_type("kept_incidents"), -1);
-	values = palloc(kept_desc->natts * sizeof(Datum));
-	nulls = palloc(kept_desc->natts * sizeof(bool));
-	kept.t_data = DatumGetHeapTupleHeader(row);
-	kept.t_len = HeapTupleHeaderGetDatumLength(kept.t_data);
-	heap_deform_tuple(&kept, kept_desc, values, nulls);
-	ReleaseTupleDesc(kept_desc);
-	row_insert_one(internal_relation("kept_incidents"), values, nulls);
-	return true;
+	plans_become_owner();
+	row_target_open(&target, internal_relation("kept_incidents"));
+	has_more = RelationGetNumberOfAttributes(target.table) != KEPT_COLUMNS; /* somebody's own */
+	if (!has_more)
+		row_insert(&target, values, nulls);
+	row_target_close(&target);
+	return !has_more;
 }
 
 /*
@@ -247,7 +243,7 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 		AlertRow	alert = read_alert(tuple, desc);
 
 		newest = Max(newest, DatumGetInt64(alert.values[ALERTS_ALERT_ID - 1]));
-		kept = count == 1 && begins_incident(&alert) && keep_first(tuple, desc);
+		kept = count == 1 && begins_incident(&alert) && keep_first(&alert);
 		if (!kept)
 			column_add(&parts, part_of_alert(&alert, part_desc));
 		pfree(alert.values);

@@ -62,10 +62,6 @@ static const Statement functions[CALL_COUNT] = {
 		"keep_incidents",
 		{"iamwatch_internal.incident_part[]"}
 	},
-	[CALL_INCIDENT_OF_ONE] = {
-		"incident_of_one",
-		{"iamwatch.alerts"}
-	},
 	[CALL_KEEP_LINKS] = {
 		"keep_links",
 		{"boolean"}
@@ -96,8 +92,6 @@ type_of(const char *name)
 			return built_in[i].type;
 	if (strcmp(name, "iamwatch.detectors") == 0)
 		return public_type("detectors");
-	if (strcmp(name, "iamwatch.alerts") == 0)
-		return public_type("alerts");
 	if (strcmp(name, "iamwatch_internal.candidate[]") == 0)
 		return get_array_type(internal_type("candidate"));
 	if (strcmp(name, "iamwatch_internal.incident_part[]") == 0)
@@ -177,6 +171,12 @@ become_owner(PlansScope *scope)
 		return;
 	owner_begin(&scope->owner);
 	scope->as_owner = true;
+}
+
+void
+plans_become_owner(void)
+{
+	become_owner(current);
 }
 
 void

@@ -26,7 +26,6 @@ typedef enum CallId
 	CALL_LEARN_ACCOUNT,			/* write what is new of an account, or leave it in the journals */
 	CALL_ASSIGN_TO_ALERTS,		/* make alerts of what is unusual */
 	CALL_KEEP_INCIDENTS,		/* bring the incidents of alerts up to date */
-	CALL_INCIDENT_OF_ONE,		/* what the first alert of an incident makes of it */
 	CALL_KEEP_LINKS,			/* ... and the links of incidents that are settled */
 	CALL_COUNT
 } CallId;
@@ -42,6 +41,9 @@ typedef struct PlansScope
 /* Both between SPI_connect() and SPI_finish(). */
 extern void plans_begin(PlansScope *scope);
 extern void plans_end(PlansScope *scope);
+
+/* Become the owner, as the two below do, for what is written without a statement. */
+extern void plans_become_owner(void);
 
 /*
  * Run a statement as the owner; between the two above.  The result is in
