@@ -65,16 +65,7 @@ COMMENT ON FUNCTION iamwatch_internal.access_key(jsonb) IS
 -- Versions come and go with updates; what is new is another program.
 CREATE FUNCTION iamwatch_internal.context_values(event iamwatch.event, access_key text)
 	RETURNS TABLE (kind "char", value text)
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
-	SELECT v.kind, v.value
-	FROM (SELECT network(set_masklen((event).source_ip,
-		CASE family((event).source_ip) WHEN 4 THEN 24 ELSE 48 END))::text AS network) AS n
-	CROSS JOIN LATERAL (VALUES ('n'::"char", n.network),
-		('a', regexp_replace(left((event).user_agent, 200), '[0-9]+([._][0-9]+)*', '#', 'g')),
-		('r', left((event).region, 200)),
-		('k', left(access_key, 200) || ' ' || n.network)) AS v (kind, value)
-	WHERE v.value <> '';
-END;
+	AS 'MODULE_PATHNAME', 'iamwatch_context_values' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 4;
 COMMENT ON FUNCTION iamwatch_internal.context_values(iamwatch.event, text) IS
 'the contexts of an event: n its network (/24 or /48), a its user agent without version numbers, r its region, k its access key and network; 200 characters of each';
 

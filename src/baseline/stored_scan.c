@@ -67,7 +67,10 @@ static const struct
 	[LOOKUP_CHANGED] = {IN_INTERNAL, "changed_incidents", "changed_incidents_identity"},
 	[LOOKUP_CHANGES] = {IN_INTERNAL, "changed_incidents", "changed_incidents_changed_at"},
 	[LOOKUP_ALERT_NUMBERS] = {IN_PUBLIC, "alerts", "alerts_pkey"},
-	[LOOKUP_IDENTITY_NUMBERS] = {IN_INTERNAL, "identity_days", "identity_days_pkey"}
+	[LOOKUP_IDENTITY_NUMBERS] = {IN_INTERNAL, "identity_days", "identity_days_pkey"},
+	[LOOKUP_OPERATION_NUMBERS] = {IN_INTERNAL, "account_operations", "account_operations_pkey"},
+	[LOOKUP_NOVELTIES] = {IN_INTERNAL, "novelties", "novelties_pkey"},
+	[LOOKUP_HABITS] = {IN_INTERNAL, "habits", "habits_pkey"}
 };
 
 /* Open from the first look-up on; all but the table unless that is empty. */

@@ -19,52 +19,68 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-/* Columns, from 0; new ones come after these. */
-enum
-{
-	EVENT_PROVIDER, EVENT_ACCOUNT, EVENT_EVENT_ID, EVENT_EVENT_TIME, EVENT_IDENTITY,
-	EVENT_IDENTITY_KIND, EVENT_IS_USER, EVENT_SERVICE, EVENT_OPERATION, EVENT_FAILED
+static const char *const names[EVENT_FAILED + 1] = {
+	"provider", "account", "event_id", "event_time", "identity", "identity_kind", "is_user", "service",
+	"operation", "failed"
 };
 
-static Slice
-text_column(TupleDesc desc, const Datum *values, const bool *nulls, int column)
+void
+event_columns(HeapTupleHeader row, EventColumns *columns)
 {
-	if (nulls[column])
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
+											  HeapTupleHeaderGetTypMod(row));
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
+
+	if (desc->natts != EVENT_COLUMNS)
+		elog(ERROR, "not a row of iamwatch.event");
+	heap_deform_tuple(&tuple, desc, columns->values, columns->nulls);
+	ReleaseTupleDesc(desc);
+}
+
+Slice
+event_column(const EventColumns *columns, int column)
+{
+	return columns->nulls[column] ? SLICE_NONE : slice_of_text(columns->values[column]);
+}
+
+/* Of those that must be there. */
+static Slice
+text_column(const EventColumns *columns, int column)
+{
+	if (columns->nulls[column])
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("field \"%s\" of an event is null",
-						NameStr(TupleDescAttr(desc, column)->attname))));
-	return slice_of_text(values[column]);
+				 errmsg("field \"%s\" of an event is null", names[column])));
+	return slice_of_text(columns->values[column]);
+}
+
+EventRow
+event_from_columns(const EventColumns *columns)
+{
+	EventRow	result;
+	Event	   *event = &result.event;
+
+	memset(&result, 0, sizeof(result));
+	event->provider = provider_number(text_column(columns, EVENT_PROVIDER));
+	event->account = text_column(columns, EVENT_ACCOUNT);
+	event->identity = text_column(columns, EVENT_IDENTITY);
+	event->service = text_column(columns, EVENT_SERVICE);
+	event->operation = text_column(columns, EVENT_OPERATION);
+	event->failed = !columns->nulls[EVENT_FAILED] && DatumGetBool(columns->values[EVENT_FAILED]);
+	result.is_user = !columns->nulls[EVENT_IS_USER] && DatumGetBool(columns->values[EVENT_IS_USER]);
+	if (!columns->nulls[EVENT_EVENT_TIME])
+	{
+		event->time = DatumGetTimestampTz(columns->values[EVENT_EVENT_TIME]);
+		event->day = day_of(event->time);
+	}
+	return result;
 }
 
 EventRow
 event_from_row(HeapTupleHeader row)
 {
-	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
-											  HeapTupleHeaderGetTypMod(row));
-	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
-	Datum	   *values = palloc(desc->natts * sizeof(Datum));
-	bool	   *nulls = palloc(desc->natts * sizeof(bool));
-	EventRow	result;
-	Event	   *event = &result.event;
+	EventColumns columns;
 
-	Assert(desc->natts > EVENT_FAILED);
-	heap_deform_tuple(&tuple, desc, values, nulls);
-	memset(&result, 0, sizeof(result));
-	event->provider = provider_number(text_column(desc, values, nulls, EVENT_PROVIDER));
-	event->account = text_column(desc, values, nulls, EVENT_ACCOUNT);
-	event->identity = text_column(desc, values, nulls, EVENT_IDENTITY);
-	event->service = text_column(desc, values, nulls, EVENT_SERVICE);
-	event->operation = text_column(desc, values, nulls, EVENT_OPERATION);
-	event->failed = !nulls[EVENT_FAILED] && DatumGetBool(values[EVENT_FAILED]);
-	result.is_user = !nulls[EVENT_IS_USER] && DatumGetBool(values[EVENT_IS_USER]);
-	if (!nulls[EVENT_EVENT_TIME])
-	{
-		event->time = DatumGetTimestampTz(values[EVENT_EVENT_TIME]);
-		event->day = day_of(event->time);
-	}
-	ReleaseTupleDesc(desc);
-	pfree(values);
-	pfree(nulls);
-	return result;
+	event_columns(row, &columns);
+	return event_from_columns(&columns);
 }
