@@ -20,6 +20,17 @@ CREATE FUNCTION iamwatch_internal.read_events(source regclass, event_column name
 COMMENT ON FUNCTION iamwatch_internal.read_events(regclass, name, timestamptz, timestamptz, bytea[], bigint[]) IS
 'the documents of a source that have one of the keys, or of which hash_record_extended() of key and time is among the firsts';
 
+CREATE FUNCTION iamwatch_internal.event_details(event jsonb, OUT event_id text, OUT instance_id text, OUT source text)
+	AS 'MODULE_PATHNAME', 'iamwatch_event_details' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION iamwatch_internal.event_details(jsonb) IS
+'of an event that has a key of iamwatch_internal.baseline_key() what else its alert depends on; source: its addresses, as written';
+
+CREATE FUNCTION iamwatch_internal.read_details(source regclass, event_column name, keys bytea[],
+	OUT key bytea, OUT at timestamptz, OUT event_id text, OUT instance_id text, OUT source text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'iamwatch_read_details' LANGUAGE C VOLATILE COST 1000000;
+COMMENT ON FUNCTION iamwatch_internal.read_details(regclass, name, bytea[]) IS
+'iamwatch_internal.event_details() of the documents of a source that have one of the keys';
+
 CREATE FUNCTION iamwatch_internal.read_unreadable(source regclass, event_column name, OUT document jsonb) RETURNS SETOF jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_read_unreadable' LANGUAGE C VOLATILE COST 1000000;
 COMMENT ON FUNCTION iamwatch_internal.read_unreadable(regclass, name) IS

@@ -20,7 +20,9 @@
 
 #include "access/htup_details.h"
 #include "config/catalogue.h"
+#include "detect/baseline_key.h"
 #include "event/limits.h"
+#include "event/providers.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/compat.h"
@@ -29,6 +31,7 @@
 
 PG_FUNCTION_INFO_V1(iamwatch_baseline_key);
 PG_FUNCTION_INFO_V1(iamwatch_baseline_key_fields);
+PG_FUNCTION_INFO_V1(iamwatch_event_details);
 
 #define KEY_FAILED		0x01
 #define KEY_OPERATION	0x02
@@ -140,6 +143,37 @@ corrupt:
 			 errdetail("It ends before its last field.")));
 }
 
+BaselineKey
+baseline_key_read(Slice key)
+{
+	const char *at = key.s;
+	const char *end = at + key.len;
+	BaselineKey fields;
+	int			flags;
+
+	if (end - at < KEY_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
+		at[1] < 0 || at[1] >= KIND_COUNT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid baseline key")));
+	memset(&fields, 0, sizeof(fields));
+	fields.provider = at[0];
+	fields.kind = at[1];
+	flags = at[2];
+	at += KEY_HEADER;
+	if (fields.provider == PROVIDER_OWN)
+		fields.provider = provider_number(get_slice(&at, end));
+	fields.account = get_slice(&at, end);
+	fields.identity = get_slice(&at, end);
+	if (flags & KEY_OPERATION)
+	{
+		fields.service = get_slice(&at, end);
+		fields.operation = get_slice(&at, end);
+		fields.failed = (flags & KEY_FAILED) != 0;
+	}
+	return fields;
+}
+
 /*
  * baseline_key_fields(bytea, OUT provider text, OUT account text, OUT identity text,
  * OUT kinds int, OUT service text, OUT operation text, OUT failed boolean)
@@ -148,34 +182,48 @@ Datum
 iamwatch_baseline_key_fields(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc = result_desc(fcinfo);
-	bytea	   *key = PG_GETARG_BYTEA_PP(0);
-	const char *at = VARDATA_ANY(key);
-	const char *end = at + VARSIZE_ANY_EXHDR(key);
+	BaselineKey fields = baseline_key_read(slice_of_text(PG_GETARG_DATUM(0)));
 	Datum		values[7] = {0};
 	bool		nulls[7] = {false};
-	int			provider;
-	int			flags;
 
-	if (end - at < KEY_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
-		at[1] < 0 || at[1] >= KIND_COUNT)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid baseline key")));
-	provider = at[0];
-	values[3] = Int32GetDatum(1 << at[1]);
-	flags = at[2];
-	at += KEY_HEADER;
-	values[0] = provider == PROVIDER_OWN ? slice_text(get_slice(&at, end)) :
-		CStringGetTextDatum(provider_names[provider]);
-	values[1] = slice_text(get_slice(&at, end));
-	values[2] = slice_text(get_slice(&at, end));
-	if (flags & KEY_OPERATION)
+	values[0] = CStringGetTextDatum(provider_names[fields.provider]);
+	values[1] = slice_text(fields.account);
+	values[2] = slice_text(fields.identity);
+	values[3] = Int32GetDatum(1 << fields.kind);
+	if (fields.operation.s != NULL)
 	{
-		values[4] = slice_text(get_slice(&at, end));
-		values[5] = slice_text(get_slice(&at, end));
-		values[6] = BoolGetDatum((flags & KEY_FAILED) != 0);
+		values[4] = slice_text(fields.service);
+		values[5] = slice_text(fields.operation);
+		values[6] = BoolGetDatum(fields.failed);
 	}
 	else
 		nulls[4] = nulls[5] = nulls[6] = true;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/*
+ * event_details(jsonb, OUT event_id text, OUT instance_id text, OUT source
+ * text): what no key says and alerts depend on, for what has a key
+ */
+Datum
+iamwatch_event_details(PG_FUNCTION_ARGS)
+{
+	Event		event;
+	Slice		details[3];
+	Datum		values[3] = {0};
+	bool		nulls[3];
+
+	if (event_read_loading(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
+		PG_RETURN_NULL();
+	limits_cut_details(&event);
+	details[0] = event.event_id;
+	details[1] = event.instance_id;
+	details[2] = event.source;
+	for (int i = 0; i < lengthof(details); i++)
+	{
+		nulls[i] = details[i].s == NULL;
+		if (!nulls[i])
+			values[i] = slice_text(details[i]);
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(result_desc(fcinfo), values, nulls)));
 }

@@ -81,7 +81,7 @@ score_risk_steps(const RiskCounts *c)
 	return steps;
 }
 
-static double
+double
 score_risk(const RiskCounts *counts, int sensitivity)
 {
 	return -log2(score_risk_steps(counts).rate) + SENSITIVITY_BITS * sensitivity;

@@ -50,6 +50,7 @@ typedef struct RiskSteps
 } RiskSteps;
 
 extern RiskSteps score_risk_steps(const RiskCounts *counts);
+extern double score_risk(const RiskCounts *counts, int sensitivity);
 
 /* The first six arguments of a function; an error if a part exceeds its whole. */
 extern RiskCounts score_risk_counts(FunctionCallInfo fcinfo);

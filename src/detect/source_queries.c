@@ -21,6 +21,7 @@
 PG_FUNCTION_INFO_V1(iamwatch_read_days);
 PG_FUNCTION_INFO_V1(iamwatch_read_firsts);
 PG_FUNCTION_INFO_V1(iamwatch_read_events);
+PG_FUNCTION_INFO_V1(iamwatch_read_details);
 PG_FUNCTION_INFO_V1(iamwatch_read_unreadable);
 PG_FUNCTION_INFO_V1(iamwatch_read_after);
 PG_FUNCTION_INFO_V1(iamwatch_read_unordered);
@@ -128,6 +129,25 @@ iamwatch_read_events(PG_FUNCTION_ARGS)
 
 	add_argument(&query, fcinfo, 4, BYTEAARRAYOID);
 	add_argument(&query, fcinfo, 5, INT8ARRAYOID);
+	return read_rows(&query, fcinfo);
+}
+
+/*
+ * read_details(regclass, name, keys) RETURNS SETOF (key, at, event_id,
+ * instance_id, source): of those that have one of the keys, no more than a
+ * backtest needs, so that there is room for many
+ */
+Datum
+iamwatch_read_details(PG_FUNCTION_ARGS)
+{
+	SourceQuery query = begin_query(fcinfo,
+									"SELECT (m).key, (m).at, (details).event_id, (details).instance_id, (details).source"
+									" FROM (SELECT m, iamwatch_internal.event_details(document) AS details"
+									"  FROM (SELECT iamwatch_internal.baseline_key({document}) AS m,"
+									"   {document} AS document FROM {source} AS source_row) AS keys"
+									"  WHERE (m).key = ANY ($1)) AS found");
+
+	add_argument(&query, fcinfo, 2, BYTEAARRAYOID);
 	return read_rows(&query, fcinfo);
 }
 

@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "detect/incidents.h"
+#include "detect/urgent.h"
 #include "fmgr.h"
 #include "lib/qunique.h"
 #include "utils/array.h"
@@ -76,42 +77,20 @@ rank_of(double risk, const double *risks, int n)
 	return found - risks + 1;
 }
 
-/* urgent_among(began timestamptz[], risks float8[], most bigint) RETURNS boolean[] */
-Datum
-iamwatch_urgent_among(PG_FUNCTION_ARGS)
+void
+urgent_among(const TimestampTz *began, const double *all_risks, int n, int64 most, bool *urgent)
 {
-	int64		most = PG_GETARG_INT64(2);
-	Datum	   *times;
-	Datum	   *values;
-	bool	   *time_nulls;
-	bool	   *value_nulls;
-	int			n;
-	int			value_count;
-	DatedRisk  *items;
-	double	   *risks;
+	DatedRisk  *items = palloc_extended(Max(n, 1) * sizeof(DatedRisk), MCXT_ALLOC_HUGE);
+	double	   *risks = palloc_extended(Max(n, 1) * sizeof(double), MCXT_ALLOC_HUGE);
 	int			risk_count;
 	int		   *counts;
-	Datum	   *urgent;
 	int			in = 0;			/* up to here they began before this one */
 	int			out = 0;		/* up to here too long before */
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, &time_nulls, &n);
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &value_nulls, &value_count);
-	if (value_count != n)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("there are %d times, but %d risks", n, value_count)));
-	items = palloc_extended(Max(n, 1) * sizeof(DatedRisk), MCXT_ALLOC_HUGE);
-	risks = palloc_extended(Max(n, 1) * sizeof(double), MCXT_ALLOC_HUGE);
-	urgent = palloc_extended(Max(n, 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < n; i++)
 	{
-		if (time_nulls[i] || value_nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("times and risks of incidents must not be null")));
-		items[i] = (DatedRisk) {DatumGetTimestampTz(times[i]), DatumGetFloat8(values[i]), i, 0};
-		risks[i] = items[i].risk;
+		items[i] = (DatedRisk) {began[i], all_risks[i], i, 0};
+		risks[i] = all_risks[i];
 	}
 	qsort(risks, n, sizeof(double), compare_risks);
 	risk_count = qunique(risks, n, sizeof(double), compare_risks);
@@ -129,7 +108,49 @@ iamwatch_urgent_among(PG_FUNCTION_ARGS)
 			add(counts, risk_count, items[in].rank, 1);
 		for (; out < in && items[out].began < since; out++)
 			add(counts, risk_count, items[out].rank, -1);
-		urgent[items[i].place] = BoolGetDatum(in - out - sum_to(counts, items[i].rank) < most);
+		urgent[items[i].place] = in - out - sum_to(counts, items[i].rank) < most;
 	}
-	PG_RETURN_ARRAYTYPE_P(construct_array(urgent, n, BOOLOID, 1, true, TYPALIGN_CHAR));
+	pfree(items);
+	pfree(risks);
+	pfree(counts);
+}
+
+/* urgent_among(began timestamptz[], risks float8[], most bigint) RETURNS boolean[] */
+Datum
+iamwatch_urgent_among(PG_FUNCTION_ARGS)
+{
+	Datum	   *times;
+	Datum	   *values;
+	bool	   *time_nulls;
+	bool	   *value_nulls;
+	int			n;
+	int			value_count;
+	TimestampTz *began;
+	double	   *risks;
+	bool	   *urgent;
+	Datum	   *result;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, &time_nulls, &n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &value_nulls, &value_count);
+	if (value_count != n)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("there are %d times, but %d risks", n, value_count)));
+	began = palloc_extended(Max(n, 1) * sizeof(TimestampTz), MCXT_ALLOC_HUGE);
+	risks = palloc_extended(Max(n, 1) * sizeof(double), MCXT_ALLOC_HUGE);
+	urgent = palloc_extended(Max(n, 1) * sizeof(bool), MCXT_ALLOC_HUGE);
+	result = palloc_extended(Max(n, 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < n; i++)
+	{
+		if (time_nulls[i] || value_nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("times and risks of incidents must not be null")));
+		began[i] = DatumGetTimestampTz(times[i]);
+		risks[i] = DatumGetFloat8(values[i]);
+	}
+	urgent_among(began, risks, n, PG_GETARG_INT64(2), urgent);
+	for (int i = 0; i < n; i++)
+		result[i] = BoolGetDatum(urgent[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(result, n, BOOLOID, 1, true, TYPALIGN_CHAR));
 }

@@ -192,8 +192,6 @@ static LOCKTAG progress;
 static bool progress_shown = false;
 static SubTransactionId progress_subid = InvalidSubTransactionId;
 
-PG_FUNCTION_INFO_V1(iamwatch_show_progress);
-
 static void
 hide_progress(void)
 {
@@ -202,24 +200,22 @@ hide_progress(void)
 	progress_shown = false;
 }
 
-/* show_progress(regclass, phase int, done int, parts int): none if the phase is 0 */
-Datum
-iamwatch_show_progress(PG_FUNCTION_ARGS)
+void
+lock_show_progress(Oid source, int phase, int done, int parts)
 {
 	LOCKTAG		tag;
-	uint32		phase = PG_GETARG_INT32(1) & 7;
-	uint32		done = Min(Max(PG_GETARG_INT32(2), 0), MOST_PARTS);
-	uint32		parts = Min(Max(PG_GETARG_INT32(3), 0), MOST_PARTS);
+	uint32		part = Min(Max(done, 0), MOST_PARTS);
+	uint32		of = Min(Max(parts, 0), MOST_PARTS);
 
+	Assert(phase >= 0 && phase < 8);
 	hide_progress();
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, PG_GETARG_OID(0), phase << 28 | done << 14 | parts, IAMWATCH_PROGRESS_CLASS);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, source, (uint32) phase << 28 | part << 14 | of, IAMWATCH_PROGRESS_CLASS);
 	if (phase != 0 && try_session_lock_acquire(&tag, ShareLock) == LOCKACQUIRE_OK)
 	{
 		progress = tag;
 		progress_shown = true;
 		progress_subid = GetCurrentSubTransactionId();
 	}
-	PG_RETURN_VOID();
 }
 
 static void

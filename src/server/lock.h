@@ -13,4 +13,11 @@ extern void lock_init(void);
 /* Take a lock of a class by its key until the transaction ends, unless another session has it. */
 extern bool lock_try(int32 class, int32 key);
 
+/*
+ * Let other sessions see how far this one has come, until it shows something
+ * else: a phase from 1 on, and what is done of its parts; phase 0 shows nothing
+ * any more.  iamwatch.backtest_progress has it.
+ */
+extern void lock_show_progress(Oid source, int phase, int done, int parts);
+
 #endif							/* IAMWATCH_LOCK_H */

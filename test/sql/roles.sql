@@ -87,7 +87,7 @@ SELECT bool_or(may('iamwatch_roles_reader', oid) IS NOT NULL) FROM iamwatch_rela
 SELECT relname FROM iamwatch_relations WHERE CASE relkind WHEN 'S' THEN has_sequence_privilege('iamwatch_roles_reader', oid, 'USAGE, SELECT, UPDATE') END;
 SELECT signature FROM iamwatch_routines WHERE has_function_privilege('iamwatch_roles_reader', oid, 'EXECUTE')
 	AND provolatile = 'v' AND proname NOT IN ('session_lock_held', 'cache_status', 'explain', 'explain_json', 'why', 'why_json', 'why_stored',
-	'has_suppressions', 'suppressions_of', 'raw_events', 'raw_events_of', 'read_by_id', 'read_some', 'baseline_key', 'ask_nodes', 'triage_elsewhere');
+	'has_suppressions', 'suppressions_of', 'raw_events', 'raw_events_of', 'read_by_id', 'read_some', 'baseline_key', 'event_details', 'ask_nodes', 'triage_elsewhere');
 SELECT has_schema_privilege('iamwatch_roles_reader', 'iamwatch', 'CREATE') OR has_schema_privilege('iamwatch_roles_reader', 'iamwatch_internal', 'CREATE') AS creates;
 SET ROLE iamwatch_roles_reader;
 SELECT identity, operation FROM iamwatch.alerts;
@@ -117,7 +117,7 @@ SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = 'iamwatch.alerts'::re
 	AND has_column_privilege('iamwatch_roles_triager', a.attrelid, a.attnum, 'UPDATE');
 SELECT signature FROM iamwatch_routines WHERE has_function_privilege('iamwatch_roles_triager', oid, 'EXECUTE')
 	AND provolatile = 'v' AND proname NOT IN ('session_lock_held', 'cache_status', 'explain', 'explain_json', 'why', 'why_json', 'why_stored',
-	'has_suppressions', 'suppressions_of', 'raw_events', 'raw_events_of', 'read_by_id', 'read_some', 'baseline_key', 'ask_nodes', 'triage_elsewhere');
+	'has_suppressions', 'suppressions_of', 'raw_events', 'raw_events_of', 'read_by_id', 'read_some', 'baseline_key', 'event_details', 'ask_nodes', 'triage_elsewhere');
 SET ROLE iamwatch_roles_triager;
 SELECT attempt('UPDATE iamwatch.alerts SET status = $x$investigating$x$'), attempt('UPDATE iamwatch.alerts SET status = $x$gone$x$'),
 	attempt('UPDATE iamwatch.alerts SET severity = $x$low$x$'), attempt('DELETE FROM iamwatch.alerts'),
