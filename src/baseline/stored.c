@@ -71,32 +71,37 @@ alert_is_of(TupleTableSlot *slot, const Event *event)
 		slice_is(scan_text(slot, ALERTS_PROVIDER), provider_names[event->provider]);
 }
 
+/* Is it the row of the account?  Then say what it has. */
+static bool
+read_account(TupleTableSlot *slot, const Event *event, StoredAccount *account)
+{
+	bool		isnull;
+	Datum		datum;
+
+	if (!scan_text_is(slot, ACCOUNTS_ACCOUNT, event->account) ||
+		!slice_is(scan_text(slot, ACCOUNTS_PROVIDER), provider_names[event->provider]))
+		return false;
+	account->account_id = DatumGetInt32(scan_value(slot, ACCOUNTS_ACCOUNT_ID));
+	datum = scan_column(slot, ACCOUNTS_FIRST_EVENT_TIME, &isnull);
+	account->first = isnull ? PG_INT64_MAX : DatumGetTimestampTz(datum);
+	datum = scan_column(slot, ACCOUNTS_NEWEST_DAY, &isnull);
+	account->newest = isnull ? PG_INT32_MIN : DatumGetDateADT(datum);
+	return true;
+}
+
 bool
 stored_account(const Event *event, StoredAccount *account)
 {
 	ScanKeyData key;
-	IndexScanDesc scan;
+	Rows		rows;
 	TupleTableSlot *slot;
 	bool		found = false;
 
 	scan_key_hash(&key, 1, event->account);
-	scan = scan_begin(LOOKUP_ACCOUNTS, &key, 1);
-	while (!found && (slot = scan_next(LOOKUP_ACCOUNTS, scan)) != NULL)
-	{
-		bool		isnull;
-		Datum		datum;
-
-		if (!scan_text_is(slot, ACCOUNTS_ACCOUNT, event->account) ||
-			!slice_is(scan_text(slot, ACCOUNTS_PROVIDER), provider_names[event->provider]))
-			continue;
-		found = true;
-		account->account_id = DatumGetInt32(scan_value(slot, ACCOUNTS_ACCOUNT_ID));
-		datum = scan_column(slot, ACCOUNTS_FIRST_EVENT_TIME, &isnull);
-		account->first = isnull ? PG_INT64_MAX : DatumGetTimestampTz(datum);
-		datum = scan_column(slot, ACCOUNTS_NEWEST_DAY, &isnull);
-		account->newest = isnull ? PG_INT32_MIN : DatumGetDateADT(datum);
-	}
-	scan_end(LOOKUP_ACCOUNTS, scan);
+	rows = rows_begin(LOOKUP_ACCOUNTS, &key, 1);
+	while (!found && (slot = rows_next(&rows)) != NULL)
+		found = read_account(slot, event, account);
+	rows_end(&rows);
 	return found;
 }
 
@@ -132,25 +137,32 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 	return found;
 }
 
+/* The number of the operation, if it is its row; otherwise 0. */
+static int32
+read_operation(TupleTableSlot *slot, int32 account_id, const Event *event)
+{
+	if (DatumGetInt32(scan_value(slot, BEHAVIOURS_ACCOUNT_ID)) != account_id ||
+		DatumGetBool(scan_value(slot, BEHAVIOURS_FAILED)) != event->failed ||
+		!scan_text_is(slot, BEHAVIOURS_OPERATION, event->operation) ||
+		!scan_text_is(slot, BEHAVIOURS_SERVICE, event->service))
+		return 0;
+	return DatumGetInt32(scan_value(slot, BEHAVIOURS_BEHAVIOUR_ID));
+}
+
 int32
 stored_operation_id(int32 account_id, const Event *event)
 {
 	ScanKeyData keys[2];
-	IndexScanDesc scan;
+	Rows		rows;
 	TupleTableSlot *slot;
 	int32		id = 0;
 
 	scan_key_id(&keys[0], 1, account_id);
 	scan_key_hash(&keys[1], 2, event->operation);
-	scan = scan_begin(LOOKUP_BEHAVIOURS, keys, 2);
-	while (id == 0 && (slot = scan_next(LOOKUP_BEHAVIOURS, scan)) != NULL)
-	{
-		if (DatumGetBool(scan_value(slot, BEHAVIOURS_FAILED)) == event->failed &&
-			scan_text_is(slot, BEHAVIOURS_OPERATION, event->operation) &&
-			scan_text_is(slot, BEHAVIOURS_SERVICE, event->service))
-			id = DatumGetInt32(scan_value(slot, BEHAVIOURS_BEHAVIOUR_ID));
-	}
-	scan_end(LOOKUP_BEHAVIOURS, scan);
+	rows = rows_begin(LOOKUP_BEHAVIOURS, keys, 2);
+	while (id == 0 && (slot = rows_next(&rows)) != NULL)
+		id = read_operation(slot, account_id, event);
+	rows_end(&rows);
 	return id;
 }
 
@@ -170,9 +182,7 @@ stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event, D
 	scan = scan_begin(LOOKUP_BEHAVIOUR_DAYS, keys, 3);
 	slot = scan_next(LOOKUP_BEHAVIOUR_DAYS, scan);
 	if (slot != NULL)
-	{
 		dayruns_from_datum(scan_value(slot, BEHAVIOUR_DAYS_DAYS), days);
-	}
 	scan_end(LOOKUP_BEHAVIOUR_DAYS, scan);
 	return slot != NULL;
 }

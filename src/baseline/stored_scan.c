@@ -8,6 +8,10 @@
  * event that is new.  Owns which tables and indexes there are for that.  Must
  * never write.
  *
+ * To open a table or an index for the first time in a session takes longer than
+ * anything that is done with it then, so those that are empty are not opened,
+ * nor are indexes of tables of a page or two.
+ *
  * What is looked up at the end of a statement is opened for that.  A statement
  * that looks up in its middle, row by row, keeps tables and scans open until its
  * memory goes: to open them is a third of the work.
@@ -28,6 +32,7 @@
 #include "lib/ilist.h"
 #include "server/compat.h"
 #include "server/objects.h"
+#include "server/table.h"
 #include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -46,26 +51,27 @@ static const struct
 	Schema		schema;
 	const char *table;
 	const char *index;
+	bool		rare;			/* rows for a while only, or never */
 }			names[LOOKUP_COUNT] = {
 	[LOOKUP_ACCOUNTS] = {IN_INTERNAL, "accounts", "accounts_account"},
 	[LOOKUP_IDENTITIES] = {IN_INTERNAL, "identity_days", "identity_days_identity"},
 	[LOOKUP_BEHAVIOURS] = {IN_INTERNAL, "account_operations", "account_operations_operation"},
 	[LOOKUP_BEHAVIOUR_DAYS] = {IN_INTERNAL, "behaviour_days", "behaviour_days_pkey"},
 	[LOOKUP_ALERTS] = {IN_PUBLIC, "alerts", "alerts_identity"},
-	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity"},
+	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity", true},
 	[LOOKUP_EXCLUDED] = {IN_PUBLIC, "alerts", "alerts_excluded"},
-	[LOOKUP_PENDING] = {IN_INTERNAL, "pending_events", "pending_events_identity"},
-	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_identity"},
-	[LOOKUP_JOURNAL_FIRST] = {IN_INTERNAL, "journal", "journal_first"},
-	[LOOKUP_JOURNAL_NEWEST] = {IN_INTERNAL, "journal", "journal_newest"},
-	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_identity"},
-	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey"},
-	[LOOKUP_NEAR_LIMITS] = {IN_INTERNAL, "limit_counts", "limit_counts_near"},
+	[LOOKUP_PENDING] = {IN_INTERNAL, "pending_events", "pending_events_identity", true},
+	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_identity", true},
+	[LOOKUP_JOURNAL_FIRST] = {IN_INTERNAL, "journal", "journal_first", true},
+	[LOOKUP_JOURNAL_NEWEST] = {IN_INTERNAL, "journal", "journal_newest", true},
+	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_identity", true},
+	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey", true},
+	[LOOKUP_NEAR_LIMITS] = {IN_INTERNAL, "limit_counts", "limit_counts_near", true},
 	[LOOKUP_TALLIES] = {IN_INTERNAL, "tallies", "tallies_pkey"},
 	[LOOKUP_INCIDENTS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_identity"},
 	[LOOKUP_INCIDENT_DAYS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_day"},
-	[LOOKUP_CHANGED] = {IN_INTERNAL, "changed_incidents", "changed_incidents_identity"},
-	[LOOKUP_CHANGES] = {IN_INTERNAL, "changed_incidents", "changed_incidents_changed_at"},
+	[LOOKUP_CHANGED] = {IN_INTERNAL, "changed_incidents", "changed_incidents_identity", true},
+	[LOOKUP_CHANGES] = {IN_INTERNAL, "changed_incidents", "changed_incidents_changed_at", true},
 	[LOOKUP_ALERT_NUMBERS] = {IN_PUBLIC, "alerts", "alerts_pkey"},
 	[LOOKUP_IDENTITY_NUMBERS] = {IN_INTERNAL, "identity_days", "identity_days_pkey"},
 	[LOOKUP_OPERATION_NUMBERS] = {IN_INTERNAL, "account_operations", "account_operations_pkey"},
@@ -80,6 +86,8 @@ typedef struct OpenLookup
 	Relation	index;
 	TupleTableSlot *slot;
 	IndexScanDesc scan;			/* to be begun anew: of tables that stay open */
+	int			looks;			/* at all rows of it */
+	bool		empty;			/* as was seen, and no table stays open */
 } OpenLookup;
 
 struct StoredTables
@@ -112,11 +120,10 @@ close_lookups(OpenLookup *opened)
 			continue;
 		if (opened[i].scan != NULL)
 			index_endscan(opened[i].scan);
-		if (opened[i].index != NULL)
-		{
+		if (opened[i].slot != NULL)
 			ExecDropSingleTupleTableSlot(opened[i].slot);
+		if (opened[i].index != NULL)
 			index_close(opened[i].index, NoLock);
-		}
 		table_close(opened[i].table, NoLock);
 		opened[i].table = NULL;
 	}
@@ -253,25 +260,46 @@ schema_of(Lookup lookup)
 	return schemas[schema];
 }
 
-static void
-open_table(Lookup lookup)
-{
-	lookups[lookup].table = table_open(relation_in(schema_of(lookup), names[lookup].table),
-									   AccessShareLock);
-}
-
 /*
  * Some tables have rows for a while only, or never: what has no block now has
- * none for our snapshot.
+ * none for our snapshot.  Others may fill it while tables stay open.
  */
+static bool
+open_table(Lookup lookup)
+{
+	OpenLookup *open = &lookups[lookup];
+	Oid			relid;
+
+	if (open->table != NULL)
+		return true;
+	if (open->empty)
+		return false;
+	relid = relation_in(schema_of(lookup), names[lookup].table);
+	if (names[lookup].rare && table_is_empty(relid))
+	{
+		open->empty = staying == NULL;
+		return false;
+	}
+	open->table = table_open(relid, AccessShareLock);
+	return true;
+}
+
+static void
+make_slot(OpenLookup *open)
+{
+	if (open->slot == NULL)
+		open->slot = table_slot_create(open->table, NULL);
+}
+
 static void
 open_index(Lookup lookup)
 {
 	OpenLookup *open = &lookups[lookup];
 
+	open->empty = RelationGetNumberOfBlocks(open->table) == 0 && staying == NULL;
 	if (RelationGetNumberOfBlocks(open->table) == 0)
 		return;
-	open->slot = table_slot_create(open->table, NULL);
+	make_slot(open);
 	open->index = index_open(relation_in(schema_of(lookup), names[lookup].index), AccessShareLock);
 }
 
@@ -296,12 +324,8 @@ scan_begin(Lookup lookup, ScanKey keys, int count)
 	Snapshot	snapshot = sees_all() ? SnapshotAny : GetActiveSnapshot();
 	IndexScanDesc scan = open->scan;
 	MemoryContext outer = MemoryContextSwitchTo(context);
-	bool		first = open->table == NULL;
 
-	if (first)
-		open_table(lookup);
-	/* others may fill a table while it stays open */
-	if (open->index == NULL && (first || staying != NULL))
+	if (!open->empty && open_table(lookup) && open->index == NULL)
 		open_index(lookup);
 	if (open->index == NULL)
 	{
@@ -375,6 +399,65 @@ scan_end(Lookup lookup, IndexScanDesc scan)
 		index_endscan(scan);
 	else
 		index_rescan(scan, NULL, scan->numberOfKeys, NULL, 0);	/* lets go of the pages */
+}
+
+/* So few looks at all rows of so few blocks cost less than to open an index. */
+#define SMALL_BLOCKS 2
+#define MOST_LOOKS 4
+
+static bool
+needs_no_index(Lookup lookup)
+{
+	OpenLookup *open = &lookups[lookup];
+
+	return open->index == NULL && open->looks < MOST_LOOKS && open_table(lookup) &&
+		RelationGetNumberOfBlocks(open->table) <= SMALL_BLOCKS;
+}
+
+Rows
+rows_begin(Lookup lookup, ScanKey keys, int count)
+{
+	OpenLookup *open = &lookups[lookup];
+	Rows		rows = {lookup, NULL, NULL};
+	MemoryContext outer = MemoryContextSwitchTo(context);
+
+	if (needs_no_index(lookup))
+	{
+		open->looks++;
+		make_slot(open);
+		rows.all = table_beginscan(open->table, sees_all() ? SnapshotAny : GetActiveSnapshot(),
+								   0, NULL);
+	}
+	MemoryContextSwitchTo(outer);
+	if (rows.all == NULL)
+		rows.found = scan_begin(lookup, keys, count);
+	return rows;
+}
+
+TupleTableSlot *
+rows_next(const Rows *rows)
+{
+	OpenLookup *open = &lookups[rows->lookup];
+
+	if (rows->all == NULL)
+		return scan_next(rows->lookup, rows->found);
+	while (table_scan_getnextslot(rows->all, ForwardScanDirection, open->slot))
+		if (!sees_all() ||
+			table_tuple_satisfies_snapshot(open->table, open->slot, GetActiveSnapshot()))
+			return open->slot;
+	return NULL;
+}
+
+void
+rows_end(const Rows *rows)
+{
+	if (rows->all == NULL)
+		scan_end(rows->lookup, rows->found);
+	else
+	{
+		ExecClearTuple(lookups[rows->lookup].slot);
+		table_endscan(rows->all);
+	}
 }
 
 /* Columns of an index count from 1. */

@@ -12,6 +12,7 @@
 
 #include "access/genam.h"
 #include "access/skey.h"
+#include "access/tableam.h"
 #include "executor/tuptable.h"
 #include "server/slice.h"
 
@@ -49,6 +50,21 @@ extern IndexScanDesc scan_begin(Lookup lookup, ScanKey keys, int count);
 extern TupleTableSlot *scan_next(Lookup lookup, IndexScanDesc scan);
 extern TupleTableSlot *scan_next_in(Lookup lookup, IndexScanDesc scan, ScanDirection direction);
 extern void scan_end(Lookup lookup, IndexScanDesc scan);
+
+/*
+ * The same, or all rows of a table that is so small that its index need not be
+ * opened: whoever takes the rows compares all that the keys of the index do.
+ */
+typedef struct Rows
+{
+	Lookup		lookup;
+	IndexScanDesc found;
+	TableScanDesc all;
+} Rows;
+
+extern Rows rows_begin(Lookup lookup, ScanKey keys, int count);
+extern TupleTableSlot *rows_next(const Rows *rows);
+extern void rows_end(const Rows *rows);
 
 /*
  * Backwards, and only over so many dead versions as there is room for: 0 when

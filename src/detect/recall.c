@@ -18,6 +18,10 @@
  * question is asked once in a statement, and none any more when most were asked in
  * vain.  Must never write, nor run SQL.
  *
+ * The first events of a session are mostly no IAM operations, and then need none
+ * of the settings.  Without them nothing is remembered, since nobody would be
+ * told to forget it.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -110,7 +114,8 @@ look_up_account(Recall *recall, Fingerprint key, const Event *event)
 	{
 		if (stored_may_have_journal(event->account))
 			stored_journal_of_account(event, &stored);
-		cache_remember_account(key, stored.first, stored.newest);
+		if (settings_are_ready())
+			cache_remember_account(key, stored.first, stored.newest);
 	}
 	else
 		stored.account_id = 0;
@@ -161,7 +166,8 @@ look_up(const Event *event, const Operation *operation, const StoredAccount *acc
 		(identity.kinds & (1 << event->kind)) == 0 ||
 		!dayruns_contains(&identity.days, event->day))
 		return false;
-	cache_remember_identity_days(identity_key, event->kind, event->day, &identity.days);
+	if (settings_are_ready())
+		cache_remember_identity_days(identity_key, event->kind, event->day, &identity.days);
 	if (operation == NULL)
 		return true;
 	if (!stored_behaviour_days(account->account_id, identity.identity_id, event, &days) ||

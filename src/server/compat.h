@@ -39,6 +39,18 @@
 #define begin_index_probe(index, nkeys) index_beginscan_bitmap(index, SnapshotAny, nkeys)
 #endif
 
+/* A file of this database.  Needs storage/smgr.h. */
+#if PG_VERSION_NUM >= 170000
+#define open_storage(space, number) \
+	smgropen((RelFileLocator) {space, MyDatabaseId, number}, INVALID_PROC_NUMBER)
+#elif PG_VERSION_NUM >= 160000
+#define open_storage(space, number) \
+	smgropen((RelFileLocator) {space, MyDatabaseId, number}, InvalidBackendId)
+#else
+#define open_storage(space, number) \
+	smgropen((RelFileNode) {space, MyDatabaseId, number}, InvalidBackendId)
+#endif
+
 /* Neither waits nor raises an error when shared memory is full. */
 #if PG_VERSION_NUM >= 180000
 #define try_lock_acquire(tag, mode) LockAcquireExtended(tag, mode, false, true, false, NULL, false)

@@ -15,16 +15,21 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/tidbitmap.h"
 #include "server/compat.h"
 #include "server/table.h"
+#include "storage/lmgr.h"
+#include "storage/smgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 static void
 read_rows(Relation relation, Oid index, ScanKey keys, int nkeys, MemoryContext context,
@@ -109,6 +114,28 @@ index_may_have(Oid relid, const int64 *keys, int count)
 		found = true;
 	relation_close(index, AccessShareLock);
 	return found;
+}
+
+bool
+table_is_empty(Oid relid)
+{
+	HeapTuple	tuple;
+	bool		empty = false;
+
+	LockRelationOid(relid, AccessShareLock);
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (form->relkind == RELKIND_RELATION && form->relam == HEAP_TABLE_AM_OID &&
+			form->relpersistence != RELPERSISTENCE_TEMP && OidIsValid(form->relfilenode))
+			empty = smgrnblocks(open_storage(OidIsValid(form->reltablespace) ? form->reltablespace : MyDatabaseTableSpace,
+											 form->relfilenode), MAIN_FORKNUM) == 0;
+		ReleaseSysCache(tuple);
+	}
+	UnlockRelationOid(relid, AccessShareLock);
+	return empty;
 }
 
 /* Nearly always in the tuple itself: names are short. */

@@ -41,6 +41,13 @@ extern void table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys,
 						  MemoryContext context, void (*load) (const TableRow *row));
 
 /*
+ * Has the table no block, as its file tells?  The server's description of it,
+ * which takes a session long to make, is not asked for.  False also where that
+ * cannot be told so.
+ */
+extern bool table_is_empty(Oid relid);
+
+/*
  * May a row have one of the keys, by the first column of an index, of bigint?
  * Looks at the index alone, so a row that is dead counts, and one that anybody
  * is about to store.  True also where there is no such index.

@@ -1,0 +1,92 @@
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
+RESET client_min_messages;
+-- The first event of a session: what it knows nothing of yet, it asks the tables,
+-- and most of them only in part.  Each \c is a new session.
+CREATE TABLE log (event jsonb);
+SELECT iamwatch.watch('log');
+CREATE FUNCTION aws(operation text, at timestamptz = '2026-03-01 10:00Z', service text = 's3', who text = 'ann') RETURNS jsonb LANGUAGE sql SET timezone = utc AS $$
+	SELECT jsonb_build_object('eventTime', to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'eventSource', service || '.amazonaws.com', 'eventName', operation,
+		'recipientAccountId', '1', 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', who)) $$;
+CREATE FUNCTION gcp(method text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('timestamp', '2026-03-01T10:00:00Z', 'insertId', '1', 'logName', 'projects/p/logs/cloudaudit.googleapis.com%2Factivity',
+		'protoPayload', jsonb_build_object('serviceName', 'run.googleapis.com', 'methodName', method,
+			'authenticationInfo', jsonb_build_object('principalEmail', 'ann@example.com'))) $$;
+CREATE FUNCTION azure(operation text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('time', '2026-03-01T10:00:00Z', 'resourceId', '/SUBSCRIPTIONS/0B1F6471-1BF0-4DDA-AEC3-CB9272F09590/RESOURCEGROUPS/R',
+		'operationName', operation, 'category', 'Administrative', 'resultType', 'Success', 'identity', jsonb_build_object('claims', jsonb_build_object('appid', 'a', 'oid', 'o'))) $$;
+CREATE VIEW learned AS SELECT service, operation FROM iamwatch.baselines ORDER BY 1, 2;
+INSERT INTO log VALUES (aws('GetObject')), (gcp('Nothing')), (azure('Microsoft.Web/sites/read'));
+TABLE learned;
+
+-- Of the catalogue: names in their case, or of Azure in any; any service
+\c -
+INSERT INTO log VALUES (aws('createuser', service => 'iam'));
+TABLE learned;
+\c -
+INSERT INTO log VALUES (aws('CreateUser', service => 'iam'));
+\c -
+INSERT INTO log VALUES (azure('MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE'));
+TABLE learned;
+-- suffixes: shipped, short, and longer than the names
+\c -
+INSERT INTO log VALUES (gcp('google.cloud.run.v1.Services.SetIamPolicy'));
+\c -
+INSERT INTO log VALUES (azure('Microsoft.Storage/storageAccounts/regenerateKey/ACTION'));
+INSERT INTO iamwatch.operations (provider, service, operation, match, category, effect)
+VALUES ('aws', '*', 'Q', 'suffix', 'policy', 'modify'), ('aws', 'ec2', U&'Schl\00FCssel', 'suffix', 'policy', 'modify'), ('aws', '*', 'ShareObjects', 'exact', 'policy', 'modify');
+\c -
+INSERT INTO log VALUES (aws('SendToQ'));
+\c -
+INSERT INTO log VALUES (aws('q')), (aws('el', service => 'ec2'));
+\c -
+INSERT INTO log VALUES (aws(U&'GetSchl\00FCssel', service => 'ec2')), (aws('Q', service => 'sqs'));
+\c -
+INSERT INTO log VALUES (aws('ShareObjects'));
+TABLE learned;
+-- what is taken out of it is no operation any more, and what is put in is one from the next statement on
+DELETE FROM iamwatch.operations WHERE operation = 'ShareObjects';
+INSERT INTO iamwatch.operations (provider, service, operation, category, effect) VALUES ('aws', 's3', 'PutObject', 'policy', 'modify');
+\c -
+INSERT INTO log VALUES (aws('ShareObjects', who => 'bob')), (aws('PutObject', who => 'bob'));
+INSERT INTO log VALUES (aws('PutBucket', who => 'bob'));
+INSERT INTO iamwatch.operations (provider, service, operation, category, effect) VALUES ('aws', 's3', 'PutBucket', 'policy', 'modify');
+INSERT INTO log VALUES (aws('PutBucket', who => 'bob'));
+SELECT operation FROM iamwatch.baselines WHERE identity = 'bob' ORDER BY 1;
+-- an index that is not valid, or not there, tells nothing
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'iamwatch.operations_names'::regclass;
+\c -
+INSERT INTO log VALUES (aws('GetObject', who => 'bob')), (aws('SendToQ', who => 'bob'));
+ALTER INDEX iamwatch.operations_names RENAME TO operations_other;
+\c -
+INSERT INTO log VALUES (aws('GetObject', who => 'bob')), (aws('Q', service => 'sqs', who => 'bob'));
+SELECT operation FROM iamwatch.baselines WHERE identity = 'bob' ORDER BY 1;
+UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'iamwatch.operations_other'::regclass;
+ALTER INDEX iamwatch.operations_other RENAME TO operations_names;
+
+-- Of the settings: what is late
+INSERT INTO log VALUES (aws('GetObject', '2026-09-13 10:00Z'));
+\c -
+INSERT INTO log VALUES (aws('GetObject', '2026-03-02 10:00Z'));
+\c -
+INSERT INTO log VALUES (aws('GetObject', '2026-03-01 10:00Z'));
+SELECT late_events FROM iamwatch.accounts WHERE account = '1';
+UPDATE iamwatch.detectors SET lateness_days = 16;
+\c -
+INSERT INTO log VALUES (aws('GetObject', '2026-03-01 10:00Z'));
+SELECT late_events FROM iamwatch.accounts WHERE account = '1';
+
+-- Of what it found: nothing that outlives the tables
+\c -
+INSERT INTO log VALUES (aws('GetObject'));
+SELECT asked, hits, entries FROM iamwatch_internal.cache_status();
+SET client_min_messages = warning;
+DROP EXTENSION iamwatch CASCADE;
+CREATE EXTENSION iamwatch;
+SELECT iamwatch.watch('log');
+INSERT INTO log VALUES (aws('GetObject'));
+SELECT identity, days FROM iamwatch.identities;
+DROP TABLE log;
+DROP FUNCTION aws, gcp, azure;
