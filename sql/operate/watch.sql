@@ -245,6 +245,13 @@ BEGIN
 			DETAIL = 'No trigger fires for rows that come into a view, materialized view or foreign table.',
 			HINT = 'Schedule iamwatch.process() for it.';
 	END IF;
+	-- it may be written in a read-only transaction, and an insert must not fail
+	IF relation.relpersistence = 't' THEN
+		RAISE EXCEPTION 'relation "%" is temporary', source
+			USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'It takes rows in a read-only transaction too, in which nothing can be learned.',
+			HINT = 'Watch the table that the events are kept in.';
+	END IF;
 	PERFORM iamwatch_internal.check_distribution(source);
 	IF EXISTS (SELECT FROM iamwatch_internal.observers(source) AS o WHERE o.parent IS NOT NULL) THEN
 		RAISE NOTICE 'partition "%" is watched through its parent, skipping', source;
