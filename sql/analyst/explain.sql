@@ -238,52 +238,76 @@ CREATE FUNCTION iamwatch_internal.all_rights(granted jsonb) RETURNS boolean
 COMMENT ON FUNCTION iamwatch_internal.all_rights(jsonb) IS
 'whether one of what was granted is the role or policy of its provider that allows everything';
 
--- By name, or by an access key that is the target; in the account of the alert.
+-- In every account: a role is used where it is let in, a key wherever its user is.
+CREATE FUNCTION iamwatch_internal.later_users(alert iamwatch_internal.all_alerts, OUT identity text, OUT target text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	targets constant text[] := ARRAY(SELECT t FROM jsonb_array_elements_text(alert.evidence->'targets') AS t ORDER BY t COLLATE "C");
+	keys constant text[] := ARRAY(SELECT k FROM jsonb_array_elements_text((alert.evidence->'targets')
+		|| coalesce(alert.evidence->'granted', '[]')) AS k WHERE k ~ '^AKIA[A-Z0-9]{12,}$');
+	key text;
+	found text[] := ARRAY[alert.identity];
+BEGIN
+	FOREACH target IN ARRAY targets LOOP
+		FOR identity IN SELECT * FROM iamwatch_internal.identities_acting_as(alert.provider,
+			iamwatch_internal.handed(alert.provider, alert.account, alert.operation, target))
+		LOOP
+			CONTINUE WHEN identity = ANY (found);
+			found := array_append(found, identity);
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+	target := keys[1];
+	FOREACH key IN ARRAY keys LOOP
+		FOR identity IN SELECT DISTINCT i.identity
+			FROM iamwatch_internal.habits AS h JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
+			JOIN iamwatch_internal.accounts AS a USING (account_id)
+			WHERE h.kind = 'k' AND split_part(h.value, ' ', 1) = key AND a.provider = alert.provider
+			UNION
+			SELECT (j.event).identity FROM iamwatch_internal.context_journal AS j
+			CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v
+			WHERE j.access_key = key AND v.kind = 'k' AND (j.event).provider = alert.provider
+		LOOP
+			CONTINUE WHEN identity = ANY (found);
+			found := array_append(found, identity);
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.later_users(iamwatch_internal.all_alerts) IS
+'other identities that are a target of the alert, by name, or use an access key that is one, and which target that is';
+
 CREATE FUNCTION iamwatch_internal.later_use(alert iamwatch_internal.all_alerts) RETURNS jsonb
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
-	targets constant text[] := ARRAY(SELECT jsonb_array_elements_text(alert.evidence->'targets'));
-	-- so that the views are asked for few, in every account: a role is used where it is let in, a key
-	-- wherever its user is, and their names, as those of GCP and Azure, are of one identity only
-	likely constant text[] := ARRAY(SELECT '%' || regexp_replace(regexp_replace(lower(t), '^.*[/:]', ''), E'([\\\\%_])', E'\\\\\\1', 'g') || '%'
-		FROM unnest(targets) AS t);
-	keys constant text[] := ARRAY(SELECT k FROM jsonb_array_elements_text((alert.evidence->'targets')
-		|| coalesce(alert.evidence->'granted', '[]')) AS k WHERE k ~ '^AKIA[A-Z0-9]{12,}$');
-	users text[] := '{}';
+	users record;
+	used jsonb := '[]';
 BEGIN
-	IF alert.failed OR targets = '{}' AND keys = '{}' THEN
+	IF alert.failed THEN
 		RETURN '[]';
 	END IF;
-	IF keys <> '{}' THEN
-		users := ARRAY(SELECT DISTINCT c.identity FROM iamwatch.contexts AS c
-			WHERE c.provider = alert.provider AND c.kind = 'access_key'
-			AND split_part(c.value, ' ', 1) = ANY (keys));
-	END IF;
-	RETURN (
-		SELECT coalesce(jsonb_agg(jsonb_build_object('target', coalesce(w.target, keys[1]), 'account', w.account, 'identity', w.identity,
-			'name', iamwatch.short_name(w.identity), 'kind', w.kind,
-			'known_before', w.first_seen < day, 'first_seen', w.first_seen, 'last_seen', w.last_seen,
-			'days', iamwatch.count_days(w.days, day, w.last_seen),
-			'operations', (SELECT coalesce(jsonb_agg(jsonb_build_object('service', b.service, 'operation', b.operation,
-					'failed', b.failed, 'days', iamwatch.count_days(b.days, day, b.last_seen)) ORDER BY b.first_seen, b.service, b.operation, b.failed), '[]')
-				FROM iamwatch.baselines AS b WHERE b.provider = alert.provider AND b.account = w.account
-				AND b.identity = w.identity AND b.last_seen >= day),
-			'networks', (SELECT coalesce(jsonb_agg(c.value ORDER BY c.value), '[]')
-				FROM iamwatch.contexts AS c WHERE c.provider = alert.provider AND c.account = w.account
-				AND c.identity = w.identity AND c.kind = 'network' AND iamwatch.last_day(c.days) >= day),
-			'alerts', (SELECT coalesce(jsonb_agg(x.alert_id ORDER BY x.alert_id), '[]')
-				FROM iamwatch.alerts AS x WHERE hashtextextended(x.identity, 0) = hashtextextended(w.identity, 0)
-				AND x.identity = w.identity AND x.account = w.account AND x.provider = alert.provider
-				AND x.last_event_time >= alert.first_event_time)) ORDER BY w.identity COLLATE "C", w.account COLLATE "C"), '[]')
-		FROM (
-			SELECT i.*, (SELECT min(t COLLATE "C") FROM unnest(targets) AS t
-				WHERE iamwatch_internal.handed(alert.provider, alert.account, alert.operation, t)
-					= iamwatch_internal.actor(i.provider, i.identity)) AS target
-			FROM iamwatch.identities AS i
-			WHERE i.provider = alert.provider AND i.identity <> alert.identity
-			AND (lower(i.identity) LIKE ANY (likely) OR i.identity = ANY (users)) AND i.last_seen >= day) AS w
-		WHERE w.target IS NOT NULL OR w.identity = ANY (users));
+	FOR users IN SELECT u.identity, u.target FROM iamwatch_internal.later_users(alert) AS u ORDER BY u.identity COLLATE "C" LOOP
+		used := used || (
+			SELECT coalesce(jsonb_agg(jsonb_build_object('target', users.target, 'account', w.account, 'identity', w.identity,
+				'name', iamwatch.short_name(w.identity), 'kind', w.kind,
+				'known_before', w.first_seen < day, 'first_seen', w.first_seen, 'last_seen', w.last_seen,
+				'days', iamwatch.count_days(w.days, day, w.last_seen),
+				'operations', (SELECT coalesce(jsonb_agg(jsonb_build_object('service', b.service, 'operation', b.operation,
+						'failed', b.failed, 'days', iamwatch.count_days(b.days, day, b.last_seen)) ORDER BY b.first_seen, b.service, b.operation, b.failed), '[]')
+					FROM iamwatch.baselines AS b WHERE b.provider = alert.provider AND b.account = w.account
+					AND b.identity = users.identity AND b.last_seen >= day),
+				'networks', (SELECT coalesce(jsonb_agg(c.value ORDER BY c.value), '[]')
+					FROM iamwatch.contexts AS c WHERE c.provider = alert.provider AND c.account = w.account
+					AND c.identity = users.identity AND c.kind = 'network' AND iamwatch.last_day(c.days) >= day),
+				'alerts', (SELECT coalesce(jsonb_agg(x.alert_id ORDER BY x.alert_id), '[]')
+					FROM iamwatch.alerts AS x WHERE hashtextextended(x.identity, 0) = hashtextextended(users.identity, 0)
+					AND x.identity = users.identity AND x.account = w.account AND x.provider = alert.provider
+					AND x.last_event_time >= alert.first_event_time)) ORDER BY w.account COLLATE "C"), '[]')
+			FROM iamwatch.identities AS w
+			WHERE w.provider = alert.provider AND w.identity = users.identity AND w.last_seen >= day);
+	END LOOP;
+	RETURN used;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.later_use(iamwatch_internal.all_alerts) IS
 'the targets of an alert that act themselves, since the day of its first event, in any account: what they did, from which networks, and their alerts';

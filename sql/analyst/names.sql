@@ -39,6 +39,19 @@ CREATE FUNCTION iamwatch_internal.handed(provider text, account text, operation 
 COMMENT ON FUNCTION iamwatch_internal.handed(text, text, text, text) IS
 'iamwatch_internal.actor() of what an operation made or gave credentials to';
 
+-- No index has these names, as each would cost every new identity: the table is gone
+-- through, which for 20,000 identities is four hundred pages, and nothing else is read of it.
+CREATE FUNCTION iamwatch_internal.identities_acting_as(in_provider text, in_actor text) RETURNS SETOF text
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT i.identity FROM iamwatch_internal.identity_days AS i JOIN iamwatch_internal.accounts AS a USING (account_id)
+	WHERE iamwatch_internal.actor(in_provider, i.identity) = in_actor AND a.provider = in_provider
+	UNION
+	SELECT j.identity FROM iamwatch_internal.journal AS j
+	WHERE iamwatch_internal.actor(in_provider, j.identity) = in_actor AND j.provider = in_provider
+$$;
+COMMENT ON FUNCTION iamwatch_internal.identities_acting_as(text, text) IS
+'the identities that iamwatch_internal.actor() calls so, in any account, each once';
+
 -- ---- sentences ----
 
 CREATE FUNCTION iamwatch_internal.number_of(n bigint, what text) RETURNS text

@@ -145,6 +145,7 @@ FROM (
 	FROM iamwatch_internal.habits AS h
 	JOIN iamwatch_internal.accounts AS a USING (account_id)
 	JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
+	WHERE iamwatch_internal.is_indexed(hashtextextended(i.identity, 0))
 	UNION ALL
 	SELECT (j.event).provider, (j.event).account, (j.event).identity, v.kind, v.value,
 		iamwatch.dayset(((j.event).event_time AT TIME ZONE 'UTC')::date)

@@ -28,9 +28,12 @@ FROM (
 	FROM (
 		SELECT a.provider, a.account, i.identity, i.kinds, i.days, iamwatch.first_day(i.first_days) AS first_seen
 		FROM iamwatch_internal.identity_days AS i JOIN iamwatch_internal.accounts AS a USING (account_id)
+		WHERE iamwatch_internal.is_indexed(hashtextextended(i.identity, 0))
 		UNION ALL
 		SELECT provider, account, identity, kinds, days, iamwatch.first_day(days)
-		FROM iamwatch_internal.journal WHERE identity IS NOT NULL) AS parts
+		FROM iamwatch_internal.journal
+		WHERE identity IS NOT NULL
+		AND iamwatch_internal.is_indexed(hashtextextended(account, 0)) AND iamwatch_internal.is_indexed(hashtextextended(identity, 0))) AS parts
 	GROUP BY provider, account, identity) AS p
 JOIN iamwatch.accounts AS a USING (provider, account)
 WHERE iamwatch.last_day(p.days) >= a.newest_day - iamwatch_internal.kept_days();
@@ -56,12 +59,16 @@ FROM (
 		JOIN iamwatch_internal.accounts AS a USING (account_id)
 		JOIN iamwatch_internal.account_operations AS b USING (account_id, operation_id)
 		JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
+		WHERE iamwatch_internal.is_indexed(hashtextextended(i.identity, 0))
 		UNION ALL
 		SELECT provider, account, identity, service, operation, failed, days, NULL, iamwatch.first_day(days)
-		FROM iamwatch_internal.journal WHERE operation IS NOT NULL
+		FROM iamwatch_internal.journal
+		WHERE operation IS NOT NULL
+		AND iamwatch_internal.is_indexed(hashtextextended(account, 0)) AND iamwatch_internal.is_indexed(hashtextextended(identity, 0))
 		UNION ALL
 		SELECT provider, account, identity, service, operation, failed, '{}', excluded_days, NULL
-		FROM iamwatch.alerts WHERE excluded_days IS NOT NULL) AS parts
+		FROM iamwatch.alerts
+		WHERE excluded_days IS NOT NULL AND iamwatch_internal.is_indexed(hashtextextended(identity, 0))) AS parts
 	GROUP BY provider, account, identity, service, operation, failed) AS p
 JOIN iamwatch.accounts AS a USING (provider, account)
 WHERE iamwatch.last_day(p.days) >= a.newest_day - iamwatch_internal.kept_days();
