@@ -76,9 +76,12 @@ CREATE FUNCTION iamwatch_internal.report_timeline(since timestamptz, until times
 $$;
 COMMENT ON FUNCTION iamwatch_internal.report_timeline(timestamptz, timestamptz, iamwatch_internal.report_count[]) IS 'SVG: alerts over time, stacked by severity';
 
--- How an incident unfolded: in order to the right, sensitivity upwards.
+-- How an incident unfolded: in order to the right, sensitivity upwards.  As the
+-- next, in PL/pgSQL with one plan: what functions in SQL call is planned each time.
 CREATE FUNCTION iamwatch_internal.report_strip(alert_ids bigint[], incident bigint) RETURNS text
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+	RETURN (
 	WITH one AS (
 		SELECT a.*, row_number() OVER w AS n, count(*) OVER () AS most,
 			a.first_event_time - lag(a.first_event_time) OVER w AS gap,
@@ -109,12 +112,15 @@ CREATE FUNCTION iamwatch_internal.report_strip(alert_ids bigint[], incident bigi
 		CASE WHEN count(*) <= 50 THEN string_agg(format('<text class="name" transform="translate(%s 144) rotate(-58)" text-anchor="end">%s</text>',
 			p.x + 3, iamwatch_internal.html_text(p.operation, 27)), '' ORDER BY p.n) ELSE '' END)
 	FROM placed AS p
-$$;
+	);
+END $$;
 COMMENT ON FUNCTION iamwatch_internal.report_strip(bigint[], bigint) IS
 'SVG: the first 100 alerts of an incident in order, by sensitivity; failed ones hollow, those of many events larger';
 
 CREATE FUNCTION iamwatch_internal.report_story(alert_ids bigint[], most integer) RETURNS text
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+	RETURN (
 	SELECT '<div class="scroll"><table><thead><tr><th>Time (UTC)</th><th>Operation</th><th>On</th><th>Granted</th><th>Technique</th><th class="num">Risk</th>'
 		|| '<th class="num">Own days</th><th class="num">Peers&rsquo;</th><th>From</th><th>By</th><th>Alert</th></tr></thead><tbody>'
 		|| string_agg(format('<tr><td>%s</td><td><span class="dot sens-%s"></span>%s%s</td><td>%s</td><td>%s</td><td>%s</td><td class="num">%s</td>'
@@ -132,7 +138,8 @@ CREATE FUNCTION iamwatch_internal.report_story(alert_ids bigint[], most integer)
 		|| '</tbody></table></div>'
 		|| CASE WHEN cardinality(alert_ids) > most THEN format('<p>and %s more</p>', cardinality(alert_ids) - most) ELSE '' END
 	FROM iamwatch.alerts AS a WHERE a.alert_id = ANY (alert_ids[1:most])
-$$;
+	);
+END $$;
 COMMENT ON FUNCTION iamwatch_internal.report_story(bigint[], integer) IS 'HTML: a table of the first so many alerts of an incident';
 
 -- The alert that makes an incident as risky as it is speaks for it.
