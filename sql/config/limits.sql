@@ -170,6 +170,9 @@ DECLARE
 	newest date;
 	kept iamwatch_internal.journal[];
 BEGIN
+	IF NOT iamwatch_internal.may_reach_limit(in_scope, cardinality(learned)) THEN
+		RETURN learned;
+	END IF;
 	-- the account's newest day is that of all its events
 	SELECT max(iamwatch.last_day(l.days)) INTO newest FROM unnest(learned) AS l;
 

@@ -3,9 +3,8 @@
  * stored.c
  *		What the tables hold of an account, an identity, a behaviour.
  *
- * Owns the numbers of the columns that C code looks at in these tables, and
- * what is compared in a row that an index gave.  Must never write, nor decide
- * anything.
+ * Owns what is compared in a row that an index gave.  Must never write, nor
+ * decide anything.  Tallies are in stored_tallies.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,46 +12,13 @@
 
 #include "baseline/alert_columns.h"
 #include "baseline/stored.h"
+#include "baseline/stored_columns.h"
 #include "baseline/stored_scan.h"
 #include "event/field.h"
 #include "executor/executor.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
-
-/* Columns, in the order of the tables; new ones come after these. */
-enum
-{
-	ACCOUNTS_ACCOUNT_ID = 1, ACCOUNTS_PROVIDER, ACCOUNTS_ACCOUNT, ACCOUNTS_FIRST_EVENT_TIME,
-	ACCOUNTS_NEWEST_DAY
-};
-enum
-{
-	IDENTITIES_ACCOUNT_ID = 1, IDENTITIES_IDENTITY_ID, IDENTITIES_KINDS, IDENTITIES_FIRST_DAYS,
-	IDENTITIES_DAYS, IDENTITIES_IAM_DAYS, IDENTITIES_IDENTITY
-};
-enum
-{
-	BEHAVIOURS_ACCOUNT_ID = 1, BEHAVIOURS_BEHAVIOUR_ID, BEHAVIOURS_FAILED, BEHAVIOURS_SERVICE,
-	BEHAVIOURS_OPERATION
-};
-enum
-{
-	BEHAVIOUR_DAYS_ACCOUNT_ID = 1, BEHAVIOUR_DAYS_BEHAVIOUR_ID, BEHAVIOUR_DAYS_IDENTITY_ID,
-	BEHAVIOUR_DAYS_FIRST_SEEN, BEHAVIOUR_DAYS_DAYS
-};
-enum
-{
-	JOURNAL_PROVIDER = 1, JOURNAL_ACCOUNT, JOURNAL_FIRST_EVENT_TIME, JOURNAL_LATE_EVENTS,
-	JOURNAL_IDENTITY, JOURNAL_KINDS, JOURNAL_SERVICE, JOURNAL_OPERATION, JOURNAL_FAILED,
-	JOURNAL_DAYS
-};
-
-enum
-{
-	TALLIES_ACCOUNT_ID = 1, TALLIES_OPERATION_ID, TALLIES_IS_USER, TALLIES_DAY,
-	TALLIES_IDENTITIES, TALLIES_SETTLED
-};
 
 enum
 {
@@ -86,6 +52,10 @@ read_account(TupleTableSlot *slot, const Event *event, StoredAccount *account)
 	account->first = isnull ? PG_INT64_MAX : DatumGetTimestampTz(datum);
 	datum = scan_column(slot, ACCOUNTS_NEWEST_DAY, &isnull);
 	account->newest = isnull ? PG_INT32_MIN : DatumGetDateADT(datum);
+	account->late_events = DatumGetInt64(scan_value(slot, ACCOUNTS_LATE_EVENTS));
+	datum = scan_column(slot, ACCOUNTS_DROPPED_BEFORE, &isnull);
+	account->dropped_before = isnull ? PG_INT32_MIN : DatumGetDateADT(datum);
+	account->at = slot->tts_tid;
 	return true;
 }
 
@@ -108,6 +78,7 @@ stored_account(const Event *event, StoredAccount *account)
 static void
 read_identity(TupleTableSlot *slot, StoredIdentity *identity)
 {
+	identity->at = slot->tts_tid;
 	identity->identity_id = DatumGetInt64(scan_value(slot, IDENTITIES_IDENTITY_ID));
 	identity->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
 	dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
@@ -141,12 +112,12 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 static int32
 read_operation(TupleTableSlot *slot, int32 account_id, const Event *event)
 {
-	if (DatumGetInt32(scan_value(slot, BEHAVIOURS_ACCOUNT_ID)) != account_id ||
-		DatumGetBool(scan_value(slot, BEHAVIOURS_FAILED)) != event->failed ||
-		!scan_text_is(slot, BEHAVIOURS_OPERATION, event->operation) ||
-		!scan_text_is(slot, BEHAVIOURS_SERVICE, event->service))
+	if (DatumGetInt32(scan_value(slot, OPERATIONS_ACCOUNT_ID)) != account_id ||
+		DatumGetBool(scan_value(slot, OPERATIONS_FAILED)) != event->failed ||
+		!scan_text_is(slot, OPERATIONS_OPERATION, event->operation) ||
+		!scan_text_is(slot, OPERATIONS_SERVICE, event->service))
 		return 0;
-	return DatumGetInt32(scan_value(slot, BEHAVIOURS_BEHAVIOUR_ID));
+	return DatumGetInt32(scan_value(slot, OPERATIONS_OPERATION_ID));
 }
 
 int32
@@ -159,7 +130,7 @@ stored_operation_id(int32 account_id, const Event *event)
 
 	scan_key_id(&keys[0], 1, account_id);
 	scan_key_hash(&keys[1], 2, event->operation);
-	rows = rows_begin(LOOKUP_BEHAVIOURS, keys, 2);
+	rows = rows_begin(LOOKUP_OPERATIONS, keys, 2);
 	while (id == 0 && (slot = rows_next(&rows)) != NULL)
 		id = read_operation(slot, account_id, event);
 	rows_end(&rows);
@@ -167,24 +138,60 @@ stored_operation_id(int32 account_id, const Event *event)
 }
 
 bool
-stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event, DayRuns *days)
+stored_behaviour(int32 account_id, int32 operation_id, int64 identity_id, StoredBehaviour *behaviour)
 {
-	int32		id = stored_operation_id(account_id, event);
 	ScanKeyData keys[3];
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
 
-	if (id == 0)
-		return false;
 	scan_key_id(&keys[0], 1, account_id);
-	scan_key_id(&keys[1], 2, id);
+	scan_key_id(&keys[1], 2, operation_id);
 	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(identity_id));
 	scan = scan_begin(LOOKUP_BEHAVIOUR_DAYS, keys, 3);
 	slot = scan_next(LOOKUP_BEHAVIOUR_DAYS, scan);
 	if (slot != NULL)
-		dayruns_from_datum(scan_value(slot, BEHAVIOUR_DAYS_DAYS), days);
+	{
+		behaviour->at = slot->tts_tid;
+		behaviour->first_seen = DatumGetDateADT(scan_value(slot, BEHAVIOUR_DAYS_FIRST_SEEN));
+		dayruns_from_datum(scan_value(slot, BEHAVIOUR_DAYS_DAYS), &behaviour->days);
+	}
 	scan_end(LOOKUP_BEHAVIOUR_DAYS, scan);
 	return slot != NULL;
+}
+
+bool
+stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event, DayRuns *days)
+{
+	int32		operation_id = stored_operation_id(account_id, event);
+	StoredBehaviour behaviour;
+
+	if (operation_id == 0 || !stored_behaviour(account_id, operation_id, identity_id, &behaviour))
+		return false;
+	*days = behaviour.days;
+	return true;
+}
+
+int32
+stored_operations(int32 account_id, void (*take) (int32 operation_id, void *arg), void *arg)
+{
+	ScanKeyData key;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	int32		last = 0;
+
+	scan_key_id(&key, 1, account_id);
+	scan = scan_begin(LOOKUP_OPERATION_NUMBERS, &key, 1);
+	while ((slot = scan_next_in(LOOKUP_OPERATION_NUMBERS, scan, BackwardScanDirection)) != NULL)
+	{
+		int32		operation_id = DatumGetInt32(scan_value(slot, OPERATIONS_OPERATION_ID));
+
+		last = Max(last, operation_id);
+		if (take == NULL)
+			break;
+		take(operation_id, arg);
+	}
+	scan_end(LOOKUP_OPERATION_NUMBERS, scan);
+	return last;
 }
 
 /* A field of a row of iamwatch.event that is never null. */
@@ -283,80 +290,6 @@ stored_alerts_around(const Event *event, TimestampTz since, TimestampTz until,
 	*shown = add_alerts(LOOKUP_ALERTS, event, since, until, &times, 0) > 0;
 	times = NULL;
 	*hidden = add_alerts(LOOKUP_SUPPRESSED, event, since, until, &times, 0) > 0;
-}
-
-/* So many dead versions may follow a day before the next is looked up by itself. */
-#define MOST_DEAD 8
-
-/*
- * The tallies of one operation, summed.  From the last day to the first, and the
- * newest version of each day first; when too many older ones follow, which an
- * old snapshot keeps, the scan begins anew below that day.
- */
-static StoredSum
-sum_tallies(int32 account_id, int32 operation_id, bool is_user, int32 since, int32 until)
-{
-	ScanKeyData keys[5];
-	IndexScanDesc scan;
-	StoredSum	sum = {0, 0};
-	int			room = -1;
-
-	scan_key_id(&keys[0], 1, account_id);
-	scan_key_id(&keys[1], 2, operation_id);
-	ScanKeyInit(&keys[2], 3, BTGreaterEqualStrategyNumber, F_DATE_GE, DateADTGetDatum(since));
-	ScanKeyInit(&keys[3], 3, BTLessEqualStrategyNumber, F_DATE_LE, DateADTGetDatum(until));
-	ScanKeyInit(&keys[4], 4, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(is_user));
-	scan = scan_begin(LOOKUP_TALLIES, keys, lengthof(keys));
-	for (;;)
-	{
-		TupleTableSlot *slot = scan_previous(LOOKUP_TALLIES, scan, &room);
-
-		if (slot != NULL)
-		{
-			sum.all += DatumGetInt32(scan_value(slot, TALLIES_IDENTITIES));
-			sum.settled += DatumGetInt32(scan_value(slot, TALLIES_SETTLED));
-			keys[3].sk_argument = DateADTGetDatum(DatumGetDateADT(scan_value(slot, TALLIES_DAY)) - 1);
-			room = MOST_DEAD;
-		}
-		else if (room == 0)
-		{
-			index_rescan(scan, keys, lengthof(keys), NULL, 0);
-			room = -1;
-		}
-		else
-			break;
-	}
-	scan_end(LOOKUP_TALLIES, scan);
-	return sum;
-}
-
-StoredSums
-stored_tallies(int32 account_id, int32 operation_id, bool is_user, int32 since, int32 until)
-{
-	StoredSums	sums = {{0, 0}, {0, 0}, {0, 0}};
-
-	if (account_id == 0)
-		return sums;
-	if (operation_id > 0)
-		sums.days = sum_tallies(account_id, operation_id, is_user, since, until);
-	sums.active = sum_tallies(account_id, 0, is_user, since, until);
-	sums.iam_days = sum_tallies(account_id, -1, is_user, since, until);
-	return sums;
-}
-
-static StoredSum
-add_sum(StoredSum sum, StoredSum more)
-{
-	return (StoredSum) {sum.all + more.all, sum.settled + more.settled};
-}
-
-StoredSums
-stored_sums_add(StoredSums sums, StoredSums more)
-{
-	return (StoredSums) {
-		add_sum(sums.days, more.days), add_sum(sums.active, more.active),
-		add_sum(sums.iam_days, more.iam_days)
-	};
 }
 
 /* Has an index a row of these hashes? */

@@ -13,21 +13,42 @@
 #include "event/event.h"
 #include "utils/snapshot.h"
 
+/* Where a row is: only who writes the account may use that, and nobody else moves it. */
 typedef struct StoredAccount
 {
+	ItemPointerData at;
 	int32		account_id;
 	TimestampTz first;			/* PG_INT64_MAX if there was no event yet */
 	int32		newest;			/* day; PG_INT32_MIN if there was none */
+	int64		late_events;
+	int32		dropped_before; /* day; PG_INT32_MIN if there was none */
 } StoredAccount;
 
 typedef struct StoredIdentity
 {
+	ItemPointerData at;
 	int64		identity_id;
 	int			kinds;
 	DayRuns		first_days;		/* the first ever */
 	DayRuns		days;
 	DayRuns		iam_days;
 } StoredIdentity;
+
+typedef struct StoredBehaviour
+{
+	ItemPointerData at;
+	int32		first_seen;		/* day */
+	DayRuns		days;
+} StoredBehaviour;
+
+/* Of a class of identities on a day. */
+typedef struct StoredTally
+{
+	ItemPointerData at;
+	int32		identities;
+	int32		settled;
+	int16		era;
+} StoredTally;
 
 /* A row of the journal that tells of an identity, or of an operation of it. */
 typedef struct StoredDelta
@@ -64,10 +85,21 @@ extern bool stored_account(const Event *event, StoredAccount *account);
 extern bool stored_identity(int32 account_id, const Event *event, StoredIdentity *identity);
 extern bool stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event,
 								  DayRuns *days);
+extern bool stored_behaviour(int32 account_id, int32 operation_id, int64 identity_id,
+							 StoredBehaviour *behaviour);
+extern bool stored_tally(int32 account_id, int32 operation_id, bool is_user, int32 day,
+						 StoredTally *tally);
 extern bool stored_pending(const Event *event);
 
 /* The number that the operation has in its account; 0 if it has none. */
 extern int32 stored_operation_id(int32 account_id, const Event *event);
+
+/*
+ * The highest number that the account gave to an operation, 0 if to none; take,
+ * if there is one, is called for each.
+ */
+extern int32 stored_operations(int32 account_id, void (*take) (int32 operation_id, void *arg),
+							   void *arg);
 
 /*
  * First events of the behaviour's alerts, suppressed or not, that lie between
@@ -92,6 +124,9 @@ extern bool stored_may_have_samples(Slice account);
 extern bool stored_may_be_near_limit(Slice scope);
 
 extern bool stored_has_suppressions(void);
+
+/* A limit of iamwatch.limits; the largest number if it does not hold. */
+extern int64 stored_limit(const char *name);
 
 /* Days of identities, summed: all of them, and those that count for peers. */
 typedef struct StoredSum

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "baseline/stored_columns.h"
 #include "baseline/stored_context.h"
 #include "baseline/stored_scan.h"
 #include "executor/executor.h"
@@ -21,11 +22,6 @@ enum
 {
 	NOVELTIES_ACCOUNT_ID = 1, NOVELTIES_IDENTITY_ID, NOVELTIES_AT, NOVELTIES_OPERATION_ID,
 	NOVELTIES_ACCESS_KEY
-};
-enum
-{
-	OPERATIONS_ACCOUNT_ID = 1, OPERATIONS_OPERATION_ID, OPERATIONS_FAILED, OPERATIONS_SERVICE,
-	OPERATIONS_OPERATION
 };
 enum
 {

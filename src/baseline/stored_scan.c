@@ -55,7 +55,7 @@ static const struct
 }			names[LOOKUP_COUNT] = {
 	[LOOKUP_ACCOUNTS] = {IN_INTERNAL, "accounts", "accounts_account"},
 	[LOOKUP_IDENTITIES] = {IN_INTERNAL, "identity_days", "identity_days_identity"},
-	[LOOKUP_BEHAVIOURS] = {IN_INTERNAL, "account_operations", "account_operations_operation"},
+	[LOOKUP_OPERATIONS] = {IN_INTERNAL, "account_operations", "account_operations_operation"},
 	[LOOKUP_BEHAVIOUR_DAYS] = {IN_INTERNAL, "behaviour_days", "behaviour_days_pkey"},
 	[LOOKUP_ALERTS] = {IN_PUBLIC, "alerts", "alerts_identity"},
 	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity", true},

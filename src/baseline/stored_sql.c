@@ -266,14 +266,20 @@ load_limit(const TableRow *row)
 	limit_found = DatumGetInt64(row->values[1]);
 }
 
-/* limit_value(limit_name text) RETURNS bigint: the largest if it does not hold */
-Datum
-iamwatch_limit_value(PG_FUNCTION_ARGS)
+int64
+stored_limit(const char *name)
 {
-	TableKey	key = {0, text_argument(fcinfo, 0)};
+	TableKey	key = {0, {name, strlen(name)}};
 
 	limit_found = PG_INT64_MAX;
 	table_look_up(public_relation("limits"), public_relation("limits_pkey"), &key, 1,
 				  CurrentMemoryContext, load_limit);
-	PG_RETURN_INT64(limit_found);
+	return limit_found;
+}
+
+/* limit_value(limit_name text) RETURNS bigint: the largest if it does not hold */
+Datum
+iamwatch_limit_value(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(stored_limit(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }

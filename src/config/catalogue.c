@@ -428,16 +428,23 @@ catalogue_find(Provider provider, Slice service, Slice operation)
 	return found == NULL ? NULL : if_kept(found);
 }
 
-/*
- * is_iam(provider text, service text, operation text) RETURNS boolean: is it an
- * IAM operation?  Of an operation that is remembered, so the catalogue is asked
- * only where detectors watch others too.
- */
+bool
+catalogue_is_iam(Provider provider, Slice service, Slice operation)
+{
+	const Operation *found;
+
+	settings_load();
+	if (!settings_watch_more())
+		return true;
+	found = catalogue_get(provider, service, operation);
+	return found == NULL || found->is_iam;
+}
+
+/* is_iam(provider text, service text, operation text) RETURNS boolean */
 Datum
 iamwatch_is_iam(PG_FUNCTION_ARGS)
 {
 	Slice		names[3];
-	const Operation *operation;
 
 	for (int i = 0; i < lengthof(names); i++)
 	{
@@ -445,11 +452,7 @@ iamwatch_is_iam(PG_FUNCTION_ARGS)
 			PG_RETURN_BOOL(false);
 		names[i] = slice_of_text(PG_GETARG_DATUM(i));
 	}
-	settings_load();
-	if (!settings_watch_more())
-		PG_RETURN_BOOL(true);
-	operation = catalogue_get(provider_number(names[0]), names[1], names[2]);
-	PG_RETURN_BOOL(operation == NULL || operation->is_iam);
+	PG_RETURN_BOOL(catalogue_is_iam(provider_number(names[0]), names[1], names[2]));
 }
 
 /*

@@ -65,4 +65,10 @@ extern const Operation *catalogue_get(Provider provider, Slice service, Slice op
  */
 extern bool catalogue_lacks(Slice operation);
 
+/*
+ * Is an operation that is remembered an IAM operation?  The catalogue is asked
+ * only where detectors watch others too.
+ */
+extern bool catalogue_is_iam(Provider provider, Slice service, Slice operation);
+
 #endif							/* IAMWATCH_CATALOGUE_H */

@@ -64,6 +64,7 @@ find_account(Entities *entities, Fingerprint key, const Event *event)
 	if (!found)
 	{
 		account->sample = event;
+		account->number = entities->naccounts;
 		entities->accounts[entities->naccounts++] = account;
 	}
 	return account;
@@ -141,7 +142,7 @@ look_up_accounts(Entities *entities)
 	for (int i = 0; i < entities->naccounts; i++)
 	{
 		Account    *account = entities->accounts[i];
-		StoredAccount stored = {0, PG_INT64_MAX, PG_INT32_MIN};
+		StoredAccount stored = {.first = PG_INT64_MAX, .newest = PG_INT32_MIN};
 
 		stored_account(account->sample, &stored);
 		account->journaled = stored_may_have_journal(account->sample->account);

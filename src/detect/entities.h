@@ -18,6 +18,7 @@
 typedef struct Account
 {
 	Fingerprint key;
+	int			number;			/* in the list of accounts */
 	const Event *sample;		/* for the names */
 	bool		stored;			/* an event was seen of it before */
 	int32		account_id;		/* 0 if it has none yet */

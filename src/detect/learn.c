@@ -4,16 +4,16 @@
  *		Hands over what a batch adds to the baselines, and to the sample of
  *		contexts.
  *
- * Owns what is new: the days that nothing stored has.  learn.sql writes them,
- * and context.sql the sample, under one lock; or, when another session is
- * writing the same account, both go to their journals.  Must never look
- * anything up.
+ * Owns what is new: the days that nothing stored has.  fold.c writes them, and
+ * context.sql the sample, under one lock; or, when another session is writing
+ * the same account, both go to their journals.  Must never look anything up.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "detect/fold.h"
 #include "detect/learn.h"
 #include "detect/sample.h"
 #include "funcapi.h"
@@ -36,116 +36,101 @@ add_day(DayRuns *days, DayRuns *fresh, int32 day)
 	return true;
 }
 
-/* Rows of a table's type, that of a journal; most batches have none, and do not look it up. */
-typedef struct Rows
+/* What is learned of an account, and its samples; mostly there are none. */
+typedef struct Learned
 {
-	const char *type;
-	int			capacity;
-	TupleDesc	desc;
-	Column		column;
-} Rows;
+	Deltas		deltas;
+	TupleDesc	desc;			/* of a sample; NULL as long as there is none */
+	Column		samples;
+} Learned;
 
 static void
-add_row(Rows *rows, Datum *values, bool *nulls, int count)
-{
-	if (rows->desc == NULL)
-	{
-		Oid			type = internal_type(rows->type);
-
-		rows->desc = lookup_rowtype_tupdesc(type, -1);
-		rows->column = column_make(type, rows->capacity);
-	}
-	Assert(rows->desc->natts == count);
-	column_add(&rows->column, HeapTupleGetDatum(heap_form_tuple(rows->desc, values, nulls)));
-}
-
-static Datum
-rows_array(Rows *rows)
-{
-	if (rows->desc == NULL)
-		return PointerGetDatum(construct_empty_array(internal_type(rows->type)));
-	ReleaseTupleDesc(rows->desc);
-	return column_array(&rows->column);
-}
-
-static void
-add_delta(Rows *deltas, const Account *account,
+add_delta(Learned *learned, const Account *account,
 		  const Identity *identity, const Behaviour *behaviour)
 {
-	const Event *sample = behaviour ? behaviour->sample :
-		identity ? identity->sample : account->sample;
-	Datum		values[11];
-	bool		nulls[11] = {false};
+	Delta		delta = {.first = account->first, .late = identity == NULL ? account->late : 0};
 
-	values[0] = CStringGetTextDatum(provider_names[sample->provider]);
-	values[1] = slice_text(sample->account);
-	values[2] = TimestampTzGetDatum(account->first);
-	nulls[2] = account->first == PG_INT64_MAX;
-	values[3] = Int64GetDatum(identity == NULL ? account->late : 0);
+	dayruns_init(&delta.days);
 	if (identity != NULL)
 	{
-		values[4] = slice_text(sample->identity);
-		values[5] = Int32GetDatum(identity->kinds);
-		values[9] = PointerGetDatum(dayruns_to_dayset(behaviour ? &behaviour->fresh :
-													  &identity->fresh));
+		delta.identity = identity->sample->identity;
+		delta.kinds = identity->kinds;
+		delta.days = behaviour ? behaviour->fresh : identity->fresh;
 	}
-	else
-		nulls[4] = nulls[5] = nulls[9] = true;
 	if (behaviour != NULL)
 	{
-		values[6] = slice_text(sample->service);
-		values[7] = slice_text(sample->operation);
-		values[8] = BoolGetDatum(sample->failed);
+		delta.service = behaviour->sample->service;
+		delta.operation = behaviour->sample->operation;
+		delta.failed = behaviour->sample->failed;
 	}
-	else
-		nulls[6] = nulls[7] = nulls[8] = true;
-	values[10] = TimestampTzGetDatum(GetCurrentTimestamp());
-
-	add_row(deltas, values, nulls, lengthof(values));
+	deltas_add(&learned[account->number].deltas, &delta);
 }
 
 static void
-add_deltas(Entities *entities, Rows *deltas)
+add_deltas(Entities *entities, Learned *learned)
 {
 	for (int i = 0; i < entities->nidentities; i++)
 	{
 		Identity   *identity = entities->identities[i];
 
 		if (identity->fresh.n > 0 || identity->kinds != identity->stored_kinds)
-			add_delta(deltas, identity->account, identity, NULL);
+			add_delta(learned, identity->account, identity, NULL);
 	}
 	for (int i = 0; i < entities->nbehaviours; i++)
 	{
 		Behaviour  *behaviour = entities->behaviours[i];
 
 		if (behaviour->fresh.n > 0)
-			add_delta(deltas, behaviour->identity->account, behaviour->identity, behaviour);
+			add_delta(learned, behaviour->identity->account, behaviour->identity, behaviour);
 	}
 	for (int i = 0; i < entities->naccounts; i++)
 		if (entities->accounts[i]->first_moved || entities->accounts[i]->late > 0)
-			add_delta(deltas, entities->accounts[i], NULL, NULL);
+			add_delta(learned, entities->accounts[i], NULL, NULL);
 }
 
 static void
-add_samples(Entities *entities, Rows *samples)
+add_sample(Learned *learned, const BatchEvent *item, int capacity)
+{
+	const Event *event = item->event;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	if (learned->desc == NULL)
+	{
+		Oid			type = internal_type("context_journal");
+
+		learned->desc = lookup_rowtype_tupdesc(type, -1);
+		learned->samples = column_make(type, capacity);
+	}
+	Assert(learned->desc->natts == lengthof(values));
+	values[0] = event_to_datum(event);
+	nulls[1] = event->access_key.s == NULL;
+	values[1] = nulls[1] ? (Datum) 0 : slice_text(event->access_key);
+	values[2] = BoolGetDatum(sample_is_novel(item->brings_behaviour, event->day,
+											 item->behaviour == NULL ? NULL : &item->behaviour->days));
+	column_add(&learned->samples, HeapTupleGetDatum(heap_form_tuple(learned->desc, values, nulls)));
+}
+
+static void
+add_samples(Entities *entities, Learned *learned)
 {
 	for (int i = 0; i < entities->nitems; i++)
 	{
 		const BatchEvent *item = &entities->items[i];
-		const Event *event = item->event;
-		Datum		values[3];
-		bool		nulls[3] = {false};
 
-		if (item->late || !sample_has(item->brings_behaviour, item->brings_day, event->day,
+		if (!item->late && sample_has(item->brings_behaviour, item->brings_day, item->event->day,
 									  &item->identity->days))
-			continue;
-		values[0] = event_to_datum(event);
-		nulls[1] = event->access_key.s == NULL;
-		values[1] = nulls[1] ? (Datum) 0 : slice_text(event->access_key);
-		values[2] = BoolGetDatum(sample_is_novel(item->brings_behaviour, event->day,
-												 item->behaviour == NULL ? NULL : &item->behaviour->days));
-		add_row(samples, values, nulls, lengthof(values));
+			add_sample(&learned[item->account->number], item, entities->nitems);
 	}
+}
+
+static Datum
+samples_array(Learned *learned)
+{
+	if (learned->desc == NULL)
+		return PointerGetDatum(construct_empty_array(internal_type("context_journal")));
+	ReleaseTupleDesc(learned->desc);
+	return column_array(&learned->samples);
 }
 
 /* May what is handed over change what is stored of the account itself? */
@@ -156,31 +141,20 @@ account_moves(const Account *account)
 		account->newest > account->stored_newest;
 }
 
-/* Mostly a statement's events are of one account, and nobody needs to sort them. */
 static void
-hand_over(Entities *entities, Rows *deltas, Rows *samples)
+hand_over(const Account *account, Learned *learned)
 {
-	const Account *account = entities->accounts[0];
-
-	if (deltas->desc == NULL && samples->desc == NULL)
+	if (learned->deltas.count == 0 && learned->desc == NULL)
 		return;
-	if (entities->naccounts == 1)
-		plans_call(CALL_LEARN_ACCOUNT, (Datum[])
-				   {
-					   CStringGetTextDatum(provider_names[account->sample->provider]),
-					   slice_text(account->sample->account), rows_array(deltas),
-					   rows_array(samples), BoolGetDatum(account_moves(account))
-				   }, NULL);
-	else
-		plans_run(PLAN_LEARN, (Datum[]) {rows_array(deltas), rows_array(samples)}, NULL);
+	learned->deltas.provider = provider_names[account->sample->provider];
+	learned->deltas.account = account->sample->account;
+	learn_account(&learned->deltas, samples_array(learned), account_moves(account));
 }
 
 void
 learn_batch(Entities *entities)
 {
-	Rows		deltas = {"journal", entities->naccounts + entities->nidentities +
-	entities->nbehaviours};
-	Rows		samples = {"context_journal", entities->nitems};
+	Learned    *learned = palloc0(entities->naccounts * sizeof(Learned));
 
 	for (int i = 0; i < entities->nitems; i++)
 	{
@@ -197,7 +171,8 @@ learn_batch(Entities *entities)
 			item->brings_behaviour = add_day(&item->behaviour->days, &item->behaviour->fresh,
 											 item->event->day);
 	}
-	add_deltas(entities, &deltas);
-	add_samples(entities, &samples);
-	hand_over(entities, &deltas, &samples);
+	add_deltas(entities, learned);
+	add_samples(entities, learned);
+	for (int i = 0; i < entities->naccounts; i++)
+		hand_over(entities->accounts[i], &learned[i]);
 }

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_collation.h"
+#include "detect/limit_counts.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "server/counter.h"
@@ -79,19 +80,23 @@ add_count(Datum *values, bool *nulls, bool is_new, const void *what)
 	values[COUNTS_CHANGED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
 }
 
-/*
- * count_limit(limit_name text, in_scope text, on_day date, more_taken bigint,
- * more_refused bigint) RETURNS boolean: whether that needed a counter of its own.
- * Less than nothing is taken back from a counter that has so much, if there is one.
- */
-Datum
-iamwatch_count_limit(PG_FUNCTION_ARGS)
+static void
+say_first_refusal(const LimitCount *count)
+{
+	Slice		scope = slice_of_text(PointerGetDatum(count->scope));
+
+	ereport(LOG,
+			(errmsg("limit \"%s\" of iamwatch is reached by \"%s\"",
+					text_to_cstring(count->name),
+					pnstrdup(scope.s, pg_mbcliplen(scope.s, scope.len, 200))),
+			 errhint("See iamwatch.limits_hit.")));
+}
+
+bool
+limit_count(text *name, text *scope, int32 day, int64 taken, int64 refused)
 {
 	bool		first_refused = false;
-	LimitCount	count = {
-		PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), PG_GETARG_DATEADT(2), PG_GETARG_INT64(3),
-		PG_GETARG_INT64(4), &first_refused
-	};
+	LimitCount	count = {name, scope, day, taken, refused, &first_refused};
 	ScanKeyData keys[3];
 	Counter		counter = {
 		.table = internal_relation("limit_counts"), .index = internal_relation("limit_counts_scope"),
@@ -107,14 +112,17 @@ iamwatch_count_limit(PG_FUNCTION_ARGS)
 	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(count.day));
 	inserted = counter_add(&counter, &count);
 	if (first_refused)
-	{
-		Slice		scope = slice_of_text(PointerGetDatum(count.scope));
+		say_first_refusal(&count);
+	return inserted;
+}
 
-		ereport(LOG,
-				(errmsg("limit \"%s\" of iamwatch is reached by \"%s\"",
-						text_to_cstring(count.name),
-						pnstrdup(scope.s, pg_mbcliplen(scope.s, scope.len, 200))),
-				 errhint("See iamwatch.limits_hit.")));
-	}
-	PG_RETURN_BOOL(inserted);
+/*
+ * count_limit(limit_name text, in_scope text, on_day date, more_taken bigint,
+ * more_refused bigint) RETURNS boolean
+ */
+Datum
+iamwatch_count_limit(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(limit_count(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), PG_GETARG_DATEADT(2),
+							   PG_GETARG_INT64(3), PG_GETARG_INT64(4)));
 }

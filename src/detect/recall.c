@@ -104,7 +104,7 @@ static StoredAccount
 look_up_account(Recall *recall, Fingerprint key, const Event *event)
 {
 	RecalledAccount *account = recalled_lookup(recall->accounts, key);
-	StoredAccount stored = {0, PG_INT64_MAX, PG_INT32_MIN};
+	StoredAccount stored = {.first = PG_INT64_MAX, .newest = PG_INT32_MIN};
 	bool		found;
 
 	if (account != NULL)

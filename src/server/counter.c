@@ -46,8 +46,8 @@ lock_row(Relation table, TupleTableSlot *slot, TupleTableSlot *locked)
  */
 #define CHANGES_IN_ERA 32
 
-static int16
-next_era(int16 era)
+int16
+counter_next_era(int16 era)
 {
 	return era < PG_INT16_MAX && pg_prng_uint32(&pg_global_prng_state) % CHANGES_IN_ERA == 0 ?
 		era + 1 : era;
@@ -132,7 +132,7 @@ counter_add(const Counter *counter, const void *what)
 	}
 	counter->add(target.slot->tts_values, target.slot->tts_isnull, !found, what);
 	if (found)
-		era = next_era(DatumGetInt16(target.slot->tts_values[counter->era]));
+		era = counter_next_era(DatumGetInt16(target.slot->tts_values[counter->era]));
 	target.slot->tts_values[counter->era] = Int16GetDatum(era);
 	if (found)
 		row_update(&target, old);

@@ -31,4 +31,7 @@ typedef struct Counter
  */
 extern bool counter_add(const Counter *counter, const void *what);
 
+/* The era of the next version of a row that counts, given that of the last. */
+extern int16 counter_next_era(int16 era);
+
 #endif							/* IAMWATCH_COUNTER_H */

@@ -112,35 +112,40 @@ static int	ones_locked = 0;	/* in this transaction, at most */
 
 PG_FUNCTION_INFO_V1(iamwatch_try_lock_one);
 
-/* try_lock(class int, key int, one bigint) RETURNS boolean: until the transaction ends */
-Datum
-iamwatch_try_lock_one(PG_FUNCTION_ARGS)
+bool
+lock_try_one(int32 class, int32 key, int64 hash)
 {
 	LOCKTAG		all;
 	LOCKTAG		tag;
-	uint64		one = (uint64) PG_GETARG_INT64(2) + PG_GETARG_INT32(0);
+	uint64		one = (uint64) hash + class;
 
-	SET_LOCKTAG_ADVISORY(all, MyDatabaseId, (uint32) PG_GETARG_INT32(0),
-						 (uint32) PG_GETARG_INT32(1), IAMWATCH_LOCK_CLASS);
+	SET_LOCKTAG_ADVISORY(all, MyDatabaseId, (uint32) class, (uint32) key, IAMWATCH_LOCK_CLASS);
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (one >> 32), (uint32) one, IAMWATCH_ONE_CLASS);
 	if (lock_is_mine(&all, ExclusiveLock))
-		PG_RETURN_BOOL(true);
+		return true;
 	if (ones_locked >= MOST_ONES && !lock_is_mine(&tag, ExclusiveLock))
-		PG_RETURN_BOOL(take(&all, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL);
+		return take(&all, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL;
 	if (take(&all, ShareLock) == LOCKACQUIRE_NOT_AVAIL)
-		PG_RETURN_BOOL(false);
+		return false;
 	switch (take(&tag, ExclusiveLock))
 	{
 		case LOCKACQUIRE_NOT_AVAIL:
 			LockRelease(&all, ShareLock, false);
-			PG_RETURN_BOOL(false);
+			return false;
 		case LOCKACQUIRE_OK:
 			ones_locked++;
 			break;
 		default:				/* it was ours before */
 			break;
 	}
-	PG_RETURN_BOOL(true);
+	return true;
+}
+
+/* try_lock(class int, key int, one bigint) RETURNS boolean: until the transaction ends */
+Datum
+iamwatch_try_lock_one(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(lock_try_one(PG_GETARG_INT32(0), PG_GETARG_INT32(1), PG_GETARG_INT64(2)));
 }
 
 /*

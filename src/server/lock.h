@@ -13,6 +13,9 @@ extern void lock_init(void);
 /* Take a lock of a class by its key until the transaction ends, unless another session has it. */
 extern bool lock_try(int32 class, int32 key);
 
+/* The same for one of the many things that share a key, by its hash. */
+extern bool lock_try_one(int32 class, int32 key, int64 hash);
+
 /*
  * Let other sessions see how far this one has come, until it shows something
  * else: a phase from 1 on, and what is done of its parts; phase 0 shows nothing

@@ -32,10 +32,6 @@ static const Statement statements[PLAN_COUNT] = {
 		"SELECT days, active, settled_days, settled_active FROM iamwatch_internal.class_days($1, $2, $3, $4, $5, $6, $7, $8)",
 		{"text", "text", "boolean", "text", "text", "boolean", "date", "date"}
 	},
-	[PLAN_LEARN] = {
-		"SELECT iamwatch_internal.learn($1, $2)",
-		{"iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]"}
-	},
 	[PLAN_REJECT] = {
 		"SELECT iamwatch_internal.reject($1, $2, $3)",
 		{"oid[]", "text[]", "jsonb[]"}
@@ -49,8 +45,28 @@ static const Statement statements[PLAN_COUNT] = {
 
 /* Functions that are called as such: a statement around them would only add to their cost. */
 static const Statement functions[CALL_COUNT] = {
-	[CALL_LEARN_ACCOUNT] = {
-		"learn_account",
+	[CALL_TAKE_JOURNAL] = {
+		"take_journal",
+		{"text", "text"}
+	},
+	[CALL_ADD_ACCOUNT] = {
+		"add_account",
+		{"text", "text"}
+	},
+	[CALL_WITHIN_LIMITS] = {
+		"within_limits",
+		{"integer", "text", "text", "iamwatch_internal.journal[]"}
+	},
+	[CALL_RETALLY] = {
+		"retally",
+		{"integer"}
+	},
+	[CALL_FOLD_CONTEXT] = {
+		"fold_context",
+		{"integer", "text", "text", "iamwatch_internal.context_journal[]"}
+	},
+	[CALL_LEAVE_TO_NEXT] = {
+		"leave_to_next",
 		{"text", "text", "iamwatch_internal.journal[]", "iamwatch_internal.context_journal[]",
 		"boolean"}
 	},
@@ -81,7 +97,7 @@ type_of(const char *name)
 		const char *name;
 		Oid			type;
 	}			built_in[] = {
-		{"text", TEXTOID}, {"text[]", TEXTARRAYOID}, {"boolean", BOOLOID},
+		{"text", TEXTOID}, {"text[]", TEXTARRAYOID}, {"boolean", BOOLOID}, {"integer", INT4OID},
 		{"date", DATEOID}, {"oid[]", OIDARRAYOID},
 		{"bigint[]", INT8ARRAYOID},
 		{"jsonb[]", JSONBARRAYOID}

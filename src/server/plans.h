@@ -14,8 +14,6 @@
 typedef enum PlanId
 {
 	PLAN_PEERS,					/* what all identities of a class did */
-	PLAN_LEARN,					/* write what is new of several accounts, or
-								 * leave it in the journals */
 	PLAN_REJECT,				/* keep what was not understood */
 	PLAN_KEEP_UNSENT,			/* alerts that nobody was notified of */
 	PLAN_COUNT
@@ -23,7 +21,12 @@ typedef enum PlanId
 
 typedef enum CallId
 {
-	CALL_LEARN_ACCOUNT,			/* write what is new of an account, or leave it in the journals */
+	CALL_TAKE_JOURNAL,			/* all that it has of an account, which is deleted */
+	CALL_ADD_ACCOUNT,			/* a row for an account that is new */
+	CALL_WITHIN_LIMITS,			/* what limits leave of what is new of an account */
+	CALL_RETALLY,				/* count the tallies of an account anew */
+	CALL_FOLD_CONTEXT,			/* write the sample of contexts of an account */
+	CALL_LEAVE_TO_NEXT,			/* leave what is new of an account in the journals */
 	CALL_ASSIGN_TO_ALERTS,		/* make alerts of what is unusual */
 	CALL_KEEP_INCIDENTS,		/* bring the incidents of alerts up to date */
 	CALL_KEEP_LINKS,			/* ... and the links of incidents that are settled */

@@ -42,6 +42,7 @@ row_target_open(RowTarget *target, Oid table)
 	InitResultRelInfo(target->info, target->table, 0, NULL, 0);
 	ExecOpenIndices(target->info, false);
 	target->slot = MakeSingleTupleTableSlot(RelationGetDescr(target->table), &TTSOpsVirtual);
+	target->place = NULL;
 	AfterTriggerBeginQuery();	/* somebody may have put triggers on it */
 }
 
@@ -50,6 +51,8 @@ row_target_close(RowTarget *target)
 {
 	AfterTriggerEndQuery(target->estate);
 	ExecDropSingleTupleTableSlot(target->slot);
+	if (target->place != NULL)
+		ExecDropSingleTupleTableSlot(target->place);
 	ExecCloseIndices(target->info);
 	ExecResetTupleTable(target->estate->es_tupleTable, false);
 	FreeExecutorState(target->estate);
@@ -57,17 +60,22 @@ row_target_close(RowTarget *target)
 	PopActiveSnapshot();
 }
 
-void
-row_insert(RowTarget *target, const Datum *values, const bool *nulls)
+static void
+set_values(RowTarget *target, const Datum *values, const bool *nulls)
 {
 	int			natts = RelationGetDescr(target->table)->natts;
 
 	ExecClearTuple(target->slot);
-	if (values != target->slot->tts_values)
-	{
-		memcpy(target->slot->tts_values, values, natts * sizeof(Datum));
-		memcpy(target->slot->tts_isnull, nulls, natts * sizeof(bool));
-	}
+	if (values == target->slot->tts_values)
+		return;
+	memcpy(target->slot->tts_values, values, natts * sizeof(Datum));
+	memcpy(target->slot->tts_isnull, nulls, natts * sizeof(bool));
+}
+
+void
+row_insert(RowTarget *target, const Datum *values, const bool *nulls)
+{
+	set_values(target, values, nulls);
 	ExecSimpleRelationInsert(target->info, target->estate, ExecStoreVirtualTuple(target->slot));
 	ResetPerTupleExprContext(target->estate);
 }
@@ -82,6 +90,17 @@ row_update(RowTarget *target, TupleTableSlot *old)
 							 ExecStoreVirtualTuple(target->slot));
 	EvalPlanQualEnd(&epq);
 	ResetPerTupleExprContext(target->estate);
+}
+
+void
+row_update_at(RowTarget *target, const ItemPointerData *at, const Datum *values, const bool *nulls)
+{
+	/* of the old row, only its place is asked for */
+	if (target->place == NULL)
+		target->place = MakeSingleTupleTableSlot(RelationGetDescr(target->table), &TTSOpsVirtual);
+	target->place->tts_tid = *at;
+	set_values(target, values, nulls);
+	row_update(target, target->place);
 }
 
 void

@@ -18,6 +18,7 @@ typedef struct RowTarget
 	EState	   *estate;
 	ResultRelInfo *info;
 	TupleTableSlot *slot;		/* empty, for a row to be written */
+	TupleTableSlot *place;		/* where a row is; NULL if it was not needed yet */
 } RowTarget;
 
 /* Between the two, a snapshot that sees all that was done so far is active. */
@@ -29,6 +30,13 @@ extern void row_insert(RowTarget *target, const Datum *values, const bool *nulls
 
 /* In the place of one that is locked; the values lie in the target's slot. */
 extern void row_update(RowTarget *target, TupleTableSlot *old);
+
+/*
+ * A row of all columns in the place of one that nobody else can write, by a lock
+ * that both would take.
+ */
+extern void row_update_at(RowTarget *target, const ItemPointerData *at,
+						  const Datum *values, const bool *nulls);
 
 /* Open, insert one and close. */
 extern void row_insert_one(Oid table, const Datum *values, const bool *nulls);
