@@ -213,7 +213,8 @@ iamwatch_event_details(PG_FUNCTION_ARGS)
 	Datum		values[3] = {0};
 	bool		nulls[3];
 
-	if (event_read_loading(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
+	providers_load();
+	if (event_read(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
 		PG_RETURN_NULL();
 	limits_cut_details(&event);
 	details[0] = event.event_id;
