@@ -282,30 +282,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.pass_number(regclass, bigint) IS 'let a sequence go on after a number, if it is one of this node';
 
-CREATE FUNCTION iamwatch.import_account(exported jsonb[]) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 SET timezone = 'UTC' AS $$
+-- ---- the parts of an export, in the order in which they refer to each other ----
+
+CREATE FUNCTION iamwatch_internal.import_head(head jsonb) RETURNS integer
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
-	head constant jsonb := (SELECT jsonb_agg(x) FROM unnest(exported) AS x WHERE x ? 'format');
-	given iamwatch_internal.accounts;
+	given iamwatch_internal.accounts := jsonb_populate_record(NULL::iamwatch_internal.accounts, head->'account');
 	id integer;
-	element jsonb;
-	rule iamwatch.suppressions;
-	number bigint;
-	ids jsonb := '{}';		-- suppressions whose number is taken here
-	was_known boolean;
-	n bigint;
 BEGIN
-	IF jsonb_array_length(head) IS DISTINCT FROM 1 OR head->0->'format' <> '2' THEN
-		RAISE EXCEPTION 'this is not what iamwatch.export_account() gave for one account'
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give all rows of one call, as an array.';
-	END IF;
-	given := jsonb_populate_record(NULL::iamwatch_internal.accounts, head->0->'account');
-	PERFORM iamwatch_internal.lock_account_to_move(given.provider, given.account);
 	SELECT a.account_id INTO id FROM iamwatch_internal.accounts AS a
 	WHERE hashtextextended(a.account, 0) = hashtextextended(given.account, 0)
 	AND a.account = given.account AND a.provider = given.provider;
-	was_known := id IS NOT NULL;
-	IF was_known THEN
+	IF id IS NOT NULL THEN
 		UPDATE iamwatch_internal.accounts AS a SET first_event_time = LEAST(a.first_event_time, given.first_event_time),
 			newest_day = GREATEST(a.newest_day, given.newest_day), dropped_before = GREATEST(a.dropped_before, given.dropped_before)
 		WHERE a.account_id = id;
@@ -315,15 +303,28 @@ BEGIN
 		INSERT INTO iamwatch_internal.accounts SELECT (given).* RETURNING account_id INTO id;
 	END IF;
 	PERFORM iamwatch_internal.add_counts(id, ARRAY(
-		SELECT c FROM jsonb_populate_recordset(NULL::iamwatch_internal.counted_elsewhere, head->0->'counts') AS c));
+		SELECT c FROM jsonb_populate_recordset(NULL::iamwatch_internal.counted_elsewhere, head->'counts') AS c));
+	RETURN id;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_head(jsonb) IS
+'unite the account of an export, and what was counted of it, with what is known here; its number here';
 
-	-- operations go by their names
+CREATE FUNCTION iamwatch_internal.import_operations(id integer, head jsonb) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
 	INSERT INTO iamwatch_internal.account_operations (account_id, operation_id, failed, service, operation)
 	SELECT id, (SELECT coalesce(max(o.operation_id), 0) FROM iamwatch_internal.account_operations AS o WHERE o.account_id = id)
 		+ row_number() OVER (ORDER BY g.operation_id), g.failed, g.service, g.operation
-	FROM jsonb_populate_recordset(NULL::iamwatch_internal.account_operations, head->0->'operations') AS g
+	FROM jsonb_populate_recordset(NULL::iamwatch_internal.account_operations, head->'operations') AS g
 	WHERE NOT EXISTS (SELECT FROM iamwatch_internal.account_operations AS o WHERE o.account_id = id
 		AND (o.service, o.operation, o.failed) = (g.service, g.operation, g.failed));
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_operations(integer, jsonb) IS
+'add the operations of an export to those of an account; each place numbers them by itself, so they go by their names';
+
+CREATE FUNCTION iamwatch_internal.import_identities(id integer, exported jsonb[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
 	UPDATE iamwatch_internal.identity_days AS i SET kinds = i.kinds | g.kinds, days = i.days | g.days, iam_days = i.iam_days | g.iam_days,
 		first_days = iamwatch_internal.earliest_days(i.first_days | g.first_days)
 	FROM unnest(exported) AS x, jsonb_populate_record(NULL::iamwatch_internal.identity_days, x->'identity') AS g
@@ -335,10 +336,16 @@ BEGIN
 	WHERE x ? 'identity' AND NOT EXISTS (SELECT FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
 		AND hashtextextended(i.identity, 0) = hashtextextended(g.identity, 0) AND i.identity = g.identity)
 	ORDER BY x.n;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_identities(integer, jsonb[]) IS
+'unite the identities of an export with those of an account, by their names';
 
+CREATE FUNCTION iamwatch_internal.import_days(id integer, head jsonb, exported jsonb[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
 	WITH numbers AS MATERIALIZED (
 		SELECT g.operation_id AS given, o.operation_id
-		FROM jsonb_populate_recordset(NULL::iamwatch_internal.account_operations, head->0->'operations') AS g
+		FROM jsonb_populate_recordset(NULL::iamwatch_internal.account_operations, head->'operations') AS g
 		JOIN iamwatch_internal.account_operations AS o ON o.account_id = id
 			AND (o.service, o.operation, o.failed) = (g.service, g.operation, g.failed)
 	), who AS MATERIALIZED (
@@ -365,25 +372,41 @@ BEGIN
 	FROM who AS w, jsonb_populate_recordset(NULL::iamwatch_internal.novelties, w.x->'novelties') AS g, numbers AS m
 	WHERE m.given = g.operation_id
 	ON CONFLICT DO NOTHING;
-	PERFORM iamwatch_internal.retally(id);
-	-- what either place took for the first time may be so no longer
-	IF was_known THEN
-		DELETE FROM iamwatch_internal.novelties AS n USING iamwatch_internal.behaviour_days AS d
-		WHERE n.account_id = id AND d.account_id = id AND d.operation_id = n.operation_id AND d.identity_id = n.identity_id
-		AND NOT is_novel(true, (n.at AT TIME ZONE 'UTC')::date, d.days);
-	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_days(integer, jsonb, jsonb[]) IS
+'unite what the identities of an export did, from where, and for the first time, with what is known here of them';
 
-	INSERT INTO iamwatch.instances AS i SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instances, head->0->'instances')
+CREATE FUNCTION iamwatch_internal.forget_old_novelties(id integer) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	DELETE FROM iamwatch_internal.novelties AS n USING iamwatch_internal.behaviour_days AS d
+	WHERE n.account_id = id AND d.account_id = id AND d.operation_id = n.operation_id AND d.identity_id = n.identity_id
+	AND NOT is_novel(true, (n.at AT TIME ZONE 'UTC')::date, d.days);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.forget_old_novelties(integer) IS
+'of an account that two places knew, what one of them took for the first time though the other had seen it before';
+
+CREATE FUNCTION iamwatch_internal.import_inventory(head jsonb) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
+	INSERT INTO iamwatch.instances AS i SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instances, head->'instances')
 	ON CONFLICT ON CONSTRAINT instances_pkey DO UPDATE
 	SET (public_ips, internet_facing, region, security_groups, valid_since, confirmed_at) = (EXCLUDED.public_ips, EXCLUDED.internet_facing,
 		EXCLUDED.region, EXCLUDED.security_groups, EXCLUDED.valid_since, EXCLUDED.confirmed_at)
 	WHERE EXCLUDED.confirmed_at > i.confirmed_at;
 	INSERT INTO iamwatch.instance_history
-	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instance_history, head->0->'instance_history') ON CONFLICT DO NOTHING;
+	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch.instance_history, head->'instance_history') ON CONFLICT DO NOTHING;
 	INSERT INTO iamwatch_internal.firewalls AS f
-	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch_internal.firewalls, head->0->'firewalls')
+	SELECT * FROM jsonb_populate_recordset(NULL::iamwatch_internal.firewalls, head->'firewalls')
 	ON CONFLICT ON CONSTRAINT firewalls_pkey DO UPDATE SET (imported_at, rules) = (EXCLUDED.imported_at, EXCLUDED.rules)
 	WHERE EXCLUDED.imported_at > f.imported_at;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_inventory(jsonb) IS
+'take over the instances of an export and their firewalls, where they are newer than what is known here';
+
+CREATE FUNCTION iamwatch_internal.import_rejected(exported jsonb[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+BEGIN
 	INSERT INTO iamwatch.rejected_events (rejected_at, source, reason, event, digest, event_bytes)
 	SELECT r.rejected_at, r.source, r.reason, r.event, r.digest, r.event_bytes
 	FROM unnest(exported) WITH ORDINALITY AS x (x, n) CROSS JOIN LATERAL jsonb_populate_record(NULL::iamwatch.rejected_events,
@@ -391,7 +414,18 @@ BEGIN
 	WHERE x ? 'rejected' AND NOT EXISTS (SELECT FROM iamwatch.rejected_events AS e WHERE e.digest = r.digest
 		AND e.reason = r.reason AND e.source IS NOT DISTINCT FROM r.source)
 	ORDER BY x.n;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_rejected(jsonb[]) IS
+'take over the rejected documents of an export that are not here yet';
 
+CREATE FUNCTION iamwatch_internal.import_suppressions(exported jsonb[]) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	element jsonb;
+	rule iamwatch.suppressions;
+	number bigint;
+	ids jsonb := '{}';
+BEGIN
 	FOR element IN SELECT x->'suppression' FROM unnest(exported) AS x WHERE x ? 'suppression' LOOP
 		rule := jsonb_populate_record(NULL::iamwatch.suppressions, element);
 		number := rule.suppression_id;
@@ -403,6 +437,17 @@ BEGIN
 		INSERT INTO iamwatch.suppressions OVERRIDING SYSTEM VALUE SELECT (rule).*;
 		PERFORM iamwatch_internal.pass_number('iamwatch.suppressions_suppression_id_seq', rule.suppression_id);
 	END LOOP;
+	RETURN ids;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_suppressions(jsonb[]) IS
+'take over the suppressions of an export that are not here yet; which numbers became others, as they are taken here';
+
+CREATE FUNCTION iamwatch_internal.import_alerts(exported jsonb[], ids jsonb) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	element jsonb;
+	number bigint;
+BEGIN
 	FOR element IN SELECT x FROM unnest(exported) AS x WHERE x ?| '{alert,suppressed,withdrawn}' LOOP
 		number := iamwatch_internal.import_alert(element, ids);
 		PERFORM iamwatch_internal.pass_number('iamwatch.alerts_alert_id_seq', number);
@@ -413,8 +458,38 @@ BEGIN
 				(x->'suppression'->>'suppression_id')::bigint) FROM unnest(exported) AS x WHERE x ? 'suppression');
 		END IF;
 	END LOOP;
-	SELECT count(*) INTO n FROM unnest(exported) AS x WHERE x ? 'identity';
-	RETURN n;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.import_alerts(jsonb[], jsonb) IS
+'take over the alerts of an export; ids: numbers of suppressions that are others here. A suppression that carries out the decision about one is told its number here';
+
+CREATE FUNCTION iamwatch.import_account(exported jsonb[]) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 SET timezone = 'UTC' AS $$
+DECLARE
+	heads constant jsonb := (SELECT jsonb_agg(x) FROM unnest(exported) AS x WHERE x ? 'format');
+	head constant jsonb := heads->0;
+	was_known boolean;
+	id integer;
+BEGIN
+	IF jsonb_array_length(heads) IS DISTINCT FROM 1 OR head->'format' <> '2' THEN
+		RAISE EXCEPTION 'this is not what iamwatch.export_account() gave for one account'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give all rows of one call, as an array.';
+	END IF;
+	PERFORM iamwatch_internal.lock_account_to_move(head->'account'->>'provider', head->'account'->>'account');
+	was_known := EXISTS (SELECT FROM iamwatch_internal.accounts AS a
+		WHERE hashtextextended(a.account, 0) = hashtextextended(head->'account'->>'account', 0)
+		AND a.account = head->'account'->>'account' AND a.provider = head->'account'->>'provider');
+	id := iamwatch_internal.import_head(head);
+	PERFORM iamwatch_internal.import_operations(id, head);
+	PERFORM iamwatch_internal.import_identities(id, exported);
+	PERFORM iamwatch_internal.import_days(id, head, exported);
+	PERFORM iamwatch_internal.retally(id);
+	IF was_known THEN
+		PERFORM iamwatch_internal.forget_old_novelties(id);
+	END IF;
+	PERFORM iamwatch_internal.import_inventory(head);
+	PERFORM iamwatch_internal.import_rejected(exported);
+	PERFORM iamwatch_internal.import_alerts(exported, iamwatch_internal.import_suppressions(exported));
+	RETURN (SELECT count(*) FROM unnest(exported) AS x WHERE x ? 'identity');
 END $$;
 COMMENT ON FUNCTION iamwatch.import_account(jsonb[]) IS
 'take over what iamwatch.export_account() gave elsewhere, and return how many identities it has: alerts go on as if the account had always been here. What is known of it already is united with it, and nothing is counted twice, however often it is imported; iamwatch.backfill() then finds the alerts that what was new here would have raised. Alerts and suppressions keep their numbers, unless others have them here. 55P03 while another session writes the account, 22023 for anything else than one export';
