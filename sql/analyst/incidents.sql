@@ -212,7 +212,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.computed_incidents() IS 'the incidents of the identities whose kept ones are behind';
 
--- Two plain parts, so that an index of the one can give the order of both.
+CREATE VIEW iamwatch_internal.unchanged_incidents AS
+SELECT k.*, k AS kept FROM iamwatch_internal.kept_incidents AS k
+WHERE ((k.detector, k.provider, k.account, k.identity)
+	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE;
+COMMENT ON VIEW iamwatch_internal.unchanged_incidents IS
+'kept incidents that are not behind their alerts; kept: the row itself. Where nothing has changed, iamwatch_internal.kept_incidents is the same and costs less';
+
+-- Two plain parts, so that an index of the one can give the order of both: the same once more.
 CREATE VIEW iamwatch_internal.current_incidents AS
 SELECT u.incident_id, u.detector, u.provider, u.account, u.identity, u.identity_kind, u.risk, u.severity, u.status,
 	u.alerts, u.open_alerts, u.events, u.first_event_time, u.last_event_time, u.first_day, u.operations, u.techniques,
@@ -255,11 +262,9 @@ BEGIN
 	END IF;
 	RETURN (SELECT count(*) < most FROM (
 		SELECT FROM generate_series(0, 28) AS back
-		CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.kept_incidents AS k
+		CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.unchanged_incidents AS k
 			WHERE k.detector = of_detector AND k.first_day = day - back AND k.risk > of_risk
 			AND k.first_event_time + none < began AND k.first_event_time + none >= since
-			AND ((k.detector, k.provider, k.account, k.identity) IN (SELECT c.detector, c.provider, c.account, c.identity
-				FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
 			OFFSET 0) AS higher
 		UNION ALL
 		SELECT FROM unnest(computed) AS k
@@ -279,10 +284,8 @@ BEGIN
 			WHERE k.detector = of_detector AND k.first_day = of_day ORDER BY k.risk DESC LIMIT most);
 	END IF;
 	RETURN ARRAY(SELECT u.risk FROM (
-		SELECT * FROM (SELECT k.risk FROM iamwatch_internal.kept_incidents AS k
+		SELECT * FROM (SELECT k.risk FROM iamwatch_internal.unchanged_incidents AS k
 			WHERE k.detector = of_detector AND k.first_day = of_day
-			AND ((k.detector, k.provider, k.account, k.identity) IN (SELECT c.detector, c.provider, c.account, c.identity
-				FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
 			ORDER BY k.risk DESC LIMIT most) AS k
 		UNION ALL
 		SELECT c.risk FROM unnest(computed) AS c WHERE c.detector = of_detector AND c.first_day = of_day) AS u
@@ -392,10 +395,8 @@ CREATE FUNCTION iamwatch_internal.fresh_links() RETURNS TABLE (incident_id bigin
 DECLARE
 	links_before constant xid8 := (SELECT s.before FROM iamwatch_internal.links_done AS s);
 	has_changed constant boolean := EXISTS (SELECT FROM iamwatch_internal.changed_incidents);
-	fresh iamwatch_internal.kept_incidents[] := ARRAY(SELECT k FROM iamwatch_internal.kept_incidents AS k
-		WHERE k.kept_by >= links_before
-		AND ((k.detector, k.provider, k.account, k.identity)
-			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE);
+	fresh iamwatch_internal.kept_incidents[] := ARRAY(SELECT k.kept FROM iamwatch_internal.unchanged_incidents AS k
+		WHERE k.kept_by >= links_before);
 BEGIN
 	IF has_changed THEN
 		fresh := fresh || ARRAY(SELECT c FROM iamwatch_internal.computed_incidents() AS c);
@@ -414,20 +415,16 @@ BEGIN
 		SELECT p.incident_id, p.led_to, x.whole AS x, y.whole AS y
 		FROM pair AS p JOIN end_of AS x ON x.incident_id = p.incident_id JOIN end_of AS y ON y.incident_id = p.led_to
 		UNION ALL
-		SELECT x.incident_id, y.incident_id, x.whole, y
+		SELECT x.incident_id, y.incident_id, x.whole, y.kept
 		FROM end_of AS x
-		JOIN iamwatch_internal.kept_incidents AS y ON y.acts_as = ANY (x.hands) OR y.arrives_on <> '{}' AND y.arrives_on && x.gave_on
+		JOIN iamwatch_internal.unchanged_incidents AS y ON y.acts_as = ANY (x.hands) OR y.arrives_on <> '{}' AND y.arrives_on && x.gave_on
 		WHERE (x.hands <> '{}' OR x.gave_on <> '{}') AND y.kept_by < links_before
-		AND (NOT has_changed OR ((y.detector, y.provider, y.account, y.identity)
-			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE)
 		UNION ALL
-		SELECT x.incident_id, y.incident_id, x, y.whole
+		SELECT x.incident_id, y.incident_id, x.kept, y.whole
 		FROM end_of AS y
-		JOIN iamwatch_internal.kept_incidents AS x ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as]
+		JOIN iamwatch_internal.unchanged_incidents AS x ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as]
 			OR x.gave_on <> '{}' AND x.gave_on && y.arrives_on
 		WHERE x.kept_by < links_before
-		AND (NOT has_changed OR ((x.detector, x.provider, x.account, x.identity)
-			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE)
 	)
 	SELECT c.incident_id, c.led_to, r.reason
 	FROM candidate AS c
@@ -442,24 +439,18 @@ COMMENT ON FUNCTION iamwatch_internal.fresh_links() IS
 CREATE FUNCTION iamwatch_internal.links_are_kept(of_incident bigint) RETURNS boolean
 	LANGUAGE plpgsql STABLE STRICT COST 1 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
-	RETURN EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k
-		WHERE k.incident_id = of_incident AND k.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
-		AND ((k.detector, k.provider, k.account, k.identity)
-			IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE);
+	RETURN EXISTS (SELECT FROM iamwatch_internal.unchanged_incidents AS k
+		WHERE k.incident_id = of_incident AND k.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.links_are_kept(bigint) IS 'whether the links of an incident that is there are rows';
 
 CREATE VIEW iamwatch.incident_links AS
 SELECT l.incident_id, l.led_to, l.reason
 FROM iamwatch_internal.kept_links AS l
-JOIN iamwatch_internal.kept_incidents AS x ON x.incident_id = l.incident_id
-JOIN iamwatch_internal.kept_incidents AS y ON y.incident_id = l.led_to
+JOIN iamwatch_internal.unchanged_incidents AS x ON x.incident_id = l.incident_id
+JOIN iamwatch_internal.unchanged_incidents AS y ON y.incident_id = l.led_to
 WHERE x.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
 AND y.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
-AND ((x.detector, x.provider, x.account, x.identity)
-	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
-AND ((y.detector, y.provider, y.account, y.identity)
-	IN (SELECT c.detector, c.provider, c.account, c.identity FROM iamwatch_internal.changed_incidents AS c)) IS NOT TRUE
 UNION ALL
 SELECT f.incident_id, f.led_to, f.reason FROM iamwatch_internal.fresh_links() AS f;
 COMMENT ON VIEW iamwatch.incident_links IS 'which incident led to which other, and why that is said';

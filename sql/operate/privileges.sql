@@ -42,7 +42,7 @@ DECLARE
 		iamwatch.detectors, iamwatch.variations, iamwatch.playbook, iamwatch.sources, iamwatch.providers, iamwatch_internal.column_fields,
 		iamwatch.ocsf_findings, iamwatch.ecs_alerts, iamwatch.backfill_progress, iamwatch.backtest_progress,
 		iamwatch.incidents, iamwatch.incident_links, iamwatch_internal.current_incidents, iamwatch_internal.kept_incidents,
-		iamwatch_internal.changed_incidents, iamwatch_internal.kept_links, iamwatch_internal.links_done, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
+		iamwatch_internal.changed_incidents, iamwatch_internal.unchanged_incidents, iamwatch_internal.kept_links, iamwatch_internal.links_done, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
 		iamwatch_internal.withdrawn_alerts,
 		iamwatch.status, iamwatch.source_status, iamwatch_internal.source_counts, iamwatch.nodes, iamwatch_internal.node_counts, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
