@@ -232,14 +232,16 @@ WHERE ((u.kept_of, u.provider, u.account, u.identity)
 	IN (SELECT q.detector, q.provider, q.account, q.identity FROM iamwatch_internal.changed_incidents AS q)) IS NOT TRUE;
 COMMENT ON VIEW iamwatch_internal.current_incidents IS 'incidents as they are: kept ones, and computed ones where those are behind';
 
--- Of one incident it is counted; of a long list, see src/detect/urgent_bounds.c.
-CREATE FUNCTION iamwatch_internal.urgent_most(of_detector text) RETURNS integer
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	RETURN 28 * coalesce((SELECT d.daily_budget FROM iamwatch.detectors AS d WHERE d.detector = of_detector), 5);
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.urgent_most(text) IS 'how many incidents of a detector are urgent in 28 days, by its daily budget';
+CREATE FUNCTION iamwatch_internal.urgent_days() RETURNS integer
+	AS 'MODULE_PATHNAME', 'iamwatch_urgent_days' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.urgent_days() IS 'an incident is compared with those that began in so many days before it';
 
+CREATE FUNCTION iamwatch_internal.urgent_most(of_detector text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'iamwatch_urgent_most' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.urgent_most(text) IS
+'how many incidents of a detector are urgent in iamwatch_internal.urgent_days(), by its daily budget';
+
+-- Of one incident it is counted; of a long list, see src/detect/urgent_bounds.c.
 -- The last two are of the statement, so that it finds them out once.
 CREATE FUNCTION iamwatch_internal.is_urgent(of_detector text, began timestamptz, of_risk double precision,
 	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS boolean
@@ -247,21 +249,21 @@ CREATE FUNCTION iamwatch_internal.is_urgent(of_detector text, began timestamptz,
 	SET enable_seqscan = off SET jit = off AS $$
 DECLARE
 	most constant bigint := iamwatch_internal.urgent_most(of_detector);
-	since constant timestamptz := began - interval '672 hours';
+	since constant timestamptz := began - iamwatch_internal.urgent_days() * interval '24 hours';
 	none constant interval := '0';		-- so that the index of that time looks no better than that of day and risk
 	day constant date := (began AT TIME ZONE 'UTC')::date;
 BEGIN
 	-- day by day, so that an index leads to the higher risks of each, and no further than it must
 	IF NOT has_changed THEN
 		RETURN (SELECT count(*) < most FROM (
-			SELECT FROM generate_series(0, 28) AS back
+			SELECT FROM generate_series(0, iamwatch_internal.urgent_days()) AS back
 			CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.kept_incidents AS k
 				WHERE k.detector = of_detector AND k.first_day = day - back AND k.risk > of_risk
 				AND k.first_event_time + none < began AND k.first_event_time + none >= since OFFSET 0) AS higher
 			LIMIT most) AS higher);
 	END IF;
 	RETURN (SELECT count(*) < most FROM (
-		SELECT FROM generate_series(0, 28) AS back
+		SELECT FROM generate_series(0, iamwatch_internal.urgent_days()) AS back
 		CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.unchanged_incidents AS k
 			WHERE k.detector = of_detector AND k.first_day = day - back AND k.risk > of_risk
 			AND k.first_event_time + none < began AND k.first_event_time + none >= since

@@ -25,8 +25,7 @@ COMMENT ON FUNCTION iamwatch_internal.has_many_changed(integer) IS
 'whether more than so many changes of incidents wait';
 
 CREATE FUNCTION iamwatch_internal.try_lock_incidents(part iamwatch_internal.incident_part) RETURNS boolean
-	LANGUAGE sql VOLATILE
-	RETURN iamwatch_internal.try_lock(4, (hashtextextended(part.identity, 0) & 1023)::integer);
+	AS 'MODULE_PATHNAME', 'iamwatch_try_lock_incidents' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.try_lock_incidents(iamwatch_internal.incident_part) IS
 'take the lock under which the incidents of an identity are kept, unless another session has it';
 

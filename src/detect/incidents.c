@@ -35,6 +35,9 @@ PG_FUNCTION_INFO_V1(iamwatch_incidents_behind);
 PG_FUNCTION_INFO_V1(iamwatch_incident_reach);
 PG_FUNCTION_INFO_V1(iamwatch_has_strays);
 PG_FUNCTION_INFO_V1(iamwatch_has_many_changed);
+PG_FUNCTION_INFO_V1(iamwatch_try_lock_incidents);
+PG_FUNCTION_INFO_V1(iamwatch_urgent_days);
+PG_FUNCTION_INFO_V1(iamwatch_urgent_most);
 PG_FUNCTION_INFO_V1(iamwatch_higher_incidents);
 PG_FUNCTION_INFO_V1(iamwatch_is_urgent_alert);
 
@@ -56,7 +59,6 @@ enum
 	PART_DETECTOR = 1, PART_PROVIDER, PART_ACCOUNT, PART_IDENTITY, PART_SINCE, PART_UNTIL
 };
 
-/* The lock that try_lock_incidents() in incidents_keep.sql takes, too. */
 #define LOCK_CLASS 4
 #define LOCKS 1024
 
@@ -64,6 +66,12 @@ int64
 incident_gap(Slice detector)
 {
 	return settings_of_incidents(detector).deduplication_days * USECS_PER_DAY;
+}
+
+int64
+urgent_most(Slice detector)
+{
+	return (int64) URGENT_DAYS * settings_of_incidents(detector).daily_budget;
 }
 
 /* The columns of a key are four in a row, in both tables. */
@@ -219,6 +227,29 @@ iamwatch_incidents_behind(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(incidents_are_behind(&key));
 }
 
+/* try_lock_incidents(part incident_part) RETURNS boolean */
+Datum
+iamwatch_try_lock_incidents(PG_FUNCTION_ARGS)
+{
+	IncidentKey key = part_key(PG_GETARG_HEAPTUPLEHEADER(0));
+
+	PG_RETURN_BOOL(incidents_try_lock(&key));
+}
+
+/* urgent_days() RETURNS integer */
+Datum
+iamwatch_urgent_days(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(URGENT_DAYS);
+}
+
+/* urgent_most(of_detector text) RETURNS bigint */
+Datum
+iamwatch_urgent_most(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(urgent_most(slice_of_text(PG_GETARG_DATUM(0))));
+}
+
 static Datum
 bigint_array(Datum *values, int count)
 {
@@ -360,7 +391,7 @@ iamwatch_is_urgent_alert(PG_FUNCTION_ARGS)
 	};
 	KeptIncident *incidents;
 	int			count = incidents_kept(&key, &incidents);
-	int64		most = (int64) URGENT_DAYS * settings_of_incidents(key.detector).daily_budget;
+	int64		most = urgent_most(key.detector);
 	bool		isnull;
 	TimestampTz began = DatumGetTimestampTz(GetAttributeByNum(alert, ALERTS_FIRST_EVENT_TIME, &isnull));
 	double		risk = DatumGetFloat8(GetAttributeByNum(alert, ALERTS_RISK, &isnull));

@@ -34,6 +34,9 @@ typedef struct KeptIncident
 /* How long without an alert ends an incident of a detector, in microseconds. */
 extern int64 incident_gap(Slice detector);
 
+/* How many incidents of a detector are urgent of those of URGENT_DAYS, by its daily budget. */
+extern int64 urgent_most(Slice detector);
+
 /* Those that are kept, in order of their first event; how many there are. */
 extern int	incidents_kept(const IncidentKey *key, KeptIncident **incidents);
 

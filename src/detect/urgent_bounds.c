@@ -73,7 +73,6 @@ typedef struct UrgentMemory
 	UrgentDetector *detectors;
 	int			detector_count;
 	FmgrInfo	highest_risks;
-	FmgrInfo	urgent_most;
 } UrgentMemory;
 
 PG_FUNCTION_INFO_V1(iamwatch_urgent_by_bounds);
@@ -120,13 +119,12 @@ memory_of(FunctionCallInfo fcinfo)
 	control.hcxt = context;
 	memory->days = hash_create("iamwatch urgent days", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	fmgr_info_cxt(internal_function("highest_risks", types, lengthof(types)), &memory->highest_risks, context);
-	fmgr_info_cxt(internal_function("urgent_most", types, 1), &memory->urgent_most, context);
 	fcinfo->flinfo->fn_extra = memory;
 	return memory;
 }
 
 static int
-detector_place(UrgentMemory *memory, text *name, Oid collation)
+detector_place(UrgentMemory *memory, text *name)
 {
 	MemoryContext caller;
 	int			place;
@@ -140,8 +138,7 @@ detector_place(UrgentMemory *memory, text *name, Oid collation)
 		: repalloc(memory->detectors, (place + 1) * sizeof(UrgentDetector));
 	memory->detectors[place].name = (text *) DatumGetPointer(datumCopy(PointerGetDatum(name), false, -1));
 	MemoryContextSwitchTo(caller);
-	memory->detectors[place].most =
-		DatumGetInt32(FunctionCall1Coll(&memory->urgent_most, collation, PointerGetDatum(name)));
+	memory->detectors[place].most = urgent_most(slice_of_text(PointerGetDatum(name)));
 	memory->detector_count = place + 1;
 	return place;
 }
@@ -243,7 +240,7 @@ iamwatch_urgent_by_bounds(PG_FUNCTION_ARGS)
 	if (++memory->asked <= COUNTED_FIRST)
 		PG_RETURN_NULL();
 
-	place = detector_place(memory, PG_GETARG_TEXT_PP(0), PG_GET_COLLATION());
+	place = detector_place(memory, PG_GETARG_TEXT_PP(0));
 	day = day_of(began);
 	entry = urgent_day(memory, place, day);
 	if (!entry->has_bounds)

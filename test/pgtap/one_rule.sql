@@ -1,0 +1,30 @@
+-- What is asked in SQL and, on the way of an event, in C gets one answer.
+\ir settings.psql
+SELECT plan(6);
+
+-- the catalogue, with rows of a user's own that are more and less exact than shipped ones
+INSERT INTO operations (provider, service, operation, match, category, effect, attack_technique, sensitivity) VALUES
+	('aws', 'iam', 'CreateUser', 'exact', 'own', 'create', 'T1000', 1), ('aws', '*', 'CreateRole', 'exact', 'own', 'create', NULL, 2),
+	('aws', '*', 'Policy', 'suffix', 'own', 'modify', 'T1001', 3), ('aws', 'iam', 'UserPolicy', 'suffix', 'longer', 'modify', NULL, 2),
+	('azure', '*', 'Microsoft.Own/Things/Write', 'exact', 'own', 'modify', NULL, 2), ('gcp', 'own', '.Set', 'suffix', 'own', 'modify', NULL, 4);
+CREATE VIEW asked AS
+SELECT DISTINCT o.provider, CASE o.service WHEN '*' THEN s.service ELSE o.service END AS service, w.written || o.operation AS operation
+FROM operations AS o, unnest('{iam,other,own}'::text[]) AS s (service), unnest('{"",x,User}'::text[]) AS w (written)
+UNION SELECT provider, upper(service), upper(operation) FROM operations WHERE provider = 'azure';
+CREATE VIEW answers AS
+SELECT a.*, concat_ws(' ', o.category, o.sensitivity, nullif(o.attack_technique, '')) AS in_sql, concat_ws(' ', c.category, c.sensitivity, nullif(c.technique, '')) AS in_c
+FROM asked AS a CROSS JOIN LATERAL find_operation(a.provider, a.service, a.operation) AS o
+CROSS JOIN LATERAL catalogued(jsonb_populate_record(parse(aws('2026-01-01T08:00:00Z', 'ann', 'X')), to_jsonb(a))) AS c;
+SELECT cmp_ok(count(*), '>', 5000::bigint, 'Catalogue: every row is asked for, exactly and by what ends so') FROM answers;
+SELECT cmp_ok(count(DISTINCT in_sql), '>', 50::bigint, 'Catalogue: with as many answers') FROM answers;
+SELECT is_empty('SELECT provider, service, operation, in_sql, in_c FROM answers WHERE in_sql IS DISTINCT FROM in_c LIMIT 10', 'Catalogue: find_operation() and the copy of a session say the same');
+
+-- settings of a detector that is no more, whose alerts are still there
+SELECT is(urgent_most('no such detector'), urgent_days() * (SELECT pg_get_expr(adbin, adrelid)::bigint FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+	WHERE attrelid = 'detectors'::regclass AND attname = 'daily_budget'), 'Urgent: the budget of a detector that is no more is the default of the column');
+SELECT is(incident_gap('no such detector'), (SELECT pg_get_expr(adbin, adrelid)::integer FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+	WHERE attrelid = 'detectors'::regclass AND attname = 'deduplication_days') * interval '24 hours', 'Incidents: and so is the gap between them');
+UPDATE detectors SET daily_budget = 7;
+SELECT is(urgent_most(detector), 7::bigint * urgent_days(), 'Urgent: as many a day as its budget says') FROM detectors;
+SELECT * FROM finish();
+ROLLBACK;
