@@ -85,8 +85,3 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch.find_operation(text, text, text) IS
 'the row of the catalogue that an operation falls under, or null: an exact row before a suffix row, the longest suffix, a named service before any, a user''s row before a shipped one; names of Azure in any case';
-
-CREATE FUNCTION iamwatch_internal.catalogued(event iamwatch.event, OUT category text, OUT sensitivity integer, OUT technique text)
-	AS 'MODULE_PATHNAME', 'iamwatch_catalogued' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION iamwatch_internal.catalogued(iamwatch.event) IS
-'what iamwatch.find_operation() says of the operation of an event, without a query';

@@ -7,22 +7,13 @@ COMMENT ON FUNCTION iamwatch_internal.context_of(iamwatch.event, iamwatch_intern
 'what makes an unusual event stronger, against the training period before its day: new_network, new_user_agent, new_region, new_key_network: the value, not sampled of the identity while others were; failed_before: when the operation last failed for it, to the day or, on the same day, the time; burst: different operations new to it within the hour before, this one included, if at least 3; first_day: true if it was not active. Active: A of the score. Key: what an event was signed with that is not learned, so that it is not known otherwise';
 
 CREATE FUNCTION iamwatch_internal.bits_of_context(settings iamwatch.detectors, context jsonb) RETURNS double precision
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-BEGIN
-	IF settings.context_bits = 0 THEN
-		RETURN 0;
-	END IF;
-	RETURN (SELECT settings.context_bits * count(*)
-		FROM jsonb_object_keys(context) AS kind
-		WHERE settings.context_kinds IS NULL OR kind = ANY (settings.context_kinds));
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_bits_of_context' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.bits_of_context(iamwatch.detectors, jsonb) IS
 'the bits that a detector''s settings give to the contexts that are present';
 
 CREATE FUNCTION iamwatch_internal.in_context(settings iamwatch.detectors, probability double precision, context jsonb)
 	RETURNS double precision
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN probability / 2 ^ iamwatch_internal.bits_of_context(settings, context);
+	AS 'MODULE_PATHNAME', 'iamwatch_in_context' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.in_context(iamwatch.detectors, double precision, jsonb) IS
 'the probability with the bits that a detector''s settings give to each context that is present: probability / 2 ^ (context_bits * contexts)';
 

@@ -27,12 +27,6 @@ CREATE FUNCTION iamwatch_internal.has_pending(event iamwatch.event) RETURNS bool
 	AS 'MODULE_PATHNAME', 'iamwatch_has_pending' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.has_pending(iamwatch.event) IS 'whether others left events of the behaviour';
 
-CREATE FUNCTION iamwatch_internal.alerts_around(event iamwatch.event, since timestamptz, until timestamptz,
-	OUT shown boolean, OUT hidden boolean)
-	AS 'MODULE_PATHNAME', 'iamwatch_alerts_around' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION iamwatch_internal.alerts_around(iamwatch.event, timestamptz, timestamptz) IS
-'whether alerts of the behaviour began between two times, and whether suppressed ones did';
-
 CREATE FUNCTION iamwatch_internal.has_suppressions() RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_has_suppressions' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION iamwatch_internal.has_suppressions() IS 'whether there is any suppression';

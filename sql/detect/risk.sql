@@ -16,11 +16,7 @@ COMMENT ON FUNCTION iamwatch_internal.risk_of_score(iamwatch_internal.score, int
 
 CREATE FUNCTION iamwatch_internal.risk_of(settings iamwatch.detectors, score iamwatch_internal.score, sensitivity integer,
 	context jsonb) RETURNS double precision
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-BEGIN
-	RETURN iamwatch_internal.risk_of_score(score, sensitivity)
-		+ iamwatch_internal.bits_of_context(settings, context);
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_risk_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.risk_of(iamwatch.detectors, iamwatch_internal.score, integer, jsonb) IS
 'the risk of an alert: that of its counts, and the bits that the settings give to its context';
 

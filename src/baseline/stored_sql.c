@@ -27,7 +27,6 @@
 
 PG_FUNCTION_INFO_V1(iamwatch_ids_of);
 PG_FUNCTION_INFO_V1(iamwatch_has_pending);
-PG_FUNCTION_INFO_V1(iamwatch_alerts_around);
 PG_FUNCTION_INFO_V1(iamwatch_has_excluded);
 PG_FUNCTION_INFO_V1(iamwatch_has_journal);
 PG_FUNCTION_INFO_V1(iamwatch_has_samples);
@@ -121,25 +120,6 @@ iamwatch_has_pending(PG_FUNCTION_ARGS)
 	result = stored_pending(&event);
 	stored_end();
 	PG_RETURN_BOOL(result);
-}
-
-/*
- * alerts_around(event, since timestamptz, until timestamptz, OUT shown bool,
- * OUT hidden bool)
- */
-Datum
-iamwatch_alerts_around(PG_FUNCTION_ARGS)
-{
-	Event		event = event_argument(fcinfo, 0);
-	bool		shown,
-				hidden;
-	bool		nulls[2] = {false};
-
-	stored_begin();
-	stored_alerts_around(&event, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2),
-						 &shown, &hidden);
-	stored_end();
-	return return_row(fcinfo, (Datum[]) {BoolGetDatum(shown), BoolGetDatum(hidden)}, nulls);
 }
 
 /* has_excluded(account text, operation text) RETURNS boolean */

@@ -35,7 +35,6 @@
 const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
 
 PG_FUNCTION_INFO_V1(iamwatch_is_iam);
-PG_FUNCTION_INFO_V1(iamwatch_catalogued);
 
 /* So many bits of hash that a chance collision is not worth a thought. */
 typedef struct ExactKey
@@ -363,7 +362,7 @@ catalogue_lacks(Slice operation)
 }
 
 /* As catalogue_get(), of any operation of the catalogue, whether somebody watches it or not. */
-static const Operation *
+const Operation *
 catalogue_row(Provider provider, Slice service, Slice operation)
 {
 	copy_for(provider, service, operation);
@@ -453,30 +452,4 @@ iamwatch_is_iam(PG_FUNCTION_ARGS)
 		names[i] = slice_of_text(PG_GETARG_DATUM(i));
 	}
 	PG_RETURN_BOOL(catalogue_is_iam(provider_number(names[0]), names[1], names[2]));
-}
-
-/*
- * catalogued(event, OUT category text, OUT sensitivity integer, OUT technique
- * text): all null for what is not there
- */
-Datum
-iamwatch_catalogued(PG_FUNCTION_ARGS)
-{
-	Event		event = event_from_row(PG_GETARG_HEAPTUPLEHEADER(0)).event;
-	const Operation *operation = catalogue_row(event.provider, event.service, event.operation);
-	Datum		values[3] = {0};
-	bool		nulls[3] = {true, true, true};
-	TupleDesc	desc;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	if (operation != NULL)
-	{
-		values[0] = CStringGetTextDatum(operation->category);
-		values[1] = Int32GetDatum(operation->sensitivity);
-		values[2] = CStringGetTextDatum(operation->technique);
-		nulls[0] = nulls[1] = false;
-		nulls[2] = operation->technique[0] == '\0';
-	}
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

@@ -58,6 +58,9 @@ extern const Operation *catalogue_find(Provider provider, Slice service, Slice o
  */
 extern const Operation *catalogue_get(Provider provider, Slice service, Slice operation);
 
+/* The same of any operation of the catalogue, whether somebody watches it or not. */
+extern const Operation *catalogue_row(Provider provider, Slice service, Slice operation);
+
 /*
  * Does the catalogue have nothing of that name, as one look at an index tells?
  * Then catalogue_get() would return NULL.  Only the first questions of a session

@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "config/detector_columns.h"
 #include "config/settings.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -66,32 +67,6 @@ settings_are_ready(void)
 {
 	return cached_table_is_good(&detectors_table);
 }
-
-/* Columns of iamwatch.detectors; new ones come after these. */
-enum
-{
-	DETECTORS_DETECTOR,
-	DETECTORS_TITLE,
-	DETECTORS_ENABLED,
-	DETECTORS_ACTIVATION_DAYS,
-	DETECTORS_TRAINING_DAYS,
-	DETECTORS_DEDUPLICATION_DAYS,
-	DETECTORS_LATENESS_DAYS,
-	DETECTORS_PROBABILITY_LIMIT,
-	DETECTORS_SEVERITY_BASE,
-	DETECTORS_SEVERITY_NON_USER,
-	DETECTORS_SEVERITY_INTERNET_FACING,
-	DETECTORS_CATEGORIES,
-	DETECTORS_LEAST_SENSITIVITY,
-	DETECTORS_NOTIFY,
-	DETECTORS_CONTEXT_BITS,
-	DETECTORS_CONTEXT_KINDS,
-	DETECTORS_MEMORY_DAYS,
-	DETECTORS_PEER_MEMORY_DAYS,
-	DETECTORS_LEAST_RISK,
-	DETECTORS_DAILY_BUDGET,
-	DETECTORS_EFFECTS
-};
 
 void
 detector_set_categories(Detector *detector, ArrayType *array)

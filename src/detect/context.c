@@ -18,8 +18,8 @@
 #include "detect/context.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "server/build_jsonb.h"
 #include "utils/builtins.h"
-#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_context_of);
@@ -301,7 +301,6 @@ context_of(const EventColumns *columns, int32 account_id, int64 identity_id,
 		.failed_today = DT_NOBEGIN
 	};
 	JsonbParseState *state = NULL;
-	JsonbValue	yes = {.type = jbvBool};
 	TimestampTz failed;
 	int			operations;
 
@@ -323,43 +322,8 @@ context_of(const EventColumns *columns, int32 account_id, int64 identity_id,
 	if (operations >= LEAST_BURST)
 		jsonb_push_number(&state, "burst", operations);
 	if (active == 0)
-	{
-		jsonb_push_key(&state, "first_day");
-		yes.val.boolean = true;
-		pushJsonbValue(&state, WJB_VALUE, &yes);
-	}
+		jsonb_push_bool(&state, "first_day", true);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-void
-jsonb_push_key(JsonbParseState **state, const char *key)
-{
-	JsonbValue	value = {.type = jbvString};
-
-	value.val.string.val = (char *) key;
-	value.val.string.len = strlen(key);
-	pushJsonbValue(state, WJB_KEY, &value);
-}
-
-void
-jsonb_push_text(JsonbParseState **state, const char *key, Slice text)
-{
-	JsonbValue	value = {.type = jbvString};
-
-	jsonb_push_key(state, key);
-	value.val.string.val = (char *) text.s;
-	value.val.string.len = text.len;
-	pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-void
-jsonb_push_number(JsonbParseState **state, const char *key, int64 number)
-{
-	JsonbValue	value = {.type = jbvNumeric};
-
-	jsonb_push_key(state, key);
-	value.val.numeric = int64_to_numeric(number);
-	pushJsonbValue(state, WJB_VALUE, &value);
 }
 
 /*

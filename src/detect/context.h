@@ -19,9 +19,4 @@
 extern Jsonb *context_of(const EventColumns *event, int32 account_id, int64 identity_id,
 						 int32 training_days, int32 active, Slice key);
 
-/* For building objects. */
-extern void jsonb_push_text(JsonbParseState **state, const char *key, Slice text);
-extern void jsonb_push_number(JsonbParseState **state, const char *key, int64 number);
-extern void jsonb_push_key(JsonbParseState **state, const char *key);
-
 #endif							/* IAMWATCH_CONTEXT_H */

@@ -80,6 +80,17 @@ add_count(Datum *values, bool *nulls, bool is_new, const void *what)
 	values[COUNTS_CHANGED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
 }
 
+/* As limit_scope() of limits.sql. */
+text *
+limit_scope(const Event *event)
+{
+	const char *provider = provider_names[event->provider];
+
+	return DatumGetTextPP(slice_text(slice_join(3, (Slice[]) {
+		{provider, (int) strlen(provider)}, SLICE_LITERAL("/"), event->account
+	})));
+}
+
 static void
 say_first_refusal(const LimitCount *count)
 {

@@ -8,6 +8,11 @@
 #ifndef IAMWATCH_LIMIT_COUNTS_H
 #define IAMWATCH_LIMIT_COUNTS_H
 
+#include "event/event.h"
+
+/* How limits name the account of an event. */
+extern text *limit_scope(const Event *event);
+
 /*
  * Count what was taken, and what was refused, of a day toward a limit; whether
  * that needed a counter of its own.  Less than nothing is taken back from a

@@ -12,16 +12,14 @@
 
 #include "baseline/settled.h"
 #include "baseline/stored.h"
+#include "detect/peers.h"
 #include "event/event_row.h"
 #include "executor/executor.h"
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
-
-PG_FUNCTION_INFO_V1(iamwatch_peers);
 
 #define MOST_PEERS 10
 #define MOST_CHARACTERS 500
@@ -188,41 +186,25 @@ peers_to_jsonb(const Peer *peers, int count)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
 }
 
-static bool
-id_field(HeapTupleHeader ids, const char *name, int32 *id)
+Jsonb *
+peers_of(const EventRow *row, int32 account_id, int32 operation_id, int training_days)
 {
-	bool		isnull;
-
-	*id = DatumGetInt32(GetAttributeByName(ids, name, &isnull));
-	return !isnull;
-}
-
-/* peers(event, ids, training_days integer) RETURNS jsonb */
-Datum
-iamwatch_peers(PG_FUNCTION_ARGS)
-{
-	EventRow	row;
-	Peers		peers = {.row = &row};
+	Peers		peers = {.row = row, .account_id = account_id};
 	StoredIdentity own;
-	int32		operation_id;
 	int			count = 0;
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		PG_RETURN_NULL();
-	row = event_from_row(PG_GETARG_HEAPTUPLEHEADER(0));
-	peers.since = row.event.day - PG_GETARG_INT32(2);
-	peers.until = row.event.day - 1;
-	if (id_field(PG_GETARG_HEAPTUPLEHEADER(1), "account_id", &peers.account_id) &&
-		id_field(PG_GETARG_HEAPTUPLEHEADER(1), "operation_id", &operation_id))
+	peers.since = row->event.day - training_days;
+	peers.until = row->event.day - 1;
+	if (account_id != 0 && operation_id != 0)
 	{
 		stored_begin();
-		peers.has_excluded = stored_may_have_excluded(row.event.account, row.event.operation);
-		peers.newcomer = !stored_identity(peers.account_id, &row.event, &own) ||
-			is_newcomer(&own.first_days, row.event.day);
+		peers.has_excluded = stored_may_have_excluded(row->event.account, row->event.operation);
+		peers.newcomer = !stored_identity(peers.account_id, &row->event, &own) ||
+			is_newcomer(&own.first_days, row->event.day);
 		stored_operation_days(peers.account_id, operation_id, peers.until, take_days, &peers);
 		count = find_first(&peers);
 		stored_members_end(peers.scan);
 		stored_end();
 	}
-	PG_RETURN_JSONB_P(peers_to_jsonb(peers.items, count));
+	return peers_to_jsonb(peers.items, count);
 }

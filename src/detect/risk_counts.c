@@ -12,29 +12,21 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "baseline/journal_sums.h"
 #include "baseline/settled.h"
 #include "baseline/stored.h"
 #include "catalog/pg_type.h"
 #include "config/settings.h"
+#include "detect/candidate.h"
+#include "detect/risk_counts.h"
 #include "event/event_row.h"
 #include "executor/executor.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "server/objects.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_with_risk);
-
-/* Columns of iamwatch_internal.score, from 0: those of the risk follow the others. */
-enum
-{
-	SCORE_RISK_K = 5, SCORE_RISK_ACTIVE, SCORE_RISK_IAM_DAYS, SCORE_RISK_PEER_DAYS,
-	SCORE_RISK_PEER_ACTIVE, SCORE_RISK_PEER_IAM_DAYS, SCORE_COLUMNS
-};
 
 /* What is remembered of the identity of an event. */
 typedef struct Memory
@@ -157,14 +149,6 @@ read_sums(const Event *event, int32 account_id, bool is_user, int32 since, int32
 	return true;
 }
 
-static int32
-int_field(HeapTupleHeader row, const char *name)
-{
-	bool		isnull;
-
-	return DatumGetInt32(GetAttributeByName(row, name, &isnull));
-}
-
 /*
  * Never less than nothing, nor more than the whole that it is a part of: where
  * triage has just taken days out, the sums are of another moment than the days,
@@ -183,33 +167,51 @@ peers_part(StoredSum sum, bool newcomer, bool in_class, const DayRuns *own,
 	return Max(0, Min(part, whole));
 }
 
-/* The score with the counts, the first columns of which may be missing. */
-static Datum
-score_with(FunctionCallInfo fcinfo, int n, const int64 *counts)
+RiskCounts
+risk_counts(const EventRow *row, int32 account_id, int memory_days, int peer_memory_days)
 {
-	TupleDesc	desc;
-	Datum		values[SCORE_COLUMNS] = {0};
-	bool		nulls[SCORE_COLUMNS];
+	const Event *event = &row->event;
+	Memory		memory = {.event = event};
+	const StoredIdentity *identity = &memory.identity;
+	int32		until = event->day - 1;
+	int32		since = event->day - memory_days;
+	int32		peers_since = event->day - peer_memory_days;
+	StoredSums	sums;
+	bool		found;
+	bool		newcomer,
+				in_class;
+	RiskCounts	counts;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	Assert(desc->natts == SCORE_COLUMNS);
-	memset(nulls, true, sizeof(nulls));
-	if (!PG_ARGISNULL(n))
-	{
-		HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(n);
-		HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
+	settings_load();
+	journal_sums_begin();
+	read_days(&memory, account_id);
+	found = read_sums(event, account_id, row->is_user, peers_since, until, &sums);
+	stored_end();
+	if (!found)
+		sums = ask_sums(event, row->is_user, peers_since, until);
 
-		heap_deform_tuple(&tuple, desc, values, nulls);
-	}
-	for (int i = SCORE_RISK_K; i < SCORE_COLUMNS; i++)
-	{
-		int64		count = counts[i - SCORE_RISK_K];
+	newcomer = is_newcomer(&identity->first_days, event->day);
+	in_class = ((identity->kinds & KINDS_OF_PEOPLE) != 0) == row->is_user;
+	counts.active = dayruns_count(&identity->days, since, until);
+	counts.k = Min(counts.active, count_done(&memory, since, until));
+	counts.iam_days = Min(counts.active, dayruns_count(&identity->iam_days, since, until));
+	counts.peer_active = peers_part(sums.active, newcomer, in_class, &identity->days,
+									&identity->first_days, peers_since, until, PG_INT64_MAX);
+	counts.peer_days = peers_part(sums.days, newcomer, in_class, &memory.did,
+								  &identity->first_days, peers_since, until, counts.peer_active);
+	counts.peer_iam_days = peers_part(sums.iam_days, newcomer, in_class, &identity->iam_days,
+									  &identity->first_days, peers_since, until, counts.peer_active);
+	return counts;
+}
 
-		values[i] = i < SCORE_RISK_PEER_DAYS ? Int32GetDatum((int32) count) : Int64GetDatum(count);
-		nulls[i] = false;
-	}
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+/* ---- for SQL ---- */
+
+static int32
+int_field(HeapTupleHeader row, const char *name)
+{
+	bool		isnull;
+
+	return DatumGetInt32(GetAttributeByName(row, name, &isnull));
 }
 
 /* with_risk(settings detectors, event, ids, score) RETURNS score */
@@ -218,49 +220,19 @@ iamwatch_with_risk(PG_FUNCTION_ARGS)
 {
 	HeapTupleHeader settings;
 	EventRow	row;
-	const Event *event = &row.event;
-	Memory		memory = {.event = event};
-	const StoredIdentity *identity = &memory.identity;
-	int32		since,
-				peers_since,
-				until;
 	int32		account_id = 0;
-	StoredSums	sums;
-	bool		found;
-	bool		newcomer,
-				in_class;
-	int64		active,
-				peer_active;
+	RiskCounts	counts;
+	ScoreRow	score;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	settings = PG_GETARG_HEAPTUPLEHEADER(0);
 	row = event_from_row(PG_GETARG_HEAPTUPLEHEADER(1));
-	until = event->day - 1;
-	since = event->day - int_field(settings, "memory_days");
-	peers_since = event->day - int_field(settings, "peer_memory_days");
 	if (!PG_ARGISNULL(2))
 		account_id = int_field(PG_GETARG_HEAPTUPLEHEADER(2), "account_id"); /* 0 if null */
-	settings_load();
-	journal_sums_begin();
-	read_days(&memory, account_id);
-	found = read_sums(event, account_id, row.is_user, peers_since, until, &sums);
-	stored_end();
-	if (!found)
-		sums = ask_sums(event, row.is_user, peers_since, until);
-
-	newcomer = is_newcomer(&identity->first_days, event->day);
-	in_class = ((identity->kinds & KINDS_OF_PEOPLE) != 0) == row.is_user;
-	active = dayruns_count(&identity->days, since, until);
-	peer_active = peers_part(sums.active, newcomer, in_class, &identity->days,
-							 &identity->first_days, peers_since, until, PG_INT64_MAX);
-	PG_RETURN_DATUM(score_with(fcinfo, 3, (int64[]) {
-		Min(active, count_done(&memory, since, until)), active,
-		Min(active, dayruns_count(&identity->iam_days, since, until)),
-		peers_part(sums.days, newcomer, in_class, &memory.did, &identity->first_days,
-				   peers_since, until, peer_active),
-		peer_active,
-		peers_part(sums.iam_days, newcomer, in_class, &identity->iam_days, &identity->first_days,
-				   peers_since, until, peer_active)
-	}));
+	counts = risk_counts(&row, account_id, int_field(settings, "memory_days"),
+						 int_field(settings, "peer_memory_days"));
+	score_row_read(PG_ARGISNULL(3) ? NULL : PG_GETARG_HEAPTUPLEHEADER(3), &score);
+	score_row_set_risk(&score, &counts);
+	PG_RETURN_DATUM(score_row_datum(&score));
 }

@@ -40,6 +40,8 @@ row_target_open(RowTarget *target, Oid table)
 	target->estate->es_output_cid = GetCurrentCommandId(true);
 	target->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(target->info, target->table, 0, NULL, 0);
+	/* where triggers that are fired at the end look for it */
+	target->estate->es_opened_result_relations = list_make1(target->info);
 	ExecOpenIndices(target->info, false);
 	target->slot = MakeSingleTupleTableSlot(RelationGetDescr(target->table), &TTSOpsVirtual);
 	target->place = NULL;

@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * candidate.c
+ *		Events that may open or join an alert, as SQL has them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "detect/candidate.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "server/objects.h"
+#include "utils/typcache.h"
+
+/* Columns of iamwatch_internal.candidate, from 0. */
+enum
+{
+	CANDIDATE_DETECTOR, CANDIDATE_EVENT, CANDIDATE_UNUSUAL, CANDIDATE_DAY_SCORED,
+	CANDIDATE_SCORE, CANDIDATE_COLUMNS
+};
+
+/* The first columns of a row; those after them are somebody's own. */
+static void
+read_row(HeapTupleHeader row, int count, Datum *values, bool *nulls)
+{
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
+											  HeapTupleHeaderGetTypMod(row));
+
+	if (desc->natts == count)
+		heap_deform_tuple(&tuple, desc, values, nulls);
+	else
+	{
+		if (desc->natts < count)
+			elog(ERROR, "a row has %d columns, not %d", desc->natts, count);
+		for (int i = 0; i < count; i++)
+			values[i] = heap_getattr(&tuple, i + 1, desc, &nulls[i]);
+	}
+	ReleaseTupleDesc(desc);
+}
+
+static Datum
+make_row(const char *type, int count, const Datum *values, const bool *nulls)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(internal_type(type), -1);
+	HeapTuple	tuple;
+
+	if (desc->natts != count)
+		elog(ERROR, "type %s has %d attributes, not %d", type, desc->natts, count);
+	tuple = heap_form_tuple(desc, (Datum *) values, (bool *) nulls);
+	ReleaseTupleDesc(desc);
+	return HeapTupleGetDatum(tuple);
+}
+
+void
+score_row_read(HeapTupleHeader row, ScoreRow *score)
+{
+	if (row != NULL)
+	{
+		read_row(row, SCORE_COLUMNS, score->values, score->nulls);
+		return;
+	}
+	memset(score->values, 0, sizeof(score->values));
+	memset(score->nulls, true, sizeof(score->nulls));
+}
+
+void
+score_row_set_risk(ScoreRow *score, const RiskCounts *counts)
+{
+	score->values[SCORE_RISK_K] = Int32GetDatum((int32) counts->k);
+	score->values[SCORE_RISK_ACTIVE] = Int32GetDatum((int32) counts->active);
+	score->values[SCORE_RISK_IAM_DAYS] = Int32GetDatum((int32) counts->iam_days);
+	score->values[SCORE_RISK_PEER_DAYS] = Int64GetDatum(counts->peer_days);
+	score->values[SCORE_RISK_PEER_ACTIVE] = Int64GetDatum(counts->peer_active);
+	score->values[SCORE_RISK_PEER_IAM_DAYS] = Int64GetDatum(counts->peer_iam_days);
+	for (int i = SCORE_RISK_K; i < SCORE_COLUMNS; i++)
+		score->nulls[i] = false;
+}
+
+Datum
+score_row_datum(const ScoreRow *score)
+{
+	return make_row("score", SCORE_COLUMNS, score->values, score->nulls);
+}
+
+int64
+score_row_count(const ScoreRow *score, int column)
+{
+	switch (column)
+	{
+		case SCORE_K:
+		case SCORE_ACTIVE:
+		case SCORE_RISK_K:
+		case SCORE_RISK_ACTIVE:
+		case SCORE_RISK_IAM_DAYS:
+			return DatumGetInt32(score->values[column]);
+		default:
+			return DatumGetInt64(score->values[column]);
+	}
+}
+
+void
+candidate_read(HeapTupleHeader row, Candidate *candidate)
+{
+	Datum		values[CANDIDATE_COLUMNS];
+	bool		nulls[CANDIDATE_COLUMNS];
+
+	read_row(row, CANDIDATE_COLUMNS, values, nulls);
+	if (nulls[CANDIDATE_DETECTOR] || nulls[CANDIDATE_EVENT])
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a candidate has no detector or event")));
+	candidate->detector = values[CANDIDATE_DETECTOR];
+	candidate->event_row = values[CANDIDATE_EVENT];
+	candidate->unusual = !nulls[CANDIDATE_UNUSUAL] && DatumGetBool(values[CANDIDATE_UNUSUAL]);
+	candidate->day_scored = !nulls[CANDIDATE_DAY_SCORED] && DatumGetBool(values[CANDIDATE_DAY_SCORED]);
+	score_row_read(nulls[CANDIDATE_SCORE] ? NULL : DatumGetHeapTupleHeader(values[CANDIDATE_SCORE]),
+				   &candidate->score);
+	event_columns(DatumGetHeapTupleHeader(candidate->event_row), &candidate->columns);
+	candidate->event = event_from_columns(&candidate->columns);
+}
+
+Datum
+candidate_datum(const Candidate *candidate)
+{
+	Datum		values[CANDIDATE_COLUMNS] = {
+		candidate->detector, candidate->event_row, BoolGetDatum(candidate->unusual),
+		BoolGetDatum(candidate->day_scored), score_row_datum(&candidate->score)
+	};
+	bool		nulls[CANDIDATE_COLUMNS] = {false};
+
+	return make_row("candidate", CANDIDATE_COLUMNS, values, nulls);
+}
+
+void
+alert_settings_read(HeapTupleHeader row, AlertSettings *settings)
+{
+	settings->row = HeapTupleHeaderGetDatum(row);
+	read_row(row, DETECTORS_COLUMNS, settings->values, settings->nulls);
+}
