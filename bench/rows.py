@@ -48,6 +48,7 @@ ROWS = [
         ("account", "incidents of one account"))),
     Row("report", "analyst", "report(), over a scan of all alerts", 3),
     *(Row(f"backtest-{n}", "sweep", f"backtest of {word} settings over one", 1.3) for n, word in ((5, "five"), (10, "ten"))),
+    Row("backtest-alerts", "sessions", "backtest of ten settings over one, an organisation with thousands of alerts", 1.3),
     Row("backtest", "sweep", "backtest of one setting over a sequential scan with one ->>"),
     Row("old-snapshot", "old_snapshot", "10,000 first events of a day under an old snapshot, over without", 2),
     Row("peers", "scoring", "peers of one unusual event, 20,000 identities, ms", 0.2, kind="ms"),
