@@ -123,6 +123,9 @@ extern bool stored_may_have_samples(Slice account);
 
 extern bool stored_may_be_near_limit(Slice scope);
 
+/* The same of alerts, suppressed or not, also those that others are just writing. */
+extern bool stored_may_have_alerts(Slice identity);
+
 extern bool stored_has_suppressions(void);
 
 /* A limit of iamwatch.limits; the largest number if it does not hold. */

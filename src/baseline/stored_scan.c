@@ -476,6 +476,16 @@ scan_key_id(ScanKey key, int column, int32 id)
 	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
 }
 
+bool
+scan_may_find(Lookup lookup, Slice name)
+{
+	Oid			schema = schema_of(lookup);
+	int64		hash = (int64) slice_hash(name, 0);
+
+	return !table_is_empty(relation_in(schema, names[lookup].table)) &&
+		index_may_have(relation_in(schema, names[lookup].index), &hash, 1);
+}
+
 Datum
 scan_column(TupleTableSlot *slot, int column, bool *isnull)
 {

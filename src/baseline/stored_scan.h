@@ -66,6 +66,9 @@ extern Rows rows_begin(Lookup lookup, ScanKey keys, int count);
 extern TupleTableSlot *rows_next(const Rows *rows);
 extern void rows_end(const Rows *rows);
 
+/* May there be a row of that name, as the table's file and then the index tells? */
+extern bool scan_may_find(Lookup lookup, Slice name);
+
 /*
  * Backwards, and only over so many dead versions as there is room for: 0 when
  * there is none left, none is a bound if it is less.

@@ -332,6 +332,12 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 	return catalogue_find(provider, service, operation);
 }
 
+bool
+catalogue_asks_by_index(void)
+{
+	return !has_copy_of_all() && questions++ < QUESTIONS_BY_INDEX;
+}
+
 /* So many characters of the end of a suffix row are in the index. */
 #define INDEXED_END 4
 
@@ -342,8 +348,6 @@ catalogue_lacks(Slice operation)
 	int64		keys[1 + INDEXED_END];
 	int			count = 0;
 
-	if (has_copy_of_all() || questions >= QUESTIONS_BY_INDEX)
-		return false;
 	operation = slice_folded(operation);
 	keys[count++] = (int64) slice_hash(operation, 0);
 	for (int end = 1; end <= Min(INDEXED_END, operation.len); end++)
@@ -355,10 +359,7 @@ catalogue_lacks(Slice operation)
 			return false;
 		keys[count++] = (int64) slice_hash(last, 1);
 	}
-	if (index_may_have(get_relname_relid("operations_names", public_namespace()), keys, count))
-		return false;
-	questions++;
-	return true;
+	return !index_may_have(get_relname_relid("operations_names", public_namespace()), keys, count);
 }
 
 /* As catalogue_get(), of any operation of the catalogue, whether somebody watches it or not. */

@@ -62,9 +62,14 @@ extern const Operation *catalogue_get(Provider provider, Slice service, Slice op
 extern const Operation *catalogue_row(Provider provider, Slice service, Slice operation);
 
 /*
+ * Has the session asked so little yet that a look at an index costs less than a
+ * copy of the catalogue and of the settings?  Each answer counts as a question.
+ */
+extern bool catalogue_asks_by_index(void);
+
+/*
  * Does the catalogue have nothing of that name, as one look at an index tells?
- * Then catalogue_get() would return NULL.  Only the first questions of a session
- * are answered so; false also where it is not known.
+ * Then catalogue_get() would return NULL.  False also where it is not known.
  */
 extern bool catalogue_lacks(Slice operation);
 

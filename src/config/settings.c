@@ -24,6 +24,7 @@
 #include "server/table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 /* What iamwatch_internal.context_of() may find. */
@@ -257,6 +258,17 @@ settings_detector(int i)
 {
 	Assert(i >= 0 && i < detector_count);
 	return &detectors[i];
+}
+
+bool
+settings_may_activate_on(TimestampTz account_first, int32 day)
+{
+	/* begun days count, and where one ends may be a matter of microseconds */
+	int64		days = ((TimestampTz) day * USECS_PER_DAY - account_first) / USECS_PER_DAY;
+	int64		keys[] = {days - 1, days, days + 1};
+
+	return index_may_have(get_relname_relid("detectors_activation", public_namespace()),
+						  keys, lengthof(keys));
 }
 
 static IncidentSettings incident_settings;

@@ -84,6 +84,9 @@ detector_activates_on(const Detector *detector, TimestampTz account_first, int32
 	return from > start && from < start + USECS_PER_DAY;
 }
 
+/* May a detector, of any settings, as an index tells? */
+extern bool settings_may_activate_on(TimestampTz account_first, int32 day);
+
 /* The rule of what a detector watches. */
 extern bool detector_watches(const Detector *detector, const Operation *operation);
 extern void detector_set_categories(Detector *detector, ArrayType *array);

@@ -96,6 +96,21 @@ queued_by(FunctionCallInfo fcinfo)
 	return queued;
 }
 
+static bool
+tables_know(Recall *recall, const Event *event, const Operation **operation)
+{
+	*operation = NULL;
+	if (catalogue_asks_by_index())
+	{
+		if (catalogue_lacks(event->operation))
+			return recall_knows(recall, event, NULL);
+		if (recall_knows_in_any_case(recall, event))
+			return true;
+	}
+	*operation = catalogue_get(event->provider, event->service, event->operation);
+	return recall_knows(recall, event, *operation);
+}
+
 bool
 queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool readable)
 {
@@ -109,9 +124,7 @@ queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool re
 		readable = event_read_loading(document, EVENT_KEY, event) == NULL;
 	if (!readable || limits_exceeded(event) != NULL)
 		return true;
-	operation = catalogue_lacks(event->operation) ? NULL :
-		catalogue_get(event->provider, event->service, event->operation);
-	if (recall_knows(queued->recall, event, operation))
+	if (tables_know(queued->recall, event, &operation))
 		return false;
 	if (seen_size(queued->seen) >= MOST_SEEN)
 		return true;

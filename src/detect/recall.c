@@ -137,12 +137,19 @@ alert_may_be_near(const Event *event)
 		stored_pending(event);
 }
 
+/* Was it seen as a person, and as what is none? */
+static bool
+is_of_both_classes(int kinds)
+{
+	return (kinds & KINDS_OF_PEOPLE) != 0 && (kinds & ~KINDS_OF_PEOPLE) != 0;
+}
+
 /* Is a day that was learned scored for good?  The rule is that of score_behaviour(). */
 static bool
 day_is_scored(const Event *event, const Operation *operation, const StoredAccount *account,
 			   int kinds)
 {
-	if ((kinds & KINDS_OF_PEOPLE) != 0 && (kinds & ~KINDS_OF_PEOPLE) != 0)
+	if (is_of_both_classes(kinds))
 		return false;
 	for (int i = 0; i < settings_detector_count(); i++)
 	{
@@ -155,28 +162,72 @@ day_is_scored(const Event *event, const Operation *operation, const StoredAccoun
 	return true;
 }
 
+/* Is the day of the event known of the identity, as that kind? */
+static bool
+look_up_identity(const Event *event, const StoredAccount *account, StoredIdentity *identity)
+{
+	return stored_identity(account->account_id, event, identity) &&
+		(identity->kinds & (1 << event->kind)) != 0 &&
+		dayruns_contains(&identity->days, event->day);
+}
+
+/* And of the behaviour? */
+static bool
+look_up_behaviour(const Event *event, const StoredAccount *account, const StoredIdentity *identity)
+{
+	DayRuns		days;
+
+	return stored_behaviour_days(account->account_id, identity->identity_id, event, &days) &&
+		dayruns_contains(&days, event->day);
+}
+
 static bool
 look_up(const Event *event, const Operation *operation, const StoredAccount *account,
 		Fingerprint identity_key)
 {
 	StoredIdentity identity;
-	DayRuns		days;
 
-	if (!stored_identity(account->account_id, event, &identity) ||
-		(identity.kinds & (1 << event->kind)) == 0 ||
-		!dayruns_contains(&identity.days, event->day))
+	if (!look_up_identity(event, account, &identity))
 		return false;
 	if (settings_are_ready())
 		cache_remember_identity_days(identity_key, event->kind, event->day, &identity.days);
 	if (operation == NULL)
 		return true;
-	if (!stored_behaviour_days(account->account_id, identity.identity_id, event, &days) ||
-		!dayruns_contains(&days, event->day) ||
+	if (!look_up_behaviour(event, account, &identity) ||
 		!day_is_scored(event, operation, account, identity.kinds) ||
 		alert_may_be_near(event))
 		return false;
 	cache_remember_behaviour(fingerprint_behaviour(identity_key, event), event->kind, event->day);
 	return true;
+}
+
+/* Is the event within the time of an account that is known? */
+static bool
+is_in_time(const Event *event, const StoredAccount *account)
+{
+	return account->account_id != 0 && event->time >= account->first &&
+		event->day <= account->newest && !settings_is_late(event->day, account->newest);
+}
+
+bool
+recall_knows_in_any_case(Recall *recall, const Event *event)
+{
+	StoredAccount account;
+	StoredIdentity identity;
+	bool		known;
+
+	if (recall->asked->members > 0)
+		return false;
+	account = look_up_account(recall, fingerprint_account(event), event);
+	if (!is_in_time(event, &account))
+		return false;
+	stored_begin_within(recall->tables);
+	known = look_up_identity(event, &account, &identity) && !is_of_both_classes(identity.kinds) &&
+		look_up_behaviour(event, &account, &identity) &&
+		!settings_may_activate_on(account.first, event->day) &&
+		!stored_may_have_alerts(event->identity) && !stored_pending(event);
+	stored_end();
+	return known;
 }
 
 bool
@@ -197,8 +248,7 @@ recall_knows(Recall *recall, const Event *event, const Operation *operation)
 	if (is_in_vain(recall, asked))
 		return false;
 	account = look_up_account(recall, account_key, event);
-	if (account.account_id == 0 || event->time < account.first || event->day > account.newest ||
-		settings_is_late(event->day, account.newest))
+	if (!is_in_time(event, &account))
 		return false;
 
 	stored_begin_within(recall->tables);

@@ -25,4 +25,10 @@ extern Recall *recall_create(MemoryContext context);
  */
 extern bool recall_knows(Recall *recall, const Event *event, const Operation *operation);
 
+/*
+ * Do they say so whether the operation is in the catalogue or not, and whatever
+ * the settings are?  For a session that has read neither; nothing is remembered.
+ */
+extern bool recall_knows_in_any_case(Recall *recall, const Event *event);
+
 #endif							/* IAMWATCH_RECALL_H */

@@ -78,6 +78,57 @@ UPDATE iamwatch.detectors SET lateness_days = 16;
 INSERT INTO log VALUES (aws('GetObject', '2026-03-01 10:00Z'));
 SELECT late_events FROM iamwatch.accounts WHERE account = '1';
 
+-- Of IAM operations: what is known is known whatever the settings say, unless a
+-- detector activates on that day, or the identity has an alert
+\c -
+CREATE FUNCTION two(operation text, at timestamptz, who text = 'cid', service text = 'iam') RETURNS jsonb LANGUAGE sql AS $$
+	SELECT public.aws(operation, at, service, who) || '{"recipientAccountId": "2"}' $$;
+INSERT INTO log SELECT two('ListBuckets', d, who, 's3') FROM generate_series('2026-07-01 08:00Z', '2026-09-12 08:00Z', interval '1 day') AS d, unnest('{cid,dan,eve}'::text[]) AS who;
+INSERT INTO log VALUES (two('CreateUser', '2026-07-10 09:00Z')), (two('CreateRole', '2026-09-10 09:00Z', 'dan'));
+CREATE VIEW queued AS SELECT asked - hits AS queued FROM iamwatch_internal.cache_status();
+\c -
+INSERT INTO log VALUES (two('CreateUser', '2026-07-10 10:00Z'));
+TABLE queued;
+\c -
+INSERT INTO log VALUES (two('CreateUser', '2026-07-11 10:00Z'));
+TABLE queued;
+\c -
+INSERT INTO log VALUES (two('CreateUser', '2026-07-10 10:00Z') || '{"errorCode": "AccessDenied"}');
+TABLE queued;
+\c -
+INSERT INTO log VALUES (two('DeleteUser', '2026-07-10 10:00Z'));
+TABLE queued;
+\c -
+INSERT INTO log VALUES (two('CreateRole', '2026-09-10 10:00Z', 'dan'));
+TABLE queued;
+SELECT identity, operation, event_count FROM iamwatch.alerts;
+-- a suppressed alert, too
+INSERT INTO iamwatch.suppressions (identity, reason) VALUES ('eve', 'test');
+INSERT INTO log VALUES (two('CreateRole', '2026-09-11 09:00Z', 'eve'));
+\c -
+INSERT INTO log VALUES (two('CreateRole', '2026-09-11 10:00Z', 'eve'));
+TABLE queued;
+-- the day on which the account's activation period ends, as it is set by then
+UPDATE iamwatch.detectors SET activation_days = 9;
+\c -
+INSERT INTO log VALUES (two('CreateUser', '2026-07-10 10:00Z'));
+TABLE queued;
+UPDATE iamwatch.detectors SET activation_days = 14;
+-- a person, and what is none
+\c -
+INSERT INTO log VALUES (jsonb_set(two('CreateUser', '2026-07-10 10:00Z'), '{userIdentity,type}', '"AssumedRole"'));
+TABLE queued;
+\c -
+INSERT INTO log VALUES (two('CreateUser', '2026-07-10 10:00Z'));
+TABLE queued;
+-- from some events on, a session reads the catalogue, and remembers
+\c -
+INSERT INTO log SELECT two('ListBuckets', '2026-09-12 10:00Z', who, 's3') FROM unnest('{cid,dan}'::text[]) AS who, generate_series(1, 4);
+TABLE queued;
+SELECT entries FROM iamwatch_internal.cache_status();
+INSERT INTO log VALUES (two('ListBuckets', '2026-09-12 10:00Z', 'dan', 's3'));
+SELECT entries FROM iamwatch_internal.cache_status();
+
 -- Of what it found: nothing that outlives the tables
 \c -
 INSERT INTO log VALUES (aws('GetObject'));
@@ -89,4 +140,4 @@ SELECT iamwatch.watch('log');
 INSERT INTO log VALUES (aws('GetObject'));
 SELECT identity, days FROM iamwatch.identities;
 DROP TABLE log;
-DROP FUNCTION aws, gcp, azure;
+DROP FUNCTION aws, gcp, azure, two;
