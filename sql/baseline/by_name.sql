@@ -8,3 +8,7 @@ CREATE FUNCTION iamwatch_internal.is_indexed(hash bigint) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_is_indexed' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 0.1 SUPPORT iamwatch_internal.is_indexed_support;
 COMMENT ON FUNCTION iamwatch_internal.is_indexed(bigint) IS
 'true: in the WHERE of a view, of an expression that an index has, lets the index be used for what is hashed in it';
+
+CREATE FUNCTION iamwatch_internal.is_indexed(hash integer) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_indexed' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 0.1 SUPPORT iamwatch_internal.is_indexed_support;
+COMMENT ON FUNCTION iamwatch_internal.is_indexed(integer) IS 'the same of the hashes of identity_days';

@@ -88,7 +88,7 @@ BEGIN
 	-- subqueries, so that each look-up goes by its index whatever the statistics say
 	WITH who AS MATERIALIZED (
 		SELECT s.identity, (SELECT i.identity_id FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
-			AND hashtextextended(i.identity, 0) = hashtextextended(s.identity, 0) AND i.identity = s.identity) AS identity_id
+			AND hashtext(i.identity) = hashtext(s.identity) AND i.identity = s.identity) AS identity_id
 		FROM (SELECT DISTINCT (l.event).identity FROM unnest(learned) AS l) AS s
 	), novel AS (
 		INSERT INTO iamwatch_internal.novelties (account_id, identity_id, at, operation_id, access_key)
@@ -145,7 +145,7 @@ FROM (
 	FROM iamwatch_internal.habits AS h
 	JOIN iamwatch_internal.accounts AS a USING (account_id)
 	JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
-	WHERE iamwatch_internal.is_indexed(hashtextextended(i.identity, 0))
+	WHERE iamwatch_internal.is_indexed(hashtext(i.identity))
 	UNION ALL
 	SELECT (j.event).provider, (j.event).account, (j.event).identity, v.kind, v.value,
 		iamwatch.dayset(((j.event).event_time AT TIME ZONE 'UTC')::date)

@@ -41,7 +41,7 @@ BEGIN
 		AND hashtextextended(b.operation, 0) = hashtextextended(x.operation, 0)
 		AND b.operation = x.operation AND b.service = x.service AND b.failed = x.failed
 	JOIN iamwatch_internal.identity_days AS i ON i.account_id = in_account
-		AND hashtextextended(i.identity, 0) = hashtextextended(x.identity, 0)
+		AND hashtext(i.identity) = hashtext(x.identity)
 		AND i.identity = x.identity
 	JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = in_account
 		AND d.operation_id = b.operation_id AND d.identity_id = i.identity_id
@@ -61,7 +61,7 @@ BEGIN
 		INTO days, settled_days
 		FROM iamwatch.excluded_days AS x
 		JOIN iamwatch_internal.identity_days AS i ON i.account_id = in_account
-			AND hashtextextended(i.identity, 0) = hashtextextended(x.identity, 0)
+			AND hashtext(i.identity) = hashtext(x.identity)
 			AND i.identity = x.identity AND is_person(i.kinds) = $5
 		JOIN iamwatch_internal.behaviour_days AS d ON d.account_id = in_account
 			AND d.operation_id = in_behaviour AND d.identity_id = i.identity_id

@@ -30,8 +30,8 @@ CREATE INDEX accounts_number ON iamwatch_internal.accounts ((account_id & 63), a
 
 CREATE TABLE iamwatch_internal.identity_days (
 	account_id integer NOT NULL,
-	identity_id bigint GENERATED ALWAYS AS IDENTITY,
 	kinds integer NOT NULL,
+	identity_id bigint GENERATED ALWAYS AS IDENTITY,
 	first_days iamwatch.dayset NOT NULL,
 	days iamwatch.dayset NOT NULL,
 	iam_days iamwatch.dayset NOT NULL,
@@ -43,7 +43,9 @@ COMMENT ON COLUMN iamwatch_internal.identity_days.kinds IS 'the kinds it was see
 COMMENT ON COLUMN iamwatch_internal.identity_days.first_days IS
 'the first three days ever on which it did anything, kept for good: they say from when its days count for its peers';
 COMMENT ON COLUMN iamwatch_internal.identity_days.iam_days IS 'days on which it did any IAM operation, of either outcome';
-CREATE INDEX identity_days_identity ON iamwatch_internal.identity_days (account_id, hashtextextended(identity, 0));
+-- half of the hash that other tables have, as there is a row an identity: with the
+-- account it fills no more than one word, and few have the same in one account
+CREATE INDEX identity_days_identity ON iamwatch_internal.identity_days (account_id, hashtext(identity));
 
 CREATE TABLE iamwatch_internal.account_operations (
 	account_id integer NOT NULL,

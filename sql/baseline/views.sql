@@ -28,7 +28,7 @@ FROM (
 	FROM (
 		SELECT a.provider, a.account, i.identity, i.kinds, i.days, iamwatch.first_day(i.first_days) AS first_seen
 		FROM iamwatch_internal.identity_days AS i JOIN iamwatch_internal.accounts AS a USING (account_id)
-		WHERE iamwatch_internal.is_indexed(hashtextextended(i.identity, 0))
+		WHERE iamwatch_internal.is_indexed(hashtext(i.identity))
 		UNION ALL
 		SELECT provider, account, identity, kinds, days, iamwatch.first_day(days)
 		FROM iamwatch_internal.journal
@@ -59,7 +59,7 @@ FROM (
 		JOIN iamwatch_internal.accounts AS a USING (account_id)
 		JOIN iamwatch_internal.account_operations AS b USING (account_id, operation_id)
 		JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
-		WHERE iamwatch_internal.is_indexed(hashtextextended(i.identity, 0))
+		WHERE iamwatch_internal.is_indexed(hashtext(i.identity))
 		UNION ALL
 		SELECT provider, account, identity, service, operation, failed, days, NULL, iamwatch.first_day(days)
 		FROM iamwatch_internal.journal

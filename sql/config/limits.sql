@@ -181,7 +181,7 @@ BEGIN
 		FROM (SELECT l.identity, min(iamwatch.first_day(l.days)) AS day FROM unnest(learned) AS l
 			WHERE l.identity IS NOT NULL GROUP BY l.identity) AS d
 		WHERE NOT EXISTS (SELECT FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account_id
-			AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0) AND i.identity = d.identity)
+			AND hashtext(i.identity) = hashtext(d.identity) AND i.identity = d.identity)
 	), room AS MATERIALIZED (
 		SELECT r.day, iamwatch_internal.limit_room('new_identities', in_scope, r.day) AS room
 		FROM (SELECT DISTINCT f.day FROM fresh AS f) AS r
@@ -208,7 +208,7 @@ BEGIN
 			JOIN iamwatch_internal.behaviour_days AS m ON m.account_id = in_account_id
 				AND m.operation_id = b.operation_id AND m.identity_id = i.identity_id
 			WHERE i.account_id = in_account_id
-			AND hashtextextended(i.identity, 0) = hashtextextended(d.identity, 0) AND i.identity = d.identity)
+			AND hashtext(i.identity) = hashtext(d.identity) AND i.identity = d.identity)
 	), room AS MATERIALIZED (
 		SELECT r.day, iamwatch_internal.limit_room('new_behaviours', in_scope, r.day) AS room
 		FROM (SELECT DISTINCT f.day FROM fresh AS f) AS r
@@ -255,7 +255,7 @@ BEGIN
 		JOIN iamwatch_internal.identity_days AS i ON i.account_id = a.account_id
 		WHERE hashtextextended(a.account, 0) = hashtextextended(in_account, 0)
 		AND a.account = in_account AND a.provider = in_provider
-		AND hashtextextended(i.identity, 0) = hashtextextended(l.identity, 0)
+		AND hashtext(i.identity) = hashtext(l.identity)
 		AND i.identity = l.identity) AS known) AS k;
 	IF over_days IS NOT NULL THEN
 		PERFORM iamwatch_internal.count_limit_days('journal_rows', iamwatch_internal.limit_scope(in_provider, in_account), NULL, over_days);

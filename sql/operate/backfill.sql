@@ -86,7 +86,7 @@ CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_a
 		-- OFFSET 0, so that each look-up goes by its index whatever the statistics say
 		CROSS JOIN LATERAL (SELECT i.identity_id, i.kinds, i.first_days, i.days
 			FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account
-			AND hashtextextended(i.identity, 0) = hashtextextended(m.identity, 0)
+			AND hashtext(i.identity) = hashtext(m.identity)
 			AND i.identity = m.identity OFFSET 0) AS i
 		CROSS JOIN LATERAL (SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = in_account
 			AND hashtextextended(b.operation, 0) = hashtextextended(m.operation, 0)

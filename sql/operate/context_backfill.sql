@@ -57,7 +57,7 @@ BEGIN
 		SELECT i.*, i.of_day = 1 AS brings_day, i.of_behaviour = 1 AND i.operation_id IS NOT NULL AS brings_operation
 		FROM (SELECT a.*,
 			(SELECT i.identity_id FROM iamwatch_internal.identity_days AS i WHERE i.account_id = a.account_id
-				AND hashtextextended(i.identity, 0) = hashtextextended(a.identity, 0)
+				AND hashtext(i.identity) = hashtext(a.identity)
 				AND i.identity = a.identity) AS identity_id,
 			(SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = a.account_id
 				AND hashtextextended(b.operation, 0) = hashtextextended(a.operation, 0)

@@ -329,12 +329,12 @@ BEGIN
 		first_days = iamwatch_internal.earliest_days(i.first_days | g.first_days)
 	FROM unnest(exported) AS x, jsonb_populate_record(NULL::iamwatch_internal.identity_days, x->'identity') AS g
 	WHERE x ? 'identity' AND i.account_id = id
-	AND hashtextextended(i.identity, 0) = hashtextextended(g.identity, 0) AND i.identity = g.identity;
+	AND hashtext(i.identity) = hashtext(g.identity) AND i.identity = g.identity;
 	INSERT INTO iamwatch_internal.identity_days (account_id, kinds, first_days, days, iam_days, identity)
 	SELECT id, g.kinds, g.first_days, g.days, g.iam_days, g.identity
 	FROM unnest(exported) WITH ORDINALITY AS x (x, n), jsonb_populate_record(NULL::iamwatch_internal.identity_days, x->'identity') AS g
 	WHERE x ? 'identity' AND NOT EXISTS (SELECT FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
-		AND hashtextextended(i.identity, 0) = hashtextextended(g.identity, 0) AND i.identity = g.identity)
+		AND hashtext(i.identity) = hashtext(g.identity) AND i.identity = g.identity)
 	ORDER BY x.n;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.import_identities(integer, jsonb[]) IS
@@ -351,7 +351,7 @@ BEGIN
 	), who AS MATERIALIZED (
 		SELECT i.identity_id, x FROM unnest(exported) AS x CROSS JOIN LATERAL (
 			SELECT i.identity_id FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
-			AND hashtextextended(i.identity, 0) = hashtextextended(x->'identity'->>'identity', 0)
+			AND hashtext(i.identity) = hashtext(x->'identity'->>'identity')
 			AND i.identity = x->'identity'->>'identity' OFFSET 0) AS i
 		WHERE x ? 'identity'
 	), behaviours AS (

@@ -95,7 +95,7 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 	bool		found = false;
 
 	scan_key_id(&keys[0], 1, account_id);
-	scan_key_hash(&keys[1], 2, event->identity);
+	scan_key_short_hash(&keys[1], 2, event->identity);
 	scan = scan_begin(LOOKUP_IDENTITIES, keys, 2);
 	while (!found && (slot = scan_next(LOOKUP_IDENTITIES, scan)) != NULL)
 	{

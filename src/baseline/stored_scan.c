@@ -470,6 +470,13 @@ scan_key_hash(ScanKey key, int column, Slice name)
 	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum((int64) hash));
 }
 
+/* as hashtext(name), which is the lower half of the same */
+void
+scan_key_short_hash(ScanKey key, int column, Slice name)
+{
+	scan_key_id(key, column, (int32) (uint32) slice_hash(name, 0));
+}
+
 void
 scan_key_id(ScanKey key, int column, int32 id)
 {

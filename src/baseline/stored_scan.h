@@ -77,6 +77,7 @@ extern TupleTableSlot *scan_previous(Lookup lookup, IndexScanDesc scan, int *roo
 
 /* Columns of an index count from 1. */
 extern void scan_key_hash(ScanKey key, int column, Slice name);
+extern void scan_key_short_hash(ScanKey key, int column, Slice name);
 extern void scan_key_id(ScanKey key, int column, int32 id);
 
 /* Columns of the row that was found; scan_value() is for those that are never null. */
