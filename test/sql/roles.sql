@@ -130,10 +130,11 @@ SELECT relname, may('iamwatch_roles_admin', oid) FROM iamwatch_relations
 WHERE relkind <> 'S' AND may('iamwatch_roles_admin', oid) IS DISTINCT FROM 'SELECT INSERT UPDATE DELETE';
 SELECT signature FROM iamwatch_routines WHERE NOT has_function_privilege('iamwatch_roles_admin', oid, 'EXECUTE');
 SELECT has_schema_privilege('iamwatch_roles_admin', 'iamwatch', 'CREATE') OR has_schema_privilege('iamwatch_roles_admin', 'iamwatch_internal', 'CREATE') AS creates;
+CREATE TABLE own (id bigint GENERATED ALWAYS AS IDENTITY, event jsonb);
+ALTER TABLE own OWNER TO iamwatch_roles_admin;
 SET ROLE iamwatch_roles_admin;
 SELECT statement FROM attempts WHERE statement ~ '^(TRUNCATE|DROP|ALTER|CREATE (TRIGGER|RULE|POLICY|FUNCTION)|COMMENT|SET)' AND attempt(statement) = 'done';
 SELECT attempt('SELECT iamwatch.watch($x$unwatched$x$)'), attempt('SELECT iamwatch.unwatch($x$log$x$)');
-CREATE TEMP TABLE own (id bigint GENERATED ALWAYS AS IDENTITY, event jsonb);
 SELECT iamwatch.watch('own');
 INSERT INTO own (event) VALUES (e('watched by an administrator', '2026-01-20'));
 SELECT iamwatch.unwatch('own');
