@@ -1,6 +1,8 @@
--- History, in sets: baseline_key.c makes one key an event, an aggregate in parallel
--- makes sets of days of them, these are learned, every day of every behaviour
--- is scored, and only the events of what was unusual are read once more.
+-- History, in sets: an aggregate (stored_days.c) makes sets of days of all events,
+-- one for each key of baseline_key.c, these are learned, every day of every
+-- behaviour is scored, and only the events of what was unusual are read once more.
+-- iamwatch.backfill() is the way of it, from top to bottom; it commits often, so it
+-- and the procedures that it calls can pin no search path, and name every schema.
 --
 -- Scores depend on nothing but the days before, so to learn all and then to
 -- score gives what the triggers would have given in order of event time.
@@ -33,6 +35,27 @@ CREATE FUNCTION iamwatch_internal.baseline_key(event jsonb, OUT key bytea, OUT a
 	AS 'MODULE_PATHNAME', 'iamwatch_baseline_key' LANGUAGE C VOLATILE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION iamwatch_internal.baseline_key(jsonb) IS
 'what an event adds to the baselines, as a key, and its time; nulls if it cannot be read or lies in the future';
+
+-- All keys of a source and their days at once.
+CREATE FUNCTION iamwatch_internal.stored_days_add(bytea, jsonb, timestamptz, timestamptz) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'iamwatch_stored_days_add' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION iamwatch_internal.stored_days_add(bytea, jsonb, timestamptz, timestamptz) IS
+'a part of iamwatch_internal.stored_days(): take a document';
+CREATE FUNCTION iamwatch_internal.stored_days_combine(bytea, bytea) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'iamwatch_stored_days_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.stored_days_combine(bytea, bytea) IS
+'a part of iamwatch_internal.stored_days(): put together what two processes have';
+CREATE AGGREGATE iamwatch_internal.stored_days(event jsonb, since timestamptz, until timestamptz) (
+	SFUNC = iamwatch_internal.stored_days_add, STYPE = bytea, COMBINEFUNC = iamwatch_internal.stored_days_combine,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE iamwatch_internal.stored_days(jsonb, timestamptz, timestamptz) IS
+'per key of iamwatch_internal.baseline_key() the days of the events in a range of time, packed for iamwatch_internal.stored_days_rows()';
+CREATE FUNCTION iamwatch_internal.stored_days_rows(packed bytea, OUT key bytea, OUT days iamwatch.dayset, OUT first timestamptz,
+	OUT events bigint) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'iamwatch_stored_days_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.stored_days_rows(bytea) IS
+'what iamwatch_internal.stored_days() has packed: the days of a key in one or several rows; the key is null for what cannot be read. Nothing if memory did not hold the keys. 22P03 for anything else';
 
 CREATE FUNCTION iamwatch_internal.baseline_key_fields(key bytea, OUT provider text, OUT account text, OUT identity text,
 	OUT kinds integer, OUT service text, OUT operation text, OUT failed boolean)
@@ -142,7 +165,7 @@ COMMENT ON FUNCTION iamwatch_internal.drop_temporary() IS 'drop the working tabl
 
 -- Not in the procedure itself, which cannot pin the search path: the session's
 -- could have other types of these names.
-CREATE FUNCTION iamwatch_internal.backfill_working_tables() RETURNS void
+CREATE FUNCTION iamwatch_internal.backfill_key_tables() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM iamwatch_internal.drop_temporary();
@@ -151,14 +174,31 @@ BEGIN
 		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer, lane integer);
 	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
 		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
+	CREATE TEMP TABLE iamwatch_read (provider text, account text, first timestamptz);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_key_tables() IS
+'make the working tables of a backfill of this session for what it learns and scores, in place of all that there are';
+
+-- Apart, since history in which nothing is unusual needs none of them.
+CREATE FUNCTION iamwatch_internal.backfill_event_tables() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
 	CREATE TEMP TABLE iamwatch_events (key bytea, event iamwatch.event, behaviour text);
 	CREATE TEMP TABLE iamwatch_firsts (key bytea, at timestamptz);
-	CREATE TEMP TABLE iamwatch_read (provider text, account text, first timestamptz);
 	CREATE TEMP TABLE iamwatch_raising (behaviour text, detector text, part integer, lane integer, bytes bigint);
 	CREATE INDEX ON pg_temp.iamwatch_raising (behaviour);
 	CREATE TEMP TABLE iamwatch_samples (event iamwatch.event, access_key text, novel boolean, part integer);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_working_tables() IS 'make the working tables of a backfill of this session';
+COMMENT ON FUNCTION iamwatch_internal.backfill_event_tables() IS
+'make the working tables of a backfill of this session for the events that it reads once more';
+
+CREATE FUNCTION iamwatch_internal.backfill_working_tables() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch_internal.backfill_key_tables();
+	PERFORM iamwatch_internal.backfill_event_tables();
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_working_tables() IS 'make all working tables of a backfill of this session';
 
 CREATE FUNCTION iamwatch_internal.backfill_phase(source regclass, phase text, parts bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -283,20 +323,159 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_fetch(regclass, name, timestamptz, timestamptz) IS
 'read the events of what is unusual in a relation, and of the sample of contexts, into the working tables';
 
-CREATE PROCEDURE iamwatch.backfill(source regclass, event_column name DEFAULT NULL,
-	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+-- ---- the way of a backfill ----
+
+CREATE FUNCTION iamwatch_internal.begin_backfill(source regclass, since timestamptz, until timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	INSERT INTO iamwatch_internal.backfills AS b (source, since, until, rows_expected)
+	VALUES (begin_backfill.source, begin_backfill.since, begin_backfill.until, (SELECT coalesce(sum(GREATEST(c.reltuples, 0)), 0)
+		FROM iamwatch_internal.leaves(begin_backfill.source) AS l JOIN pg_class AS c ON c.oid = l))
+	ON CONFLICT ON CONSTRAINT backfills_pkey DO UPDATE SET (phase, since, until, started_at, finished_at,
+		rows_done, rows_expected, days_done, alerts, withdrawn) = ('reading', EXCLUDED.since, EXCLUDED.until,
+		clock_timestamp(), NULL, 0, EXCLUDED.rows_expected, 0, 0, 0);
+	PERFORM iamwatch_internal.backfill_phase(begin_backfill.source, 'reading',
+		(SELECT count(*) FROM iamwatch_internal.leaves(begin_backfill.source)));
+	PERFORM iamwatch_internal.backfill_key_tables();
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.begin_backfill(regclass, timestamptz, timestamptz) IS
+'note that a backfill begins, and make its first working tables';
+
+CREATE FUNCTION iamwatch_internal.begin_backfill_phase(source regclass, phase text, parts bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM iamwatch_internal.make_backfill_steps(source, phase);
+	PERFORM iamwatch_internal.backfill_phase(source, phase, parts);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.begin_backfill_phase(regclass, text, bigint) IS
+'make the steps of a phase that is done in steps, and tell that it begins';
+
+CREATE PROCEDURE iamwatch_internal.backfill_reading(source regclass, event_column name, since timestamptz, until timestamptz)
+	LANGUAGE plpgsql AS $$
+DECLARE
+	leaf pg_catalog.regclass;
+	n bigint;
+BEGIN
+	FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+		n := iamwatch_internal.backfill_read(leaf, event_column, since, until);
+		UPDATE iamwatch_internal.backfills AS b SET parts_done = b.parts_done OPERATOR(pg_catalog.+) 1,
+			rows_done = b.rows_done OPERATOR(pg_catalog.+) n, changed_at = pg_catalog.clock_timestamp()
+		WHERE b.source OPERATOR(pg_catalog.=) backfill_reading.source;
+		COMMIT;
+	END LOOP;
+END $$;
+COMMENT ON PROCEDURE iamwatch_internal.backfill_reading(regclass, name, timestamptz, timestamptz) IS
+'the first phase of a backfill: aggregate the days of all keys, a relation after the other';
+
+CREATE PROCEDURE iamwatch_internal.backfill_folding(source regclass)
+	LANGUAGE plpgsql AS $$
+DECLARE
+	one record;
+	waited integer := 0;
+BEGIN
+	LOOP
+		FOR one IN SELECT DISTINCT j.provider, j.account FROM iamwatch_internal.journal AS j LOOP
+			PERFORM iamwatch_internal.fold_journal(one.provider, one.account);
+			COMMIT;
+		END LOOP;
+		EXIT WHEN NOT EXISTS (SELECT FROM iamwatch_internal.journal);
+		waited := waited OPERATOR(pg_catalog.+) 1;
+		IF waited OPERATOR(pg_catalog.>) 6000 THEN
+			RAISE EXCEPTION 'gave up backfilling %: other sessions keep their accounts locked', source
+				USING ERRCODE = 'lock_not_available', HINT = 'End long transactions that insert into watched tables, and call it again.';
+		END IF;
+		PERFORM pg_catalog.pg_sleep(0.05);
+	END LOOP;
+END $$;
+COMMENT ON PROCEDURE iamwatch_internal.backfill_folding(regclass) IS
+'have all that went by way of the journal in the tallies, by which a backfill scores';
+
+CREATE PROCEDURE iamwatch_internal.backfill_fetching(source regclass, event_column name, since timestamptz, until timestamptz)
 	LANGUAGE plpgsql AS $$
 DECLARE
 	leaf pg_catalog.regclass;
 	part integer;
-	parts integer;
-	pairs bigint;
+BEGIN
+	IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
+		FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+			PERFORM iamwatch_internal.backfill_firsts(leaf, event_column, since, until, iamwatch_internal.backfill_unusual_keys());
+			COMMIT;
+		END LOOP;
+		PERFORM iamwatch_internal.backfill_choose_firsts();
+	END IF;
+	FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+		PERFORM iamwatch_internal.backfill_fetch(leaf, event_column, since, until);
+		COMMIT;
+	END LOOP;
+	FOR part IN SELECT * FROM pg_catalog.generate_series(0, iamwatch_internal.backfill_samples()) LOOP
+		PERFORM iamwatch_internal.backfill_context(part);
+		COMMIT;
+	END LOOP;
+END $$;
+COMMENT ON PROCEDURE iamwatch_internal.backfill_fetching(regclass, name, timestamptz, timestamptz) IS
+'read the events of what is unusual, or has alerts, and learn the contexts of identities for which something is unusual';
+
+CREATE PROCEDURE iamwatch_internal.backfill_raising(source regclass, INOUT pairs bigint, INOUT withdrawn bigint)
+	LANGUAGE plpgsql AS $$
+DECLARE
 	one record;
-	n bigint := 0;
-	alerts_before bigint;
 	waited integer := 0;
-	taken_back bigint;
-	taken_back_in_all bigint := 0;
+BEGIN
+	pairs := iamwatch_internal.backfill_group();
+	PERFORM iamwatch_internal.begin_backfill_phase(source, 'raising', pairs);
+	COMMIT;
+	CALL iamwatch_internal.take_backfill_steps(source);
+	withdrawn := iamwatch_internal.collect_raised(source);
+	COMMIT;
+	-- what others are just writing, or triaging, once more; then they get the events
+	WHILE EXISTS (SELECT FROM pg_temp.iamwatch_raising) LOOP
+		waited := waited OPERATOR(pg_catalog.+) 1;
+		PERFORM pg_catalog.pg_sleep(0.05);
+		FOR one IN SELECT r.behaviour, r.detector FROM pg_temp.iamwatch_raising AS r LOOP
+			withdrawn := withdrawn OPERATOR(pg_catalog.+)
+				coalesce(iamwatch_internal.backfill_raise(one.behaviour, one.detector, waited OPERATOR(pg_catalog.>) 200), 0);
+		END LOOP;
+		COMMIT;
+	END LOOP;
+	PERFORM iamwatch_internal.keep_changed_incidents(NULL);
+	COMMIT;
+	PERFORM iamwatch_internal.keep_links();
+	COMMIT;
+END $$;
+COMMENT ON PROCEDURE iamwatch_internal.backfill_raising(regclass, bigint, bigint) IS
+'the last phase of a backfill: have the alerts that the order of event time gives; how many behaviours and detectors were concerned, and how many alerts were taken back';
+
+CREATE FUNCTION iamwatch_internal.count_alerts() RETURNS bigint
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS 'SELECT count(*) FROM iamwatch.alerts';
+COMMENT ON FUNCTION iamwatch_internal.count_alerts() IS 'how many alerts there are';
+
+CREATE FUNCTION iamwatch_internal.end_backfill(source regclass, pairs bigint, withdrawn bigint, alerts_before bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	IF withdrawn > 0 THEN
+		RAISE NOTICE 'backfill of %: % alerts were taken back, which the order of event time would not have raised', source, withdrawn;
+	END IF;
+	UPDATE iamwatch_internal.backfills AS b SET withdrawn = withdrawn,
+		alerts = iamwatch_internal.count_alerts() - alerts_before + withdrawn
+	WHERE b.source = source;
+	PERFORM iamwatch_internal.make_backfill_steps(source, NULL);
+	PERFORM iamwatch_internal.backfill_phase(source, 'done', pairs);
+	PERFORM iamwatch_internal.drop_temporary();
+	PERFORM iamwatch_internal.session_unlock();
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.end_backfill(regclass, bigint, bigint, bigint) IS
+'note what came of a backfill, and leave nothing of it behind';
+
+CREATE PROCEDURE iamwatch.backfill(source regclass, event_column name DEFAULT NULL,
+	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
+	LANGUAGE plpgsql AS $$
+DECLARE
+	parts integer;
+	pairs bigint := 0;
+	withdrawn bigint := 0;
+	alerts_before bigint;
 BEGIN
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
@@ -314,103 +493,31 @@ BEGIN
 	END IF;
 	PERFORM iamwatch_internal.make_backfill_steps(source, NULL);
 	COMMIT;
-	INSERT INTO iamwatch_internal.backfills AS b (source, since, until, rows_expected)
-	VALUES (source, since, until, (SELECT coalesce(pg_catalog.sum(GREATEST(c.reltuples, 0)), 0)
-		FROM iamwatch_internal.leaves(source) AS l JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) l))
-	ON CONFLICT ON CONSTRAINT backfills_pkey DO UPDATE SET (phase, since, until, started_at, finished_at,
-		rows_done, rows_expected, days_done, alerts, withdrawn) = ('reading', EXCLUDED.since, EXCLUDED.until,
-		pg_catalog.clock_timestamp(), NULL, 0, EXCLUDED.rows_expected, 0, 0, 0);
-	PERFORM iamwatch_internal.backfill_phase(source, 'reading', (SELECT pg_catalog.count(*) FROM iamwatch_internal.leaves(source)));
-	PERFORM iamwatch_internal.backfill_working_tables();
+
+	PERFORM iamwatch_internal.begin_backfill(source, since, until);
 	COMMIT;
+	CALL iamwatch_internal.backfill_reading(source, event_column, since, until);
 
-	FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
-		n := iamwatch_internal.backfill_read(leaf, event_column, since, until);
-		UPDATE iamwatch_internal.backfills AS b SET parts_done = b.parts_done OPERATOR(pg_catalog.+) 1,
-			rows_done = b.rows_done OPERATOR(pg_catalog.+) n, changed_at = pg_catalog.clock_timestamp()
-		WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
-		COMMIT;
-	END LOOP;
-
-	-- an identity's marks stay together
 	parts := iamwatch_internal.backfill_partition();
-	PERFORM iamwatch_internal.make_backfill_steps(source, 'learning');
-	PERFORM iamwatch_internal.backfill_phase(source, 'learning', parts);
+	PERFORM iamwatch_internal.begin_backfill_phase(source, 'learning', parts);
 	COMMIT;
 	CALL iamwatch_internal.take_backfill_steps(source);
+	CALL iamwatch_internal.backfill_folding(source);
 
-	-- what went by way of the journal must be in the tallies before we score
-	LOOP
-		FOR one IN SELECT DISTINCT j.provider, j.account FROM iamwatch_internal.journal AS j LOOP
-			PERFORM iamwatch_internal.fold_journal(one.provider, one.account);
-			COMMIT;
-		END LOOP;
-		EXIT WHEN NOT EXISTS (SELECT FROM iamwatch_internal.journal);
-		waited := waited OPERATOR(pg_catalog.+) 1;
-		IF waited OPERATOR(pg_catalog.>) 6000 THEN
-			RAISE EXCEPTION 'gave up backfilling %: other sessions keep their accounts locked', source
-				USING ERRCODE = 'lock_not_available', HINT = 'End long transactions that insert into watched tables, and call it again.';
-		END IF;
-		PERFORM pg_catalog.pg_sleep(0.05);
-	END LOOP;
-
-	PERFORM iamwatch_internal.make_backfill_steps(source, 'scoring');
-	PERFORM iamwatch_internal.backfill_phase(source, 'scoring', parts);
+	PERFORM iamwatch_internal.begin_backfill_phase(source, 'scoring', parts);
 	COMMIT;
 	CALL iamwatch_internal.take_backfill_steps(source);
-	n := iamwatch_internal.collect_backfill_steps(source);
+	PERFORM iamwatch_internal.collect_scored(source);
 	COMMIT;
 
+	alerts_before := iamwatch_internal.count_alerts();
 	IF iamwatch_internal.backfill_behaviour_keys() IS NOT NULL THEN
-		IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
-			FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
-				PERFORM iamwatch_internal.backfill_firsts(leaf, event_column, since, until, iamwatch_internal.backfill_unusual_keys());
-				COMMIT;
-			END LOOP;
-			PERFORM iamwatch_internal.backfill_choose_firsts();
-		END IF;
-		FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
-			PERFORM iamwatch_internal.backfill_fetch(leaf, event_column, since, until);
-			COMMIT;
-		END LOOP;
-		FOR part IN SELECT * FROM pg_catalog.generate_series(0, iamwatch_internal.backfill_samples()) LOOP
-			PERFORM iamwatch_internal.backfill_context(part);
-			COMMIT;
-		END LOOP;
-	END IF;
-	SELECT pg_catalog.count(*) INTO alerts_before FROM iamwatch.alerts;
-	pairs := iamwatch_internal.backfill_group();
-	PERFORM iamwatch_internal.make_backfill_steps(source, 'raising');
-	PERFORM iamwatch_internal.backfill_phase(source, 'raising', pairs);
-	COMMIT;
-	CALL iamwatch_internal.take_backfill_steps(source);
-	taken_back_in_all := iamwatch_internal.collect_backfill_steps(source);
-	COMMIT;
-	-- what others are just writing, or triaging, once more; then they get the events
-	waited := 0;
-	WHILE EXISTS (SELECT FROM pg_temp.iamwatch_raising) LOOP
-		waited := waited OPERATOR(pg_catalog.+) 1;
-		PERFORM pg_catalog.pg_sleep(0.05);
-		FOR one IN SELECT r.behaviour, r.detector FROM pg_temp.iamwatch_raising AS r LOOP
-			taken_back := iamwatch_internal.backfill_raise(one.behaviour, one.detector, waited OPERATOR(pg_catalog.>) 200);
-			taken_back_in_all := taken_back_in_all OPERATOR(pg_catalog.+) coalesce(taken_back, 0);
-		END LOOP;
+		PERFORM iamwatch_internal.backfill_event_tables();
 		COMMIT;
-	END LOOP;
-	PERFORM iamwatch_internal.keep_changed_incidents(NULL);
-	COMMIT;
-	PERFORM iamwatch_internal.keep_links();
-	COMMIT;
-	IF taken_back_in_all OPERATOR(pg_catalog.>) 0 THEN
-		RAISE NOTICE 'backfill of %: % alerts were taken back, which the order of event time would not have raised', source, taken_back_in_all;
+		CALL iamwatch_internal.backfill_fetching(source, event_column, since, until);
+		CALL iamwatch_internal.backfill_raising(source, pairs, withdrawn);
 	END IF;
-	UPDATE iamwatch_internal.backfills AS b SET withdrawn = taken_back_in_all, alerts = (SELECT pg_catalog.count(*)
-		FROM iamwatch.alerts) OPERATOR(pg_catalog.-) alerts_before OPERATOR(pg_catalog.+) taken_back_in_all
-	WHERE b.source OPERATOR(pg_catalog.=) backfill.source;
-	PERFORM iamwatch_internal.make_backfill_steps(source, NULL);
-	PERFORM iamwatch_internal.backfill_phase(source, 'done', pairs);
-	PERFORM iamwatch_internal.drop_temporary();
-	PERFORM iamwatch_internal.session_unlock();
+	PERFORM iamwatch_internal.end_backfill(source, pairs, withdrawn, alerts_before);
 END $$;
 COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz) IS
 'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Leaves the alerts that the order of event time gives: numbers are put right, and alerts that it would not have raised are taken back unless somebody has worked on them. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source';
@@ -418,7 +525,7 @@ COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz)
 CREATE FUNCTION iamwatch_internal.backfill_partition() RETURNS integer
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	-- nothing is known of these sets when they are joined; the planner would compare all with all
-	SET enable_nestloop = off SET enable_mergejoin = off AS $$
+	SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
 	-- a lane is some accounts, few enough for each to have a lock of its own, or one
 	-- that is large, of which each part has some identities
@@ -445,7 +552,8 @@ BEGIN
 	INSERT INTO pg_temp.iamwatch_read
 	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
 	CREATE INDEX ON pg_temp.iamwatch_marks (part);
-	ANALYZE pg_temp.iamwatch_marks;
+	-- of the rest it is enough to know how many rows there are
+	ANALYZE pg_temp.iamwatch_marks (part, account);
 	-- names can be too long for any other kind of index
 	CREATE INDEX ON pg_temp.iamwatch_read USING hash (account);
 	ANALYZE pg_temp.iamwatch_read;
@@ -457,7 +565,7 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_partition() IS
 CREATE FUNCTION iamwatch_internal.backfill_lanes() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	-- as above
-	SET enable_nestloop = off SET enable_mergejoin = off AS $$
+	SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
 	-- those that share a lock stay together, since a step keeps all of its locks to its end
 	CREATE TEMP TABLE iamwatch_part AS

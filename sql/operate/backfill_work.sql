@@ -189,25 +189,28 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.share_backfill_steps(regclass) IS
 'if sessions help: put into the rows of some more steps, the last first, what is needed to take them; whether it did';
 
-CREATE FUNCTION iamwatch_internal.collect_backfill_steps(source regclass) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-	withdrawn bigint;
-BEGIN
+CREATE FUNCTION iamwatch_internal.collect_scored(source regclass) RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 	INSERT INTO pg_temp.iamwatch_unusual
 	SELECT u.* FROM iamwatch_internal.backfill_steps AS s CROSS JOIN LATERAL unnest(s.unusual) AS u
-	WHERE s.source = source AND s.phase = 'scoring';
+	WHERE s.source = $1 AND s.phase = 'scoring'
+$$;
+COMMENT ON FUNCTION iamwatch_internal.collect_scored(regclass) IS
+'take into the leader''s working tables which days helpers have found unusual';
+
+CREATE FUNCTION iamwatch_internal.collect_raised(source regclass) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
 	-- what a helper could not raise, since somebody else was writing or triaging it, stays
 	DELETE FROM pg_temp.iamwatch_raising AS r
 	USING iamwatch_internal.backfill_steps AS s
 	WHERE s.source = source AND s.phase = 'raising' AND s.part = r.part AND s.pairs IS NOT NULL
 	AND ROW(r.behaviour, r.detector)::iamwatch_internal.backfill_pair <> ALL (s.pairs);
-	SELECT coalesce(sum(s.withdrawn), 0) INTO withdrawn FROM iamwatch_internal.backfill_steps AS s WHERE s.source = source;
-	RETURN withdrawn;
+	RETURN (SELECT coalesce(sum(s.withdrawn), 0) FROM iamwatch_internal.backfill_steps AS s WHERE s.source = source);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.collect_backfill_steps(regclass) IS
-'take into the leader''s working tables what helpers have done of a phase; how many alerts were taken back in it';
+COMMENT ON FUNCTION iamwatch_internal.collect_raised(regclass) IS
+'take out of the leader''s working tables what helpers have raised; how many alerts were taken back, by anybody';
 
 -- ---- a step ----
 
@@ -259,7 +262,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.unpack_backfill_step(regclass, integer) IS 'put what a shared step needs into the working tables of a helper';
 
 CREATE FUNCTION iamwatch_internal.take_backfill_step(source regclass, leads boolean) RETURNS boolean
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
 	part constant integer := iamwatch_internal.claim_backfill_step(source, leads);
@@ -290,12 +293,19 @@ BEGIN
 			pieces := pieces - (taken_back IS NULL)::integer;
 		END LOOP;
 	END IF;
+	-- the leader has what comes of it in its own working tables
+	IF NOT leads AND phase = 'scoring' THEN
+		UPDATE iamwatch_internal.backfill_steps AS s SET unusual = (SELECT array_agg(ROW(u.*)::iamwatch_internal.backfill_day)
+			FROM pg_temp.iamwatch_unusual AS u)
+		WHERE s.source = source AND s.part = part;
+	ELSIF NOT leads AND phase = 'raising' THEN
+		UPDATE iamwatch_internal.backfill_steps AS s SET unusual = NULL,
+			pairs = ARRAY(SELECT ROW(r.behaviour, r.detector)::iamwatch_internal.backfill_pair FROM pg_temp.iamwatch_raising AS r)
+		WHERE s.source = source AND s.part = part;
+	END IF;
 	UPDATE iamwatch_internal.backfill_steps AS s SET done_at = clock_timestamp(), withdrawn = withdrawn,
 		marks = NULL, begins = NULL, events = NULL,
-		unusual = CASE WHEN NOT leads AND phase = 'scoring' THEN (SELECT array_agg(ROW(u.*)::iamwatch_internal.backfill_day)
-			FROM pg_temp.iamwatch_unusual AS u) END,
-		pairs = CASE WHEN NOT leads AND phase = 'raising' THEN ARRAY(SELECT ROW(r.behaviour, r.detector)::iamwatch_internal.backfill_pair
-			FROM pg_temp.iamwatch_raising AS r) END
+		unusual = CASE WHEN NOT leads THEN s.unusual END, pairs = CASE WHEN NOT leads THEN s.pairs END
 	WHERE s.source = source AND s.part = part;
 	-- last of all: whoever waits for this row waits for a commit and for nothing else
 	UPDATE iamwatch_internal.backfills AS b SET parts_done = b.parts_done + pieces, days_done = b.days_done + days,

@@ -37,22 +37,27 @@ PG_FUNCTION_INFO_V1(iamwatch_event_details);
 #define KEY_OPERATION	0x02
 #define KEY_HEADER		3
 
+TupleDesc
+baseline_key_desc(FunctionCallInfo fcinfo)
+{
+	MemoryContext outer = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("function returning record called in context that cannot accept type record")));
+	desc = BlessTupleDesc(desc);
+	MemoryContextSwitchTo(outer);
+	return desc;
+}
+
 /* Kept for the calls of one expression. */
 static TupleDesc
 result_desc(FunctionCallInfo fcinfo)
 {
 	if (fcinfo->flinfo->fn_extra == NULL)
-	{
-		MemoryContext outer = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-		TupleDesc	desc;
-
-		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("function returning record called in context that cannot accept type record")));
-		fcinfo->flinfo->fn_extra = BlessTupleDesc(desc);
-		MemoryContextSwitchTo(outer);
-	}
+		fcinfo->flinfo->fn_extra = baseline_key_desc(fcinfo);
 	return fcinfo->flinfo->fn_extra;
 }
 
@@ -66,34 +71,55 @@ put_slice(char *at, Slice slice)
 	return at + sizeof(len) + len;
 }
 
-static bytea *
-make_key(const Event *event)
+/* Of a user's own provider; missing for the others. */
+static Slice
+own_name(const Event *event)
 {
-	bool		own = event->provider >= PROVIDER_OWN;
-	Slice		name = own ? (Slice) {provider_names[event->provider],
-									  strlen(provider_names[event->provider])} : SLICE_NONE;
-	bool		operation = catalogue_find(event->provider, event->service,
-										   event->operation) != NULL;
-	Size		size = VARHDRSZ + KEY_HEADER + 5 * sizeof(int32) + name.len +
-		event->account.len + event->identity.len +
-		(operation ? event->service.len + event->operation.len : 0);
-	bytea	   *key = palloc(size);
-	char	   *at = VARDATA(key);
+	const char *name = provider_names[event->provider];
 
-	*at++ = own ? PROVIDER_OWN : event->provider;
+	return event->provider < PROVIDER_OWN ? SLICE_NONE : (Slice) {name, strlen(name)};
+}
+
+Size
+baseline_key_size(const Event *event, const Operation *operation)
+{
+	Slice		name = own_name(event);
+
+	return KEY_HEADER + (name.s != NULL ? sizeof(int32) + name.len : 0) +
+		2 * sizeof(int32) + event->account.len + event->identity.len +
+		(operation != NULL ? 2 * sizeof(int32) + event->service.len + event->operation.len : 0);
+}
+
+void
+baseline_key_write(const Event *event, const Operation *operation, char *key)
+{
+	Slice		name = own_name(event);
+	char	   *at = key;
+
+	*at++ = name.s != NULL ? PROVIDER_OWN : event->provider;
 	*at++ = event->kind;
-	*at++ = operation ? KEY_OPERATION | (event->failed ? KEY_FAILED : 0) : 0;
-	if (own)
+	*at++ = operation != NULL ? KEY_OPERATION | (event->failed ? KEY_FAILED : 0) : 0;
+	if (name.s != NULL)
 		at = put_slice(at, name);
 	at = put_slice(at, event->account);
 	at = put_slice(at, event->identity);
-	if (operation)
+	if (operation != NULL)
 	{
 		at = put_slice(at, event->service);
 		at = put_slice(at, event->operation);
 	}
-	Assert(at <= (char *) key + size);
-	SET_VARSIZE(key, at - (char *) key);
+	Assert(at == key + baseline_key_size(event, operation));
+}
+
+static bytea *
+make_key(const Event *event)
+{
+	const Operation *operation = catalogue_find(event->provider, event->service, event->operation);
+	Size		size = baseline_key_size(event, operation);
+	bytea	   *key = palloc(VARHDRSZ + size);
+
+	SET_VARSIZE(key, VARHDRSZ + size);
+	baseline_key_write(event, operation, VARDATA(key));
 	return key;
 }
 

@@ -8,7 +8,9 @@
 #ifndef IAMWATCH_BASELINE_KEY_H
 #define IAMWATCH_BASELINE_KEY_H
 
-#include "event/event.h"
+#include "access/tupdesc.h"
+#include "config/catalogue.h"
+#include "fmgr.h"
 
 /* What a key stands for; its strings lie in the key. */
 typedef struct BaselineKey
@@ -24,5 +26,15 @@ typedef struct BaselineKey
 
 /* 22P03 for what is no key. */
 extern BaselineKey baseline_key_read(Slice key);
+
+/*
+ * The key of an event that is taken: how many bytes it has, and these.  The
+ * operation is what the catalogue says of it, NULL for none.
+ */
+extern Size baseline_key_size(const Event *event, const Operation *operation);
+extern void baseline_key_write(const Event *event, const Operation *operation, char *key);
+
+/* The row type of a call's result, for as long as its expression lasts. */
+extern TupleDesc baseline_key_desc(FunctionCallInfo fcinfo);
 
 #endif							/* IAMWATCH_BASELINE_KEY_H */

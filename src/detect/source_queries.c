@@ -14,9 +14,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "nodes/execnodes.h"
 #include "server/source.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_read_days);
 PG_FUNCTION_INFO_V1(iamwatch_read_firsts);
@@ -81,17 +83,30 @@ read_rows(SourceQuery *query, FunctionCallInfo fcinfo)
 /*
  * read_days(regclass, name, since, until) RETURNS SETOF (key, days, first,
  * events): one parallel aggregate.  A null key is of what cannot be read.
+ *
+ * Where memory does not hold the days of all keys, the first query stops early,
+ * and the server groups the keys.  It also gives nothing for a source that is
+ * empty, or has nothing in the time.
  */
 Datum
 iamwatch_read_days(PG_FUNCTION_ARGS)
 {
-	SourceQuery query = begin_timed_query(fcinfo,
-										  "SELECT (m).key, iamwatch.dayset_agg((m).at), min((m).at), count(*)"
-										  KEYS_OF_SOURCE
-										  " WHERE (m).key IS NULL OR " IN_TIME
-										  " GROUP BY (m).key");
+	SourceQuery in_memory = begin_timed_query(fcinfo,
+											  "SELECT d.key, iamwatch.dayset_union(d.days), min(d.first), sum(d.events)::bigint"
+											  " FROM (SELECT iamwatch_internal.stored_days({document}, $1, $2) AS packed"
+											  "  FROM {source} AS source_row) AS s"
+											  " CROSS JOIN LATERAL iamwatch_internal.stored_days_rows(s.packed) AS d"
+											  " GROUP BY d.key");
+	SourceQuery by_server = begin_timed_query(fcinfo,
+											  "SELECT (m).key, iamwatch.dayset_agg((m).at), min((m).at), count(*)"
+											  KEYS_OF_SOURCE
+											  " WHERE (m).key IS NULL OR " IN_TIME
+											  " GROUP BY (m).key");
 
-	return read_rows(&query, fcinfo);
+	source_read(&in_memory, fcinfo);
+	if (tuplestore_tuple_count(((ReturnSetInfo *) fcinfo->resultinfo)->setResult) == 0)
+		source_read(&by_server, fcinfo);
+	return (Datum) 0;
 }
 
 /*
