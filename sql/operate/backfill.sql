@@ -528,19 +528,23 @@ CREATE FUNCTION iamwatch_internal.backfill_partition() RETURNS integer
 	SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
 	-- a lane is some accounts, few enough for each to have a lock of its own, or one
-	-- that is large, of which each part has some identities
+	-- that is large, of which each part has some identities.  Accounts of one bucket
+	-- stay together where they can, so that sessions do not number them side by side
 	INSERT INTO pg_temp.iamwatch_marks
 	WITH merged AS MATERIALIZED (
 		SELECT f.*, k.key, k.days, k.first
 		FROM (SELECT x.key, dayset_union(x.days) AS days, min(x.first) AS first FROM pg_temp.iamwatch_keys AS x GROUP BY x.key) AS k
 		CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(k.key) AS f
+	), account AS MATERIALIZED (
+		SELECT p.provider, p.account, iamwatch_internal.account_bucket(p.account) AS bucket, count(*) AS n, sum(length(p.key)) AS bytes
+		FROM merged AS p GROUP BY p.provider, p.account
+	), bucket AS (
+		SELECT c.bucket, (sum(sum(c.n)) OVER sorted - sum(c.n))::bigint AS before, sum(count(*)) OVER sorted - count(*) AS place
+		FROM account AS c GROUP BY c.bucket WINDOW sorted AS (ORDER BY c.bucket ROWS UNBOUNDED PRECEDING)
 	), lane AS MATERIALIZED (
-		SELECT a.*, dense_rank() OVER (ORDER BY a.before / 5000, a.place / 200)::integer AS lane
-		FROM (
-			SELECT c.*, (sum(c.n) OVER sorted)::bigint - c.n AS before, row_number() OVER sorted AS place
-			FROM (SELECT p.provider, p.account, count(*) AS n, sum(length(p.key)) AS bytes
-				FROM merged AS p GROUP BY p.provider, p.account) AS c
-			WINDOW sorted AS (ORDER BY c.provider, c.account ROWS UNBOUNDED PRECEDING)) AS a
+		SELECT c.*, dense_rank() OVER (ORDER BY b.before / 5000, (b.place / 100)::integer, c.place / 100)::integer AS lane
+		FROM (SELECT a.*, row_number() OVER (PARTITION BY a.bucket ORDER BY a.provider, a.account) - 1 AS place FROM account AS a) AS c
+		JOIN bucket AS b ON b.bucket = c.bucket
 	), cut AS MATERIALIZED (
 		SELECT l.lane, 1 + GREATEST(sum(l.n)::bigint / 5000, sum(l.bytes)::bigint / 67108864) AS parts FROM lane AS l GROUP BY l.lane
 	)
