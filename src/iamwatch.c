@@ -12,7 +12,8 @@
  *				this backend does not remember; batch.c keeps the rest to the end
  *				of the statement; detect.c then has entities.c look up all that
  *				the batch concerns, learn.c hand over what is new, and
- *				score_batch.c score it and hand over what is unusual;
+ *				score_batch.c score it and hand over what is unusual; assign.c
+ *				lets that join an alert or has open_alert.c open one;
  *				incidents_keep.c keeps the incidents of the alerts
  *	baseline/	baseline_cache.c says, in memory, whether an event teaches
  *				anything: mostly it does not, and that is the end of its way;

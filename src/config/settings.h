@@ -16,7 +16,7 @@ typedef struct Detector
 	char	   *name;
 	int			activation_days;
 	int			training_days;
-	double		probability_limit;	/* the widest: context.sql may decide below it */
+	double		probability_limit;	/* the widest: context may decide below it */
 	int			least_sensitivity;
 	int			effects;		/* a set of them, by bits */
 	int			ncategories;	/* 0 means all but sessions and sign-ins */

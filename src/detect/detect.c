@@ -6,7 +6,7 @@
  * In sets, not event by event, and in this order: entities.c looks up what is
  * stored of the accounts, identities and behaviours in the batch; learn.c has
  * learn.sql write what is new; score_batch.c scores, and hands what is unusual to
- * alerts.sql; then baseline_cache.c is told what need not be asked again.
+ * assign.c; then baseline_cache.c is told what need not be asked again.
  *
  * That the whole batch is learned before any of it is scored changes nothing:
  * the score of a day looks only at the days before it, and the batch is in

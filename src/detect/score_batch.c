@@ -4,7 +4,7 @@
  *		Scores what a batch did, and hands over what is unusual.
  *
  * Owns which events are scored, against which days and peers; the formula is
- * in score.c.  What is unusual, or may belong to an alert, goes to alerts.sql,
+ * in score.c.  What is unusual, or may belong to an alert, goes to assign.c,
  * which decides what becomes of it.  Must never read a table but for the days
  * of peers, nor change a baseline.
  *
@@ -311,7 +311,7 @@ is_of_both_classes(const Identity *identity)
 }
 
 /*
- * Score the events of a behaviour and hand them to alerts.sql if one is
+ * Score the events of a behaviour and hand them to assign.c if one is
  * unusual or an alert may be near.
  *
  * Of a day that was stored before, the events are not scored again: the day
