@@ -43,6 +43,7 @@ typedef struct RecalledAccount
 {
 	Fingerprint key;
 	StoredAccount stored;		/* its number is 0 if there is none */
+	bool		remembered;
 	uint32		status;
 } RecalledAccount;
 
@@ -99,29 +100,45 @@ is_in_vain(const Recall *recall, Fingerprint question)
 		asked_lookup(recall->asked, question) != NULL;
 }
 
-/* Once in a statement; what the journal has of the account counts. */
+/* What the journal has of the account counts. */
 static StoredAccount
-look_up_account(Recall *recall, Fingerprint key, const Event *event)
+read_account(Recall *recall, const Event *event)
 {
-	RecalledAccount *account = recalled_lookup(recall->accounts, key);
 	StoredAccount stored = {.first = PG_INT64_MAX, .newest = PG_INT32_MIN};
-	bool		found;
 
-	if (account != NULL)
-		return account->stored;
 	stored_begin_within(recall->tables);
 	if (stored_account(event, &stored) && stored.account_id != 0 && stored.newest > PG_INT32_MIN)
 	{
 		if (stored_may_have_journal(event->account))
 			stored_journal_of_account(event, &stored);
-		if (settings_are_ready())
-			cache_remember_account(key, stored.first, stored.newest);
 	}
 	else
 		stored.account_id = 0;
 	stored_end();
-	account = recalled_insert(recall->accounts, key, &found);
-	account->stored = stored;
+	return stored;
+}
+
+/* Once in a statement, and remembered from when the settings are there. */
+static StoredAccount
+look_up_account(Recall *recall, Fingerprint key, const Event *event)
+{
+	RecalledAccount *account = recalled_lookup(recall->accounts, key);
+	StoredAccount stored;
+	bool		found;
+
+	if (account == NULL)
+	{
+		stored = read_account(recall, event);
+		account = recalled_insert(recall->accounts, key, &found);
+		account->stored = stored;
+		account->remembered = false;
+	}
+	stored = account->stored;
+	if (stored.account_id != 0 && !account->remembered && settings_are_ready())
+	{
+		cache_remember_account(key, stored.first, stored.newest);
+		account->remembered = true;
+	}
 	return stored;
 }
 
