@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(77);
+SELECT plan(78);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -226,7 +226,7 @@ SELECT is(led_to || came_from, '{}', 'Link: none of who was active before, from 
 SELECT put(aws('2026-06-02T12:00:00Z', 'nobody-yet', 'CreateGroup', more => '{"sourceIPAddress": "198.51.100.9"}'));
 SELECT is(came_from, ARRAY[of('mallory')], 'Link: who is seen for the first time, from where a role was made') FROM incidents WHERE identity LIKE '%nobody-yet';
 SELECT alike(reason, 'from 198.51.100.9, %nobody-yet acts for the first time %', 'Link: by address, with its reason') FROM incident_links WHERE led_to = of('nobody-yet');
-SELECT put(aws('2026-06-12T12:00:00Z', 'much-later', 'CreateGroup', more => '{"sourceIPAddress": "198.51.100.9"}'));
+SELECT put(aws('2026-06-12T12:00:00Z', 'much-later', 'CreateSAMLProvider', more => '{"sourceIPAddress": "198.51.100.9"}'));
 SELECT is(came_from, '{}', 'Link: not by address once another incident would begin') FROM incidents WHERE identity LIKE '%much-later';
 SELECT put(aws('2026-06-02T10:00:00Z', 'kim', 'CreateAccessKey', more => '{"requestParameters": {"userName": "kim"}}'));
 SELECT is(led_to, ARRAY[of('mallory')], 'Link: not to itself') FROM incidents WHERE identity LIKE '%kim';

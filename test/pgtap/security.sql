@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(44);
+SELECT plan(46);
 -- What docs/security.md says and no other test asserts. Which test asserts which
 -- sentence is in test/reference/promises.txt.
 
@@ -66,8 +66,11 @@ CREATE FUNCTION as_service(at text, operation text) RETURNS void LANGUAGE sql AS
 SELECT as_service('2026-02-10T08:00:00Z', 'UpdateUser');
 SELECT is(count(*), 1::bigint, 'Two kinds: one name is one identity') FROM identities WHERE identity LIKE '%/both';
 SELECT is(kind, 'user', 'Two kinds: a person, once it was seen as one') FROM identities WHERE identity LIKE '%/both';
-SELECT is((evidence->>'peer_days') || ' ' || (evidence->>'k'), '0 0', 'Two kinds: whatever it comes as, it is compared with people: what services do on all days excuses nothing')
+SELECT is(count(*), 0::bigint, 'Two kinds: what it does as a service is compared with services, which do it on all days')
 FROM alerts WHERE operation = 'UpdateUser' AND identity LIKE '%/both';
+SELECT put(aws('2026-02-10T07:00:00Z', 'both', 'UpdateUser'));
+SELECT results_eq($$SELECT identity_kind, evidence->'K', evidence->'N' FROM alerts WHERE operation = 'UpdateUser' AND identity LIKE '%/both'$$,
+	$$VALUES ('user', '0'::jsonb, '90'::jsonb)$$, 'Two kinds: what it does as a person is compared with people, on the same day too');
 SELECT as_service('2026-02-11T08:00:00Z', 'UpdateRole');
 SELECT put(aws('2026-02-12T08:00:00Z', 'both', 'UpdateRole'));
 SELECT is(event_count, 2::bigint, 'Two kinds: what it does as either is in one alert') FROM alerts WHERE operation = 'UpdateRole' AND identity LIKE '%/both';
