@@ -6,17 +6,20 @@ SELECT plan(6);
 INSERT INTO operations (provider, service, operation, match, category, effect, attack_technique, sensitivity) VALUES
 	('aws', 'iam', 'CreateUser', 'exact', 'own', 'create', 'T1000', 1), ('aws', '*', 'CreateRole', 'exact', 'own', 'create', NULL, 2),
 	('aws', '*', 'Policy', 'suffix', 'own', 'modify', 'T1001', 3), ('aws', 'iam', 'UserPolicy', 'suffix', 'longer', 'modify', NULL, 2),
-	('azure', '*', 'Microsoft.Own/Things/Write', 'exact', 'own', 'modify', NULL, 2), ('gcp', 'own', '.Set', 'suffix', 'own', 'modify', NULL, 4);
+	('azure', '*', 'Microsoft.Own/Things/Write', 'exact', 'own', 'modify', NULL, 2), ('gcp', 'own', '.Set', 'suffix', 'own', 'modify', NULL, 4),
+	('aws', 'iam', 'DeleteUser', 'exact', 'own', 'read', NULL, 1), ('gcp', '*', 'SetIamPolicy', 'suffix', 'own', 'read', NULL, 1);
+-- a detector that watches all: of what none watches, C need not know
+UPDATE detectors SET effects = '{create,modify,delete,read}', categories = (SELECT array_agg(DISTINCT category) FROM operations);
 CREATE VIEW asked AS
 SELECT DISTINCT o.provider, CASE o.service WHEN '*' THEN s.service ELSE o.service END AS service, w.written || o.operation AS operation
 FROM operations AS o, unnest('{iam,other,own}'::text[]) AS s (service), unnest('{"",x,User}'::text[]) AS w (written)
 UNION SELECT provider, upper(service), upper(operation) FROM operations WHERE provider = 'azure';
 CREATE VIEW answers AS
-SELECT a.*, concat_ws(' ', o.category, o.sensitivity, nullif(o.attack_technique, '')) AS in_sql, concat_ws(' ', c.category, c.sensitivity, nullif(c.technique, '')) AS in_c
+SELECT a.*, o.effect <> 'read' AND o.category NOT IN ('session', 'sign_in') AS in_sql, is_iam(a.provider, a.service, a.operation) AS in_c
 FROM asked AS a CROSS JOIN LATERAL find_operation(a.provider, a.service, a.operation) AS o
-CROSS JOIN LATERAL catalogued(jsonb_populate_record(parse(aws('2026-01-01T08:00:00Z', 'ann', 'X')), to_jsonb(a))) AS c;
-SELECT cmp_ok(count(*), '>', 5000::bigint, 'Catalogue: every row is asked for, exactly and by what ends so') FROM answers;
-SELECT cmp_ok(count(DISTINCT in_sql), '>', 50::bigint, 'Catalogue: with as many answers') FROM answers;
+WHERE o.provider IS NOT NULL;	-- of what is remembered and no longer in it, C says that it was one
+SELECT cmp_ok(count(*), '>', 2500::bigint, 'Catalogue: every row is asked for, exactly and by what ends so') FROM answers;
+SELECT cmp_ok(least(count(*) FILTER (WHERE in_sql), count(*) FILTER (WHERE NOT in_sql)), '>', 100::bigint, 'Catalogue: with both answers') FROM answers;
 SELECT is_empty('SELECT provider, service, operation, in_sql, in_c FROM answers WHERE in_sql IS DISTINCT FROM in_c LIMIT 10', 'Catalogue: find_operation() and the copy of a session say the same');
 
 -- settings of a detector that is no more, whose alerts are still there
