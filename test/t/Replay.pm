@@ -107,9 +107,9 @@ sub verify
 sub session
 {
 	my ($node, $database) = @_;
-	my $s = { in => '', out => '', err => '' };
+	my $s = { in => '', out => '', err => '', timer => IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default) };
 	$s->{harness} = IPC::Run::start([ 'psql', '-qXAt', '-d', $node->connstr($database), '-f', '-' ],
-		'<', \$s->{in}, '>', \$s->{out}, '2>', \$s->{err}, IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+		'<', \$s->{in}, '>', \$s->{out}, '2>', \$s->{err}, $s->{timer});
 	return bless $s, 'Replay::Session';
 }
 
@@ -118,6 +118,7 @@ package Replay::Session;
 sub send_lines
 {
 	my ($s, $lines) = @_;
+	$s->{timer}->start;		# for what comes, not for all that the session does
 	$s->{in} .= $lines;
 	$s->{harness}->pump_nb;
 }
@@ -126,6 +127,7 @@ sub send_lines
 sub run
 {
 	my ($s, $commands) = @_;
+	$s->{timer}->start;
 	$s->{out} = '';
 	$s->{in} .= "$commands\n;\n\\echo all done\n";
 	$s->{harness}->pump until $s->{out} =~ /^all done$/m;
