@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "server/build_jsonb.h"
+#include "server/compat.h"
 #include "utils/numeric.h"
 
 static void
