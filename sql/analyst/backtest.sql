@@ -39,16 +39,18 @@ COMMENT ON FUNCTION iamwatch_internal.other_settings(text, jsonb) IS
 -- ---- how far it has come ----
 
 CREATE VIEW iamwatch.backtest_progress AS
-SELECT l.pid, l.classid::regclass AS source, p.phase, p.progress >> 14 & 16383 AS parts_done, p.progress & 16383 AS parts, a.query_start AS started_at
+SELECT l.pid, l.classid::regclass AS source, p.phase, p.progress >> 11 & 2047 AS parts_done, p.progress & 2047 AS parts,
+	p.progress >> 22 & 127 AS percent_of_part, a.query_start AS started_at
 FROM pg_catalog.pg_locks AS l
 CROSS JOIN LATERAL (SELECT l.objid::bigint AS progress,
-	(ARRAY['reading', 'scoring', 'fetching', 'raising'])[(l.objid::bigint >> 28)::integer] AS phase) AS p
+	(ARRAY['reading', 'scoring', 'fetching', 'raising'])[(l.objid::bigint >> 29)::integer] AS phase) AS p
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.objsubid = 8743
 AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database());
 COMMENT ON VIEW iamwatch.backtest_progress IS 'how far each backtest has come that runs just now';
 COMMENT ON COLUMN iamwatch.backtest_progress.phase IS 'reading: the days of the source; scoring: these days; fetching: the events of what is unusual; raising: their alerts, by all of the settings';
-COMMENT ON COLUMN iamwatch.backtest_progress.parts IS 'of the phase: relations to read, 16383 for more; 100 where nothing is read';
+COMMENT ON COLUMN iamwatch.backtest_progress.parts IS 'of the phase: relations to read, 2047 for more; 100 where nothing is read';
+COMMENT ON COLUMN iamwatch.backtest_progress.percent_of_part IS 'how much of the next relation was read by now, in per cent; 0 where that cannot be told, as of a view';
 COMMENT ON COLUMN iamwatch.backtest_progress.started_at IS 'when its statement began; null for who may not see statements of others';
 
 -- ---- reading ----

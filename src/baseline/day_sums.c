@@ -85,12 +85,24 @@ void
 day_sums_finish(DaySums *sums)
 {
 	merge_steps(sums);
+	if (sums->n < sums->capacity)
+	{
+		/* there are many of these, and they grow by halves */
+		DayStep    *exact = sums->n == 0 ? NULL :
+			MemoryContextAllocHuge(sums->context, sums->n * sizeof(DayStep));
+
+		if (sums->n > 0)
+			memcpy(exact, sums->steps, sums->n * sizeof(DayStep));
+		pfree(sums->steps);
+		sums->steps = exact;
+		sums->capacity = sums->n;
+	}
 	for (int i = 1; i < sums->n; i++)
 	{
 		const DayStep *last = &sums->steps[i - 1];
 
 		sums->steps[i].sets += last->sets;
-		sums->steps[i].before = last->before + last->sets * ((int64) sums->steps[i].day - last->day);
+		sums->steps[i].before = last->before + (int64) last->sets * ((int64) sums->steps[i].day - last->day);
 	}
 	Assert(sums->n == 0 || sums->steps[sums->n - 1].sets == 0);
 }
@@ -115,7 +127,7 @@ sum_before(const DaySums *sums, int64 day)
 	if (low == 0)
 		return 0;
 	step = &sums->steps[low - 1];
-	return step->before + step->sets * (day - step->day);
+	return step->before + (int64) step->sets * (day - step->day);
 }
 
 int64

@@ -14,7 +14,7 @@
 typedef struct DayStep
 {
 	int32		day;
-	int64		sets;			/* while sets are added: by how many more */
+	int32		sets;			/* while sets are added: by how many more */
 	int64		before;			/* summed over all days before it */
 } DayStep;
 

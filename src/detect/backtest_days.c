@@ -226,6 +226,24 @@ make_operations(BacktestDays *days, const TriedSettings *settings)
 	pfree(order);
 }
 
+/* Most behaviours have one key, of which they share the days. */
+static void
+take_into_behaviour(Behaviour *behaviour, const KeyDays *item)
+{
+	if (behaviour->key_count++ == 0)
+		behaviour->days = item->days;
+	else
+	{
+		DayRuns		all;
+
+		dayruns_init(&all);
+		dayruns_union(&all, &behaviour->days, &item->days);
+		if (behaviour->key_count > 2)
+			pfree(behaviour->days.runs);
+		behaviour->days = all;
+	}
+}
+
 /* Which keys are of one behaviour, identity and account. */
 static void
 make_entities(BacktestDays *days)
@@ -267,11 +285,9 @@ make_entities(BacktestDays *days)
 			{
 				days->behaviours = grown(days->context, days->behaviours, days->behaviour_count, &capacities[2], sizeof(Behaviour));
 				days->behaviours[days->behaviour_count++] = (Behaviour) {days->identity_count - 1, 0, i};
-				dayruns_init(&days->behaviours[days->behaviour_count - 1].days);
 			}
 			item->behaviour = days->behaviour_count - 1;
-			days->behaviours[item->behaviour].key_count++;
-			dayruns_add_all(&days->behaviours[item->behaviour].days, &item->days);
+			take_into_behaviour(&days->behaviours[item->behaviour], item);
 		}
 		last = key;
 	}

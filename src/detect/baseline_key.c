@@ -26,6 +26,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/compat.h"
+#include "server/source.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -135,6 +136,7 @@ iamwatch_baseline_key(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {true, true};
 	Event		event;
 
+	source_tick();
 	catalogue_load();
 	if (limits_refusal(PG_ARGISNULL(0) ? NULL : PG_GETARG_JSONB_P(0), &event) == NULL)
 	{

@@ -76,6 +76,7 @@ typedef struct PackedDays
 #define SH_PREFIX found_days
 #define SH_ELEMENT_TYPE FoundDays
 #include "baseline/fingerprint_table.h"
+#include "server/source.h"
 
 /* An event that is not in the table yet. */
 typedef struct WaitingEvent
@@ -292,6 +293,7 @@ iamwatch_stored_days_add(PG_FUNCTION_ARGS)
 	StoredDays *state = state_of(fcinfo);
 	Event		event;
 
+	source_tick();
 	if (state->overflowed)
 		PG_RETURN_DATUM(EOHPGetRWDatum(&state->header));
 	catalogue_load();

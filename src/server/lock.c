@@ -187,13 +187,24 @@ release_session_lock(void)
  * How far a call has come that writes nothing and does not commit: others see
  * no row of it, but they see its locks.  So it holds one that says so, in tags
  * of a class that nobody else takes, and changes it as it goes on.  Key 1 is
- * the relation, key 2 the phase in three bits, then what is done of it and its
- * parts in fourteen each.  A full table of locks is no reason to fail.
+ * the relation; key 2 has, from the highest bit on, the phase in three bits,
+ * how much of the present part is done in seven, what parts are done in eleven,
+ * and how many there are in eleven.  A full table of locks is no reason to fail.
  */
 #define IAMWATCH_PROGRESS_CLASS 8743
-#define MOST_PARTS 0x3fff
+#define MOST_PARTS 0x7ff
 
-static LOCKTAG progress;
+typedef struct Progress
+{
+	Oid			source;
+	int			phase;
+	int			percent;
+	int			done;
+	int			parts;
+} Progress;
+
+static LOCKTAG progress_tag;
+static Progress progress;
 static bool progress_shown = false;
 static SubTransactionId progress_subid = InvalidSubTransactionId;
 
@@ -201,26 +212,45 @@ static void
 hide_progress(void)
 {
 	if (progress_shown)
-		LockRelease(&progress, ShareLock, true);
+		LockRelease(&progress_tag, ShareLock, true);
 	progress_shown = false;
+}
+
+static void
+show_progress(const Progress *shown)
+{
+	LOCKTAG		tag;
+
+	hide_progress();
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, shown->source,
+						 (uint32) shown->phase << 29 | (uint32) shown->percent << 22 |
+						 (uint32) shown->done << 11 | (uint32) shown->parts, IAMWATCH_PROGRESS_CLASS);
+	if (try_session_lock_acquire(&tag, ShareLock) != LOCKACQUIRE_OK)
+		return;
+	progress_tag = tag;
+	progress_shown = true;
+	progress_subid = GetCurrentSubTransactionId();
 }
 
 void
 lock_show_progress(Oid source, int phase, int done, int parts)
 {
-	LOCKTAG		tag;
-	uint32		part = Min(Max(done, 0), MOST_PARTS);
-	uint32		of = Min(Max(parts, 0), MOST_PARTS);
-
 	Assert(phase >= 0 && phase < 8);
-	hide_progress();
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, source, (uint32) phase << 28 | part << 14 | of, IAMWATCH_PROGRESS_CLASS);
-	if (phase != 0 && try_session_lock_acquire(&tag, ShareLock) == LOCKACQUIRE_OK)
-	{
-		progress = tag;
-		progress_shown = true;
-		progress_subid = GetCurrentSubTransactionId();
-	}
+	progress = (Progress) {source, phase, 0, Min(Max(done, 0), MOST_PARTS), Min(Max(parts, 0), MOST_PARTS)};
+	if (phase == 0)
+		hide_progress();
+	else
+		show_progress(&progress);
+}
+
+void
+lock_show_part(int percent)
+{
+	Assert(percent >= 0 && percent <= 100);
+	if (!progress_shown || percent == progress.percent)
+		return;
+	progress.percent = percent;
+	show_progress(&progress);
 }
 
 static void

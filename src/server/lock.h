@@ -23,4 +23,7 @@ extern bool lock_try_one(int32 class, int32 key, int64 hash);
  */
 extern void lock_show_progress(Oid source, int phase, int done, int parts);
 
+/* If anything is shown: how much is done of the part that comes next. */
+extern void lock_show_part(int percent);
+
 #endif							/* IAMWATCH_LOCK_H */

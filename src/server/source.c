@@ -34,6 +34,10 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
@@ -42,8 +46,10 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parser.h"
 #include "server/compat.h"
+#include "server/lock.h"
 #include "server/objects.h"
 #include "server/owner.h"
 #include "server/reached.h"
@@ -55,6 +61,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -295,17 +302,89 @@ check_cost(const SourceQuery *query, const Parts *parts, const PlannedStmt *plan
 					parts->relation, fill_in(query->index_on, &in_index))));
 }
 
+#define CALLS_A_LOOK	1024
+
+/* What is being run, for source_tick(); NULL if nothing is. */
+static PlanState *running = NULL;
+static Oid	running_source = InvalidOid;
+
+/* The scan of the source among the nodes of a plan. */
+static bool
+find_scan(PlanState *node, void *found)
+{
+	ScanState  *scan = (ScanState *) node;
+
+	if (IsA(node, SeqScanState) && RelationGetRelid(scan->ss_currentRelation) == running_source)
+	{
+		*(ScanState **) found = scan;
+		return true;
+	}
+	return planstate_tree_walker(node, find_scan, found);
+}
+
+/* How far it is, all processes together; not every kind of table can tell. */
+static int
+percent_scanned(const ScanState *scan)
+{
+	TableScanDesc table = scan->ss_currentScanDesc;
+	uint64		done;
+	uint64		all;
+
+	if (table == NULL || table->rs_rd->rd_rel->relam != HEAP_TABLE_AM_OID)
+		return 0;
+	if (table->rs_parallel != NULL)
+	{
+		ParallelBlockTableScanDesc shared = (ParallelBlockTableScanDesc) table->rs_parallel;
+
+		done = pg_atomic_read_u64(&shared->phs_nallocated);
+		all = shared->phs_nblocks;
+	}
+	else
+	{
+		HeapScanDesc heap = (HeapScanDesc) table;
+
+		/* it may have begun in the middle, where another session's was */
+		all = heap->rs_nblocks;
+		done = heap->rs_cblock == InvalidBlockNumber ? 0 :
+			heap->rs_cblock + (heap->rs_cblock < heap->rs_startblock ? all : 0) - heap->rs_startblock;
+	}
+	return all == 0 ? 0 : Min(done, all) * 100 / all;
+}
+
+void
+source_tick(void)
+{
+	static uint32 calls = 0;
+	ScanState  *scan = NULL;
+
+	if (running != NULL && ++calls % CALLS_A_LOOK == 0 && find_scan(running, &scan))
+		lock_show_part(percent_scanned(scan));
+}
+
 static void
 run(const SourceQuery *query, const Parts *parts, Query *tree, const char *sql, DestReceiver *dest)
 {
 	ParamListInfo params = make_parameters(query);
 	PlannedStmt *plan = pg_plan_query(tree, sql, CURSOR_OPT_PARALLEL_OK, params);
+	PlanState  *outer = running;
+	Oid			outer_source = running_source;
 	QueryDesc  *desc;
 
 	check_cost(query, parts, plan);
 	desc = CreateQueryDesc(plan, sql, GetActiveSnapshot(), InvalidSnapshot, dest, params, NULL, 0);
 	ExecutorStart(desc, EXEC_FLAG_SKIP_TRIGGERS);
-	run_executor(desc);
+	PG_TRY();
+	{
+		running = desc->planstate;
+		running_source = query->source;
+		run_executor(desc);
+	}
+	PG_FINALLY();
+	{
+		running = outer;
+		running_source = outer_source;
+	}
+	PG_END_TRY();
 	ExecutorFinish(desc);
 	ExecutorEnd(desc);
 	FreeQueryDesc(desc);

@@ -38,4 +38,10 @@ typedef struct SourceQuery
  */
 extern void source_read(SourceQuery *query, FunctionCallInfo fcinfo);
 
+/*
+ * For what a query calls for each row: if this process runs it and shows how
+ * far it is, show now and then how much of the source was read.
+ */
+extern void source_tick(void);
+
 #endif							/* IAMWATCH_SOURCE_H */
