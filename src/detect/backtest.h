@@ -71,11 +71,13 @@ typedef struct ClassSums
 	DaySums		sums[2][2];
 } ClassSums;
 
+/* Its identities, behaviours and operations are in a row, each from so on. */
 typedef struct BacktestAccount
 {
 	TimestampTz first;
-	ClassSums	active;
-	ClassSums	iam;
+	int			identities;
+	int			behaviours;
+	int			operations;
 } BacktestAccount;
 
 /* An operation of an account, failed or not. */
@@ -83,7 +85,7 @@ typedef struct BacktestOperation
 {
 	Operation	catalogued;		/* without a category if it is not any more */
 	bool	   *is_watched;		/* by each setting */
-	ClassSums	did;
+	ClassSums	did;			/* while it is the turn of its account */
 } BacktestOperation;
 
 typedef struct BacktestDays
@@ -96,10 +98,14 @@ typedef struct BacktestDays
 	int			behaviour_count;
 	BacktestIdentity *identities;	/* likewise */
 	int			identity_count;
-	BacktestAccount *accounts;
+	BacktestAccount *accounts;	/* and one more, where the last one ends */
 	int			account_count;
 	BacktestOperation *operations;
 	int			operation_count;
+	int			account;		/* whose turn it is; -1 before the first */
+	MemoryContext sums;			/* of what its peers did */
+	ClassSums	active;
+	ClassSums	iam;
 } BacktestDays;
 
 typedef struct DayScore
@@ -119,6 +125,12 @@ extern void backtest_days_add(BacktestDays *days, Slice key, const Dayset *store
 
 /* All were: put them together, and find out which behaviours are ever unusual. */
 extern void backtest_days_finish(BacktestDays *days, const TriedSettings *settings, Oid source);
+
+/*
+ * Whatever is scored next is of this account: what its peers did is held of one
+ * account at a time.
+ */
+extern void backtest_turn_to(BacktestDays *days, int account);
 
 /* The score of a day by a setting. */
 extern DayScore backtest_score(const BacktestDays *days, const TriedSetting *setting,
@@ -163,7 +175,7 @@ typedef struct BacktestEvent
 
 typedef struct BacktestEvents BacktestEvents;
 
-extern BacktestEvents *backtest_events_begin(const BacktestDays *days);
+extern BacktestEvents *backtest_events_begin(BacktestDays *days);
 extern void backtest_events_add(BacktestEvents *events, const BacktestEvent *event);
 
 /*

@@ -53,7 +53,7 @@ enum
 
 struct BacktestEvents
 {
-	const BacktestDays *days;
+	BacktestDays *days;
 	MemoryContext scratch;		/* of a row */
 	Tuplesortstate *sort;
 	TupleTableSlot *slot;
@@ -64,7 +64,7 @@ struct BacktestEvents
 /* ---- sorting ---- */
 
 BacktestEvents *
-backtest_events_begin(const BacktestDays *days)
+backtest_events_begin(BacktestDays *days)
 {
 	static const Oid types[ROW_COLUMNS] = {INT4OID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID};
 	BacktestEvents *events = palloc0(sizeof(BacktestEvents));
@@ -196,7 +196,7 @@ typedef struct KnownVariation
 
 typedef struct Raising
 {
-	const BacktestDays *days;
+	BacktestDays *days;
 	const TriedSettings *settings;
 	Datum		row;			/* of the first setting */
 	TakeAlert	take;
@@ -341,7 +341,8 @@ close_alert(Raising *raising, int setting)
 static void
 begin_behaviour(Raising *raising, int behaviour)
 {
-	const BacktestDays *days = raising->days;
+	BacktestDays *days = raising->days;
+	const BacktestAccount *account;
 
 	for (int s = 0; s < raising->settings->n; s++)
 		close_alert(raising, s);
@@ -349,13 +350,13 @@ begin_behaviour(Raising *raising, int behaviour)
 	raising->covered_until = PG_INT64_MIN;
 	if (behaviour < 0)
 		return;
+	backtest_turn_to(days, days->identities[days->behaviours[behaviour].identity].account);
+	account = &days->accounts[days->account];
 	for (int s = 0; s < raising->settings->n; s++)
 	{
-		const BacktestIdentity *identity = &days->identities[days->behaviours[behaviour].identity];
-
 		raising->states[s].declined = NO_DAY;
 		raising->states[s].active_from =
-			detector_active_from(&raising->settings->items[s].detector, days->accounts[identity->account].first);
+			detector_active_from(&raising->settings->items[s].detector, account->first);
 		raising->scores[s].key = NULL;
 	}
 }

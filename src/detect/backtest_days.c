@@ -7,7 +7,8 @@
  * are put into one order, in which the keys of a behaviour, the behaviours of
  * an identity and the identities of an account are next to each other, so all
  * of these are made in one pass.  What depends on no setting is done once; a
- * score then takes a few look-ups in sorted lists, so none is kept.
+ * score then takes a few look-ups in sorted lists, so none is kept.  All goes
+ * account by account, so what peers did is summed up for one account at a time.
  *
  * Must never look at a table but for the catalogue, nor decide what becomes of
  * an unusual day.
@@ -31,6 +32,8 @@ backtest_days_init(BacktestDays *days)
 {
 	memset(days, 0, sizeof(*days));
 	days->context = CurrentMemoryContext;
+	days->account = -1;
+	days->sums = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest sums", ALLOCSET_DEFAULT_SIZES);
 }
 
 /* Room for one more; lists can be longer than palloc() allows. */
@@ -200,6 +203,7 @@ make_operations(BacktestDays *days, const TriedSettings *settings)
 {
 	int		   *order = MemoryContextAllocHuge(days->context, Max(1, days->behaviour_count) * sizeof(int));
 	int			capacity = 0;
+	int			account = 0;
 
 	for (int i = 0; i < days->behaviour_count; i++)
 		order[i] = i;
@@ -215,15 +219,25 @@ make_operations(BacktestDays *days, const TriedSettings *settings)
 									 &capacity, sizeof(BacktestOperation));
 			operation = &days->operations[days->operation_count++];
 			operation->catalogued = find_operation(behaviour_key(days, order[i]));
+			for (; account <= days->identities[days->behaviours[order[i]].identity].account; account++)
+				days->accounts[account].operations = days->operation_count - 1;
 			operation->is_watched = palloc(settings->n * sizeof(bool));
 			for (int s = 0; s < settings->n; s++)
 				operation->is_watched[s] = operation->catalogued.category != NULL &&
 					detector_watches(&settings->items[s].detector, &operation->catalogued);
-			init_class_sums(&operation->did);
 		}
 		days->behaviours[order[i]].operation = days->operation_count - 1;
 	}
+	for (; account <= days->account_count; account++)
+		days->accounts[account].operations = days->operation_count;
 	pfree(order);
+}
+
+static void
+add_account(BacktestDays *days, int *capacity, TimestampTz first)
+{
+	days->accounts = grown(days->context, days->accounts, days->account_count, capacity, sizeof(BacktestAccount));
+	days->accounts[days->account_count++] = (BacktestAccount) {first, days->identity_count, days->behaviour_count, 0};
 }
 
 /* Most behaviours have one key, of which they share the days. */
@@ -260,10 +274,7 @@ make_entities(BacktestDays *days)
 
 		CHECK_FOR_INTERRUPTS();
 		if (is_new)
-		{
-			days->accounts = grown(days->context, days->accounts, days->account_count, &capacities[0], sizeof(BacktestAccount));
-			days->accounts[days->account_count++].first = item->first;
-		}
+			add_account(days, &capacities[0], item->first);
 		days->accounts[days->account_count - 1].first = Min(days->accounts[days->account_count - 1].first, item->first);
 		is_new = is_new || !slice_equal(last->identity, key->identity);
 		if (is_new)
@@ -291,42 +302,59 @@ make_entities(BacktestDays *days)
 		}
 		last = key;
 	}
+	add_account(days, &capacities[0], 0);
+	days->account_count--;
 }
 
 /* What an identity did counts for its class. */
-static void
-make_sums(BacktestDays *days)
+void
+backtest_turn_to(BacktestDays *days, int account)
 {
-	for (int i = 0; i < days->account_count; i++)
+	const BacktestAccount *from = &days->accounts[account];
+	const BacktestAccount *to = from + 1;
+	MemoryContext outer;
+
+	if (days->account == account)
+		return;
+	days->account = account;
+	MemoryContextReset(days->sums);
+	outer = MemoryContextSwitchTo(days->sums);
+	init_class_sums(&days->active);
+	init_class_sums(&days->iam);
+	for (int i = from->operations; i < to->operations; i++)
+		init_class_sums(&days->operations[i].did);
+	for (int i = from->behaviours; i < to->behaviours; i++)
 	{
-		init_class_sums(&days->accounts[i].active);
-		init_class_sums(&days->accounts[i].iam);
+		const Behaviour *behaviour = &days->behaviours[i];
+
+		add_to_class(&days->operations[behaviour->operation].did, &days->identities[behaviour->identity], &behaviour->days);
 	}
+	for (int i = from->identities; i < to->identities; i++)
+	{
+		const BacktestIdentity *identity = &days->identities[i];
+
+		add_to_class(&days->active, identity, &identity->days);
+		add_to_class(&days->iam, identity, &identity->iam_days);
+	}
+	for (int i = from->operations; i < to->operations; i++)
+		finish_class_sums(&days->operations[i].did);
+	finish_class_sums(&days->active);
+	finish_class_sums(&days->iam);
+	MemoryContextSwitchTo(outer);
+}
+
+/* What is known of each identity by all that it did. */
+static void
+finish_identities(BacktestDays *days)
+{
 	for (int i = 0; i < days->identity_count; i++)
 		days->identities[i].settled_from = settled_from(&days->identities[i].days);
 	for (int i = 0; i < days->behaviour_count; i++)
 	{
-		Behaviour  *behaviour = &days->behaviours[i];
-		BacktestIdentity *identity = &days->identities[behaviour->identity];
-		BacktestOperation *operation = &days->operations[behaviour->operation];
+		const Behaviour *behaviour = &days->behaviours[i];
 
-		if (operation->catalogued.is_iam)
-			dayruns_add_all(&identity->iam_days, &behaviour->days);
-		add_to_class(&operation->did, identity, &behaviour->days);
-	}
-	for (int i = 0; i < days->identity_count; i++)
-	{
-		BacktestIdentity *identity = &days->identities[i];
-
-		add_to_class(&days->accounts[identity->account].active, identity, &identity->days);
-		add_to_class(&days->accounts[identity->account].iam, identity, &identity->iam_days);
-	}
-	for (int i = 0; i < days->operation_count; i++)
-		finish_class_sums(&days->operations[i].did);
-	for (int i = 0; i < days->account_count; i++)
-	{
-		finish_class_sums(&days->accounts[i].active);
-		finish_class_sums(&days->accounts[i].iam);
+		if (days->operations[behaviour->operation].catalogued.is_iam)
+			dayruns_add_all(&days->identities[behaviour->identity].iam_days, &behaviour->days);
 	}
 }
 
@@ -375,6 +403,7 @@ backtest_score(const BacktestDays *days, const TriedSetting *setting, const KeyD
 	DayScore	score;
 	PeerWindow	window;
 
+	Assert(days->account == identity->account);
 	memset(&score, 0, sizeof(score));
 	score.k = dayruns_count(&behaviour->days, day - length, day - 1);
 	score.active = dayruns_count(&identity->days, day - length, day - 1);
@@ -382,7 +411,7 @@ backtest_score(const BacktestDays *days, const TriedSetting *setting, const KeyD
 		return score;
 	window = peer_window(days, key, day, length);
 	score.peer_days = count_peers(&days->operations[behaviour->operation].did, &window, &behaviour->days);
-	score.peer_active = count_peers(&days->accounts[identity->account].active, &window, &identity->days);
+	score.peer_active = count_peers(&days->active, &window, &identity->days);
 	score.probability = score_probability(score.k, score.active, score.peer_days, score.peer_active);
 	score.is_unusual = score.probability < setting->widest_limit;
 	return score;
@@ -409,7 +438,6 @@ backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting, cons
 	const Behaviour *behaviour = &days->behaviours[key->behaviour];
 	const Behaviour *success = success_of(days, key->behaviour);
 	const BacktestIdentity *identity = &days->identities[behaviour->identity];
-	const BacktestAccount *account = &days->accounts[identity->account];
 	PeerWindow	window = peer_window(days, key, day, setting->peer_memory_days);
 	int32		since = day - setting->memory_days;
 	RiskCounts	counts;
@@ -428,8 +456,8 @@ backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting, cons
 	counts.active = dayruns_count(&identity->days, since, day - 1);
 	counts.iam_days = dayruns_count(&identity->iam_days, since, day - 1);
 	counts.peer_days = count_peers(&days->operations[behaviour->operation].did, &window, &behaviour->days);
-	counts.peer_active = count_peers(&account->active, &window, &identity->days);
-	counts.peer_iam_days = count_peers(&account->iam, &window, &identity->iam_days);
+	counts.peer_active = count_peers(&days->active, &window, &identity->days);
+	counts.peer_iam_days = count_peers(&days->iam, &window, &identity->iam_days);
 	return counts;
 }
 
@@ -460,22 +488,22 @@ backtest_days_finish(BacktestDays *days, const TriedSettings *settings, Oid sour
 	merge_keys(days);
 	make_entities(days);
 	make_operations(days, settings);
-	make_sums(days);
+	finish_identities(days);
 	for (int i = 0; i < days->key_count; i++)
 	{
 		const KeyDays *key = &days->keys[i];
 		int			percent = (int64) i * PERCENT / days->key_count;
+		Behaviour  *behaviour;
 
 		if (percent != shown)
 			lock_show_progress(source, PHASE_SCORING, shown = percent, PERCENT);
-		for (int s = 0; s < settings->n; s++)
-		{
-			Behaviour  *behaviour = key->behaviour < 0 ? NULL : &days->behaviours[key->behaviour];
-
-			if (behaviour != NULL && !behaviour->is_wanted && settings->items[s].alike == s &&
-				days->operations[behaviour->operation].is_watched[s])
+		if (key->behaviour < 0)
+			continue;
+		behaviour = &days->behaviours[key->behaviour];
+		backtest_turn_to(days, days->identities[behaviour->identity].account);
+		for (int s = 0; s < settings->n && !behaviour->is_wanted; s++)
+			if (settings->items[s].alike == s && days->operations[behaviour->operation].is_watched[s])
 				behaviour->is_wanted = is_ever_unusual(days, &settings->items[s], key);
-		}
 	}
 	MemoryContextSwitchTo(outer);
 }
