@@ -127,12 +127,22 @@ weigh_variation(const AlertSettings *settings, const EventColumns *event, Datum 
 
 /* ---- for SQL ---- */
 
+/* Those of the table have a value in each of these; a row made by hand may not. */
 static AlertSettings
 settings_argument(FunctionCallInfo fcinfo)
 {
+	static const int needed[] = {DETECTORS_CONTEXT_BITS, DETECTORS_SEVERITY_BASE,
+		DETECTORS_SEVERITY_NON_USER, DETECTORS_SEVERITY_INTERNET_FACING,
+	DETECTORS_VARIATION_NAMES};
 	AlertSettings settings;
 
 	alert_settings_read(PG_GETARG_HEAPTUPLEHEADER(0), &settings);
+	for (int i = 0; i < lengthof(needed); i++)
+		if (settings.nulls[needed[i]])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("column %d of a detector's settings is null", needed[i] + 1),
+					 errhint("Give a row of iamwatch.detectors.")));
 	return settings;
 }
 
