@@ -86,7 +86,7 @@ typedef struct OpenLookup
 	Relation	index;
 	TupleTableSlot *slot;
 	IndexScanDesc scan;			/* to be begun anew: of tables that stay open */
-	int			looks;			/* at all rows of it */
+	int			looks;			/* at all rows of it, or at its file */
 	bool		empty;			/* as was seen, and no table stays open */
 } OpenLookup;
 
@@ -275,7 +275,8 @@ open_table(Lookup lookup)
 	if (open->empty)
 		return false;
 	relid = relation_in(schema_of(lookup), names[lookup].table);
-	if (names[lookup].rare && table_is_empty(relid))
+	/* whoever asks again and again opens it, and asks it */
+	if (names[lookup].rare && open->looks++ == 0 && table_is_empty(relid))
 	{
 		open->empty = staying == NULL;
 		return false;
