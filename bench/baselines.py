@@ -52,6 +52,7 @@ def scoring():
          " s := iamwatch_internal.with_risk(d, e, iamwatch_internal.ids_of(e), s); END LOOP; END$$;"
          "CREATE FUNCTION alerts(first int, last int) RETURNS void LANGUAGE plpgsql AS $$BEGIN FOR i IN first..last LOOP"
          " INSERT INTO watched VALUES (aws('user' || 10000 + i, i::text)); END LOOP; END$$;")
+    report("size-identity", float(psql("SELECT pg_total_relation_size('iamwatch_internal.identity_days')::float8 / 20000;")), "20,000 identities, table and indexes")
     with_path = "SET search_path = pg_catalog, iamwatch, iamwatch_internal, public;"
     for key, function in (("peers", "peers()"), ("risk", "with_risk()")):
         script = f"{with_path}\nSELECT public.{function};\n\\timing on\nSELECT public.{function};\n"
@@ -70,13 +71,13 @@ def scoring():
 
 
 def sizes():
-    """As a backfill leaves them: a thousand identities on five days of seven, ten operations each on one active day of five."""
+    """Packed, and as a backfill leaves them: a thousand identities on five days of seven, ten operations each on one active day of five."""
     for days in (45, 195):
         fresh()
         found = psql(f"\\set identities 1000\n\\set accounts 1\n\\set days {days}\n\\set quiet\n\\i bench/size.sql\n").split("\n")
         size = dict(line.split("|") for line in found if "|" in line)
-        report(f"size-identity-{days}", float(size["identity"]), "table and indexes")
-        report(f"size-behaviour-{days}", float(size["behaviour"]), "table and index")
+        for what in ("identity", "behaviour"):
+            report(f"size-{what}-{days}", float(size[what]), f"packed, table and indexes; {float(size[f'{what} left']):.0f} as a backfill leaves them")
 
 
 def growth():

@@ -36,6 +36,9 @@ VACUUM ANALYZE audit_log;
 CALL iamwatch.backfill('audit_log');
 VACUUM ANALYZE iamwatch_internal.identity_days, iamwatch_internal.behaviour_days, iamwatch_internal.tallies;
 \if :{?quiet}
+SELECT 'identity left', pg_total_relation_size('iamwatch_internal.identity_days')::float8 / count(*) FROM iamwatch_internal.identity_days;
+SELECT 'behaviour left', pg_total_relation_size('iamwatch_internal.behaviour_days')::float8 / count(*) FROM iamwatch_internal.behaviour_days;
+VACUUM FULL iamwatch_internal.identity_days, iamwatch_internal.behaviour_days;
 SELECT 'identity', pg_total_relation_size('iamwatch_internal.identity_days')::float8 / count(*) FROM iamwatch_internal.identity_days;
 SELECT 'behaviour', pg_total_relation_size('iamwatch_internal.behaviour_days')::float8 / count(*) FROM iamwatch_internal.behaviour_days;
 \else
