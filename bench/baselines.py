@@ -137,7 +137,9 @@ def unanalysed():
                               ("drop", f"\\copy watched FROM '{far}'\nCALL iamwatch.maintain();"),
                               ("report", "SELECT iamwatch.report();\n" * 9),
                               ("status", "SELECT * FROM iamwatch.status;\n" * 9)):
-                t = timed("SET client_min_messages = error;\n\\o /dev/null\n" + ("ANALYZE;\n" if analysed else "") + f"\\timing on\n{step}\n")
+                if analysed:
+                    psql("ANALYZE;")        # by a session of its own, since it would warm that of the step
+                t = timed(f"SET client_min_messages = error;\n\\o /dev/null\n\\timing on\n{step}\n")
                 steps.setdefault(key, {True: [], False: []})[analysed].append(min(t) if key in reading else sum(t))
     for key, times in steps.items():
         never, after = (statistics.median(times[analysed]) for analysed in (False, True))
