@@ -341,9 +341,26 @@ catalogue_asks_by_index(void)
 /* So many characters of the end of a suffix row are in the index. */
 #define INDEXED_END 4
 
+/* What the ends of suffix rows are hashed with. */
+static uint64
+seed_of_suffixes(Provider provider)
+{
+	switch (provider)
+	{
+		case PROVIDER_AWS:
+			return 1;
+		case PROVIDER_GCP:
+			return 2;
+		case PROVIDER_AZURE:
+			return 3;
+		default:
+			return 4;
+	}
+}
+
 /* The index of the names says so: as sql/config/catalogue.sql defines it. */
 bool
-catalogue_lacks(Slice operation)
+catalogue_lacks(Provider provider, Slice operation)
 {
 	int64		keys[1 + INDEXED_END];
 	int			count = 0;
@@ -357,7 +374,7 @@ catalogue_lacks(Slice operation)
 		/* a byte is a character only in ASCII */
 		if (IS_HIGHBIT_SET(last.s[0]))
 			return false;
-		keys[count++] = (int64) slice_hash(last, 1);
+		keys[count++] = (int64) slice_hash(last, seed_of_suffixes(provider));
 	}
 	return !index_may_have(get_relname_relid("operations_names", public_namespace()), keys, count);
 }

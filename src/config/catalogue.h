@@ -71,7 +71,7 @@ extern bool catalogue_asks_by_index(void);
  * Does the catalogue have nothing of that name, as one look at an index tells?
  * Then catalogue_get() would return NULL.  False also where it is not known.
  */
-extern bool catalogue_lacks(Slice operation);
+extern bool catalogue_lacks(Provider provider, Slice operation);
 
 /*
  * Is an operation that is remembered an IAM operation?  The catalogue is asked

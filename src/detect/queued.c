@@ -102,7 +102,7 @@ tables_know(Recall *recall, const Event *event, const Operation **operation)
 	*operation = NULL;
 	if (catalogue_asks_by_index())
 	{
-		if (catalogue_lacks(event->operation))
+		if (catalogue_lacks(event->provider, event->operation))
 			return recall_knows(recall, event, NULL);
 		if (recall_knows_in_any_case(recall, event))
 			return true;

@@ -46,6 +46,14 @@ INSERT INTO log VALUES (aws(U&'GetSchl\00FCssel', service => 'ec2')), (aws('Q', 
 \c -
 INSERT INTO log VALUES (aws('ShareObjects'));
 TABLE learned;
+-- the ends are told apart by provider; those of own providers are of one kind
+INSERT INTO iamwatch.providers (provider, recognised_by, account_path, identity_path, service_default, operation_path, event_time_path, event_time_format, event_id_path)
+VALUES ('forge', '{forge}', '{org}', '{who}', 'forge', '{what}', '{at}', 'rfc3339', '{id}');
+INSERT INTO iamwatch.operations (provider, service, operation, match, category, effect) VALUES ('forge', '*', '.add_admin', 'suffix', 'permission', 'create');
+\c -
+INSERT INTO log VALUES ('{"forge": 1, "at": "2026-03-01T10:00:00Z", "org": "forge", "who": "ann", "what": "team.add_admin", "id": "1"}'),
+	(aws('team.add_admin')), (aws('GetBucketPolicy'));
+TABLE learned;
 -- what is taken out of it is no operation any more, and what is put in is one from the next statement on
 DELETE FROM iamwatch.operations WHERE operation = 'ShareObjects';
 INSERT INTO iamwatch.operations (provider, service, operation, category, effect) VALUES ('aws', 's3', 'PutObject', 'policy', 'modify');
