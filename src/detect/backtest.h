@@ -141,12 +141,13 @@ extern RiskCounts backtest_risk_counts(const BacktestDays *days, const TriedSett
 /* ---- its events, and the alerts of them (backtest_alerts.c) ---- */
 
 /* What an alert says that depends on more than its behaviour. */
-typedef struct Variation
+/* As weigh_variation() says of an event. */
+typedef struct TriedVariation
 {
 	char	   *name;
 	char	   *severity;
-	int			rank;			/* of the severity */
-} Variation;
+	int			rank;			/* of the severity, from 1 */
+} TriedVariation;
 
 typedef struct TriedAlert
 {
@@ -154,7 +155,7 @@ typedef struct TriedAlert
 	TimestampTz first;
 	TimestampTz last;
 	int64		events;
-	const Variation *variation;
+	const TriedVariation *variation;
 	DayScore	score;
 	RiskCounts	counts;
 	double		risk;

@@ -23,6 +23,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "detect/backtest.h"
+#include "detect/weigh.h"
 #include "event/day.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -191,14 +192,14 @@ typedef struct KnownVariation
 {
 	Provider	provider;
 	IdentityKind kind;
-	const Variation *variation;
+	const TriedVariation *variation;
 } KnownVariation;
 
 typedef struct Raising
 {
 	BacktestDays *days;
 	const TriedSettings *settings;
-	Datum		row;			/* of the first setting */
+	AlertSettings detector;		/* of the first setting */
 	TakeAlert	take;
 	void	   *taker;
 	int			behaviour;
@@ -210,25 +211,23 @@ typedef struct Raising
 	MemoryContext scratch;
 	MemoryContext context;		/* of all that stays */
 	bool		some_face_internet;
-	SPIPlanPtr	variation_plan;
 	List	   *variations;
 	List	   *known;
 } Raising;
 
 /* ---- what an event is called ---- */
 
-static const Variation *
-keep_variation(Raising *raising, HeapTuple tuple, TupleDesc desc)
+static const TriedVariation *
+keep_variation(Raising *raising, const Variation *weighed)
 {
-	char	   *name = SPI_getvalue(tuple, desc, 1);
-	char	   *severity = SPI_getvalue(tuple, desc, 2);
-	bool		isnull;
-	int			rank = DatumGetInt32(SPI_getbinval(tuple, desc, 3, &isnull));
+	char	   *name = weighed->has_name ? TextDatumGetCString(weighed->name) : NULL;
+	char	   *severity = TextDatumGetCString(weighed->severity);
+	int			rank = severity_rank(weighed->severity);
 	MemoryContext outer;
-	Variation  *variation;
+	TriedVariation *variation;
 	ListCell   *cell;
 
-	if (name == NULL || severity == NULL || isnull || rank < 1 || rank > SEVERITIES)
+	if (name == NULL || rank < 1 || rank > SEVERITIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("a variation has no name or severity")));
 	foreach(cell, raising->variations)
@@ -238,21 +237,21 @@ keep_variation(Raising *raising, HeapTuple tuple, TupleDesc desc)
 			return variation;
 	}
 	outer = MemoryContextSwitchTo(raising->context);
-	variation = palloc(sizeof(Variation));
-	*variation = (Variation) {pstrdup(name), pstrdup(severity), rank};
+	variation = palloc(sizeof(TriedVariation));
+	*variation = (TriedVariation) {pstrdup(name), pstrdup(severity), rank};
 	raising->variations = lappend(raising->variations, variation);
 	MemoryContextSwitchTo(outer);
 	return variation;
 }
 
-/* By the function in SQL that says it of every alert. */
-static const Variation *
+static const TriedVariation *
 ask_variation(Raising *raising, const BacktestEvent *event)
 {
 	const BaselineKey *key = &event->key->fields;
 	Event		row;
-	Datum		values[2];
-	const Variation *variation;
+	Datum		event_row;
+	EventColumns columns;
+	Variation	variation;
 
 	memset(&row, 0, sizeof(row));
 	row.provider = key->provider;
@@ -266,32 +265,28 @@ ask_variation(Raising *raising, const BacktestEvent *event)
 	row.event_id = event->event_id;
 	row.instance_id = event->instance_id;
 	row.source = event->source;
-	values[0] = raising->row;
-	values[1] = event_to_datum(&row);
-	if (SPI_execute_plan(raising->variation_plan, values, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("a statement of iamwatch failed")));
-	variation = keep_variation(raising, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
-	SPI_freetuptable(SPI_tuptable);
-	return variation;
+	event_row = event_to_datum(&row);
+	event_columns(DatumGetHeapTupleHeader(event_row), &columns);
+	variation = weigh_variation(&raising->detector, &columns, event_row);
+	return keep_variation(raising, &variation);
 }
 
-static const Variation *
+static const TriedVariation *
 variation_of(Raising *raising, const BacktestEvent *event)
 {
 	const BaselineKey *key = &event->key->fields;
 	MemoryContext outer;
-	const Variation *variation;
+	const TriedVariation *variation;
 	KnownVariation *known;
 	ListCell   *cell;
 
 	if (!raising->some_face_internet)
 		foreach(cell, raising->known)
-		{
-			known = lfirst(cell);
-			if (known->provider == key->provider && known->kind == key->kind)
-				return known->variation;
-		}
+	{
+		known = lfirst(cell);
+		if (known->provider == key->provider && known->kind == key->kind)
+			return known->variation;
+	}
 	outer = MemoryContextSwitchTo(raising->scratch);
 	variation = ask_variation(raising, event);
 	if (!raising->some_face_internet)
@@ -309,7 +304,6 @@ variation_of(Raising *raising, const BacktestEvent *event)
 static void
 begin_variations(Raising *raising)
 {
-	Oid			types[] = {public_type("detectors"), public_type("event")};
 	bool		isnull;
 
 	if (SPI_execute("SELECT EXISTS (SELECT FROM iamwatch.instances AS i WHERE i.internet_facing)"
@@ -319,11 +313,6 @@ begin_variations(Raising *raising)
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("a statement of iamwatch failed")));
 	raising->some_face_internet =
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	raising->variation_plan = SPI_prepare("SELECT v.variation, v.severity, iamwatch_internal.severity_rank(v.severity)"
-										  " FROM iamwatch_internal.variation($1, $2) AS v", 2, types);
-	if (raising->variation_plan == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("a statement of iamwatch failed")));
 }
 
 /* ---- one event after the other ---- */
@@ -411,7 +400,7 @@ open_alert(Raising *raising, int s, const BacktestEvent *event, int64 position)
 }
 
 static void
-join_alert(Raising *raising, OpenAlert *open, const BacktestEvent *event, const Variation **variation)
+join_alert(Raising *raising, OpenAlert *open, const BacktestEvent *event, const TriedVariation **variation)
 {
 	if (*variation == NULL)
 		*variation = variation_of(raising, event);
@@ -461,7 +450,7 @@ meet(Raising *raising, const BacktestEvent *event, int64 position)
 static void
 raise_event(Raising *raising, const BacktestEvent *event, int64 position)
 {
-	const Variation *variation = NULL;
+	const TriedVariation *variation = NULL;
 	int64		before;
 
 	if (event->key->behaviour != raising->behaviour)
@@ -488,7 +477,7 @@ backtest_events_raise(BacktestEvents *events, const TriedSettings *settings, Dat
 					  Oid source, TakeAlert take, void *taker)
 {
 	Raising		raising = {
-		.days = events->days, .settings = settings, .row = row, .take = take, .taker = taker, .behaviour = -1,
+		.days = events->days, .settings = settings, .take = take, .taker = taker, .behaviour = -1,
 		.states = palloc0(settings->n * sizeof(SettingState)),
 		.scores = palloc0(settings->n * sizeof(LastScore)),
 		.context = CurrentMemoryContext,
@@ -499,6 +488,7 @@ backtest_events_raise(BacktestEvents *events, const TriedSettings *settings, Dat
 	int			shown = -1;
 
 	raising.met = met_create(raising.ids, 64, NULL);
+	alert_settings_read(DatumGetHeapTupleHeader(row), &raising.detector);
 	begin_variations(&raising);
 	tuplesort_performsort(events->sort);
 	for (int64 position = 0; next_event(events, &event); position++)

@@ -93,7 +93,7 @@ faces_internet(const EventColumns *event, Datum event_row)
 	return DatumGetBool(OidFunctionCall1(internal_function("faces_internet", &type, 1), event_row));
 }
 
-static int
+int
 severity_rank(Datum severity)
 {
 	Oid			type = TEXTOID;

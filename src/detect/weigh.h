@@ -26,6 +26,9 @@ typedef struct Variation
 	Datum		severity;
 } Variation;
 
+/* From 1, for a severity: a text. */
+extern int	severity_rank(Datum severity);
+
 extern Variation weigh_variation(const AlertSettings *settings, const EventColumns *event,
 								 Datum event_row);
 
