@@ -128,15 +128,21 @@ extension_is_there(void)
 		OidIsValid(get_relname_relid("unsent_notifications", namespace));
 }
 
-/* As a deferred trigger would: the transaction is still in progress. */
+/*
+ * As a deferred trigger would: the transaction is still in progress.  It may have
+ * been made READ ONLY since its alerts were raised; what belongs to these is kept
+ * even so, or it could not end.
+ */
 static void
 keep_for_later(void)
 {
 	Column		alerts;
 	PlansScope	scope;
+	bool		read_only = XactReadOnly;
 
 	if (!extension_is_there())
 		return;
+	XactReadOnly = false;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	alerts = column_make(INT8OID, count);
@@ -147,6 +153,7 @@ keep_for_later(void)
 	plans_end(&scope);
 	SPI_finish();
 	PopActiveSnapshot();
+	XactReadOnly = read_only;
 }
 
 static void

@@ -48,6 +48,8 @@ is(status('notifications_unsent') . heard($maintain), '0', 'once');
 psql('BEGIN; ' . event('user5', '10:00Z') . "; PREPARE TRANSACTION 'two'");
 psql("ROLLBACK PREPARED 'two'");
 is(status('notifications_unsent') . heard($maintain), '0', 'Not of one that is rolled back');
+psql('BEGIN; ' . event('user10', '10:00Z') . "; SET TRANSACTION READ ONLY; PREPARE TRANSACTION 'two'; COMMIT PREPARED 'two'");
+is(heard($maintain), 'user10', 'One that has been made READ ONLY since can be prepared too, and is notified');
 is(psql('BEGIN; ' . event('user5', '10:00Z') . "; DROP EXTENSION iamwatch CASCADE; PREPARE TRANSACTION 'three'; ROLLBACK PREPARED 'three';
 	SELECT count(*) FROM pg_extension WHERE extname = 'iamwatch'"), '1', 'A transaction that drops the extension can be prepared');
 
