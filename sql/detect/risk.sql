@@ -8,12 +8,6 @@ CREATE FUNCTION iamwatch_internal.with_risk(settings iamwatch.detectors, event i
 COMMENT ON FUNCTION iamwatch_internal.with_risk(iamwatch.detectors, iamwatch.event, iamwatch_internal.ids, iamwatch_internal.score) IS
 'a score with what iamwatch.risk() asks for: the memory of the event''s identity and of its peers, before its day';
 
-CREATE FUNCTION iamwatch_internal.risk_of_score(score iamwatch_internal.score, sensitivity integer) RETURNS double precision
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	RETURN iamwatch.risk(score.risk_k, score.risk_active, score.risk_iam_days, score.risk_peer_days,
-		score.risk_peer_active, score.risk_peer_iam_days, sensitivity);
-COMMENT ON FUNCTION iamwatch_internal.risk_of_score(iamwatch_internal.score, integer) IS 'the risk of an event by its counts';
-
 CREATE FUNCTION iamwatch_internal.risk_of(settings iamwatch.detectors, score iamwatch_internal.score, sensitivity integer,
 	context jsonb) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'iamwatch_risk_of' LANGUAGE C IMMUTABLE PARALLEL SAFE;

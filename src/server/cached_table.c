@@ -75,8 +75,9 @@ cached_table_end(CachedTable *table)
 		table->state = COPY_GOOD;
 }
 
-void
-cached_table_forget(CachedTable *table)
+/* The next who asks needs a new copy. */
+static void
+forget_copy(CachedTable *table)
 {
 	table->state = COPY_STALE;
 	if (table->forgotten != NULL)
@@ -89,5 +90,5 @@ cached_tables_forget(Oid relid)
 	for (CachedTable *table = all_tables; table != NULL; table = table->next)
 		/* as long as a table is not there, any change may have made it */
 		if (!OidIsValid(relid) || !OidIsValid(table->relid) || relid == table->relid)
-			cached_table_forget(table);
+			forget_copy(table);
 }

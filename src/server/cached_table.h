@@ -53,9 +53,6 @@ extern bool cached_table_begin(CachedTable *table);
  */
 extern void cached_table_end(CachedTable *table);
 
-/* The next who asks needs a new copy. */
-extern void cached_table_forget(CachedTable *table);
-
 /* A relation changed, or any may have (InvalidOid).  Safe in a callback. */
 extern void cached_tables_forget(Oid relid);
 
