@@ -23,14 +23,7 @@ BEGIN
 	END IF;
 	s := jsonb_populate_record(s, jsonb_strip_nulls(changes));
 	PERFORM iamwatch_internal.check_categories(s.categories);
-	IF s.training_days NOT BETWEEN 1 AND 3650 OR s.activation_days NOT BETWEEN 0 AND 3650
-		OR s.deduplication_days NOT BETWEEN 0 AND 3650 OR s.least_sensitivity NOT BETWEEN 1 AND 4
-		OR s.memory_days NOT BETWEEN 1 AND 3650 OR s.peer_memory_days NOT BETWEEN 1 AND 3650
-		OR s.probability_limit NOT BETWEEN 0 AND 1 OR s.least_risk NOT BETWEEN 0 AND 100
-		OR s.daily_budget NOT BETWEEN 1 AND 10000 THEN
-		RAISE EXCEPTION 'setting out of range' USING ERRCODE = 'invalid_parameter_value',
-			DETAIL = 'Periods are 0 to 3650 days, training and memory at least 1; the limit 0 to 1; sensitivity 1 to 4; least risk 0 to 100; budget 1 to 10000.';
-	END IF;
+	PERFORM iamwatch_internal.check_ranges(s);
 	RETURN s;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.other_settings(text, jsonb) IS

@@ -58,21 +58,10 @@ BEGIN
 END $$;
 
 COMMENT ON CONSTRAINT detectors_detector_check ON iamwatch.detectors IS 'Give it a name.';
-COMMENT ON CONSTRAINT detectors_activation_days_check ON iamwatch.detectors IS 'Use a number from 0 to 3650.';
-COMMENT ON CONSTRAINT detectors_training_days_check ON iamwatch.detectors IS 'Use a number from 1 to 3650.';
-COMMENT ON CONSTRAINT detectors_deduplication_days_check ON iamwatch.detectors IS 'Use a number from 0 to 3650.';
-COMMENT ON CONSTRAINT detectors_lateness_days_check ON iamwatch.detectors IS 'Use a number from 0 to 3650.';
-COMMENT ON CONSTRAINT detectors_memory_days_check ON iamwatch.detectors IS 'Use a number from 1 to 3650.';
-COMMENT ON CONSTRAINT detectors_peer_memory_days_check ON iamwatch.detectors IS 'Use a number from 1 to 3650.';
-COMMENT ON CONSTRAINT detectors_probability_limit_check ON iamwatch.detectors IS 'Use a number from 0 to 1.';
 COMMENT ON CONSTRAINT detectors_severity_base_check ON iamwatch.detectors IS 'Use informational, low, medium, high or critical.';
 COMMENT ON CONSTRAINT detectors_severity_non_user_check ON iamwatch.detectors IS 'Use informational, low, medium, high or critical.';
 COMMENT ON CONSTRAINT detectors_severity_internet_facing_check ON iamwatch.detectors IS 'Use informational, low, medium, high or critical.';
-COMMENT ON CONSTRAINT detectors_least_sensitivity_check ON iamwatch.detectors IS 'Use a number from 1 to 4.';
-COMMENT ON CONSTRAINT detectors_context_bits_check ON iamwatch.detectors IS 'Use a number from 0 to 10.';
 COMMENT ON CONSTRAINT detectors_context_kinds_check ON iamwatch.detectors IS 'List kinds of context, not lists of them and no null; set it to null for all.';
-COMMENT ON CONSTRAINT detectors_least_risk_check ON iamwatch.detectors IS 'Use a number from 0 to 100, or null.';
-COMMENT ON CONSTRAINT detectors_daily_budget_check ON iamwatch.detectors IS 'Use a number from 1 to 10000.';
 COMMENT ON CONSTRAINT detectors_effects_check ON iamwatch.detectors IS 'List some of create, modify, delete, read, not lists of them and no null.';
 COMMENT ON CONSTRAINT detectors_tactic_check ON iamwatch.detectors IS 'Write it as ATT&CK does: TA and four digits, such as TA0003.';
 COMMENT ON CONSTRAINT detectors_technique_check ON iamwatch.detectors IS 'Write it as ATT&CK does, such as T1098 or T1098.003.';

@@ -4,16 +4,25 @@ CREATE FUNCTION iamwatch_internal.context_kinds() RETURNS text[]
 	AS 'MODULE_PATHNAME', 'iamwatch_context_kinds' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.context_kinds() IS 'what iamwatch_internal.context_of() may find';
 
+CREATE FUNCTION iamwatch_internal.setting_ranges(OUT setting name, OUT lowest double precision, OUT highest double precision)
+	RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	VALUES ('activation_days', 0, 3650), ('training_days', 1, 3650), ('deduplication_days', 0, 3650),
+		('lateness_days', 0, 3650), ('memory_days', 1, 3650), ('peer_memory_days', 1, 3650),
+		('least_sensitivity', 1, 4), ('daily_budget', 1, 10000),
+		('probability_limit', 0, 1), ('least_risk', 0, 100), ('context_bits', 0, 10)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.setting_ranges() IS
+'what each number of iamwatch.detectors may be, ends included: the table''s constraints, their hints, and whatever checks settings before they are stored have it from here';
+
 CREATE TABLE iamwatch.detectors (
 	detector text PRIMARY KEY CHECK (detector <> ''),
 	title text NOT NULL,
 	enabled boolean NOT NULL DEFAULT true,
-	activation_days integer NOT NULL DEFAULT 14 CHECK (activation_days BETWEEN 0 AND 3650),
-	training_days integer NOT NULL DEFAULT 30 CHECK (training_days BETWEEN 1 AND 3650),
-	deduplication_days integer NOT NULL DEFAULT 5 CHECK (deduplication_days BETWEEN 0 AND 3650),
-	lateness_days integer NOT NULL DEFAULT 15 CHECK (lateness_days BETWEEN 0 AND 3650),
-	probability_limit double precision NOT NULL DEFAULT 0.02
-		CHECK (probability_limit >= 0 AND probability_limit <= 1),
+	activation_days integer NOT NULL DEFAULT 14,
+	training_days integer NOT NULL DEFAULT 30,
+	deduplication_days integer NOT NULL DEFAULT 5,
+	lateness_days integer NOT NULL DEFAULT 15,
+	probability_limit double precision NOT NULL DEFAULT 0.02,
 	severity_base text NOT NULL DEFAULT 'informational'
 		CHECK (severity_base IN ('informational', 'low', 'medium', 'high', 'critical')),
 	severity_non_user text NOT NULL DEFAULT 'low'
@@ -21,14 +30,14 @@ CREATE TABLE iamwatch.detectors (
 	severity_internet_facing text NOT NULL DEFAULT 'medium'
 		CHECK (severity_internet_facing IN ('informational', 'low', 'medium', 'high', 'critical')),
 	categories text[],
-	least_sensitivity integer NOT NULL DEFAULT 1 CHECK (least_sensitivity BETWEEN 1 AND 4),
+	least_sensitivity integer NOT NULL DEFAULT 1,
 	notify boolean NOT NULL DEFAULT true,
-	context_bits double precision NOT NULL DEFAULT 0 CHECK (context_bits >= 0 AND context_bits <= 10),
+	context_bits double precision NOT NULL DEFAULT 0,
 	context_kinds text[] CHECK (context_kinds <@ iamwatch_internal.context_kinds() AND (context_kinds = '{}' OR array_ndims(context_kinds) = 1)),
-	memory_days integer NOT NULL DEFAULT 180 CHECK (memory_days BETWEEN 1 AND 3650),
-	peer_memory_days integer NOT NULL DEFAULT 90 CHECK (peer_memory_days BETWEEN 1 AND 3650),
-	least_risk double precision CHECK (least_risk >= 0 AND least_risk <= 100),
-	daily_budget integer NOT NULL DEFAULT 5 CHECK (daily_budget BETWEEN 1 AND 10000),
+	memory_days integer NOT NULL DEFAULT 180,
+	peer_memory_days integer NOT NULL DEFAULT 90,
+	least_risk double precision,
+	daily_budget integer NOT NULL DEFAULT 5,
 	effects text[] NOT NULL DEFAULT '{create,modify,delete}'
 		CHECK (effects <@ ARRAY['create', 'modify', 'delete', 'read'] AND cardinality(effects) > 0 AND array_ndims(effects) = 1),
 	tactic text NOT NULL DEFAULT 'TA0003' CHECK (tactic ~ '^TA[0-9]{4}$'),
@@ -38,6 +47,21 @@ CREATE TABLE iamwatch.detectors (
 	investigative_actions text NOT NULL DEFAULT '',
 	variation_names text[] NOT NULL DEFAULT '{all,non_user,internet_facing}'
 );
+DO $$
+DECLARE
+	r record;
+	name name;
+BEGIN
+	FOR r IN SELECT s.*, a.attnotnull FROM iamwatch_internal.setting_ranges() AS s
+		JOIN pg_attribute AS a ON a.attrelid = 'iamwatch.detectors'::regclass AND a.attname = s.setting
+	LOOP
+		name := format('detectors_%s_check', r.setting);
+		EXECUTE format('ALTER TABLE iamwatch.detectors ADD CONSTRAINT %I CHECK (%I BETWEEN %s AND %s)',
+			name, r.setting, r.lowest, r.highest);
+		EXECUTE format('COMMENT ON CONSTRAINT %I ON iamwatch.detectors IS %L', name,
+			format('Use a number from %s to %s%s.', r.lowest, r.highest, CASE WHEN r.attnotnull THEN '' ELSE ', or null' END));
+	END LOOP;
+END $$;
 -- what a session that knows nothing yet sees of them (settings_may_activate_on() in src/config/settings.c)
 CREATE INDEX detectors_activation ON iamwatch.detectors ((activation_days::bigint));
 COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
@@ -163,14 +187,28 @@ CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.det
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.settings_changed();
 ALTER TABLE iamwatch.detectors ENABLE REPLICA TRIGGER settings_applied;
 
-CREATE FUNCTION iamwatch_internal.range_hint(setting text, lowest numeric, highest numeric) RETURNS text
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT format('Use a number from %s to %s; the default is %s.', lowest, highest,
-		coalesce((SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute AS a
-			JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-			WHERE a.attrelid = 'iamwatch.detectors'::regclass AND a.attname = setting), 'null'))
-$$;
-COMMENT ON FUNCTION iamwatch_internal.range_hint(text, numeric, numeric) IS 'what a number of iamwatch.detectors may be';
+CREATE FUNCTION iamwatch_internal.check_ranges(detector iamwatch.detectors) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	broken record;
+BEGIN
+	SELECT r.*, v.value, a.attnotnull, d.adbin, d.adrelid INTO broken
+	FROM iamwatch_internal.setting_ranges() AS r
+	CROSS JOIN LATERAL (SELECT (to_jsonb(detector)->>r.setting)::double precision AS value) AS v
+	JOIN pg_attribute AS a ON a.attrelid = 'iamwatch.detectors'::regclass AND a.attname = r.setting
+	LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+	WHERE v.value NOT BETWEEN r.lowest AND r.highest OR v.value IS NULL AND a.attnotnull
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION '% must be between % and %', broken.setting, broken.lowest,
+			broken.highest || CASE WHEN broken.attnotnull THEN '' ELSE ', or null' END
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(broken.value::text, 'null')),
+			HINT = format('Use a number from %s to %s; the default is %s.', broken.lowest, broken.highest,
+				coalesce(pg_get_expr(broken.adbin, broken.adrelid), 'null'));
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_ranges(iamwatch.detectors) IS
+'22023 for settings of which a number is out of its range, naming it, the range and the default';
 
 CREATE FUNCTION iamwatch_internal.check_detector() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -180,18 +218,7 @@ DECLARE
 	word text;
 	oldest integer;
 BEGIN
-	FOR setting IN SELECT * FROM (VALUES
-		('activation_days', NEW.activation_days, 0, 3650), ('training_days', NEW.training_days, 1, 3650),
-		('deduplication_days', NEW.deduplication_days, 0, 3650), ('lateness_days', NEW.lateness_days, 0, 3650),
-		('least_sensitivity', NEW.least_sensitivity, 1, 4), ('memory_days', NEW.memory_days, 1, 3650),
-		('peer_memory_days', NEW.peer_memory_days, 1, 3650), ('daily_budget', NEW.daily_budget, 1, 10000)) AS v (name, value, least, most)
-	LOOP
-		IF setting.value IS NULL OR setting.value NOT BETWEEN setting.least AND setting.most THEN
-			RAISE EXCEPTION '% must be between % and %', setting.name, setting.least, setting.most
-				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(setting.value::text, 'null')),
-				HINT = iamwatch_internal.range_hint(setting.name, setting.least, setting.most);
-		END IF;
-	END LOOP;
+	PERFORM iamwatch_internal.check_ranges(NEW);
 	FOR setting IN SELECT * FROM (VALUES ('severity_base', NEW.severity_base),
 		('severity_non_user', NEW.severity_non_user),
 		('severity_internet_facing', NEW.severity_internet_facing)) AS v (name, value)
@@ -202,22 +229,6 @@ BEGIN
 				HINT = format('Use one of %s.', array_to_string(severities, ', '));
 		END IF;
 	END LOOP;
-	IF NEW.probability_limit IS NULL OR NEW.probability_limit NOT BETWEEN 0 AND 1 THEN
-		RAISE EXCEPTION 'probability_limit must be between 0 and 1'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.probability_limit::text, 'null')),
-			HINT = iamwatch_internal.range_hint('probability_limit', 0, 1);
-	END IF;
-	IF NEW.least_risk NOT BETWEEN 0 AND 100 THEN
-		RAISE EXCEPTION 'least_risk must be between 0 and 100, or null'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', NEW.least_risk),
-			HINT = iamwatch_internal.range_hint('least_risk', 0, 100);
-	END IF;
-
-	IF NEW.context_bits IS NULL OR NEW.context_bits NOT BETWEEN 0 AND 10 THEN
-		RAISE EXCEPTION 'context_bits must be between 0 and 10'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is %s.', coalesce(NEW.context_bits::text, 'null')),
-			HINT = iamwatch_internal.range_hint('context_bits', 0, 10);
-	END IF;
 	FOREACH word IN ARRAY coalesce(NEW.context_kinds, '{}') LOOP
 		PERFORM iamwatch_internal.must_be_known('context', word, iamwatch_internal.context_kinds());
 	END LOOP;

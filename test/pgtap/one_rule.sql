@@ -1,6 +1,6 @@
 -- What is asked in SQL and, on the way of an event, in C gets one answer.
 \ir settings.psql
-SELECT plan(6);
+SELECT plan(7);
 
 -- the catalogue, with rows of a user's own that are more and less exact than shipped ones
 INSERT INTO operations (provider, service, operation, match, category, effect, attack_technique, sensitivity) VALUES
@@ -23,11 +23,17 @@ SELECT cmp_ok(least(count(*) FILTER (WHERE in_sql), count(*) FILTER (WHERE NOT i
 SELECT is_empty('SELECT provider, service, operation, in_sql, in_c FROM answers WHERE in_sql IS DISTINCT FROM in_c LIMIT 10', 'Catalogue: find_operation() and the copy of a session say the same');
 
 -- settings of a detector that is no more, whose alerts are still there
-SELECT is(urgent_most('no such detector'), urgent_days() * (SELECT pg_get_expr(adbin, adrelid)::bigint FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
-	WHERE attrelid = 'detectors'::regclass AND attname = 'daily_budget'), 'Urgent: the budget of a detector that is no more is the default of the column');
-SELECT is(incident_gap('no such detector'), (SELECT pg_get_expr(adbin, adrelid)::integer FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
-	WHERE attrelid = 'detectors'::regclass AND attname = 'deduplication_days') * interval '24 hours', 'Incidents: and so is the gap between them');
+CREATE FUNCTION default_of(setting name) RETURNS integer LANGUAGE sql AS $$
+	SELECT pg_get_expr(d.adbin, d.adrelid)::integer FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+	WHERE a.attrelid = 'detectors'::regclass AND a.attname = setting
+$$;
+SELECT is(urgent_most('no such detector'), urgent_days() * default_of('daily_budget')::bigint, 'Urgent: the budget of a detector that is no more is the default of the column');
+SELECT is(incident_gap('no such detector'), default_of('deduplication_days') * interval '24 hours', 'Incidents: and so is the gap between them');
 UPDATE detectors SET daily_budget = 7;
 SELECT is(urgent_most(detector), 7::bigint * urgent_days(), 'Urgent: as many a day as its budget says') FROM detectors;
+DELETE FROM detectors;
+SELECT is(ARRAY[training_days(), kept_days(), stored_days()],
+	ARRAY[default_of('training_days'), default_of('memory_days') + default_of('lateness_days'), 2 * default_of('memory_days') + default_of('lateness_days')],
+	'History: what is kept where there is no detector follows from the defaults of the columns');
 SELECT * FROM finish();
 ROLLBACK;

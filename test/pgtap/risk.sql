@@ -164,7 +164,7 @@ SELECT results_eq($$SELECT n, alerts, days, identities, by_severity, incidents, 
 	$$SELECT n::bigint, alerts, days, identities, by_severity, incidents, urgent_incidents FROM one ORDER BY n$$, 'Several settings: each gives what it gives alone');
 SELECT is(setting, '{"least_risk": 25}', 'Several settings: each row says which') FROM all_of_them WHERE n = 3;
 SELECT throws_ok($$SELECT backtest_summary('many', ARRAY['{"severity_base": "low"}']::jsonb[])$$, '22023', 'setting "severity_base" cannot be tried', 'Several settings: one that makes no difference is refused');
-SELECT throws_ok($$SELECT backtest_summary('many', ARRAY['{"memory_days": 0}']::jsonb[])$$, '22023', 'setting out of range', 'Several settings: so is one out of range');
+SELECT throws_ok($$SELECT backtest_summary('many', ARRAY['{"memory_days": 0}']::jsonb[])$$, '22023', 'memory_days must be between 1 and 3650', 'Several settings: so is one out of range');
 
 -- The settings
 SELECT throws_ok('UPDATE detectors SET memory_days = 0', '22023', 'memory_days must be between 1 and 3650', 'Settings: memory_days');
