@@ -55,24 +55,35 @@ COMMENT ON FUNCTION iamwatch_internal.take_changed(iamwatch_internal.incident_pa
 -- Somebody may be at work on an alert, for as long as they like: then it is told later.
 CREATE FUNCTION iamwatch_internal.tell_strays(incident_ids bigint[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	stale bigint[];
+	belongs_to bigint[];
+	told bigint[];
 BEGIN
-	WITH stale AS (
-		SELECT a.alert_id, k.incident_id
-		FROM iamwatch_internal.kept_incidents AS k
-		CROSS JOIN LATERAL unnest(k.alert_ids) AS i (alert_id)
-		JOIN iamwatch.alerts AS a ON a.alert_id = i.alert_id
-		WHERE k.incident_id = ANY (tell_strays.incident_ids) AND a.incident_id IS DISTINCT FROM k.incident_id
-	), free AS (
-		SELECT a.alert_id, s.incident_id FROM stale AS s JOIN iamwatch.alerts AS a USING (alert_id)
-		FOR NO KEY UPDATE OF a SKIP LOCKED
-	), told AS (
-		UPDATE iamwatch.alerts AS a SET incident_id = f.incident_id FROM free AS f WHERE a.alert_id = f.alert_id
+	-- by number, one after the other: a join of theirs could be planned to read all alerts
+	SELECT array_agg(a.alert_id), array_agg(k.incident_id) INTO stale, belongs_to
+	FROM iamwatch_internal.kept_incidents AS k
+	CROSS JOIN LATERAL unnest(k.alert_ids) AS i (alert_id)
+	CROSS JOIN LATERAL (SELECT b.alert_id FROM iamwatch.alerts AS b
+		WHERE b.alert_id = i.alert_id AND b.incident_id IS DISTINCT FROM k.incident_id OFFSET 0) AS a
+	WHERE k.incident_id = ANY (tell_strays.incident_ids);
+	IF stale IS NULL THEN
+		RETURN;
+	END IF;
+	WITH written AS (
+		UPDATE iamwatch.alerts AS a SET incident_id = belongs_to[array_position(stale, a.alert_id)]
+		WHERE a.alert_id = ANY (ARRAY(SELECT f.alert_id FROM iamwatch.alerts AS f WHERE f.alert_id = ANY (stale)
+			FOR NO KEY UPDATE SKIP LOCKED))
 		RETURNING a.alert_id
 	)
-	INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-	SELECT k.detector, k.provider, k.account, k.identity, k.first_event_time, k.last_event_time
-	FROM iamwatch_internal.kept_incidents AS k
-	WHERE k.incident_id IN (SELECT s.incident_id FROM stale AS s WHERE s.alert_id NOT IN (SELECT t.alert_id FROM told AS t));
+	SELECT array_agg(w.alert_id) INTO told FROM written AS w;
+	IF cardinality(told) < cardinality(stale) OR told IS NULL THEN
+		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+		SELECT k.detector, k.provider, k.account, k.identity, k.first_event_time, k.last_event_time
+		FROM iamwatch_internal.kept_incidents AS k
+		WHERE k.incident_id = ANY (ARRAY(SELECT s.incident_id FROM unnest(stale, belongs_to) AS s (alert_id, incident_id)
+			WHERE s.alert_id <> ALL (coalesce(told, '{}'))));
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.tell_strays(bigint[]) IS
 'let the alerts of incidents say which incident they belong to; those that are locked are left to be done again';
@@ -190,6 +201,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.keep_changed_incidents(integer) IS
 'bring the incidents of identities up to date that others left, those that changed last first; all of them if null';
+
+CREATE FUNCTION iamwatch_internal.defer_incidents() RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_defer_incidents' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION iamwatch_internal.defer_incidents() IS
+'for the rest of the transaction, leave the incidents of new alerts for its end, where it is to call iamwatch_internal.keep_changed_incidents()';
 
 CREATE FUNCTION iamwatch_internal.check_alerts_trigger(relation oid) RETURNS boolean
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

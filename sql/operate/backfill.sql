@@ -263,27 +263,33 @@ COMMENT ON FUNCTION iamwatch_internal.has_memory(iamwatch_internal.accounts, tim
 'whether the baselines of an account have all of so many days before a day, if a backfill has read what there is since a time';
 
 CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RETURNS void
-	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
+	WITH settings AS MATERIALIZED (
+		SELECT s AS detector FROM iamwatch.detectors AS s WHERE s.detector = backfill_score.detector
+	), scored AS MATERIALIZED (
+		SELECT m.* FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_score.part AND m.operation IS NOT NULL
+	), watched AS MATERIALIZED (
+		SELECT o.* FROM settings AS s
+		CROSS JOIN (SELECT DISTINCT m.provider, m.service, m.operation FROM scored AS m) AS o
+		WHERE iamwatch_internal.is_watched(s.detector, o.provider, o.service, o.operation)
+	)
 	INSERT INTO pg_temp.iamwatch_unusual
-	SELECT s.detector, g.keys[u.n], u.is_user, u.day, u.k, u.active, u.peer_days, u.peer_active,
-		u.probability, a.first_event_time + s.activation_days * interval '24 hours'
-	FROM iamwatch.detectors AS s
+	SELECT (s.detector).detector, g.keys[u.n], u.is_user, u.day, u.k, u.active, u.peer_days, u.peer_active,
+		u.probability, a.first_event_time + (s.detector).activation_days * interval '24 hours'
+	FROM settings AS s
 	CROSS JOIN (
 		SELECT m.provider, m.account, array_agg(m.key ORDER BY m.key) AS keys,
 			array_agg(ROW(m.provider, m.account, NULL, 0, m.identity, m.kinds, m.service, m.operation,
 				m.failed, m.days, NULL)::iamwatch_internal.journal ORDER BY m.key) AS marks
-		FROM pg_temp.iamwatch_marks AS m
-		WHERE m.part = backfill_score.part AND m.operation IS NOT NULL
+		FROM scored AS m
+		WHERE (m.provider, m.service, m.operation) IN (SELECT w.* FROM watched AS w)
 		GROUP BY m.provider, m.account) AS g
 	JOIN iamwatch_internal.accounts AS a ON hashtextextended(a.account, 0) = hashtextextended(g.account, 0)
 		AND a.account = g.account AND a.provider = g.provider
-	CROSS JOIN LATERAL iamwatch_internal.unusual_days(iamwatch_internal.widened(s), a.account_id, g.marks) AS u
-	CROSS JOIN LATERAL (SELECT (g.marks[u.n]).*) AS m
-	WHERE s.detector = backfill_score.detector
-	AND u.day >= ((a.first_event_time + s.activation_days * interval '24 hours') AT TIME ZONE 'UTC')::date
+	CROSS JOIN LATERAL iamwatch_internal.unusual_days(iamwatch_internal.widened(s.detector), a.account_id, g.marks) AS u
+	WHERE u.day >= ((a.first_event_time + (s.detector).activation_days * interval '24 hours') AT TIME ZONE 'UTC')::date
 	AND iamwatch_internal.has_memory(a, (SELECT min(r.first) FROM pg_temp.iamwatch_read AS r
-		WHERE r.account = a.account AND r.provider = a.provider), u.day, s.training_days)
-	AND iamwatch_internal.is_watched(s, m.provider, m.service, m.operation)
+		WHERE r.account = a.account AND r.provider = a.provider), u.day, (s.detector).training_days)
 $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_score(integer, text) IS 'score a part of the marks into the working table';
 
@@ -291,7 +297,7 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_score(integer, text) IS 'score a 
 -- alert that the one opens, the other joins.  Behaviours that have alerts are
 -- read as well: they may be wrong.
 CREATE FUNCTION iamwatch_internal.backfill_behaviour_keys() RETURNS bytea[]
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
 	RETURN (SELECT array_agg(m.key) FROM pg_temp.iamwatch_marks AS m
 		WHERE (m.provider, m.account, m.identity, m.service, m.operation, m.failed) IN (
@@ -395,23 +401,14 @@ CREATE PROCEDURE iamwatch_internal.backfill_fetching(source regclass, event_colu
 	LANGUAGE plpgsql AS $$
 DECLARE
 	leaf pg_catalog.regclass;
-	part integer;
 BEGIN
 	IF EXISTS (SELECT FROM pg_temp.iamwatch_unusual) THEN
 		FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
 			PERFORM iamwatch_internal.backfill_firsts(leaf, event_column, since, until, iamwatch_internal.backfill_unusual_keys());
 			COMMIT;
 		END LOOP;
-		PERFORM iamwatch_internal.backfill_choose_firsts();
 	END IF;
-	FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
-		PERFORM iamwatch_internal.backfill_fetch(leaf, event_column, since, until);
-		COMMIT;
-	END LOOP;
-	FOR part IN SELECT * FROM pg_catalog.generate_series(0, iamwatch_internal.backfill_samples()) LOOP
-		PERFORM iamwatch_internal.backfill_context(part);
-		COMMIT;
-	END LOOP;
+	CALL iamwatch_internal.backfill_learn_contexts(source, event_column, since, until);
 END $$;
 COMMENT ON PROCEDURE iamwatch_internal.backfill_fetching(regclass, name, timestamptz, timestamptz) IS
 'read the events of what is unusual, or has alerts, and learn the contexts of identities for which something is unusual';
@@ -594,7 +591,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_lanes() IS 'number the steps in which alerts are raised, and their lanes';
 
 CREATE FUNCTION iamwatch_internal.backfill_group() RETURNS bigint
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 BEGIN
 	-- an identity that was seen as two kinds has two keys but one behaviour
 	UPDATE pg_temp.iamwatch_events AS e SET behaviour = md5(ROW((e.event).provider, (e.event).account,

@@ -287,11 +287,14 @@ BEGIN
 			PERFORM iamwatch_internal.backfill_score(part, one.detector);
 		END LOOP;
 	ELSE
+		PERFORM iamwatch_internal.defer_incidents();
 		FOR one IN SELECT r.behaviour, r.detector FROM pg_temp.iamwatch_raising AS r WHERE r.part = part LOOP
 			taken_back := iamwatch_internal.backfill_raise(one.behaviour, one.detector, false);
 			withdrawn := withdrawn + coalesce(taken_back, 0);
 			pieces := pieces - (taken_back IS NULL)::integer;
 		END LOOP;
+		PERFORM iamwatch_internal.keep_changed_incidents(NULL);
+		PERFORM iamwatch_internal.keep_links();
 	END IF;
 	-- the leader has what comes of it in its own working tables
 	IF NOT leads AND phase = 'scoring' THEN

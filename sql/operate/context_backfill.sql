@@ -22,7 +22,7 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_firsts(regclass, name, timestampt
 'the first event of each key and day in a relation into the working table; keys: null for all';
 
 CREATE FUNCTION iamwatch_internal.backfill_choose_firsts() RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 BEGIN
 	CREATE TEMP TABLE iamwatch_part AS
 	SELECT k.key, k.at
@@ -44,7 +44,7 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_choose_firsts() IS
 'leave in the working table the keys and times of the events to sample';
 
 CREATE FUNCTION iamwatch_internal.backfill_samples() RETURNS integer
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 BEGIN
 	-- subqueries, so that each look-up goes by its index whatever the statistics say
 	CREATE TEMP TABLE iamwatch_part AS
@@ -95,12 +95,30 @@ CREATE FUNCTION iamwatch_internal.backfill_context(part integer) RETURNS void
 $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_context(integer) IS 'learn the contexts of a part of the sample';
 
+CREATE PROCEDURE iamwatch_internal.backfill_learn_contexts(source regclass, event_column name, since timestamptz, until timestamptz)
+	LANGUAGE plpgsql AS $$
+DECLARE
+	leaf pg_catalog.regclass;
+	part integer;
+BEGIN
+	PERFORM iamwatch_internal.backfill_choose_firsts();
+	FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
+		PERFORM iamwatch_internal.backfill_fetch(leaf, event_column, since, until);
+		COMMIT;
+	END LOOP;
+	FOR part IN SELECT * FROM pg_catalog.generate_series(0, iamwatch_internal.backfill_samples()) LOOP
+		PERFORM iamwatch_internal.backfill_context(part);
+		COMMIT;
+	END LOOP;
+END $$;
+COMMENT ON PROCEDURE iamwatch_internal.backfill_learn_contexts(regclass, name, timestamptz, timestamptz) IS
+'of the first events that were read, choose and read the sample of contexts, with the events of what is unusual, and learn it';
+
 CREATE PROCEDURE iamwatch.backfill_contexts(source regclass, event_column name DEFAULT NULL,
 	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
 	LANGUAGE plpgsql AS $$
 DECLARE
 	leaf pg_catalog.regclass;
-	part integer;
 BEGIN
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
@@ -117,15 +135,7 @@ BEGIN
 	INSERT INTO pg_temp.iamwatch_marks (provider, account, identity, kinds, service, operation, failed, key)
 	SELECT f.*, k.key FROM (SELECT DISTINCT x.key FROM pg_temp.iamwatch_firsts AS x) AS k
 	CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(k.key) AS f;
-	PERFORM iamwatch_internal.backfill_choose_firsts();
-	FOR leaf IN SELECT l FROM iamwatch_internal.leaves(source) AS l LOOP
-		PERFORM iamwatch_internal.backfill_fetch(leaf, event_column, since, until);
-		COMMIT;
-	END LOOP;
-	FOR part IN SELECT * FROM pg_catalog.generate_series(0, iamwatch_internal.backfill_samples()) LOOP
-		PERFORM iamwatch_internal.backfill_context(part);
-		COMMIT;
-	END LOOP;
+	CALL iamwatch_internal.backfill_learn_contexts(source, event_column, since, until);
 	PERFORM iamwatch_internal.drop_temporary();
 	PERFORM iamwatch_internal.session_unlock();
 END $$;

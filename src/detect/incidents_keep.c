@@ -31,12 +31,36 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
+PG_FUNCTION_INFO_V1(iamwatch_defer_incidents);
 PG_FUNCTION_INFO_V1(iamwatch_find_incident);
 PG_FUNCTION_INFO_V1(iamwatch_keep_new_incidents);
 PG_FUNCTION_INFO_V1(iamwatch_note_changed_incident);
 
 /* One alert in so many also brings the links of incidents up to date. */
 #define LINKS_EVERY 32
+
+/* The transaction that brings them up to date for many alerts at once, before it ends. */
+static FullTransactionId deferred_by = {0};
+
+static bool
+incidents_are_deferred(void)
+{
+	FullTransactionId current = GetTopFullTransactionIdIfAny();
+
+	return FullTransactionIdIsValid(current) && FullTransactionIdEquals(current, deferred_by);
+}
+
+/*
+ * defer_incidents(): for the rest of the transaction, which is to call
+ * keep_changed_incidents() at its end.  Until then they are behind, as those
+ * are that another session left.
+ */
+Datum
+iamwatch_defer_incidents(PG_FUNCTION_ARGS)
+{
+	deferred_by = GetTopFullTransactionId();
+	PG_RETURN_VOID();
+}
 
 /* Fired before or after, for a row or a statement: otherwise there is no row, or none to change. */
 static TriggerData *
@@ -210,6 +234,20 @@ keep_first(const AlertRow *alert)
 	return !has_more;
 }
 
+static void
+note_changed(const AlertRow *alert)
+{
+	Datum		values[] = {
+		alert->values[ALERTS_DETECTOR - 1], alert->values[ALERTS_PROVIDER - 1],
+		alert->values[ALERTS_ACCOUNT - 1], alert->values[ALERTS_IDENTITY - 1],
+		TimestampTzGetDatum(alert->first), TimestampTzGetDatum(alert->last),
+		TimestampTzGetDatum(GetCurrentTimestamp())
+	};
+	bool		nulls[lengthof(values)] = {false};
+
+	row_insert_one(internal_relation("changed_incidents"), values, nulls);
+}
+
 /*
  * keep_new_incidents(), after a statement has inserted alerts: does their
  * incidents, all in one
@@ -226,6 +264,7 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 	Column		parts;
 	int64		newest = 0;
 	bool		kept = false;
+	bool		deferred = incidents_are_deferred();
 	PlansScope	scope;
 
 	if (count == 0)
@@ -244,7 +283,9 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 
 		newest = Max(newest, DatumGetInt64(alert.values[ALERTS_ALERT_ID - 1]));
 		kept = count == 1 && begins_incident(&alert) && keep_first(&alert);
-		if (!kept)
+		if (!kept && deferred)
+			note_changed(&alert);
+		else if (!kept)
 			column_add(&parts, part_of_alert(&alert, part_desc));
 		pfree(alert.values);
 		pfree(alert.nulls);
@@ -254,26 +295,14 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 	ExecDropSingleTupleTableSlot(slot);
 	ReleaseTupleDesc(part_desc);
 
-	if (!kept)
+	if (parts.count > 0)
 		plans_call(CALL_KEEP_INCIDENTS, (Datum[]) {column_array(&parts)}, NULL);
-	if (count > LINKS_EVERY || newest % LINKS_EVERY == 0)
+	if (deferred)
+		;						/* with the incidents */
+	else if (count > LINKS_EVERY || newest % LINKS_EVERY == 0)
 		plans_call(CALL_KEEP_LINKS, (Datum[]) {BoolGetDatum(false)}, NULL);
 	plans_end(&scope);
 	return PointerGetDatum(NULL);
-}
-
-static void
-note_changed(const AlertRow *alert)
-{
-	Datum		values[] = {
-		alert->values[ALERTS_DETECTOR - 1], alert->values[ALERTS_PROVIDER - 1],
-		alert->values[ALERTS_ACCOUNT - 1], alert->values[ALERTS_IDENTITY - 1],
-		TimestampTzGetDatum(alert->first), TimestampTzGetDatum(alert->last),
-		TimestampTzGetDatum(GetCurrentTimestamp())
-	};
-	bool		nulls[lengthof(values)] = {false};
-
-	row_insert_one(internal_relation("changed_incidents"), values, nulls);
 }
 
 static bool
