@@ -21,6 +21,15 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_firsts(regclass, name, timestamptz, timestamptz, bytea[]) IS
 'the first event of each key and day in a relation into the working table; keys: null for all';
 
+CREATE FUNCTION iamwatch_internal.backfill_mark_firsts() RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	INSERT INTO pg_temp.iamwatch_marks (provider, account, identity, kinds, service, operation, failed, key)
+	SELECT f.*, k.key FROM (SELECT DISTINCT x.key FROM pg_temp.iamwatch_firsts AS x) AS k
+	CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(k.key) AS f
+$$;
+COMMENT ON FUNCTION iamwatch_internal.backfill_mark_firsts() IS
+'have the keys of the first events as marks, where no backfill has read them';
+
 CREATE FUNCTION iamwatch_internal.backfill_choose_firsts() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 BEGIN
@@ -132,9 +141,7 @@ BEGIN
 		PERFORM iamwatch_internal.backfill_firsts(leaf, event_column, since, until, NULL);
 		COMMIT;
 	END LOOP;
-	INSERT INTO pg_temp.iamwatch_marks (provider, account, identity, kinds, service, operation, failed, key)
-	SELECT f.*, k.key FROM (SELECT DISTINCT x.key FROM pg_temp.iamwatch_firsts AS x) AS k
-	CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(k.key) AS f;
+	PERFORM iamwatch_internal.backfill_mark_firsts();
 	CALL iamwatch_internal.backfill_learn_contexts(source, event_column, since, until);
 	PERFORM iamwatch_internal.drop_temporary();
 	PERFORM iamwatch_internal.session_unlock();

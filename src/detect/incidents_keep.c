@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "baseline/alert_columns.h"
 #include "catalog/pg_type.h"
@@ -23,6 +24,7 @@
 #include "detect/incidents.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "server/column.h"
 #include "server/objects.h"
 #include "server/plans.h"
@@ -58,6 +60,7 @@ incidents_are_deferred(void)
 Datum
 iamwatch_defer_incidents(PG_FUNCTION_ARGS)
 {
+	PreventCommandIfReadOnly("iamwatch_internal.defer_incidents()");
 	deferred_by = GetTopFullTransactionId();
 	PG_RETURN_VOID();
 }
