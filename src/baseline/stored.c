@@ -4,7 +4,8 @@
  *		What the tables hold of an account, an identity, a behaviour.
  *
  * Owns what is compared in a row that an index gave.  Must never write, nor
- * decide anything.  Tallies are in stored_tallies.c.
+ * decide anything.  Tallies are in stored_tallies.c, and who did an operation in
+ * stored_members.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -425,57 +426,4 @@ stored_journal_of_account(const Event *event, StoredAccount *account)
 		if (days.n > 0)
 			account->newest = Max(account->newest, days.runs[days.n - 1].hi);
 	}
-}
-
-/* One scan for many: each look-up but the first goes on with it. */
-bool
-stored_member(int32 account_id, int64 identity_id, IndexScanDesc *scan, StoredMember *member)
-{
-	ScanKeyData keys[2];
-	TupleTableSlot *slot;
-	Slice		name;
-
-	scan_key_id(&keys[0], 1, account_id);
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(identity_id));
-	if (*scan == NULL)
-		*scan = scan_begin(LOOKUP_IDENTITY_NUMBERS, keys, 2);
-	else
-		index_rescan(*scan, keys, 2, NULL, 0);
-	slot = scan_next(LOOKUP_IDENTITY_NUMBERS, *scan);
-	if (slot == NULL)
-		return false;
-	member->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
-	dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &member->first_days);
-	name = scan_text(slot, IDENTITIES_IDENTITY);
-	member->name = (Slice) {pnstrdup(name.s, name.len), name.len};
-	return true;
-}
-
-void
-stored_members_end(IndexScanDesc scan)
-{
-	scan_end(LOOKUP_IDENTITY_NUMBERS, scan);
-}
-
-void
-stored_operation_days(int32 account_id, int32 operation_id, int32 until,
-					  void (*take) (int64 identity_id, const DayRuns *days, void *arg), void *arg)
-{
-	ScanKeyData keys[2];
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
-
-	scan_key_id(&keys[0], 1, account_id);
-	scan_key_id(&keys[1], 2, operation_id);
-	scan = scan_begin(LOOKUP_BEHAVIOUR_DAYS, keys, 2);
-	while ((slot = scan_next(LOOKUP_BEHAVIOUR_DAYS, scan)) != NULL)
-	{
-		DayRuns		days;
-
-		if (DatumGetDateADT(scan_value(slot, BEHAVIOUR_DAYS_FIRST_SEEN)) > until)
-			continue;
-		dayruns_from_datum(scan_value(slot, BEHAVIOUR_DAYS_DAYS), &days);
-		take(DatumGetInt64(scan_value(slot, BEHAVIOUR_DAYS_IDENTITY_ID)), &days, arg);
-	}
-	scan_end(LOOKUP_BEHAVIOUR_DAYS, scan);
 }

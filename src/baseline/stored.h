@@ -153,6 +153,9 @@ typedef struct StoredSums
 extern StoredSums stored_tallies(int32 account_id, int32 operation_id, bool is_user,
 								 int32 since, int32 until);
 
+/* Days on which any identity of the account did an operation, summed over all of them. */
+extern int64 stored_tallied_days(int32 account_id, int32 operation_id, int32 since, int32 until);
+
 extern StoredSums stored_sums_add(StoredSums sums, StoredSums more);
 
 /* Add the days that true positives have taken out of the behaviour. */
@@ -168,26 +171,5 @@ extern void stored_journal_rows(const Event *event,
 
 /* Moves the account's first event and newest day to what the journal has of them. */
 extern void stored_journal_of_account(const Event *event, StoredAccount *account);
-
-/* Of an identity, by its number. */
-typedef struct StoredMember
-{
-	int			kinds;
-	DayRuns		first_days;
-	Slice		name;
-} StoredMember;
-
-/*
- * Whether there is one.  The scan is NULL at first, the same for the next ones,
- * and to be ended.
- */
-extern bool stored_member(int32 account_id, int64 identity_id,
-						  IndexScanDesc *scan, StoredMember *member);
-extern void stored_members_end(IndexScanDesc scan);
-
-/* Calls take for every identity that did an operation of the account on a day until one. */
-extern void stored_operation_days(int32 account_id, int32 operation_id, int32 until,
-								  void (*take) (int64 identity_id, const DayRuns *days, void *arg),
-								  void *arg);
 
 #endif							/* IAMWATCH_STORED_H */

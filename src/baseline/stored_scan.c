@@ -24,6 +24,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/itup.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -317,9 +318,8 @@ sees_all(void)
 	return IsolationIsSerializable();
 }
 
-/* NULL when the table is empty. */
-IndexScanDesc
-scan_begin(Lookup lookup, ScanKey keys, int count)
+static IndexScanDesc
+begin_scan(Lookup lookup, ScanKey keys, int count, bool entries)
 {
 	OpenLookup *open = &lookups[lookup];
 	Snapshot	snapshot = sees_all() ? SnapshotAny : GetActiveSnapshot();
@@ -343,9 +343,25 @@ scan_begin(Lookup lookup, ScanKey keys, int count)
 	if (staying != NULL)
 		open->scan = scan;
 	scan->xs_snapshot = snapshot;
+	scan->xs_want_itup = entries;
 	index_rescan(scan, keys, count, NULL, 0);
 	MemoryContextSwitchTo(outer);
 	return scan;
+}
+
+/* NULL when the table is empty. */
+IndexScanDesc
+scan_begin(Lookup lookup, ScanKey keys, int count)
+{
+	return begin_scan(lookup, keys, count, false);
+}
+
+/* Is the row in the slot one that the snapshot sees?  The server knows, unless it looked at all. */
+static bool
+is_seen(Lookup lookup)
+{
+	return !sees_all() ||
+		table_tuple_satisfies_snapshot(lookups[lookup].table, lookups[lookup].slot, GetActiveSnapshot());
 }
 
 TupleTableSlot *
@@ -362,8 +378,7 @@ scan_next_in(Lookup lookup, IndexScanDesc scan, ScanDirection direction)
 
 		found = index_getnext_slot(scan, direction, slot);
 		MemoryContextSwitchTo(outer);
-	} while (found && sees_all() &&
-			 !table_tuple_satisfies_snapshot(lookups[lookup].table, slot, GetActiveSnapshot()));
+	} while (found && !is_seen(lookup));
 	return found ? slot : NULL;
 }
 
@@ -400,6 +415,57 @@ scan_end(Lookup lookup, IndexScanDesc scan)
 		index_endscan(scan);
 	else
 		index_rescan(scan, NULL, scan->numberOfKeys, NULL, 0);	/* lets go of the pages */
+}
+
+IndexScanDesc
+scan_begin_entries(Lookup lookup, ScanKey keys, int count)
+{
+	Assert(staying == NULL);
+	return begin_scan(lookup, keys, count, true);
+}
+
+void
+scan_again(IndexScanDesc scan, ScanKey keys, int count)
+{
+	index_rescan(scan, keys, count, NULL, 0);
+}
+
+bool
+scan_next_entry(IndexScanDesc scan)
+{
+	return index_getnext_tid(scan, ForwardScanDirection) != NULL;
+}
+
+/* For columns that are never null; they count from 1. */
+Datum
+scan_entry_value(IndexScanDesc scan, int column)
+{
+	bool		isnull;
+	Datum		value = index_getattr(scan->xs_itup, column, scan->xs_itupdesc, &isnull);
+
+	Assert(!isnull);
+	return value;
+}
+
+TupleTableSlot *
+scan_fetch(Lookup lookup, IndexScanDesc scan)
+{
+	TupleTableSlot *slot = lookups[lookup].slot;
+	bool		found;
+
+	/* of a chain of versions there may be more, if the snapshot is one that sees all */
+	do
+		found = index_fetch_heap(scan, slot) && is_seen(lookup);
+	while (!found && scan->xs_heap_continue);
+
+	/*
+	 * The index would be told of each entry whose row is dead when the scan
+	 * leaves its page.  Where one entry stands for several versions of a row,
+	 * that takes a search of the page for each, in vain as long as one version
+	 * lives, and costs more than all that is done here.  Others tell it.
+	 */
+	scan->kill_prior_tuple = false;
+	return found ? slot : NULL;
 }
 
 /* So few looks at all rows of so few blocks cost less than to open an index. */
@@ -443,8 +509,7 @@ rows_next(const Rows *rows)
 	if (rows->all == NULL)
 		return scan_next(rows->lookup, rows->found);
 	while (table_scan_getnextslot(rows->all, ForwardScanDirection, open->slot))
-		if (!sees_all() ||
-			table_tuple_satisfies_snapshot(open->table, open->slot, GetActiveSnapshot()))
+		if (is_seen(rows->lookup))
 			return open->slot;
 	return NULL;
 }

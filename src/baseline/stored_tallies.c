@@ -75,6 +75,13 @@ stored_tallies(int32 account_id, int32 operation_id, bool is_user, int32 since, 
 	return sums;
 }
 
+int64
+stored_tallied_days(int32 account_id, int32 operation_id, int32 since, int32 until)
+{
+	return sum_tallies(account_id, operation_id, true, since, until).all +
+		sum_tallies(account_id, operation_id, false, since, until).all;
+}
+
 static StoredSum
 add_sum(StoredSum sum, StoredSum more)
 {

@@ -12,6 +12,7 @@
 
 #include "baseline/settled.h"
 #include "baseline/stored.h"
+#include "baseline/stored_members.h"
 #include "detect/peers.h"
 #include "event/event_row.h"
 #include "executor/executor.h"
@@ -24,13 +25,19 @@
 #define MOST_PEERS 10
 #define MOST_CHARACTERS 500
 
-typedef struct Peer
+/* One that did the same, by its number. */
+typedef struct PeerDays
 {
 	int64		identity_id;
-	int64		most_days;		/* all that it did so on */
+	int64		most_days;		/* in the period; not all of them need count */
+	DayRuns		did;			/* all days */
+} PeerDays;
+
+/* One of those to be shown. */
+typedef struct Peer
+{
 	int64		days;			/* those that count */
 	Slice		name;
-	DayRuns		did;
 } Peer;
 
 typedef struct Peers
@@ -43,115 +50,120 @@ typedef struct Peers
 	bool		newcomer;		/* is the identity of the event one? */
 	int			count;
 	int			capacity;
-	Peer	   *items;
-	IndexScanDesc scan;			/* of their names */
+	PeerDays   *items;
+	const PeerDays *met;		/* those whose names are being looked up */
+	int			found;
+	Peer		first[MOST_PEERS];	/* in order */
 } Peers;
 
 static void
 take_days(int64 identity_id, const DayRuns *days, void *arg)
 {
 	Peers	   *peers = arg;
-	int64		most_days = dayruns_count(days, peers->since, peers->until);
 
 	CHECK_FOR_INTERRUPTS();
-	if (most_days == 0)
-		return;
 	if (peers->count == peers->capacity)
 	{
 		peers->capacity = Max(16, peers->capacity * 2);
-		peers->items = peers->items == NULL ? palloc(peers->capacity * sizeof(Peer)) :
-			repalloc_huge(peers->items, peers->capacity * sizeof(Peer));
+		peers->items = peers->items == NULL ? palloc(peers->capacity * sizeof(PeerDays)) :
+			repalloc_huge(peers->items, peers->capacity * sizeof(PeerDays));
 	}
-	peers->items[peers->count++] = (Peer) {
-		.identity_id = identity_id, .most_days = most_days, .did = *days
+	peers->items[peers->count++] = (PeerDays) {
+		identity_id, dayruns_count(days, peers->since, peers->until), *days
 	};
 }
 
+/* Most days first, then by number, as their names are looked up. */
 static int
 compare_most_days(const void *a, const void *b)
 {
-	int64		left = ((const Peer *) a)->most_days;
-	int64		right = ((const Peer *) b)->most_days;
+	const PeerDays *left = a;
+	const PeerDays *right = b;
 
-	return left > right ? -1 : left < right;
+	if (left->most_days != right->most_days)
+		return left->most_days > right->most_days ? -1 : 1;
+	return left->identity_id < right->identity_id ? -1 : left->identity_id > right->identity_id;
 }
 
 /* Most days first, then by name. */
-static int
-compare_peers(const void *a, const void *b)
+static bool
+comes_before(int64 days, Slice name, const Peer *other)
 {
-	const Peer *left = a;
-	const Peer *right = b;
-
-	if (left->days != right->days)
-		return left->days > right->days ? -1 : 1;
-	return slice_compare(left->name, right->name);
+	return days != other->days ? days > other->days : slice_compare(name, other->name) < 0;
 }
 
-/* Find out who it is and which of its days count; false if none of them does. */
-static bool
-meet(Peers *peers, Peer *peer)
+/* Put it in its place among the first ones, if it has one there. */
+static void
+show(Peers *peers, int64 days, Slice name)
 {
-	const Event *event = &peers->row->event;
-	StoredMember member;
-	int32		from = peers->since;
+	int			at = peers->found;
 
-	if (!stored_member(peers->account_id, peer->identity_id, &peers->scan, &member))
-		return false;
-	peer->name = member.name;
-	if (slice_equal(peer->name, event->identity) ||
-		((member.kinds & KINDS_OF_PEOPLE) != 0) != peers->row->is_user)
-		return false;
+	while (at > 0 && comes_before(days, name, &peers->first[at - 1]))
+		at--;
+	if (at == MOST_PEERS)
+		return;
+	peers->found = Min(peers->found + 1, MOST_PEERS);
+	memmove(&peers->first[at + 1], &peers->first[at], (peers->found - 1 - at) * sizeof(Peer));
+	peers->first[at] = (Peer) {days, {pnstrdup(name.s, name.len), name.len}};
+}
+
+/* Who is it, and which of its days count? */
+static void
+meet(int i, const StoredMember *member, void *arg)
+{
+	Peers	   *peers = arg;
+	const Event *event = &peers->row->event;
+	DayRuns		did = peers->met[i].did;
+	int32		from = peers->since;
+	int64		days;
+
+	CHECK_FOR_INTERRUPTS();
+	if (((member->kinds & KINDS_OF_PEOPLE) != 0) != peers->row->is_user ||
+		slice_equal(member->name, event->identity))
+		return;
 	if (peers->has_excluded)
 	{
 		Event		same = *event;
 		DayRuns		excluded;
 
-		same.identity = peer->name;
+		same.identity = member->name;
 		dayruns_init(&excluded);
 		stored_excluded_days(&same, &excluded);
-		dayruns_remove(&peer->did, &excluded);
+		dayruns_remove(&did, &excluded);
 	}
 	if (!peers->newcomer)
-		from = Max(from, settled_from(&member.first_days));
-	peer->days = from > peers->until ? 0 : dayruns_count(&peer->did, from, peers->until);
-	return peer->days > 0;
+		from = Max(from, settled_from(&member->first_days));
+	days = from > peers->until ? 0 : dayruns_count(&did, from, peers->until);
+	if (days > 0)
+		show(peers, days, member->name);
 }
 
-/* Leave the first ones at the beginning of the list; how many. */
-static int
+/*
+ * Those with as many days are met together, in one scan.  Once the list is full,
+ * and its last has more days that count than the next ones have at all, nobody
+ * who follows has a place in it.
+ */
+static void
 find_first(Peers *peers)
 {
-	int			found = 0;
+	int64	   *numbers = palloc_extended(Max(1, peers->count) * sizeof(int64), MCXT_ALLOC_HUGE);
+	int			end;
 
 	if (peers->count > 1)
-		qsort(peers->items, peers->count, sizeof(Peer), compare_most_days);
+		qsort(peers->items, peers->count, sizeof(PeerDays), compare_most_days);
 	for (int i = 0; i < peers->count; i++)
+		numbers[i] = peers->items[i].identity_id;
+	for (int i = 0; i < peers->count; i = end)
 	{
-		Peer		peer = peers->items[i];
+		int64		most_days = peers->items[i].most_days;
 
-		/*
-		 * what follows has no more days than this one, of which not all need
-		 * count
-		 */
-		if (found == MOST_PEERS && peer.most_days < peers->items[MOST_PEERS - 1].days)
+		if (peers->found == MOST_PEERS && most_days < peers->first[MOST_PEERS - 1].days)
 			break;
-		CHECK_FOR_INTERRUPTS();
-		if (!meet(peers, &peer))
-			continue;
-		/* there is room: those before it were looked at */
-		if (found < MOST_PEERS)
-			peers->items[found++] = peer;
-		else if (compare_peers(&peer, &peers->items[MOST_PEERS - 1]) < 0)
-			peers->items[MOST_PEERS - 1] = peer;
-		else
-			continue;
-		if (found == MOST_PEERS || i == peers->count - 1)
-			qsort(peers->items, found, sizeof(Peer), compare_peers);
+		for (end = i + 1; end < peers->count && peers->items[end].most_days == most_days;)
+			end++;
+		peers->met = peers->items + i;
+		stored_members(peers->account_id, numbers + i, end - i, meet, peers);
 	}
-	if (found > 1 && found < MOST_PEERS)
-		qsort(peers->items, found, sizeof(Peer), compare_peers);
-	return found;
 }
 
 static void
@@ -191,7 +203,6 @@ peers_of(const EventRow *row, int32 account_id, int32 operation_id, int training
 {
 	Peers		peers = {.row = row, .account_id = account_id};
 	StoredIdentity own;
-	int			count = 0;
 
 	peers.since = row->event.day - training_days;
 	peers.until = row->event.day - 1;
@@ -201,10 +212,9 @@ peers_of(const EventRow *row, int32 account_id, int32 operation_id, int training
 		peers.has_excluded = stored_may_have_excluded(row->event.account, row->event.operation);
 		peers.newcomer = !stored_identity(peers.account_id, &row->event, &own) ||
 			is_newcomer(&own.first_days, row->event.day);
-		stored_operation_days(peers.account_id, operation_id, peers.until, take_days, &peers);
-		count = find_first(&peers);
-		stored_members_end(peers.scan);
+		stored_operation_days(peers.account_id, operation_id, peers.since, peers.until, take_days, &peers);
+		find_first(&peers);
 		stored_end();
 	}
-	return peers_to_jsonb(peers.items, count);
+	return peers_to_jsonb(peers.first, peers.found);
 }
