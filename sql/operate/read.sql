@@ -25,11 +25,16 @@ CREATE FUNCTION iamwatch_internal.event_details(event jsonb, OUT event_id text, 
 COMMENT ON FUNCTION iamwatch_internal.event_details(jsonb) IS
 'of an event that has a key of iamwatch_internal.baseline_key() what else its alert depends on; source: its addresses, as written';
 
-CREATE FUNCTION iamwatch_internal.read_details(source regclass, event_column name, keys bytea[],
+CREATE FUNCTION iamwatch_internal.key_filter_passes(filter bytea, key bytea) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_key_filter_passes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.key_filter_passes(bytea, bytea) IS
+'is a key of iamwatch_internal.baseline_key() among those of a filter? True for all that are, and for few others';
+
+CREATE FUNCTION iamwatch_internal.read_details(source regclass, event_column name, filter bytea,
 	OUT key bytea, OUT at timestamptz, OUT event_id text, OUT instance_id text, OUT source text) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'iamwatch_read_details' LANGUAGE C VOLATILE COST 1000000;
-COMMENT ON FUNCTION iamwatch_internal.read_details(regclass, name, bytea[]) IS
-'iamwatch_internal.event_details() of the documents of a source that have one of the keys';
+COMMENT ON FUNCTION iamwatch_internal.read_details(regclass, name, bytea) IS
+'iamwatch_internal.event_details() of the documents of a source whose keys iamwatch_internal.key_filter_passes()';
 
 CREATE FUNCTION iamwatch_internal.read_unreadable(source regclass, event_column name, OUT document jsonb) RETURNS SETOF jsonb
 	AS 'MODULE_PATHNAME', 'iamwatch_read_unreadable' LANGUAGE C VOLATILE COST 1000000;

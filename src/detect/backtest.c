@@ -4,9 +4,11 @@
  *		What other settings would have raised over what a source holds, for SQL.
  *
  * A source is read twice, however many settings there are: for the days of its
- * baseline keys, and for the events of the behaviours that are unusual by any of
- * the settings.  Between the two backtest_days.c finds out which these are, and
- * backtest_alerts.c then has all settings raise their alerts in one pass.
+ * baseline keys, which backtest_keys.c sorts, and for the events of the behaviours
+ * that are unusual by any of the settings.  Between the two backtest_days.c finds
+ * out which these are, and backtest_alerts.c then has all settings raise their
+ * alerts in one pass.  Days and events are in order of account and identity, and
+ * whoever goes through them remembers one of each, so memory is bounded.
  *
  * Reads sources by the functions in SQL that do, with the rights of who calls.
  * Must never write a table.
@@ -52,7 +54,6 @@ typedef struct Backtest
 	Datum		row;			/* of iamwatch.detectors: the first setting */
 	TriedSettings settings;
 	MemoryContext context;
-	BacktestDays days;
 } Backtest;
 
 /* ---- settings ---- */
@@ -160,18 +161,18 @@ typedef void (*TakeRow) (HeapTuple row, TupleDesc desc, void *taker);
  * memory context that is gone with the next ones.
  */
 static void
-read_relations(const Backtest *test, int phase, const char *sql, Datum keys, TakeRow take, void *taker)
+read_relations(const Backtest *test, int phase, const char *sql, bytea *filter, TakeRow take, void *taker)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest rows", ALLOCSET_DEFAULT_SIZES);
-	Oid			types[] = {REGCLASSOID, NAMEOID, BYTEAARRAYOID};
+	Oid			types[] = {REGCLASSOID, NAMEOID, BYTEAOID};
 
 	for (int i = 0; i < test->relation_count; i++)
 	{
-		Datum		values[] = {test->relations[i], NameGetDatum(test->event_column), keys};
+		Datum		values[] = {test->relations[i], NameGetDatum(test->event_column), PointerGetDatum(filter)};
 		Portal		portal;
 
 		lock_show_progress(test->source, phase, i, test->relation_count);
-		portal = SPI_cursor_open_with_args(NULL, sql, keys == (Datum) 0 ? 2 : 3, types, values, NULL, true, 0);
+		portal = SPI_cursor_open_with_args(NULL, sql, filter == NULL ? 2 : 3, types, values, NULL, true, 0);
 		do
 		{
 			MemoryContext outer;
@@ -201,35 +202,10 @@ take_days(HeapTuple row, TupleDesc desc, void *taker)
 		return;
 	days = SPI_getbinval(row, desc, 2, &isnull);
 	first = SPI_getbinval(row, desc, 3, &isnull);
-	backtest_days_add(taker, slice_of_text(key), DatumGetDaysetP(days), DatumGetTimestampTz(first));
+	sorted_keys_add(taker, key, days, DatumGetTimestampTz(first));
 }
 
 /* ---- the events of what is unusual ---- */
-
-/* A key that is read again. */
-typedef struct WantedKey
-{
-	Slice		key;
-	const KeyDays *days;
-	uint32		status;
-} WantedKey;
-
-#define SH_PREFIX wanted
-#define SH_ELEMENT_TYPE WantedKey
-#define SH_KEY_TYPE Slice
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) ((uint32) slice_hash(key, 0))
-#define SH_EQUAL(tb, a, b) slice_equal(a, b)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
-
-typedef struct EventTaker
-{
-	wanted_hash *wanted;
-	BacktestEvents *events;
-} EventTaker;
 
 static Slice
 text_of(HeapTuple row, TupleDesc desc, int column)
@@ -243,39 +219,15 @@ text_of(HeapTuple row, TupleDesc desc, int column)
 static void
 take_event(HeapTuple row, TupleDesc desc, void *taker)
 {
-	EventTaker *into = taker;
 	bool		isnull;
-	WantedKey  *wanted = wanted_lookup(into->wanted, text_of(row, desc, 1));
-	BacktestEvent event;
+	Slice		key = text_of(row, desc, 1);
+	BacktestEvent event = {
+		.behaviour = baseline_key_behaviour(key), .kind = baseline_key_kind(key),
+		.time = DatumGetTimestampTz(SPI_getbinval(row, desc, 2, &isnull)),
+		.event_id = text_of(row, desc, 3), .instance_id = text_of(row, desc, 4), .source = text_of(row, desc, 5)
+	};
 
-	if (wanted == NULL)
-		return;
-	event.key = wanted->days;
-	event.time = DatumGetTimestampTz(SPI_getbinval(row, desc, 2, &isnull));
-	event.event_id = text_of(row, desc, 3);
-	event.instance_id = text_of(row, desc, 4);
-	event.source = text_of(row, desc, 5);
-	backtest_events_add(into->events, &event);
-}
-
-/* Of a behaviour all keys, whatever kind its identity was seen as. */
-static ArrayType *
-wanted_keys(const BacktestDays *days, wanted_hash *wanted)
-{
-	Datum	   *keys = MemoryContextAllocHuge(CurrentMemoryContext, Max(1, days->key_count) * sizeof(Datum));
-	int			n = 0;
-
-	for (int i = 0; i < days->key_count; i++)
-	{
-		const KeyDays *item = &days->keys[i];
-		bool		found;
-
-		if (item->behaviour < 0 || !days->behaviours[item->behaviour].is_wanted)
-			continue;
-		wanted_insert(wanted, item->key, &found)->days = item;
-		keys[n++] = slice_text(item->key);	/* as bytes */
-	}
-	return construct_array(keys, n, BYTEAOID, -1, false, TYPALIGN_INT);
+	backtest_events_add(taker, &event);
 }
 
 /* ---- all of it ---- */
@@ -283,20 +235,20 @@ wanted_keys(const BacktestDays *days, wanted_hash *wanted)
 static void
 run_backtest(Backtest *test, TakeAlert take, void *taker)
 {
-	EventTaker	into;
-	ArrayType  *keys;
+	SortedKeys *keys = sorted_keys_begin();
+	BacktestEvents *events = backtest_events_begin();
+	BacktestDays days;
+	bytea	   *unusual;
 
 	read_relations(test, PHASE_READING, "SELECT d.key, d.days, d.first"
-				   " FROM iamwatch_internal.read_days($1, $2, NULL, NULL) AS d", (Datum) 0, take_days, &test->days);
-	backtest_days_finish(&test->days, &test->settings, test->source);
-	into.wanted = wanted_create(CurrentMemoryContext, 1024, NULL);
-	into.events = backtest_events_begin(&test->days);
-	keys = wanted_keys(&test->days, into.wanted);
-	if (into.wanted->members > 0)
+				   " FROM iamwatch_internal.read_days($1, $2, NULL, NULL) AS d", NULL, take_days, keys);
+	backtest_days_init(&days, &test->settings, keys);
+	unusual = backtest_days_unusual(&days, test->source);
+	if (unusual != NULL)
 		read_relations(test, PHASE_FETCHING, "SELECT e.key, e.at, e.event_id, e.instance_id, e.source"
-					   " FROM iamwatch_internal.read_details($1, $2, $3) AS e",
-					   PointerGetDatum(keys), take_event, &into);
-	backtest_events_raise(into.events, &test->settings, test->row, test->source, take, taker);
+					   " FROM iamwatch_internal.read_details($1, $2, $3) AS e", unusual, take_event, events);
+	backtest_events_raise(events, &days, test->row, test->source, take, taker);
+	sorted_keys_end(keys);
 	lock_show_progress(test->source, PHASE_NONE, 0, 0);
 }
 
@@ -326,7 +278,6 @@ begin_backtest(FunctionCallInfo fcinfo)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a relation of a backtest is null")));
 	test->event_column = PG_GETARG_NAME(2);
 	take_settings(test, PG_GETARG_ARRAYTYPE_P(3));
-	backtest_days_init(&test->days);
 	MemoryContextSwitchTo(outer);
 	return test;
 }
@@ -368,9 +319,8 @@ static void
 take_row(void *taker, int setting, const TriedAlert *alert)
 {
 	RowTaker   *into = taker;
-	const BacktestDays *days = &into->test->days;
-	const BaselineKey *key = &alert->key->fields;
-	const Operation *operation = &days->operations[days->behaviours[alert->key->behaviour].operation].catalogued;
+	const BaselineKey *key = alert->key;
+	const Operation *operation = &alert->behaviour->operation->catalogued;
 	MemoryContext outer = MemoryContextSwitchTo(into->scratch);
 	bool		nulls[18] = {false};
 	Datum		values[18] = {
@@ -474,7 +424,7 @@ iamwatch_backtest_numbers(PG_FUNCTION_ARGS)
 	if (test->settings.n > 0)
 	{
 		SPI_connect();
-		counting = backtest_numbers_begin(&test->days, &test->settings);
+		counting = backtest_numbers_begin(&test->settings);
 		run_backtest(test, backtest_numbers_take, counting);
 		numbers = backtest_numbers_end(counting);
 		for (int i = 0; i < test->settings.n; i++)

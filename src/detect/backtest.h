@@ -34,36 +34,37 @@ typedef struct TriedSettings
 	TriedSetting *items;
 } TriedSettings;
 
-/* ---- what a source holds: days, and how they score (backtest_days.c) ---- */
+/* ---- the days of the keys of a source, in order (backtest_keys.c) ---- */
 
-/* The days of a baseline key. */
-typedef struct KeyDays
+typedef struct SortedKeys SortedKeys;
+
+typedef struct SortedKey
 {
 	Slice		key;
-	BaselineKey fields;
-	int			behaviour;		/* -1 of what is no IAM operation */
+	Datum		days;			/* a dayset */
 	TimestampTz first;
-	DayRuns		days;
-} KeyDays;
+} SortedKey;
 
-typedef struct Behaviour
-{
-	int			identity;
-	int			operation;
-	int			first_key;		/* its keys are in a row */
-	int			key_count;
-	bool		is_wanted;		/* a day of it is unusual by some setting */
-	DayRuns		days;
-} Behaviour;
+extern SortedKeys *sorted_keys_begin(void);
+extern void sorted_keys_end(SortedKeys *keys);
 
-typedef struct BacktestIdentity
-{
-	int			account;
-	bool		is_person;		/* it was seen as one */
-	int32		settled_from;
-	DayRuns		days;
-	DayRuns		iam_days;
-} BacktestIdentity;
+/* One that was read: of several relations the same one can come again. */
+extern void sorted_keys_add(SortedKeys *keys, Datum key, Datum days, TimestampTz first);
+extern int64 sorted_keys_count(const SortedKeys *keys);
+
+/* From here on none is added: go to the first of them. */
+extern void sorted_keys_rewind(SortedKeys *keys);
+
+/* NULL after the last; good until the next call.  And how many come before it. */
+extern const SortedKey *sorted_keys_next(const SortedKeys *keys);
+extern int64 sorted_keys_done(const SortedKeys *keys);
+extern void sorted_keys_advance(SortedKeys *keys);
+
+/* Remember which is next, and go back to it. */
+extern void sorted_keys_mark(SortedKeys *keys);
+extern void sorted_keys_restore(SortedKeys *keys);
+
+/* ---- an account and an identity at a time, and how days score (backtest_days.c) ---- */
 
 /* Of people and of others, all days and those of who has settled by then. */
 typedef struct ClassSums
@@ -71,41 +72,65 @@ typedef struct ClassSums
 	DaySums		sums[2][2];
 } ClassSums;
 
-/* Its identities, behaviours and operations are in a row, each from so on. */
-typedef struct BacktestAccount
-{
-	TimestampTz first;
-	int			identities;
-	int			behaviours;
-	int			operations;
-} BacktestAccount;
-
-/* An operation of an account, failed or not. */
+/* An operation of the account, failed or not. */
 typedef struct BacktestOperation
 {
 	Operation	catalogued;		/* without a category if it is not any more */
 	bool	   *is_watched;		/* by each setting */
-	ClassSums	did;			/* while it is the turn of its account */
+	ClassSums	did;
 } BacktestOperation;
+
+/* The days of a baseline key. */
+typedef struct KeyDays
+{
+	Slice		key;
+	BaselineKey fields;
+	int			behaviour;		/* -1 of what is no IAM operation */
+	DayRuns		days;
+} KeyDays;
+
+/* Its keys are those of one behaviour, of each kind that the identity was seen as. */
+typedef struct Behaviour
+{
+	BacktestOperation *operation;
+	const KeyDays *key;			/* the first of them */
+	int			key_count;
+	DayRuns		days;
+} Behaviour;
+
+typedef struct BacktestAccount
+{
+	Slice		prefix;			/* of all its keys */
+	TimestampTz first;
+	struct operations_hash *operations;
+	ClassSums	active;
+	ClassSums	iam;
+} BacktestAccount;
+
+typedef struct BacktestIdentity
+{
+	Slice		prefix;
+	int64		number;			/* of those that were visited */
+	KeyDays    *keys;			/* in order */
+	int			key_count;
+	Behaviour  *behaviours;		/* likewise */
+	int			behaviour_count;
+	bool		is_person;		/* it was seen as one */
+	int32		settled_from;
+	DayRuns		days;
+	DayRuns		iam_days;
+} BacktestIdentity;
 
 typedef struct BacktestDays
 {
-	MemoryContext context;
-	KeyDays    *keys;			/* in order of account, identity and operation */
-	int			key_count;
-	int			key_capacity;
-	Behaviour  *behaviours;		/* in the same order */
-	int			behaviour_count;
-	BacktestIdentity *identities;	/* likewise */
-	int			identity_count;
-	BacktestAccount *accounts;	/* and one more, where the last one ends */
-	int			account_count;
-	BacktestOperation *operations;
-	int			operation_count;
-	int			account;		/* whose turn it is; -1 before the first */
-	MemoryContext sums;			/* of what its peers did */
-	ClassSums	active;
-	ClassSums	iam;
+	const TriedSettings *settings;
+	SortedKeys *keys;
+	MemoryContext account_context;
+	MemoryContext identity_context;
+
+	/* those that are visited just now */
+	BacktestAccount account;
+	BacktestIdentity identity;
 } BacktestDays;
 
 typedef struct DayScore
@@ -118,21 +143,22 @@ typedef struct DayScore
 	double		probability;
 } DayScore;
 
-extern void backtest_days_init(BacktestDays *days);
+/* Go through all identities, in order of their keys. */
+typedef struct IdentityVisitor
+{
+	/* Of an account, then of an identity, given what their keys begin with: are they to be visited? */
+	bool		(*wants) (void *visitor, Slice prefix);
+	void		(*visit) (void *visitor);
+	void	   *visitor;
+} IdentityVisitor;
 
-/* A key that was read; of several relations the same one can come again. */
-extern void backtest_days_add(BacktestDays *days, Slice key, const Dayset *stored, TimestampTz first);
+extern void backtest_days_init(BacktestDays *days, const TriedSettings *settings, SortedKeys *keys);
+extern void backtest_days_visit(BacktestDays *days, const IdentityVisitor *visitor);
 
-/* All were: put them together, and find out which behaviours are ever unusual. */
-extern void backtest_days_finish(BacktestDays *days, const TriedSettings *settings, Oid source);
+/* A filter of the behaviours that are ever unusual; NULL if there is none. */
+extern bytea *backtest_days_unusual(BacktestDays *days, Oid source);
 
-/*
- * Whatever is scored next is of this account: what its peers did is held of one
- * account at a time.
- */
-extern void backtest_turn_to(BacktestDays *days, int account);
-
-/* The score of a day by a setting. */
+/* Of the identity that is visited: how a setting scores a day of a key. */
 extern DayScore backtest_score(const BacktestDays *days, const TriedSetting *setting,
 							   const KeyDays *key, int32 day);
 extern RiskCounts backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting,
@@ -140,7 +166,6 @@ extern RiskCounts backtest_risk_counts(const BacktestDays *days, const TriedSett
 
 /* ---- its events, and the alerts of them (backtest_alerts.c) ---- */
 
-/* What an alert says that depends on more than its behaviour. */
 /* As weigh_variation() says of an event. */
 typedef struct TriedVariation
 {
@@ -151,7 +176,9 @@ typedef struct TriedVariation
 
 typedef struct TriedAlert
 {
-	const KeyDays *key;			/* of the event that opened it */
+	int64		identity;		/* its number */
+	const Behaviour *behaviour;
+	const BaselineKey *key;		/* of the event that opened it */
 	TimestampTz first;
 	TimestampTz last;
 	int64		events;
@@ -161,13 +188,18 @@ typedef struct TriedAlert
 	double		risk;
 } TriedAlert;
 
-/* Called for each alert: behaviour by behaviour, of each setting in order of time. */
+/*
+ * Called for each alert: identity by identity and behaviour by behaviour, of
+ * each setting in order of time.
+ */
 typedef void (*TakeAlert) (void *taker, int setting, const TriedAlert *alert);
 
 /* What is known of an event when it was read; strings may be missing. */
 typedef struct BacktestEvent
 {
-	const KeyDays *key;
+	Slice		behaviour;		/* baseline_key_behaviour() of its key */
+	IdentityKind kind;
+	const KeyDays *key;			/* when it is its turn */
 	TimestampTz time;
 	Slice		event_id;
 	Slice		instance_id;
@@ -176,15 +208,17 @@ typedef struct BacktestEvent
 
 typedef struct BacktestEvents BacktestEvents;
 
-extern BacktestEvents *backtest_events_begin(BacktestDays *days);
+extern BacktestEvents *backtest_events_begin(void);
+
+/* May be one of a behaviour that is never unusual, or that has no days. */
 extern void backtest_events_add(BacktestEvents *events, const BacktestEvent *event);
 
 /*
- * Go through all of them in order.  The first of the settings is a row of
- * iamwatch.detectors, too, for what SQL says of an event; between SPI_connect()
- * and SPI_finish().
+ * Go through all of them in order.  The row of iamwatch.detectors is the first
+ * setting's, for what SQL says of an event; between SPI_connect() and
+ * SPI_finish().
  */
-extern void backtest_events_raise(BacktestEvents *events, const TriedSettings *settings, Datum row,
+extern void backtest_events_raise(BacktestEvents *events, BacktestDays *days, Datum row,
 								  Oid source, TakeAlert take, void *taker);
 
 /* ---- numbers of the alerts of each setting (backtest_numbers.c) ---- */
@@ -207,7 +241,7 @@ typedef struct SettingNumbers
 
 typedef struct BacktestNumbers BacktestNumbers;
 
-extern BacktestNumbers *backtest_numbers_begin(const BacktestDays *days, const TriedSettings *settings);
+extern BacktestNumbers *backtest_numbers_begin(const TriedSettings *settings);
 
 /* A TakeAlert. */
 extern void backtest_numbers_take(void *numbers, int setting, const TriedAlert *alert);

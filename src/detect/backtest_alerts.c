@@ -3,12 +3,13 @@
  * backtest_alerts.c
  *		The alerts that each of several settings raises of the same events.
  *
- * Events are sorted once, by behaviour and time, on disk if need be.  Then one
- * pass over them goes through all settings side by side: of each, all that is
- * remembered is the alert that is open and the day that was declined, as of
- * iamwatch_internal.assign_to_alerts() for a behaviour without a past.  What is
- * the same for all settings is found out once: what the event is called, how its
- * day scores, and whether it was delivered before.
+ * Events are sorted once, by behaviour and time, on disk if need be: in the order
+ * of the keys, so that they meet the days of their identity as these are gone
+ * through.  One pass over them goes through all settings side by side: of each,
+ * all that is remembered is the alert that is open and the day that was declined,
+ * as of iamwatch_internal.assign_to_alerts() for a behaviour without a past.
+ * What is the same for all settings is found out once: what the event is called,
+ * how its day scores, and whether it was delivered before.
  *
  * Must never write a table.  What an alert becomes is the business of who takes
  * it.
@@ -20,7 +21,6 @@
 #include <math.h>
 
 #include "access/tupdesc.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "detect/backtest.h"
 #include "detect/weigh.h"
@@ -30,11 +30,10 @@
 #include "miscadmin.h"
 #include "server/lock.h"
 #include "server/objects.h"
+#include "server/sorting.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/tuplesort.h"
-#include "utils/typcache.h"
 
 #define PHASE_RAISING 4
 #define PERCENT 100
@@ -45,7 +44,7 @@ enum
 	ROW_BEHAVIOUR,
 	ROW_TIME,
 	ROW_EVENT_ID,
-	ROW_KEY,
+	ROW_KIND,
 	ROW_INSTANCE_ID,
 	ROW_SOURCE,
 	ROW_COLUMNS
@@ -54,45 +53,38 @@ enum
 
 struct BacktestEvents
 {
-	BacktestDays *days;
 	MemoryContext scratch;		/* of a row */
 	Tuplesortstate *sort;
 	TupleTableSlot *slot;
 	TupleTableSlot *sorted;
 	int64		count;
+	int64		position;		/* of the next one in order, from 0 */
+	BacktestEvent next;			/* its strings are good until the one after it */
 };
 
 /* ---- sorting ---- */
 
 BacktestEvents *
-backtest_events_begin(BacktestDays *days)
+backtest_events_begin(void)
 {
-	static const Oid types[ROW_COLUMNS] = {INT4OID, INT8OID, TEXTOID, INT4OID, TEXTOID, TEXTOID};
+	static const Oid types[ROW_COLUMNS] = {BYTEAOID, INT8OID, BYTEAOID, INT4OID, BYTEAOID, BYTEAOID};
 	BacktestEvents *events = palloc0(sizeof(BacktestEvents));
 	TupleDesc	desc = CreateTemplateTupleDesc(ROW_COLUMNS);
-	AttrNumber	columns[ORDER_COLUMNS] = {ROW_BEHAVIOUR + 1, ROW_TIME + 1, ROW_EVENT_ID + 1};
-	Oid			operators[ORDER_COLUMNS];
-	Oid			collations[ORDER_COLUMNS] = {InvalidOid, InvalidOid, C_COLLATION_OID};
-	bool		nulls_first[ORDER_COLUMNS] = {false, false, false};
 
 	for (int i = 0; i < ROW_COLUMNS; i++)
 		TupleDescInitEntry(desc, i + 1, "", types[i], -1, 0);
-	for (int i = 0; i < ORDER_COLUMNS; i++)
-		operators[i] = lookup_type_cache(types[columns[i] - 1], TYPECACHE_LT_OPR)->lt_opr;
-	events->days = days;
 	events->scratch = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest event", ALLOCSET_DEFAULT_SIZES);
-	events->sort = tuplesort_begin_heap(desc, ORDER_COLUMNS, columns, operators, collations,
-										nulls_first, work_mem, NULL, 0);
+	events->sort = sorting_begin(desc, ORDER_COLUMNS, TUPLESORT_NONE);
 	events->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	events->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	return events;
 }
 
 static void
-put_text(TupleTableSlot *slot, int column, Slice text)
+put_bytes(TupleTableSlot *slot, int column, Slice bytes)
 {
-	slot->tts_isnull[column] = text.s == NULL;
-	slot->tts_values[column] = text.s == NULL ? (Datum) 0 : slice_text(text);
+	slot->tts_isnull[column] = bytes.s == NULL;
+	slot->tts_values[column] = bytes.s == NULL ? (Datum) 0 : slice_text(bytes);
 }
 
 void
@@ -103,39 +95,40 @@ backtest_events_add(BacktestEvents *events, const BacktestEvent *event)
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, false, ROW_COLUMNS * sizeof(bool));
-	slot->tts_values[ROW_BEHAVIOUR] = Int32GetDatum(event->key->behaviour);
 	slot->tts_values[ROW_TIME] = Int64GetDatum(event->time);
-	slot->tts_values[ROW_KEY] = Int32GetDatum((int32) (event->key - events->days->keys));
-	put_text(slot, ROW_EVENT_ID, event->event_id);
-	put_text(slot, ROW_INSTANCE_ID, event->instance_id);
-	put_text(slot, ROW_SOURCE, event->source);
+	slot->tts_values[ROW_KIND] = Int32GetDatum(event->kind);
+	put_bytes(slot, ROW_BEHAVIOUR, event->behaviour);
+	put_bytes(slot, ROW_EVENT_ID, event->event_id);
+	put_bytes(slot, ROW_INSTANCE_ID, event->instance_id);
+	put_bytes(slot, ROW_SOURCE, event->source);
 	ExecStoreVirtualTuple(slot);
 	tuplesort_puttupleslot(events->sort, slot);
 	events->count++;
 	MemoryContextSwitchTo(outer);
 	MemoryContextReset(events->scratch);
 }
-
 static Slice
-get_text(TupleTableSlot *slot, int column)
+get_bytes(TupleTableSlot *slot, int column)
 {
 	return slot->tts_isnull[column] ? SLICE_NONE : slice_of_text(slot->tts_values[column]);
 }
 
-/* The next one in order; its strings are good until the one after it. */
+/* Have the next one be the next; false at the end. */
 static bool
-next_event(BacktestEvents *events, BacktestEvent *event)
+fetch_next(BacktestEvents *events)
 {
 	TupleTableSlot *slot = events->sorted;
 
+	CHECK_FOR_INTERRUPTS();
 	if (!tuplesort_gettupleslot(events->sort, true, false, slot, NULL))
 		return false;
 	slot_getallattrs(slot);
-	event->key = &events->days->keys[DatumGetInt32(slot->tts_values[ROW_KEY])];
-	event->time = DatumGetInt64(slot->tts_values[ROW_TIME]);
-	event->event_id = get_text(slot, ROW_EVENT_ID);
-	event->instance_id = get_text(slot, ROW_INSTANCE_ID);
-	event->source = get_text(slot, ROW_SOURCE);
+	events->next.behaviour = get_bytes(slot, ROW_BEHAVIOUR);
+	events->next.kind = DatumGetInt32(slot->tts_values[ROW_KIND]);
+	events->next.time = DatumGetInt64(slot->tts_values[ROW_TIME]);
+	events->next.event_id = get_bytes(slot, ROW_EVENT_ID);
+	events->next.instance_id = get_bytes(slot, ROW_INSTANCE_ID);
+	events->next.source = get_bytes(slot, ROW_SOURCE);
 	return true;
 }
 
@@ -198,11 +191,16 @@ typedef struct KnownVariation
 typedef struct Raising
 {
 	BacktestDays *days;
+	BacktestEvents *events;
+	Oid			source;
+	bool		is_at_end;		/* there is no next event */
+	int			shown;			/* per cent of the events */
 	const TriedSettings *settings;
 	AlertSettings detector;		/* of the first setting */
 	TakeAlert	take;
 	void	   *taker;
-	int			behaviour;
+	int			key;			/* of the identity: no earlier one is of the next event */
+	const Behaviour *behaviour;
 	SettingState *states;
 	LastScore  *scores;
 	TimestampTz covered_until;	/* by an open alert of any setting */
@@ -328,24 +326,17 @@ close_alert(Raising *raising, int setting)
 }
 
 static void
-begin_behaviour(Raising *raising, int behaviour)
+begin_behaviour(Raising *raising, const Behaviour *behaviour)
 {
-	BacktestDays *days = raising->days;
-	const BacktestAccount *account;
-
 	for (int s = 0; s < raising->settings->n; s++)
 		close_alert(raising, s);
 	raising->behaviour = behaviour;
 	raising->covered_until = PG_INT64_MIN;
-	if (behaviour < 0)
-		return;
-	backtest_turn_to(days, days->identities[days->behaviours[behaviour].identity].account);
-	account = &days->accounts[days->account];
 	for (int s = 0; s < raising->settings->n; s++)
 	{
 		raising->states[s].declined = NO_DAY;
 		raising->states[s].active_from =
-			detector_active_from(&raising->settings->items[s].detector, account->first);
+			detector_active_from(&raising->settings->items[s].detector, raising->days->account.first);
 		raising->scores[s].key = NULL;
 	}
 }
@@ -374,16 +365,16 @@ open_alert(Raising *raising, int s, const BacktestEvent *event, int64 position)
 	SettingState *state = &raising->states[s];
 	OpenAlert  *open = &state->open;
 	int32		day = day_of(event->time);
-	int			operation = raising->days->behaviours[raising->behaviour].operation;
+	const BacktestOperation *operation = raising->behaviour->operation;
 	const DayScore *score;
 	RiskCounts	counts;
 	double		risk;
 
-	if (!raising->days->operations[operation].is_watched[s] || day == state->declined ||
+	if (!operation->is_watched[s] || day == state->declined ||
 		(score = unusual_score(raising, s, event)) == NULL)
 		return;
 	counts = backtest_risk_counts(raising->days, setting, event->key, day);
-	risk = score_risk(&counts, raising->days->operations[operation].catalogued.sensitivity);
+	risk = score_risk(&counts, operation->catalogued.sensitivity);
 	if (risk < setting->least_risk)
 	{
 		state->declined = day;
@@ -393,7 +384,8 @@ open_alert(Raising *raising, int s, const BacktestEvent *event, int64 position)
 	open->until = event->time + setting->deduplication_days * USECS_PER_DAY;
 	open->opened_at = position;
 	open->alert = (TriedAlert) {
-		.key = event->key, .first = event->time, .last = event->time, .events = 1,
+		.identity = raising->days->identity.number, .behaviour = raising->behaviour,
+		.key = &event->key->fields, .first = event->time, .last = event->time, .events = 1,
 		.variation = variation_of(raising, event), .score = *score, .counts = counts, .risk = risk
 	};
 	raising->covered_until = Max(raising->covered_until, open->until);
@@ -450,11 +442,12 @@ meet(Raising *raising, const BacktestEvent *event, int64 position)
 static void
 raise_event(Raising *raising, const BacktestEvent *event, int64 position)
 {
+	const Behaviour *behaviour = &raising->days->identity.behaviours[event->key->behaviour];
 	const TriedVariation *variation = NULL;
 	int64		before;
 
-	if (event->key->behaviour != raising->behaviour)
-		begin_behaviour(raising, event->key->behaviour);
+	if (raising->behaviour != behaviour)
+		begin_behaviour(raising, behaviour);
 	before = met_before(raising, event);
 	for (int s = 0; s < raising->settings->n; s++)
 	{
@@ -472,35 +465,103 @@ raise_event(Raising *raising, const BacktestEvent *event, int64 position)
 	meet(raising, event, position);
 }
 
+/* ---- all of them, in the order of the identities ---- */
+
+static void
+advance(Raising *raising)
+{
+	BacktestEvents *events = raising->events;
+	int			percent = ++events->position * PERCENT / events->count;
+
+	if (percent != raising->shown)
+		lock_show_progress(raising->source, PHASE_RAISING, raising->shown = percent, PERCENT);
+	raising->is_at_end = !fetch_next(events);
+}
+
+/* Is the next event of the account or identity?  Those before it are of none that has days. */
+static bool
+wants(void *visitor, Slice prefix)
+{
+	Raising    *raising = visitor;
+	int			order = -1;
+
+	while (!raising->is_at_end)
+	{
+		Slice		behaviour = raising->events->next.behaviour;
+
+		order = memcmp(behaviour.s, prefix.s, Min(behaviour.len, prefix.len));
+		if (order >= 0)
+			break;
+		advance(raising);
+	}
+	return order == 0;
+}
+
+/* The key of the next event, or NULL if it has none; both are in order. */
+static const KeyDays *
+key_of(Raising *raising)
+{
+	const BacktestIdentity *identity = &raising->days->identity;
+	const BacktestEvent *event = &raising->events->next;
+
+	for (; raising->key < identity->key_count; raising->key++)
+	{
+		int			order = slice_compare(baseline_key_behaviour(identity->keys[raising->key].key), event->behaviour);
+
+		if (order > 0)
+			return NULL;
+		if (order == 0)
+			break;
+	}
+	for (int i = raising->key; i < identity->key_count; i++)
+		if (!slice_equal(baseline_key_behaviour(identity->keys[i].key), event->behaviour))
+			return NULL;
+		else if (identity->keys[i].fields.kind == event->kind)
+			return identity->keys[i].behaviour < 0 ? NULL : &identity->keys[i];
+	return NULL;
+}
+
+static void
+raise_identity(void *visitor)
+{
+	Raising    *raising = visitor;
+	BacktestEvent *event = &raising->events->next;
+
+	raising->key = 0;
+	while (wants(raising, raising->days->identity.prefix))
+	{
+		event->key = key_of(raising);
+		if (event->key != NULL)
+			raise_event(raising, event, raising->events->position);
+		advance(raising);
+	}
+	/* what is open is of the identity, which is forgotten */
+	begin_behaviour(raising, NULL);
+}
+
 void
-backtest_events_raise(BacktestEvents *events, const TriedSettings *settings, Datum row,
+backtest_events_raise(BacktestEvents *events, BacktestDays *days, Datum row,
 					  Oid source, TakeAlert take, void *taker)
 {
+	const TriedSettings *settings = days->settings;
 	Raising		raising = {
-		.days = events->days, .settings = settings, .take = take, .taker = taker, .behaviour = -1,
+		.days = days, .events = events, .source = source, .shown = -1, .settings = settings,
+		.take = take, .taker = taker,
 		.states = palloc0(settings->n * sizeof(SettingState)),
 		.scores = palloc0(settings->n * sizeof(LastScore)),
 		.context = CurrentMemoryContext,
 		.scratch = AllocSetContextCreate(CurrentMemoryContext, "iamwatch variation", ALLOCSET_DEFAULT_SIZES),
 		.ids = AllocSetContextCreate(CurrentMemoryContext, "iamwatch event ids", ALLOCSET_DEFAULT_SIZES)
 	};
-	BacktestEvent event;
-	int			shown = -1;
 
 	raising.met = met_create(raising.ids, 64, NULL);
 	alert_settings_read(DatumGetHeapTupleHeader(row), &raising.detector);
 	begin_variations(&raising);
+	lock_show_progress(source, PHASE_RAISING, 0, PERCENT);
 	tuplesort_performsort(events->sort);
-	for (int64 position = 0; next_event(events, &event); position++)
-	{
-		int			percent = position * PERCENT / events->count;
-
-		CHECK_FOR_INTERRUPTS();
-		if (percent != shown)
-			lock_show_progress(source, PHASE_RAISING, shown = percent, PERCENT);
-		raise_event(&raising, &event, position);
-	}
-	begin_behaviour(&raising, -1);
+	raising.is_at_end = !fetch_next(events);
+	if (!raising.is_at_end)
+		backtest_days_visit(days, &(IdentityVisitor) {wants, raise_identity, &raising});
 	tuplesort_end(events->sort);
 	ExecDropSingleTupleTableSlot(events->slot);
 	ExecDropSingleTupleTableSlot(events->sorted);

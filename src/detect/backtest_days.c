@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * backtest_days.c
- *		The days that a source holds, and how they score.
+ *		An account and an identity at a time: their days, and how these score.
  *
- * What the baselines are to the triggers, of one source and in memory.  Keys
- * are put into one order, in which the keys of a behaviour, the behaviours of
- * an identity and the identities of an account are next to each other, so all
- * of these are made in one pass.  What depends on no setting is done once; a
- * score then takes a few look-ups in sorted lists, so none is kept.  All goes
- * account by account, so what peers did is summed up for one account at a time.
+ * What the baselines are to the triggers, of one source.  A score needs the days
+ * of the identity, and the sums of what its peers did, which are all of the
+ * account.  So the keys of an account are gone through twice: for the sums, and
+ * then identity by identity for whoever visits these.  In memory are the sums,
+ * which do not grow with the number of identities, and the days of one identity.
+ * A score then takes a few look-ups in sorted lists, so none is kept.
  *
  * Must never look at a table but for the catalogue, nor decide what becomes of
  * an unusual day.
@@ -19,6 +19,7 @@
 
 #include "baseline/settled.h"
 #include "detect/backtest.h"
+#include "detect/key_filter.h"
 #include "event/day.h"
 #include "miscadmin.h"
 #include "server/lock.h"
@@ -27,121 +28,61 @@
 #define PHASE_SCORING 2
 #define PERCENT 100
 
+/* Of an account, by the part of a behaviour's key that follows the identity. */
+typedef struct OperationEntry
+{
+	Slice		name;
+	BacktestOperation *operation;
+	uint32		status;
+} OperationEntry;
+
+#define SH_PREFIX operations
+#define SH_ELEMENT_TYPE OperationEntry
+#define SH_KEY_TYPE Slice
+#define SH_KEY name
+#define SH_HASH_KEY(tb, key) ((uint32) slice_hash(key, 0))
+#define SH_EQUAL(tb, a, b) slice_equal(a, b)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
 void
-backtest_days_init(BacktestDays *days)
+backtest_days_init(BacktestDays *days, const TriedSettings *settings, SortedKeys *keys)
 {
 	memset(days, 0, sizeof(*days));
-	days->context = CurrentMemoryContext;
-	days->account = -1;
-	days->sums = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest sums", ALLOCSET_DEFAULT_SIZES);
+	days->settings = settings;
+	days->keys = keys;
+	days->account_context = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest account", ALLOCSET_DEFAULT_SIZES);
+	days->identity_context = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest identity", ALLOCSET_DEFAULT_SIZES);
 }
 
-/* Room for one more; lists can be longer than palloc() allows. */
-static void *
-grown(MemoryContext context, void *list, int count, int *capacity, Size size)
+/* ---- the account ---- */
+
+static Slice
+copy_of(Slice slice)
 {
-	if (count < *capacity)
-		return list;
-	if (*capacity > PG_INT32_MAX / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many baseline keys for a backtest")));
-	*capacity = Max(64, *capacity * 2);
-	return list == NULL ? MemoryContextAllocHuge(context, *capacity * size) :
-		repalloc_huge(list, *capacity * size);
+	char	   *copy = palloc(slice.len);
+
+	memcpy(copy, slice.s, slice.len);	/* bytes, not a string */
+	return (Slice) {copy, slice.len};
 }
 
-void
-backtest_days_add(BacktestDays *days, Slice key, const Dayset *stored, TimestampTz first)
+/* The next key, if it begins so. */
+static const SortedKey *
+next_with(const BacktestDays *days, Slice prefix)
 {
-	MemoryContext outer = MemoryContextSwitchTo(days->context);
-	char	   *copy = palloc(key.len);
-	KeyDays    *item;
+	const SortedKey *next = sorted_keys_next(days->keys);
 
-	memcpy(copy, key.s, key.len);	/* bytes, not a string */
-	days->keys = grown(days->context, days->keys, days->key_count, &days->key_capacity, sizeof(KeyDays));
-	item = &days->keys[days->key_count++];
-	memset(item, 0, sizeof(*item));
-	item->key = (Slice) {copy, key.len};
-	item->fields = baseline_key_read(item->key);
-	item->first = first;
-	dayruns_init(&item->days);
-	dayruns_from_dayset(stored, &item->days);
-	MemoryContextSwitchTo(outer);
+	return next != NULL && next->key.len >= prefix.len && memcmp(next->key.s, prefix.s, prefix.len) == 0 ? next : NULL;
 }
 
-/* ---- the order of all ---- */
-
-static int
-compare_accounts(const BaselineKey *a, const BaselineKey *b)
-{
-	if (a->provider != b->provider)
-		return a->provider < b->provider ? -1 : 1;
-	return slice_compare(a->account, b->account);
-}
-
-static int
-compare_identities(const BaselineKey *a, const BaselineKey *b)
-{
-	int			order = compare_accounts(a, b);
-
-	return order != 0 ? order : slice_compare(a->identity, b->identity);
-}
-
-static int
-compare_operations(const BaselineKey *a, const BaselineKey *b)
-{
-	int			order = slice_compare(a->service, b->service);
-
-	if (order == 0)
-		order = slice_compare(a->operation, b->operation);
-	return order != 0 ? order : a->failed - b->failed;
-}
-
-static int
-compare_behaviours(const BaselineKey *a, const BaselineKey *b)
-{
-	int			order = compare_identities(a, b);
-
-	return order != 0 ? order : compare_operations(a, b);
-}
-
-static int
-compare_keys(const void *a, const void *b)
-{
-	const BaselineKey *left = &((const KeyDays *) a)->fields;
-	const BaselineKey *right = &((const KeyDays *) b)->fields;
-	int			order = compare_behaviours(left, right);
-
-	return order != 0 ? order : (int) left->kind - (int) right->kind;
-}
-
-/* What several relations have of one key becomes one. */
 static void
-merge_keys(BacktestDays *days)
+skip(BacktestDays *days, Slice prefix)
 {
-	int			n = 0;
-
-	if (days->key_count == 0)
-		return;
-	qsort(days->keys, days->key_count, sizeof(KeyDays), compare_keys);
-	for (int i = 1; i < days->key_count; i++)
-	{
-		KeyDays    *into = &days->keys[n];
-		KeyDays    *item = &days->keys[i];
-
-		if (compare_keys(into, item) == 0)
-		{
-			dayruns_add_all(&into->days, &item->days);
-			into->first = Min(into->first, item->first);
-		}
-		else
-			days->keys[++n] = *item;
-	}
-	days->key_count = n + 1;
+	while (next_with(days, prefix) != NULL)
+		sorted_keys_advance(days->keys);
 }
-
-/* ---- what they come to ---- */
 
 static void
 init_class_sums(ClassSums *sums)
@@ -166,10 +107,20 @@ finish_class_sums(ClassSums *sums)
 			day_sums_finish(&sums->sums[person][settled]);
 }
 
-static const BaselineKey *
-behaviour_key(const BacktestDays *days, int behaviour)
+static void
+begin_account(BacktestDays *days)
 {
-	return &days->keys[days->behaviours[behaviour].first_key].fields;
+	BacktestAccount *account = &days->account;
+	MemoryContext outer;
+
+	MemoryContextReset(days->account_context);
+	outer = MemoryContextSwitchTo(days->account_context);
+	account->prefix = copy_of(baseline_key_read(sorted_keys_next(days->keys)->key).of_account);
+	account->first = PG_INT64_MAX;
+	account->operations = operations_create(days->account_context, 64, NULL);
+	init_class_sums(&account->active);
+	init_class_sums(&account->iam);
+	MemoryContextSwitchTo(outer);
 }
 
 static Operation
@@ -187,57 +138,67 @@ find_operation(const BaselineKey *key)
 	return operation;
 }
 
-static int
-compare_account_operations(const void *a, const void *b, void *arg)
+/* Each is looked up in the catalogue once. */
+static BacktestOperation *
+operation_of(BacktestDays *days, const KeyDays *item)
 {
-	const BaselineKey *left = behaviour_key(arg, *(const int *) a);
-	const BaselineKey *right = behaviour_key(arg, *(const int *) b);
-	int			order = compare_accounts(left, right);
+	Slice		behaviour = baseline_key_behaviour(item->key);
+	int			skipped = item->fields.of_identity.len;
+	Slice		name = {behaviour.s + skipped, behaviour.len - skipped};
+	bool		found;
+	OperationEntry *entry = operations_insert(days->account.operations, name, &found);
+	const TriedSettings *settings = days->settings;
+	MemoryContext outer;
+	BacktestOperation *operation;
 
-	return order != 0 ? order : compare_operations(left, right);
+	if (found)
+		return entry->operation;
+	outer = MemoryContextSwitchTo(days->account_context);
+	entry->name = copy_of(name);
+	entry->operation = operation = palloc(sizeof(BacktestOperation));
+	operation->catalogued = find_operation(&item->fields);
+	operation->is_watched = palloc(settings->n * sizeof(bool));
+	for (int s = 0; s < settings->n; s++)
+		operation->is_watched[s] = operation->catalogued.category != NULL &&
+			detector_watches(&settings->items[s].detector, &operation->catalogued);
+	init_class_sums(&operation->did);
+	MemoryContextSwitchTo(outer);
+	return operation;
 }
 
-/* Number the operations of each account, and look each up once. */
-static void
-make_operations(BacktestDays *days, const TriedSettings *settings)
-{
-	int		   *order = MemoryContextAllocHuge(days->context, Max(1, days->behaviour_count) * sizeof(int));
-	int			capacity = 0;
-	int			account = 0;
+/* ---- the identity ---- */
 
-	for (int i = 0; i < days->behaviour_count; i++)
-		order[i] = i;
-	qsort_arg(order, days->behaviour_count, sizeof(int), compare_account_operations, days);
-	for (int i = 0; i < days->behaviour_count; i++)
+/* Room for one more; lists can be longer than palloc() allows. */
+static void *
+grown(void *list, int count, Size size)
+{
+	if (count == 0)
+		return palloc(size);
+	/* doubled whenever it is a power of two */
+	return (count & (count - 1)) == 0 ? repalloc_huge(list, (Size) count * 2 * size) : list;
+}
+
+/* What several relations have of one key becomes one. */
+static void
+take_key(BacktestDays *days, const SortedKey *next)
+{
+	BacktestIdentity *identity = &days->identity;
+	KeyDays    *last = identity->key_count == 0 ? NULL : &identity->keys[identity->key_count - 1];
+	DayRuns		set;
+
+	days->account.first = Min(days->account.first, next->first);
+	dayruns_from_datum(next->days, &set);
+	if (last != NULL && slice_equal(last->key, next->key))
 	{
-		if (i == 0 || compare_account_operations(&order[i - 1], &order[i], days) != 0)
-		{
-			BacktestOperation *operation;
-
-			CHECK_FOR_INTERRUPTS();
-			days->operations = grown(days->context, days->operations, days->operation_count,
-									 &capacity, sizeof(BacktestOperation));
-			operation = &days->operations[days->operation_count++];
-			operation->catalogued = find_operation(behaviour_key(days, order[i]));
-			for (; account <= days->identities[days->behaviours[order[i]].identity].account; account++)
-				days->accounts[account].operations = days->operation_count - 1;
-			operation->is_watched = palloc(settings->n * sizeof(bool));
-			for (int s = 0; s < settings->n; s++)
-				operation->is_watched[s] = operation->catalogued.category != NULL &&
-					detector_watches(&settings->items[s].detector, &operation->catalogued);
-		}
-		days->behaviours[order[i]].operation = days->operation_count - 1;
+		dayruns_add_all(&last->days, &set);
+		return;
 	}
-	for (; account <= days->account_count; account++)
-		days->accounts[account].operations = days->operation_count;
-	pfree(order);
-}
-
-static void
-add_account(BacktestDays *days, int *capacity, TimestampTz first)
-{
-	days->accounts = grown(days->context, days->accounts, days->account_count, capacity, sizeof(BacktestAccount));
-	days->accounts[days->account_count++] = (BacktestAccount) {first, days->identity_count, days->behaviour_count, 0};
+	identity->keys = grown(identity->keys, identity->key_count, sizeof(KeyDays));
+	last = &identity->keys[identity->key_count++];
+	last->key = copy_of(next->key);
+	last->fields = baseline_key_read(last->key);
+	last->behaviour = -1;
+	last->days = set;
 }
 
 /* Most behaviours have one key, of which they share the days. */
@@ -252,109 +213,133 @@ take_into_behaviour(Behaviour *behaviour, const KeyDays *item)
 
 		dayruns_init(&all);
 		dayruns_union(&all, &behaviour->days, &item->days);
-		if (behaviour->key_count > 2)
-			pfree(behaviour->days.runs);
 		behaviour->days = all;
 	}
 }
 
-/* Which keys are of one behaviour, identity and account. */
+/* Which keys are of one behaviour. */
 static void
-make_entities(BacktestDays *days)
+make_behaviours(BacktestDays *days)
 {
-	int			capacities[3] = {0};
-	const BaselineKey *last = NULL;
+	BacktestIdentity *identity = &days->identity;
+	const KeyDays *last = NULL;
 
-	for (int i = 0; i < days->key_count; i++)
+	identity->behaviours = palloc_extended(identity->key_count * sizeof(Behaviour), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < identity->key_count; i++)
 	{
-		KeyDays    *item = &days->keys[i];
-		const BaselineKey *key = &item->fields;
-		bool		is_new = last == NULL || compare_accounts(last, key) != 0;
-		BacktestIdentity *identity;
+		KeyDays    *item = &identity->keys[i];
 
-		CHECK_FOR_INTERRUPTS();
-		if (is_new)
-			add_account(days, &capacities[0], item->first);
-		days->accounts[days->account_count - 1].first = Min(days->accounts[days->account_count - 1].first, item->first);
-		is_new = is_new || !slice_equal(last->identity, key->identity);
-		if (is_new)
-		{
-			days->identities = grown(days->context, days->identities, days->identity_count, &capacities[1], sizeof(BacktestIdentity));
-			identity = &days->identities[days->identity_count++];
-			memset(identity, 0, sizeof(*identity));
-			identity->account = days->account_count - 1;
-			dayruns_init(&identity->days);
-			dayruns_init(&identity->iam_days);
-		}
-		identity = &days->identities[days->identity_count - 1];
-		identity->is_person |= KIND_IS_USER(key->kind);
-		dayruns_add_all(&identity->days, &item->days);
-		item->behaviour = -1;
-		if (key->operation.s != NULL)
-		{
-			if (is_new || last->operation.s == NULL || compare_operations(last, key) != 0)
-			{
-				days->behaviours = grown(days->context, days->behaviours, days->behaviour_count, &capacities[2], sizeof(Behaviour));
-				days->behaviours[days->behaviour_count++] = (Behaviour) {days->identity_count - 1, 0, i};
-			}
-			item->behaviour = days->behaviour_count - 1;
-			take_into_behaviour(&days->behaviours[item->behaviour], item);
-		}
-		last = key;
+		if (item->fields.operation.s == NULL)
+			continue;
+		if (last == NULL || !slice_equal(baseline_key_behaviour(last->key), baseline_key_behaviour(item->key)))
+			identity->behaviours[identity->behaviour_count++] = (Behaviour) {operation_of(days, item), item};
+		item->behaviour = identity->behaviour_count - 1;
+		take_into_behaviour(&identity->behaviours[item->behaviour], item);
+		last = item;
 	}
-	add_account(days, &capacities[0], 0);
-	days->account_count--;
 }
+
+/* The next keys, of one identity, and what is known of it by all that it did. */
+static void
+load_identity(BacktestDays *days, Slice prefix)
+{
+	BacktestIdentity *identity = &days->identity;
+	const SortedKey *next;
+
+	*identity = (BacktestIdentity) {.prefix = prefix, .number = identity->number + 1};
+	dayruns_init(&identity->days);
+	dayruns_init(&identity->iam_days);
+	while ((next = next_with(days, prefix)) != NULL)
+	{
+		take_key(days, next);
+		sorted_keys_advance(days->keys);
+	}
+	for (int i = 0; i < identity->key_count; i++)
+	{
+		identity->is_person |= KIND_IS_USER(identity->keys[i].fields.kind);
+		dayruns_add_all(&identity->days, &identity->keys[i].days);
+	}
+	identity->settled_from = settled_from(&identity->days);
+	make_behaviours(days);
+	for (int i = 0; i < identity->behaviour_count; i++)
+		if (identity->behaviours[i].operation->catalogued.is_iam)
+			dayruns_add_all(&identity->iam_days, &identity->behaviours[i].days);
+}
+
+/* ---- all of them ---- */
 
 /* What an identity did counts for its class. */
-void
-backtest_turn_to(BacktestDays *days, int account)
+static void
+add_to_sums(BacktestDays *days)
 {
-	const BacktestAccount *from = &days->accounts[account];
-	const BacktestAccount *to = from + 1;
-	MemoryContext outer;
+	const BacktestIdentity *identity = &days->identity;
 
-	if (days->account == account)
-		return;
-	days->account = account;
-	MemoryContextReset(days->sums);
-	outer = MemoryContextSwitchTo(days->sums);
-	init_class_sums(&days->active);
-	init_class_sums(&days->iam);
-	for (int i = from->operations; i < to->operations; i++)
-		init_class_sums(&days->operations[i].did);
-	for (int i = from->behaviours; i < to->behaviours; i++)
-	{
-		const Behaviour *behaviour = &days->behaviours[i];
-
-		add_to_class(&days->operations[behaviour->operation].did, &days->identities[behaviour->identity], &behaviour->days);
-	}
-	for (int i = from->identities; i < to->identities; i++)
-	{
-		const BacktestIdentity *identity = &days->identities[i];
-
-		add_to_class(&days->active, identity, &identity->days);
-		add_to_class(&days->iam, identity, &identity->iam_days);
-	}
-	for (int i = from->operations; i < to->operations; i++)
-		finish_class_sums(&days->operations[i].did);
-	finish_class_sums(&days->active);
-	finish_class_sums(&days->iam);
-	MemoryContextSwitchTo(outer);
+	for (int i = 0; i < identity->behaviour_count; i++)
+		add_to_class(&identity->behaviours[i].operation->did, identity, &identity->behaviours[i].days);
+	add_to_class(&days->account.active, identity, &identity->days);
+	add_to_class(&days->account.iam, identity, &identity->iam_days);
 }
 
-/* What is known of each identity by all that it did. */
 static void
-finish_identities(BacktestDays *days)
+finish_sums(BacktestDays *days)
 {
-	for (int i = 0; i < days->identity_count; i++)
-		days->identities[i].settled_from = settled_from(&days->identities[i].days);
-	for (int i = 0; i < days->behaviour_count; i++)
-	{
-		const Behaviour *behaviour = &days->behaviours[i];
+	BacktestAccount *account = &days->account;
+	operations_iterator iterator;
+	OperationEntry *entry;
 
-		if (days->operations[behaviour->operation].catalogued.is_iam)
-			dayruns_add_all(&days->identities[behaviour->identity].iam_days, &behaviour->days);
+	operations_start_iterate(account->operations, &iterator);
+	while ((entry = operations_iterate(account->operations, &iterator)) != NULL)
+		finish_class_sums(&entry->operation->did);
+	finish_class_sums(&account->active);
+	finish_class_sums(&account->iam);
+}
+
+/* Each identity of the account from here on that is wanted; NULL for all. */
+static void
+each_identity(BacktestDays *days, const IdentityVisitor *visitor)
+{
+	const SortedKey *next;
+	MemoryContext outer = CurrentMemoryContext;
+
+	while ((next = next_with(days, days->account.prefix)) != NULL)
+	{
+		Slice		prefix;
+
+		MemoryContextReset(days->identity_context);
+		MemoryContextSwitchTo(days->identity_context);
+		prefix = copy_of(baseline_key_read(next->key).of_identity);
+		if (visitor == NULL || visitor->wants(visitor->visitor, prefix))
+		{
+			load_identity(days, prefix);
+			MemoryContextSwitchTo(outer);
+			if (visitor == NULL)
+				add_to_sums(days);
+			else
+				visitor->visit(visitor->visitor);
+		}
+		else
+			skip(days, prefix);
+		MemoryContextSwitchTo(outer);
+	}
+}
+
+void
+backtest_days_visit(BacktestDays *days, const IdentityVisitor *visitor)
+{
+	sorted_keys_rewind(days->keys);
+	while (sorted_keys_next(days->keys) != NULL)
+	{
+		begin_account(days);
+		if (!visitor->wants(visitor->visitor, days->account.prefix))
+		{
+			skip(days, days->account.prefix);
+			continue;
+		}
+		sorted_keys_mark(days->keys);
+		each_identity(days, NULL);
+		finish_sums(days);
+		sorted_keys_restore(days->keys);
+		each_identity(days, visitor);
 	}
 }
 
@@ -365,7 +350,6 @@ typedef struct PeerWindow
 {
 	bool		is_user;
 	bool		is_newcomer;	/* then all days of peers count, else those of who has settled */
-	const BacktestIdentity *own;
 	int32		since;
 	int32		until;
 } PeerWindow;
@@ -373,23 +357,21 @@ typedef struct PeerWindow
 static PeerWindow
 peer_window(const BacktestDays *days, const KeyDays *key, int32 day, int length)
 {
-	const BacktestIdentity *own = &days->identities[days->behaviours[key->behaviour].identity];
-
 	return (PeerWindow) {
-		KIND_IS_USER(key->fields.kind), is_newcomer(&own->days, day), own, day - length, day - 1
+		KIND_IS_USER(key->fields.kind), is_newcomer(&days->identity.days, day), day - length, day - 1
 	};
 }
 
 /* The class counts the identity too, with a set that is taken off. */
 static int64
-count_peers(const ClassSums *sums, const PeerWindow *window, const DayRuns *own_days)
+count_peers(const ClassSums *sums, const PeerWindow *window, const BacktestIdentity *own, const DayRuns *own_days)
 {
 	int64		count = day_sums_between(&sums->sums[window->is_user][!window->is_newcomer],
 										 window->since, window->until);
 
-	if (window->own->is_person == window->is_user)
+	if (own->is_person == window->is_user)
 		count -= dayruns_count(own_days,
-							   window->is_newcomer ? window->since : Max(window->since, window->own->settled_from),
+							   window->is_newcomer ? window->since : Max(window->since, own->settled_from),
 							   window->until);
 	return count;
 }
@@ -397,21 +379,20 @@ count_peers(const ClassSums *sums, const PeerWindow *window, const DayRuns *own_
 DayScore
 backtest_score(const BacktestDays *days, const TriedSetting *setting, const KeyDays *key, int32 day)
 {
-	const Behaviour *behaviour = &days->behaviours[key->behaviour];
-	const BacktestIdentity *identity = &days->identities[behaviour->identity];
+	const BacktestIdentity *identity = &days->identity;
+	const Behaviour *behaviour = &identity->behaviours[key->behaviour];
 	int			length = setting->detector.training_days;
 	DayScore	score;
 	PeerWindow	window;
 
-	Assert(days->account == identity->account);
 	memset(&score, 0, sizeof(score));
 	score.k = dayruns_count(&behaviour->days, day - length, day - 1);
 	score.active = dayruns_count(&identity->days, day - length, day - 1);
 	if (!score_may_be_unusual(score.k, score.active, setting->widest_limit))
 		return score;
 	window = peer_window(days, key, day, length);
-	score.peer_days = count_peers(&days->operations[behaviour->operation].did, &window, &behaviour->days);
-	score.peer_active = count_peers(&days->active, &window, &identity->days);
+	score.peer_days = count_peers(&behaviour->operation->did, &window, identity, &behaviour->days);
+	score.peer_active = count_peers(&days->account.active, &window, identity, &identity->days);
 	score.probability = score_probability(score.k, score.active, score.peer_days, score.peer_active);
 	score.is_unusual = score.probability < setting->widest_limit;
 	return score;
@@ -419,25 +400,24 @@ backtest_score(const BacktestDays *days, const TriedSetting *setting, const KeyD
 
 /* The behaviour that is the same but did not fail; it comes right before. */
 static const Behaviour *
-success_of(const BacktestDays *days, int behaviour)
+success_of(const BacktestIdentity *identity, int behaviour)
 {
-	const BaselineKey *key = behaviour_key(days, behaviour);
+	const BaselineKey *key = &identity->behaviours[behaviour].key->fields;
 	const BaselineKey *before;
 
-	if (!key->failed || behaviour == 0 ||
-		days->behaviours[behaviour - 1].identity != days->behaviours[behaviour].identity)
+	if (!key->failed || behaviour == 0)
 		return NULL;
-	before = behaviour_key(days, behaviour - 1);
+	before = &identity->behaviours[behaviour - 1].key->fields;
 	return !before->failed && slice_equal(before->service, key->service) &&
-		slice_equal(before->operation, key->operation) ? &days->behaviours[behaviour - 1] : NULL;
+		slice_equal(before->operation, key->operation) ? &identity->behaviours[behaviour - 1] : NULL;
 }
 
 RiskCounts
 backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting, const KeyDays *key, int32 day)
 {
-	const Behaviour *behaviour = &days->behaviours[key->behaviour];
-	const Behaviour *success = success_of(days, key->behaviour);
-	const BacktestIdentity *identity = &days->identities[behaviour->identity];
+	const BacktestIdentity *identity = &days->identity;
+	const Behaviour *behaviour = &identity->behaviours[key->behaviour];
+	const Behaviour *success = success_of(identity, key->behaviour);
 	PeerWindow	window = peer_window(days, key, day, setting->peer_memory_days);
 	int32		since = day - setting->memory_days;
 	RiskCounts	counts;
@@ -455,9 +435,9 @@ backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting, cons
 		counts.k = dayruns_count(&behaviour->days, since, day - 1);
 	counts.active = dayruns_count(&identity->days, since, day - 1);
 	counts.iam_days = dayruns_count(&identity->iam_days, since, day - 1);
-	counts.peer_days = count_peers(&days->operations[behaviour->operation].did, &window, &behaviour->days);
-	counts.peer_active = count_peers(&days->active, &window, &identity->days);
-	counts.peer_iam_days = count_peers(&days->iam, &window, &identity->iam_days);
+	counts.peer_days = count_peers(&behaviour->operation->did, &window, identity, &behaviour->days);
+	counts.peer_active = count_peers(&days->account.active, &window, identity, &identity->days);
+	counts.peer_iam_days = count_peers(&days->account.iam, &window, identity, &identity->iam_days);
 	return counts;
 }
 
@@ -465,8 +445,7 @@ backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting, cons
 static bool
 is_ever_unusual(const BacktestDays *days, const TriedSetting *setting, const KeyDays *key)
 {
-	const BacktestIdentity *identity = &days->identities[days->behaviours[key->behaviour].identity];
-	int32		active_from = day_of(detector_active_from(&setting->detector, days->accounts[identity->account].first));
+	int32		active_from = day_of(detector_active_from(&setting->detector, days->account.first));
 
 	for (int i = 0; i < key->days.n; i++)
 		for (int32 day = Max(key->days.runs[i].lo, active_from); day <= key->days.runs[i].hi; day++)
@@ -478,32 +457,61 @@ is_ever_unusual(const BacktestDays *days, const TriedSetting *setting, const Key
 	return false;
 }
 
-void
-backtest_days_finish(BacktestDays *days, const TriedSettings *settings, Oid source)
+static bool
+is_wanted(const BacktestDays *days, const Behaviour *behaviour)
 {
-	MemoryContext outer = MemoryContextSwitchTo(days->context);
-	int			shown = -1;
+	const TriedSettings *settings = days->settings;
+
+	for (int s = 0; s < settings->n; s++)
+		if (settings->items[s].alike == s && behaviour->operation->is_watched[s])
+			for (int i = 0; i < behaviour->key_count; i++)
+				if (is_ever_unusual(days, &settings->items[s], &behaviour->key[i]))
+					return true;
+	return false;
+}
+
+typedef struct UnusualFinder
+{
+	BacktestDays *days;
+	Oid			source;
+	int			shown;			/* per cent of the keys */
+	bytea	   *filter;
+	bool		found;
+} UnusualFinder;
+
+static bool
+wants_all(void *visitor, Slice prefix)
+{
+	return true;
+}
+
+static void
+find_unusual(void *visitor)
+{
+	UnusualFinder *finder = visitor;
+	BacktestDays *days = finder->days;
+	int			percent = sorted_keys_done(days->keys) * PERCENT / sorted_keys_count(days->keys);
+
+	if (percent != finder->shown)
+		lock_show_progress(finder->source, PHASE_SCORING, finder->shown = percent, PERCENT);
+	for (int i = 0; i < days->identity.behaviour_count; i++)
+	{
+		const Behaviour *behaviour = &days->identity.behaviours[i];
+
+		if (!is_wanted(days, behaviour))
+			continue;
+		key_filter_add(finder->filter, baseline_key_behaviour(behaviour->key->key));
+		finder->found = true;
+	}
+}
+
+bytea *
+backtest_days_unusual(BacktestDays *days, Oid source)
+{
+	UnusualFinder finder = {.days = days, .source = source, .shown = -1,
+	.filter = key_filter_create(sorted_keys_count(days->keys))};
 
 	lock_show_progress(source, PHASE_SCORING, 0, PERCENT);
-	merge_keys(days);
-	make_entities(days);
-	make_operations(days, settings);
-	finish_identities(days);
-	for (int i = 0; i < days->key_count; i++)
-	{
-		const KeyDays *key = &days->keys[i];
-		int			percent = (int64) i * PERCENT / days->key_count;
-		Behaviour  *behaviour;
-
-		if (percent != shown)
-			lock_show_progress(source, PHASE_SCORING, shown = percent, PERCENT);
-		if (key->behaviour < 0)
-			continue;
-		behaviour = &days->behaviours[key->behaviour];
-		backtest_turn_to(days, days->identities[behaviour->identity].account);
-		for (int s = 0; s < settings->n && !behaviour->is_wanted; s++)
-			if (settings->items[s].alike == s && days->operations[behaviour->operation].is_watched[s])
-				behaviour->is_wanted = is_ever_unusual(days, &settings->items[s], key);
-	}
-	MemoryContextSwitchTo(outer);
+	backtest_days_visit(days, &(IdentityVisitor) {wants_all, find_unusual, &finder});
+	return finder.found ? finder.filter : NULL;
 }

@@ -42,23 +42,21 @@ typedef struct SettingAlerts
 
 struct BacktestNumbers
 {
-	const BacktestDays *days;
 	const TriedSettings *settings;
 	MemoryContext context;
-	int			behaviour;		/* of the last alert */
+	int64		identity;		/* of the last alert */
+	const Behaviour *behaviour;
 	SettingNumbers *numbers;
 	SettingAlerts *alerts;
 };
 
 BacktestNumbers *
-backtest_numbers_begin(const BacktestDays *days, const TriedSettings *settings)
+backtest_numbers_begin(const TriedSettings *settings)
 {
 	BacktestNumbers *numbers = palloc0(sizeof(BacktestNumbers));
 
-	numbers->days = days;
 	numbers->settings = settings;
 	numbers->context = CurrentMemoryContext;
-	numbers->behaviour = -1;
 	numbers->numbers = palloc0(settings->n * sizeof(SettingNumbers));
 	numbers->alerts = palloc0(settings->n * sizeof(SettingAlerts));
 	return numbers;
@@ -162,16 +160,13 @@ backtest_numbers_take(void *taker, int setting, const TriedAlert *alert)
 {
 	BacktestNumbers *numbers = taker;
 	SettingNumbers *n = &numbers->numbers[setting];
-	const Behaviour *behaviours = numbers->days->behaviours;
-	int			behaviour = alert->key->behaviour;
 
-	if (numbers->behaviour >= 0 && numbers->behaviour != behaviour)
-	{
+	if (numbers->identity != alert->identity || numbers->behaviour != alert->behaviour)
 		end_behaviour(numbers);
-		if (behaviours[numbers->behaviour].identity != behaviours[behaviour].identity)
-			end_identity(numbers);
-	}
-	numbers->behaviour = behaviour;
+	if (numbers->identity != alert->identity)
+		end_identity(numbers);
+	numbers->identity = alert->identity;
+	numbers->behaviour = alert->behaviour;
 	n->first = n->alerts == 0 ? alert->first : Min(n->first, alert->first);
 	n->last = n->alerts == 0 ? alert->last : Max(n->last, alert->last);
 	n->alerts++;

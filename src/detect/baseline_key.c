@@ -8,11 +8,13 @@
  * one short key a row than with seven columns of text.  The key of an event
  * that is no IAM operation has no operation, so there are few of them.
  *
- * Key: a byte each for provider, kind and flags, then the provider's name if
- * it is a user's own (each worker of a parallel query numbers those for
- * itself), account, identity and, for an IAM operation, service and operation,
- * each after its length in four bytes.  A key lives no longer than a statement
- * or a temporary table.  Owns that form; what it is used for is SQL's.
+ * Key: a byte for the provider, and its name if it is a user's own (each worker
+ * of a parallel query numbers those for itself); account; identity; for an IAM
+ * operation service and operation, each text after its length in four bytes;
+ * then a byte for flags and one for the kind of identity.  In the order of its
+ * bytes, the keys of an account, of an identity in it, and of a behaviour of the
+ * identity are next to each other.  A key lives no longer than a statement or a
+ * temporary table.  Owns that form; what it is used for is SQL's.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,9 +36,10 @@ PG_FUNCTION_INFO_V1(iamwatch_baseline_key);
 PG_FUNCTION_INFO_V1(iamwatch_baseline_key_fields);
 PG_FUNCTION_INFO_V1(iamwatch_event_details);
 
-#define KEY_FAILED		0x01
+#define KEY_FAILED		0x01	/* flags */
 #define KEY_OPERATION	0x02
-#define KEY_HEADER		3
+#define KEY_HEAD		1
+#define KEY_TAIL		2
 
 TupleDesc
 baseline_key_desc(FunctionCallInfo fcinfo)
@@ -86,7 +89,7 @@ baseline_key_size(const Event *event, const Operation *operation)
 {
 	Slice		name = own_name(event);
 
-	return KEY_HEADER + (name.s != NULL ? sizeof(int32) + name.len : 0) +
+	return KEY_HEAD + KEY_TAIL + (name.s != NULL ? sizeof(int32) + name.len : 0) +
 		2 * sizeof(int32) + event->account.len + event->identity.len +
 		(operation != NULL ? 2 * sizeof(int32) + event->service.len + event->operation.len : 0);
 }
@@ -98,8 +101,6 @@ baseline_key_write(const Event *event, const Operation *operation, char *key)
 	char	   *at = key;
 
 	*at++ = name.s != NULL ? PROVIDER_OWN : event->provider;
-	*at++ = event->kind;
-	*at++ = operation != NULL ? KEY_OPERATION | (event->failed ? KEY_FAILED : 0) : 0;
 	if (name.s != NULL)
 		at = put_slice(at, name);
 	at = put_slice(at, event->account);
@@ -109,6 +110,8 @@ baseline_key_write(const Event *event, const Operation *operation, char *key)
 		at = put_slice(at, event->service);
 		at = put_slice(at, event->operation);
 	}
+	*at++ = operation != NULL ? KEY_OPERATION | (event->failed ? KEY_FAILED : 0) : 0;
+	*at++ = event->kind;
 	Assert(at == key + baseline_key_size(event, operation));
 }
 
@@ -175,31 +178,42 @@ BaselineKey
 baseline_key_read(Slice key)
 {
 	const char *at = key.s;
-	const char *end = at + key.len;
+	const char *end = at + key.len - KEY_TAIL;
 	BaselineKey fields;
-	int			flags;
 
-	if (end - at < KEY_HEADER || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
-		at[1] < 0 || at[1] >= KIND_COUNT)
+	if (end - at < KEY_HEAD || at[0] < PROVIDER_AWS || at[0] > PROVIDER_OWN ||
+		end[1] < 0 || end[1] >= KIND_COUNT)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid baseline key")));
 	memset(&fields, 0, sizeof(fields));
-	fields.provider = at[0];
-	fields.kind = at[1];
-	flags = at[2];
-	at += KEY_HEADER;
+	fields.provider = *at++;
+	fields.failed = (end[0] & KEY_FAILED) != 0;
+	fields.kind = end[1];
 	if (fields.provider == PROVIDER_OWN)
 		fields.provider = provider_number(get_slice(&at, end));
 	fields.account = get_slice(&at, end);
+	fields.of_account = (Slice) {key.s, at - key.s};
 	fields.identity = get_slice(&at, end);
-	if (flags & KEY_OPERATION)
+	fields.of_identity = (Slice) {key.s, at - key.s};
+	if (end[0] & KEY_OPERATION)
 	{
 		fields.service = get_slice(&at, end);
 		fields.operation = get_slice(&at, end);
-		fields.failed = (flags & KEY_FAILED) != 0;
 	}
 	return fields;
+}
+
+Slice
+baseline_key_behaviour(Slice key)
+{
+	return (Slice) {key.s, key.len - 1};
+}
+
+IdentityKind
+baseline_key_kind(Slice key)
+{
+	return key.s[key.len - 1];
 }
 
 /*

@@ -22,10 +22,18 @@ typedef struct BaselineKey
 	Slice		service;		/* missing, as the next, unless it is an IAM operation */
 	Slice		operation;
 	bool		failed;
+
+	/* what all keys of the account, and of the identity, begin with */
+	Slice		of_account;
+	Slice		of_identity;
 } BaselineKey;
 
 /* 22P03 for what is no key. */
 extern BaselineKey baseline_key_read(Slice key);
+
+/* What all keys of its behaviour begin with, and the rest: the kind of identity. */
+extern Slice baseline_key_behaviour(Slice key);
+extern IdentityKind baseline_key_kind(Slice key);
 
 /*
  * The key of an event that is taken: how many bytes it has, and these.  The

@@ -148,8 +148,8 @@ iamwatch_read_events(PG_FUNCTION_ARGS)
 }
 
 /*
- * read_details(regclass, name, keys) RETURNS SETOF (key, at, event_id,
- * instance_id, source): of those that have one of the keys, no more than a
+ * read_details(regclass, name, filter) RETURNS SETOF (key, at, event_id,
+ * instance_id, source): of those whose keys pass the filter, no more than a
  * backtest needs, so that there is room for many
  */
 Datum
@@ -160,9 +160,9 @@ iamwatch_read_details(PG_FUNCTION_ARGS)
 									" FROM (SELECT m, iamwatch_internal.event_details(document) AS details"
 									"  FROM (SELECT iamwatch_internal.baseline_key({document}) AS m,"
 									"   {document} AS document FROM {source} AS source_row) AS keys"
-									"  WHERE (m).key = ANY ($1)) AS found");
+									"  WHERE iamwatch_internal.key_filter_passes($1, (m).key)) AS found");
 
-	add_argument(&query, fcinfo, 2, BYTEAARRAYOID);
+	add_argument(&query, fcinfo, 2, BYTEAOID);
 	return read_rows(&query, fcinfo);
 }
 
