@@ -17,8 +17,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "detect/backtest.h"
@@ -235,6 +233,7 @@ take_event(HeapTuple row, TupleDesc desc, void *taker)
 static void
 run_backtest(Backtest *test, TakeAlert take, void *taker)
 {
+	MemoryContext outer = MemoryContextSwitchTo(test->context);
 	SortedKeys *keys = sorted_keys_begin();
 	BacktestEvents *events = backtest_events_begin();
 	BacktestDays days;
@@ -249,6 +248,7 @@ run_backtest(Backtest *test, TakeAlert take, void *taker)
 					   " FROM iamwatch_internal.read_details($1, $2, $3) AS e", unusual, take_event, events);
 	backtest_events_raise(events, &days, test->row, test->source, take, taker);
 	sorted_keys_end(keys);
+	MemoryContextSwitchTo(outer);
 	lock_show_progress(test->source, PHASE_NONE, 0, 0);
 }
 

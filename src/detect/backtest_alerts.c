@@ -18,16 +18,11 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
-#include "access/tupdesc.h"
 #include "catalog/pg_type.h"
 #include "detect/backtest.h"
 #include "detect/weigh.h"
 #include "event/day.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "server/lock.h"
 #include "server/objects.h"
 #include "server/sorting.h"
@@ -54,9 +49,7 @@ enum
 struct BacktestEvents
 {
 	MemoryContext scratch;		/* of a row */
-	Tuplesortstate *sort;
-	TupleTableSlot *slot;
-	TupleTableSlot *sorted;
+	SortedRows	rows;
 	int64		count;
 	int64		position;		/* of the next one in order, from 0 */
 	BacktestEvent next;			/* its strings are good until the one after it */
@@ -69,14 +62,9 @@ backtest_events_begin(void)
 {
 	static const Oid types[ROW_COLUMNS] = {BYTEAOID, INT8OID, BYTEAOID, INT4OID, BYTEAOID, BYTEAOID};
 	BacktestEvents *events = palloc0(sizeof(BacktestEvents));
-	TupleDesc	desc = CreateTemplateTupleDesc(ROW_COLUMNS);
 
-	for (int i = 0; i < ROW_COLUMNS; i++)
-		TupleDescInitEntry(desc, i + 1, "", types[i], -1, 0);
 	events->scratch = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest event", ALLOCSET_DEFAULT_SIZES);
-	events->sort = sorting_begin(desc, ORDER_COLUMNS, TUPLESORT_NONE);
-	events->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	events->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	sorted_rows_begin(&events->rows, types, ROW_COLUMNS, ORDER_COLUMNS, TUPLESORT_NONE);
 	return events;
 }
 
@@ -91,18 +79,15 @@ void
 backtest_events_add(BacktestEvents *events, const BacktestEvent *event)
 {
 	MemoryContext outer = MemoryContextSwitchTo(events->scratch);
-	TupleTableSlot *slot = events->slot;
+	TupleTableSlot *slot = sorted_rows_blank(&events->rows);
 
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, false, ROW_COLUMNS * sizeof(bool));
 	slot->tts_values[ROW_TIME] = Int64GetDatum(event->time);
 	slot->tts_values[ROW_KIND] = Int32GetDatum(event->kind);
 	put_bytes(slot, ROW_BEHAVIOUR, event->behaviour);
 	put_bytes(slot, ROW_EVENT_ID, event->event_id);
 	put_bytes(slot, ROW_INSTANCE_ID, event->instance_id);
 	put_bytes(slot, ROW_SOURCE, event->source);
-	ExecStoreVirtualTuple(slot);
-	tuplesort_puttupleslot(events->sort, slot);
+	sorted_rows_add(&events->rows);
 	events->count++;
 	MemoryContextSwitchTo(outer);
 	MemoryContextReset(events->scratch);
@@ -117,12 +102,10 @@ get_bytes(TupleTableSlot *slot, int column)
 static bool
 fetch_next(BacktestEvents *events)
 {
-	TupleTableSlot *slot = events->sorted;
+	TupleTableSlot *slot = events->rows.next;
 
-	CHECK_FOR_INTERRUPTS();
-	if (!tuplesort_gettupleslot(events->sort, true, false, slot, NULL))
+	if (!sorted_rows_fetch(&events->rows))
 		return false;
-	slot_getallattrs(slot);
 	events->next.behaviour = get_bytes(slot, ROW_BEHAVIOUR);
 	events->next.kind = DatumGetInt32(slot->tts_values[ROW_KIND]);
 	events->next.time = DatumGetInt64(slot->tts_values[ROW_TIME]);
@@ -558,11 +541,9 @@ backtest_events_raise(BacktestEvents *events, BacktestDays *days, Datum row,
 	alert_settings_read(DatumGetHeapTupleHeader(row), &raising.detector);
 	begin_variations(&raising);
 	lock_show_progress(source, PHASE_RAISING, 0, PERCENT);
-	tuplesort_performsort(events->sort);
+	tuplesort_performsort(events->rows.sort);
 	raising.is_at_end = !fetch_next(events);
 	if (!raising.is_at_end)
 		backtest_days_visit(days, &(IdentityVisitor) {wants, raise_identity, &raising});
-	tuplesort_end(events->sort);
-	ExecDropSingleTupleTableSlot(events->slot);
-	ExecDropSingleTupleTableSlot(events->sorted);
+	sorted_rows_end(&events->rows);
 }

@@ -15,8 +15,6 @@
 
 #include "catalog/pg_type.h"
 #include "detect/backtest.h"
-#include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "server/sorting.h"
 
 enum
@@ -30,10 +28,8 @@ enum
 
 struct SortedKeys
 {
-	Tuplesortstate *sort;
+	SortedRows	rows;
 	bool		is_sorted;
-	TupleTableSlot *added;
-	TupleTableSlot *next;
 	TupleTableSlot *marked;		/* what was next when it was marked */
 	int64		count;
 	int64		done;			/* before the next */
@@ -44,32 +40,25 @@ struct SortedKeys
 SortedKeys *
 sorted_keys_begin(void)
 {
+	/* days are a dayset, whose bytes are all that matters here */
+	static const Oid types[ROW_COLUMNS] = {BYTEAOID, BYTEAOID, INT8OID};
 	SortedKeys *keys = palloc0(sizeof(SortedKeys));
-	TupleDesc	desc = CreateTemplateTupleDesc(ROW_COLUMNS);
 
-	TupleDescInitEntry(desc, ROW_KEY + 1, "key", BYTEAOID, -1, 0);
-	TupleDescInitEntry(desc, ROW_DAYS + 1, "days", BYTEAOID, -1, 0);	/* a dayset */
-	TupleDescInitEntry(desc, ROW_FIRST + 1, "first", INT8OID, -1, 0);
-	keys->sort = sorting_begin(desc, ORDER_COLUMNS, TUPLESORT_RANDOMACCESS);
-	keys->added = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	keys->next = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	keys->marked = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	sorted_rows_begin(&keys->rows, types, ROW_COLUMNS, ORDER_COLUMNS, TUPLESORT_RANDOMACCESS);
+	keys->marked = MakeSingleTupleTableSlot(keys->rows.next->tts_tupleDescriptor, &TTSOpsMinimalTuple);
 	return keys;
 }
 
 void
 sorted_keys_add(SortedKeys *keys, Datum key, Datum days, TimestampTz first)
 {
-	TupleTableSlot *slot = keys->added;
+	TupleTableSlot *slot = sorted_rows_blank(&keys->rows);
 
 	Assert(!keys->is_sorted);
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, false, ROW_COLUMNS * sizeof(bool));
 	slot->tts_values[ROW_KEY] = key;
 	slot->tts_values[ROW_DAYS] = days;
 	slot->tts_values[ROW_FIRST] = Int64GetDatum(first);
-	ExecStoreVirtualTuple(slot);
-	tuplesort_puttupleslot(keys->sort, slot);
+	sorted_rows_add(&keys->rows);
 	keys->count++;
 }
 
@@ -88,7 +77,7 @@ sorted_keys_done(const SortedKeys *keys)
 static void
 read_next(SortedKeys *keys)
 {
-	TupleTableSlot *slot = keys->next;
+	TupleTableSlot *slot = keys->rows.next;
 
 	slot_getallattrs(slot);
 	keys->item.key = slice_of_text(slot->tts_values[ROW_KEY]);
@@ -99,8 +88,7 @@ read_next(SortedKeys *keys)
 static void
 fetch_next(SortedKeys *keys)
 {
-	CHECK_FOR_INTERRUPTS();
-	if (tuplesort_gettupleslot(keys->sort, true, false, keys->next, NULL))
+	if (sorted_rows_fetch(&keys->rows))
 		read_next(keys);
 }
 
@@ -108,9 +96,9 @@ void
 sorted_keys_rewind(SortedKeys *keys)
 {
 	if (!keys->is_sorted)
-		tuplesort_performsort(keys->sort);
+		tuplesort_performsort(keys->rows.sort);
 	keys->is_sorted = true;
-	tuplesort_rescan(keys->sort);
+	tuplesort_rescan(keys->rows.sort);
 	keys->done = 0;
 	fetch_next(keys);
 }
@@ -118,7 +106,7 @@ sorted_keys_rewind(SortedKeys *keys)
 const SortedKey *
 sorted_keys_next(const SortedKeys *keys)
 {
-	return TupIsNull(keys->next) ? NULL : &keys->item;
+	return TupIsNull(keys->rows.next) ? NULL : &keys->item;
 }
 
 void
@@ -132,16 +120,16 @@ sorted_keys_advance(SortedKeys *keys)
 void
 sorted_keys_mark(SortedKeys *keys)
 {
-	tuplesort_markpos(keys->sort);
-	ExecCopySlot(keys->marked, keys->next);
+	tuplesort_markpos(keys->rows.sort);
+	ExecCopySlot(keys->marked, keys->rows.next);
 	keys->marked_done = keys->done;
 }
 
 void
 sorted_keys_restore(SortedKeys *keys)
 {
-	tuplesort_restorepos(keys->sort);
-	ExecCopySlot(keys->next, keys->marked);
+	tuplesort_restorepos(keys->rows.sort);
+	ExecCopySlot(keys->rows.next, keys->marked);
 	keys->done = keys->marked_done;
 	read_next(keys);
 }
@@ -149,8 +137,6 @@ sorted_keys_restore(SortedKeys *keys)
 void
 sorted_keys_end(SortedKeys *keys)
 {
-	ExecDropSingleTupleTableSlot(keys->added);
-	ExecDropSingleTupleTableSlot(keys->next);
 	ExecDropSingleTupleTableSlot(keys->marked);
-	tuplesort_end(keys->sort);
+	sorted_rows_end(&keys->rows);
 }

@@ -6,17 +6,29 @@
  * Alerts come identity by identity and behaviour by behaviour, so no more is
  * kept of them than those of one identity: what the first setting raises and
  * another does not is told when a behaviour ends, incidents when an identity
- * does.  Of incidents a time and a risk stay, by which the urgent ones are told
- * at the end.
+ * does.  Of incidents a time and a risk are sorted, on disk beyond work_mem, by
+ * which the urgent ones of one setting after the other are told at the end.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "detect/backtest.h"
 #include "detect/incidents.h"
 #include "detect/urgent.h"
+#include "server/sorting.h"
 #include "utils/memutils.h"
+
+/* Columns of a sorted incident: the order, and then its risk. */
+enum
+{
+	ROW_SETTING,
+	ROW_BEGAN,
+	ROW_RISK,
+	ROW_COLUMNS
+};
+#define ORDER_COLUMNS 2
 
 /* An alert that is part of an incident. */
 typedef struct Span
@@ -37,7 +49,6 @@ typedef struct SettingAlerts
 {
 	Spans		spans;			/* of the identity */
 	int			behaviour_from; /* those from here on are of the behaviour */
-	Spans		incidents;
 } SettingAlerts;
 
 struct BacktestNumbers
@@ -48,17 +59,20 @@ struct BacktestNumbers
 	const Behaviour *behaviour;
 	SettingNumbers *numbers;
 	SettingAlerts *alerts;
+	SortedRows	incidents;
 };
 
 BacktestNumbers *
 backtest_numbers_begin(const TriedSettings *settings)
 {
+	static const Oid types[ROW_COLUMNS] = {INT4OID, INT8OID, FLOAT8OID};
 	BacktestNumbers *numbers = palloc0(sizeof(BacktestNumbers));
 
 	numbers->settings = settings;
 	numbers->context = CurrentMemoryContext;
 	numbers->numbers = palloc0(settings->n * sizeof(SettingNumbers));
 	numbers->alerts = palloc0(settings->n * sizeof(SettingAlerts));
+	sorted_rows_begin(&numbers->incidents, types, ROW_COLUMNS, ORDER_COLUMNS, TUPLESORT_NONE);
 	return numbers;
 }
 
@@ -123,6 +137,18 @@ compare_spans(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
+static void
+add_incident(BacktestNumbers *numbers, int setting, Span incident)
+{
+	TupleTableSlot *slot = sorted_rows_blank(&numbers->incidents);
+
+	slot->tts_values[ROW_SETTING] = Int32GetDatum(setting);
+	slot->tts_values[ROW_BEGAN] = Int64GetDatum(incident.first);
+	slot->tts_values[ROW_RISK] = Float8GetDatum(incident.risk);
+	sorted_rows_add(&numbers->incidents);
+	numbers->numbers[setting].incidents++;
+}
+
 /* Incidents as iamwatch.incidents has them, of alerts that nobody has closed. */
 static void
 end_identity(BacktestNumbers *numbers)
@@ -142,7 +168,7 @@ end_identity(BacktestNumbers *numbers)
 		for (int i = 1; i < alerts->spans.n; i++)
 			if (spans[i].first >= incident.last + gap)
 			{
-				add_span(numbers, &alerts->incidents, incident);
+				add_incident(numbers, s, incident);
 				incident = spans[i];
 			}
 			else
@@ -150,7 +176,7 @@ end_identity(BacktestNumbers *numbers)
 				incident.last = Max(incident.last, spans[i].last);
 				incident.risk = Max(incident.risk, spans[i].risk);
 			}
-		add_span(numbers, &alerts->incidents, incident);
+		add_incident(numbers, s, incident);
 		alerts->spans.n = alerts->behaviour_from = 0;
 	}
 }
@@ -175,22 +201,26 @@ backtest_numbers_take(void *taker, int setting, const TriedAlert *alert)
 	add_span(numbers, &numbers->alerts[setting].spans, (Span) {alert->first, alert->last, alert->risk});
 }
 
+/* Of one setting, whose incidents are the next. */
 static void
 count_urgent(BacktestNumbers *numbers, int s)
 {
-	Spans	   *incidents = &numbers->alerts[s].incidents;
-	int			n = incidents->n;
+	int			n = numbers->numbers[s].incidents;
 	TimestampTz *began = palloc_extended(Max(1, n) * sizeof(TimestampTz), MCXT_ALLOC_HUGE);
 	double	   *risks = palloc_extended(Max(1, n) * sizeof(double), MCXT_ALLOC_HUGE);
 	bool	   *urgent = palloc_extended(Max(1, n) * sizeof(bool), MCXT_ALLOC_HUGE);
 
 	for (int i = 0; i < n; i++)
 	{
-		began[i] = incidents->items[i].first;
-		risks[i] = incidents->items[i].risk;
+		const Datum *values = numbers->incidents.next->tts_values;
+
+		if (!sorted_rows_fetch(&numbers->incidents))
+			elog(ERROR, "an incident of a backtest was lost");
+		Assert(DatumGetInt32(values[ROW_SETTING]) == s);
+		began[i] = DatumGetInt64(values[ROW_BEGAN]);
+		risks[i] = DatumGetFloat8(values[ROW_RISK]);
 	}
 	urgent_among(began, risks, n, (int64) URGENT_DAYS * numbers->settings->items[s].daily_budget, urgent);
-	numbers->numbers[s].incidents = n;
 	for (int i = 0; i < n; i++)
 		numbers->numbers[s].urgent += urgent[i];
 	pfree(began);
@@ -203,7 +233,9 @@ backtest_numbers_end(BacktestNumbers *numbers)
 {
 	end_behaviour(numbers);
 	end_identity(numbers);
+	tuplesort_performsort(numbers->incidents.sort);
 	for (int s = 0; s < numbers->settings->n; s++)
 		count_urgent(numbers, s);
+	sorted_rows_end(&numbers->incidents);
 	return numbers->numbers;
 }

@@ -21,13 +21,10 @@
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
 #include "detect/batch_sort.h"
-#include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "server/compat.h"
+#include "server/sorting.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/tuplesort.h"
-#include "utils/typcache.h"
 
 /* Columns of a sorted row: the order, and then the item. */
 enum
@@ -109,22 +106,13 @@ begin_run(SubTransactionId subid)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext outer = MemoryContextSwitchTo(context);
 	ResourceOwner owner;
-	AttrNumber	columns[ORDER_COLUMNS] = {ROW_REJECTED, ROW_TIME, ROW_EVENT_ID};
-	Oid			operators[ORDER_COLUMNS];
-	Oid			collations[ORDER_COLUMNS] = {InvalidOid, InvalidOid, InvalidOid};
-	bool		nulls_first[ORDER_COLUMNS] = {false, false, false};
 	Run		   *run = palloc0(sizeof(Run));
 
 	run->subid = subid;
 	run->context = context;
 	run->desc = row_desc();
-	for (int i = 0; i < ORDER_COLUMNS; i++)
-		operators[i] = lookup_type_cache(TupleDescAttr(run->desc, columns[i] - 1)->atttypid,
-										 TYPECACHE_LT_OPR)->lt_opr;
-
 	owner = use_long_owner();
-	run->sort = tuplesort_begin_heap(run->desc, ORDER_COLUMNS, columns, operators, collations,
-									 nulls_first, work_mem, NULL, 0);
+	run->sort = sorting_begin(run->desc, ORDER_COLUMNS, TUPLESORT_NONE);
 	CurrentResourceOwner = owner;
 	run->head = MakeSingleTupleTableSlot(run->desc, &TTSOpsVirtual);
 	run->next = runs;

@@ -162,6 +162,7 @@ CREATE FUNCTION argument(name text, type regtype, source regclass) RETURNS text 
 		WHEN type = 'iamwatch.detectors'::regtype THEN '(SELECT d FROM iamwatch.detectors AS d LIMIT 1)'
 		WHEN name = 'keys' THEN '(SELECT array_agg((iamwatch_internal.baseline_key(event)).key) FROM fair.log)'
 		WHEN name = 'firsts' OR name = 'events' THEN '''{}'''
+		WHEN name = 'filter' THEN '''\xff'''			-- that everything passes
 		ELSE format('NULL::%s', type) END $$;
 CREATE TABLE calls AS
 SELECT p.proname, p.prokind, t.source, format('%I.%I(%s)', n.nspname, p.proname,
