@@ -55,6 +55,7 @@ BEGIN
 				WHEN a.type = 'name'::regtype THEN quote_literal(name) WHEN p.proargnames[a.n] = 'provider' THEN '''aws'''
 				WHEN p.proargnames[a.n] = 'ids' THEN format('ARRAY[%L, %L]', 'watched ' || name || '2026-02-01T00:00:00Z', 'read ' || name || '2026-02-01T00:00:00Z') WHEN p.proargnames[a.n] = 'most' THEN '9'
 				WHEN p.proargnames[a.n] = 'keys' THEN format('(SELECT array_agg(key) FROM iamwatch_internal.read_days(%L, %L, NULL, NULL))', source, name)
+				WHEN p.proargnames[a.n] = 'filter' THEN '''\xff'''	-- that everything passes
 				ELSE 'NULL' END, ', ' ORDER BY a.n) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, n)))
 		FROM pg_proc AS p WHERE p.pronamespace = 'iamwatch_internal'::regnamespace AND p.proname LIKE 'read\_%' LOOP
 		EXECUTE reader INTO n;
