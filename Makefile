@@ -55,9 +55,11 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 # No path of the machine that builds, in debugging information or elsewhere.
 PG_CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
-# What the files call of each other is bound once, not looked up in every session.
+# Every session loads the library anew, unless the server has.  So what the files
+# call of each other is bound once; start-up code, of which nothing here needs any,
+# asks no library of the server for what none has; there are two segments to map.
 ifeq ($(shell uname -s),Linux)
-SHLIB_LINK += -Wl,-Bsymbolic
+SHLIB_LINK += -Wl,-Bsymbolic -nostartfiles -Wl,-z,noseparate-code
 endif
 
 ifneq ($(filter demo check check-matrix check-reproducible check-packages check-sanitize check-assert bench bench-detection fuzz reference indent,$(MAKECMDGOALS)),)

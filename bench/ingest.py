@@ -5,6 +5,7 @@ import re
 import statistics
 import subprocess
 
+from instructions import as_server
 from measure import EVENTS, ROUNDS, Failed, fresh, in_turns, median, pair, path, psql, report, timed, wanted, write
 from workload import event
 
@@ -90,16 +91,35 @@ def single_rows():
     seconds = int(os.environ.get("BENCH_SECONDS", "20"))    # the first are those of cold backends
     scripts = {table: f"\\set id random(1, 22000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n"
                for table in ("bare", "empty", "watched")}
-    for key, options in (("single", ("-c", "4", "-j", "2", "-T", str(seconds))),
-                         ("connection", ("-C", "-c", "1", "-T", str(seconds // 3 + 1)))):
-        watched, empty = [], []
-        for _ in range(ROUNDS if wanted(key) else 0):
-            t = pgbench(scripts, *options)
-            watched.append(t["watched"] / t["bare"])
-            empty.append(t["empty"] / t["bare"])
-            psql("TRUNCATE bare, empty, watched;")
-        if watched:
-            median(key, watched, f"the tables by turns; {statistics.median(empty):.3f} with a trigger whose WHEN is always false")
+    connecting = ("-C", "-c", "1", "-T", str(seconds // 3 + 1))
+    for key, options in (("single", ("-c", "4", "-j", "2", "-T", str(seconds))), ("connection", connecting)):
+        over_bare(key, scripts, options)
+    if wanted("connection-preloaded"):
+        restart("ALTER SYSTEM SET shared_preload_libraries = 'iamwatch';")
+        try:
+            over_bare("connection-preloaded", scripts, connecting)
+        finally:
+            restart("ALTER SYSTEM RESET shared_preload_libraries;")
+
+
+def over_bare(key, scripts, options):
+    """A row: the INSERT into the watched table over that into the bare one."""
+    watched, empty = [], []
+    for _ in range(ROUNDS if wanted(key) else 0):
+        t = pgbench(scripts, *options)
+        watched.append(t["watched"] / t["bare"])
+        empty.append(t["empty"] / t["bare"])
+        psql("TRUNCATE bare, empty, watched;")
+    if watched:
+        median(key, watched, f"the tables by turns; {statistics.median(empty):.3f} with a trigger whose WHEN is always false")
+
+
+def restart(setting):
+    """The server, for a setting, with the pool in memory as before."""
+    data = os.path.join(os.environ["IAMWATCH_BASE"], "data")
+    psql(setting)
+    as_server("pg_ctl", "-D", data, "-l", os.path.join(data, "log"), "-w", "-m", "fast", "restart", cwd="/")
+    psql("SELECT count(*) FROM pool WHERE event IS NOT NULL;")
 
 
 def check_peer():
