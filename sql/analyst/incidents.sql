@@ -241,66 +241,12 @@ CREATE FUNCTION iamwatch_internal.urgent_most(of_detector text) RETURNS bigint
 COMMENT ON FUNCTION iamwatch_internal.urgent_most(text) IS
 'how many incidents of a detector are urgent in iamwatch_internal.urgent_days(), by its daily budget';
 
--- Of one incident it is counted; of a long list, see src/detect/urgent_bounds.c.
 -- The last two are of the statement, so that it finds them out once.
 CREATE FUNCTION iamwatch_internal.is_urgent(of_detector text, began timestamptz, of_risk double precision,
 	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS boolean
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
-	SET enable_seqscan = off SET jit = off AS $$
-DECLARE
-	most constant bigint := iamwatch_internal.urgent_most(of_detector);
-	since constant timestamptz := began - iamwatch_internal.urgent_days() * interval '24 hours';
-	none constant interval := '0';		-- so that the index of that time looks no better than that of day and risk
-	day constant date := (began AT TIME ZONE 'UTC')::date;
-BEGIN
-	-- day by day, so that an index leads to the higher risks of each, and no further than it must
-	IF NOT has_changed THEN
-		RETURN (SELECT count(*) < most FROM (
-			SELECT FROM generate_series(0, iamwatch_internal.urgent_days()) AS back
-			CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.kept_incidents AS k
-				WHERE k.detector = of_detector AND k.first_day = day - back AND k.risk > of_risk
-				AND k.first_event_time + none < began AND k.first_event_time + none >= since OFFSET 0) AS higher
-			LIMIT most) AS higher);
-	END IF;
-	RETURN (SELECT count(*) < most FROM (
-		SELECT FROM generate_series(0, iamwatch_internal.urgent_days()) AS back
-		CROSS JOIN LATERAL (SELECT FROM iamwatch_internal.unchanged_incidents AS k
-			WHERE k.detector = of_detector AND k.first_day = day - back AND k.risk > of_risk
-			AND k.first_event_time + none < began AND k.first_event_time + none >= since
-			OFFSET 0) AS higher
-		UNION ALL
-		SELECT FROM unnest(computed) AS k
-		WHERE k.detector = of_detector AND k.risk > of_risk AND k.first_event_time < began AND k.first_event_time >= since
-		LIMIT most) AS higher);
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_is_urgent' LANGUAGE C STABLE;
 COMMENT ON FUNCTION iamwatch_internal.is_urgent(text, timestamptz, double precision, boolean, iamwatch_internal.kept_incidents[]) IS
-'whether fewer than 28 times the detector''s daily budget of the incidents that began in the 28 days before have a higher risk. Has_changed: whether kept ones are behind; computed: those instead';
-
-CREATE FUNCTION iamwatch_internal.highest_risks(of_detector text, of_day date, most integer,
-	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS double precision[]
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
-	SET enable_seqscan = off SET jit = off AS $$
-BEGIN
-	IF NOT has_changed THEN
-		RETURN ARRAY(SELECT k.risk FROM iamwatch_internal.kept_incidents AS k
-			WHERE k.detector = of_detector AND k.first_day = of_day ORDER BY k.risk DESC LIMIT most);
-	END IF;
-	RETURN ARRAY(SELECT u.risk FROM (
-		SELECT * FROM (SELECT k.risk FROM iamwatch_internal.unchanged_incidents AS k
-			WHERE k.detector = of_detector AND k.first_day = of_day
-			ORDER BY k.risk DESC LIMIT most) AS k
-		UNION ALL
-		SELECT c.risk FROM unnest(computed) AS c WHERE c.detector = of_detector AND c.first_day = of_day) AS u
-		ORDER BY u.risk DESC LIMIT most);
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.highest_risks(text, date, integer, boolean, iamwatch_internal.kept_incidents[]) IS
-'the highest risks of the incidents of a detector that began on a day, highest first';
-
-CREATE FUNCTION iamwatch_internal.urgent_by_bounds(of_detector text, began timestamptz, of_risk double precision,
-	has_changed boolean, computed iamwatch_internal.kept_incidents[]) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'iamwatch_urgent_by_bounds' LANGUAGE C STABLE;
-COMMENT ON FUNCTION iamwatch_internal.urgent_by_bounds(text, timestamptz, double precision, boolean, iamwatch_internal.kept_incidents[]) IS
-'what iamwatch_internal.is_urgent() says, by bounds that a statement finds once a day; null where it has to be counted, as for the first few of a statement';
+'whether fewer than 28 times the detector''s daily budget of the incidents that began in the 28 days before have a higher risk. Has_changed: whether kept ones are behind; computed: those instead. For a long list each day is read once (src/detect/urgent_list.c)';
 
 -- ---- linked incidents ----
 
@@ -438,13 +384,10 @@ COMMENT ON FUNCTION iamwatch_internal.fresh_links() IS
 
 -- For those who have one end of a few links: with no cost to speak of, so that a
 -- list of many incidents is not taken for work that is worth compiling.
-CREATE FUNCTION iamwatch_internal.links_are_kept(of_incident bigint) RETURNS boolean
-	LANGUAGE plpgsql STABLE STRICT COST 1 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	RETURN EXISTS (SELECT FROM iamwatch_internal.unchanged_incidents AS k
-		WHERE k.incident_id = of_incident AND k.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s));
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.links_are_kept(bigint) IS 'whether the links of an incident that is there are rows';
+CREATE FUNCTION iamwatch_internal.links_are_kept(of_incident bigint, before xid8, has_changed boolean) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_links_are_kept' LANGUAGE C STABLE STRICT COST 1;
+COMMENT ON FUNCTION iamwatch_internal.links_are_kept(bigint, xid8, boolean) IS
+'whether the links of an incident are rows: it is there, is not behind its alerts, and was kept by a transaction before the one given. Has_changed: whether any is behind';
 
 CREATE VIEW iamwatch.incident_links AS
 SELECT l.incident_id, l.led_to, l.reason
@@ -463,21 +406,22 @@ COMMENT ON COLUMN iamwatch.incident_links.reason IS 'by which alert, or from whi
 CREATE VIEW iamwatch.incidents AS
 SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_kind,
 	iamwatch.short_name(i.identity) AS name, i.risk,
-	coalesce(iamwatch_internal.urgent_by_bounds(i.detector, i.first_event_time, i.risk,
-			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
-			(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)),
-		iamwatch_internal.is_urgent(i.detector, i.first_event_time, i.risk,
-			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
-			(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c))) AS urgent,
+	iamwatch_internal.is_urgent(i.detector, i.first_event_time, i.risk,
+		(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
+		(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)) AS urgent,
 	i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
 	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
 	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}' ELSE ARRAY(
 		SELECT l.led_to FROM iamwatch_internal.kept_links AS l WHERE l.incident_id = i.incident_id
-		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s) AND iamwatch_internal.links_are_kept(l.led_to)
+		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
+		AND iamwatch_internal.links_are_kept(l.led_to, (SELECT s.before FROM iamwatch_internal.links_done AS s),
+			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)))
 		UNION ALL
 		SELECT f.led_to FROM iamwatch_internal.fresh_links() AS f WHERE f.incident_id = i.incident_id ORDER BY 1) END AS led_to,
 	ARRAY(SELECT l.incident_id FROM iamwatch_internal.kept_links AS l WHERE l.led_to = i.incident_id
-		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s) AND iamwatch_internal.links_are_kept(l.incident_id)
+		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
+		AND iamwatch_internal.links_are_kept(l.incident_id, (SELECT s.before FROM iamwatch_internal.links_done AS s),
+			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)))
 		UNION ALL
 		SELECT f.incident_id FROM iamwatch_internal.fresh_links() AS f WHERE f.led_to = i.incident_id ORDER BY 1) AS came_from
 FROM iamwatch_internal.current_incidents AS i;

@@ -2,9 +2,11 @@
 
 -- One rule a kind: a person is their mail address or user name; a role, an
 -- instance, a service account, a workload its own name.  The whole identity
--- stands beside it wherever two could be mixed up.
+-- stands beside it wherever two could be mixed up.  Of null it is null, but it is
+-- not called strict: then it would be a call for each line of a list, where this
+-- becomes part of the statement.
 CREATE FUNCTION iamwatch.short_name(identity text) RETURNS text
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN coalesce(nullif(CASE
 		-- the subject that an OIDC provider names, such as a repository
 		WHEN identity LIKE '%:oidc-provider/%' THEN regexp_replace(identity, '^.*:oidc-provider/[^:]*:([^:]*:)?', '')

@@ -71,6 +71,7 @@ static const struct
 	[LOOKUP_TALLIES] = {IN_INTERNAL, "tallies", "tallies_pkey"},
 	[LOOKUP_INCIDENTS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_identity"},
 	[LOOKUP_INCIDENT_DAYS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_day"},
+	[LOOKUP_INCIDENT_NUMBERS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_pkey"},
 	[LOOKUP_CHANGED] = {IN_INTERNAL, "changed_incidents", "changed_incidents_identity", true},
 	[LOOKUP_CHANGES] = {IN_INTERNAL, "changed_incidents", "changed_incidents_changed_at", true},
 	[LOOKUP_ALERT_NUMBERS] = {IN_PUBLIC, "alerts", "alerts_pkey"},
@@ -298,9 +299,12 @@ open_index(Lookup lookup)
 {
 	OpenLookup *open = &lookups[lookup];
 
-	open->empty = RelationGetNumberOfBlocks(open->table) == 0 && staying == NULL;
 	if (RelationGetNumberOfBlocks(open->table) == 0)
+	{
+		open->empty = staying == NULL;
 		return;
+	}
+	open->empty = false;
 	make_slot(open);
 	open->index = index_open(relation_in(schema_of(lookup), names[lookup].index), AccessShareLock);
 }

@@ -5,7 +5,7 @@
  *
  * Owns what is asked of them for each alert: which it belongs to, how far a
  * change of it reaches, and whether it is urgent.  What an incident is,
- * incidents.sql says.  Must never write.
+ * incidents.sql says; readers of many have incidents_read.c.  Must never write.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +19,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "config/settings.h"
+#include "detect/incident_columns.h"
 #include "detect/incidents.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -38,20 +39,7 @@ PG_FUNCTION_INFO_V1(iamwatch_has_many_changed);
 PG_FUNCTION_INFO_V1(iamwatch_try_lock_incidents);
 PG_FUNCTION_INFO_V1(iamwatch_urgent_days);
 PG_FUNCTION_INFO_V1(iamwatch_urgent_most);
-PG_FUNCTION_INFO_V1(iamwatch_higher_incidents);
 PG_FUNCTION_INFO_V1(iamwatch_is_urgent_alert);
-
-/* Columns, in the order of the tables; new ones come after these. */
-enum
-{
-	KEPT_INCIDENT_ID = 1, KEPT_DETECTOR, KEPT_PROVIDER, KEPT_ACCOUNT, KEPT_IDENTITY,
-	KEPT_IDENTITY_KIND, KEPT_RISK, KEPT_SEVERITY, KEPT_STATUS, KEPT_ALERTS, KEPT_OPEN_ALERTS,
-	KEPT_EVENTS, KEPT_FIRST_EVENT_TIME, KEPT_LAST_EVENT_TIME
-};
-enum
-{
-	CHANGED_DETECTOR = 1, CHANGED_PROVIDER, CHANGED_ACCOUNT, CHANGED_IDENTITY
-};
 
 /* Of iamwatch_internal.incident_part. */
 enum
@@ -128,21 +116,30 @@ incidents_kept(const IncidentKey *key, KeptIncident **incidents)
 }
 
 bool
-incidents_are_behind(const IncidentKey *key)
+incidents_behind_in(const IncidentKey *key)
 {
 	ScanKeyData scan_key;
 	IndexScanDesc scan;
 	TupleTableSlot *row;
 
 	scan_key_hash(&scan_key, 1, key->identity);
-	stored_begin();
 	scan = scan_begin(LOOKUP_CHANGED, &scan_key, 1);
 	while ((row = scan_next(LOOKUP_CHANGED, scan)) != NULL)
 		if (row_is_of(row, CHANGED_DETECTOR, key))
 			break;
 	scan_end(LOOKUP_CHANGED, scan);
-	stored_end();
 	return row != NULL;
+}
+
+bool
+incidents_are_behind(const IncidentKey *key)
+{
+	bool		behind;
+
+	stored_begin();
+	behind = incidents_behind_in(key);
+	stored_end();
+	return behind;
 }
 
 bool
@@ -334,49 +331,6 @@ iamwatch_has_many_changed(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(count > most);
 }
 
-/* Are there most that began in the days before and have a higher risk?  How many, up to that. */
-static int64
-count_higher(Slice detector, TimestampTz began, double risk, int64 most)
-{
-	TimestampTz since = began - URGENT_DAYS * USECS_PER_DAY;
-	int32		day = (int32) DatumGetDateADT(DirectFunctionCall1(timestamp_date, TimestampGetDatum(began)));
-	Datum		name = slice_text(detector);
-	int64		count = 0;
-
-	stored_begin();
-	/* day by day, so that the index leads to the higher risks of each */
-	for (int back = 0; back <= URGENT_DAYS && count < most; back++)
-	{
-		ScanKeyData keys[3];
-		IndexScanDesc scan;
-		TupleTableSlot *row;
-
-		ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid,
-							   DEFAULT_COLLATION_OID, F_TEXTEQ, name);
-		ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day - back));
-		ScanKeyInit(&keys[2], 3, BTGreaterStrategyNumber, F_FLOAT8GT, Float8GetDatum(risk));
-		scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
-		while (count < most && (row = scan_next(LOOKUP_INCIDENT_DAYS, scan)) != NULL)
-		{
-			TimestampTz first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME));
-
-			if (first < began && first >= since)
-				count++;
-		}
-		scan_end(LOOKUP_INCIDENT_DAYS, scan);
-	}
-	stored_end();
-	return count;
-}
-
-/* higher_incidents(detector text, began timestamptz, risk float8, most bigint) RETURNS bigint */
-Datum
-iamwatch_higher_incidents(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT64(count_higher(slice_of_text(PG_GETARG_DATUM(0)), PG_GETARG_TIMESTAMPTZ(1),
-								 PG_GETARG_FLOAT8(2), PG_GETARG_INT64(3)));
-}
-
 /*
  * is_urgent_alert(alert all_alerts) RETURNS boolean: it belongs to an incident
  * that may have begun before it, with more risk
@@ -407,5 +361,8 @@ iamwatch_is_urgent_alert(PG_FUNCTION_ARGS)
 		began = k->first;
 		break;
 	}
-	PG_RETURN_BOOL(isnull || count_higher(key.detector, began, risk, most) < most);
+	if (isnull)
+		PG_RETURN_BOOL(true);
+	CommandCounterIncrement();
+	PG_RETURN_BOOL(incidents_higher(key.detector, began, risk, most, GetTransactionSnapshot(), false) < most);
 }

@@ -8,7 +8,9 @@
 #ifndef IAMWATCH_INCIDENTS_H
 #define IAMWATCH_INCIDENTS_H
 
+#include "access/htup.h"
 #include "server/slice.h"
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 
 /* An incident is compared with those that began in so many days before it. */
@@ -40,8 +42,9 @@ extern int64 urgent_most(Slice detector);
 /* Those that are kept, in order of their first event; how many there are. */
 extern int	incidents_kept(const IncidentKey *key, KeptIncident **incidents);
 
-/* Are they behind their alerts? */
+/* Are they behind their alerts?  The second, between stored_begin() and stored_end(). */
 extern bool incidents_are_behind(const IncidentKey *key);
+extern bool incidents_behind_in(const IncidentKey *key);
 
 /* Must whoever keeps them have a lock, which another session may have? */
 extern bool incidents_try_lock(const IncidentKey *key);
@@ -52,5 +55,31 @@ extern bool incidents_try_lock(const IncidentKey *key);
  */
 extern int	incidents_reach(const KeptIncident *incidents, int count, int64 gap,
 							TimestampTz *since, TimestampTz *until, Datum *incident_ids);
+
+/* ---- of many: incidents_read.c ---- */
+
+typedef struct IncidentRisk
+{
+	TimestampTz began;
+	double		risk;
+	int			place;			/* of the detector, for whoever has several */
+} IncidentRisk;
+
+/*
+ * Those that began on a day, up to so many with the highest risks, highest
+ * first; how many.  Skip_behind: but those that are behind their alerts.  Between
+ * stored_begin_as_of() and stored_end(), as many days are asked for at once.
+ */
+extern int	incidents_of_day(Slice detector, int32 day, int most, bool skip_behind, IncidentRisk *risks);
+
+/* How many of those that began in URGENT_DAYS before a time have a higher risk, up to most. */
+extern int	incidents_higher(Slice detector, TimestampTz began, double risk, int most,
+							 Snapshot snapshot, bool skip_behind);
+
+/* What is compared of a row of kept_incidents; false if something of it is null. */
+extern bool incident_of_row(HeapTupleHeader row, Datum *detector, IncidentRisk *risk);
+
+/* Raises an error unless the caller may read them, as a query of theirs would. */
+extern void incidents_check_access(void);
 
 #endif							/* IAMWATCH_INCIDENTS_H */
