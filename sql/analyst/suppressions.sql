@@ -286,7 +286,7 @@ BEGIN
 			c := iamwatch_internal.scored_as(c, near);
 			IF near.suppression_id IS DISTINCT FROM suppressions[i] THEN
 				near := NULL;
-				IF c.unusual THEN
+				IF c.unusual AND NOT (period = interval '0' AND iamwatch_internal.has_opened(c)) THEN
 					PERFORM iamwatch_internal.open_alert(settings, c, suppressions[i]);
 				END IF;
 				CONTINUE;

@@ -227,6 +227,25 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.opens_on_scored_day(iamwatch_internal.candidate, interval) IS
 'whether the deduplication period of an alert ends on the day before the event, so that it may open one though its day was scored';
 
+-- With a deduplication period of no days no alert covers any event, not even the
+-- one that opened it.
+CREATE FUNCTION iamwatch_internal.has_opened(c iamwatch_internal.candidate) RETURNS boolean
+	LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	e constant iamwatch.event := c.event;
+BEGIN
+	RETURN e.event_id IS NOT NULL AND EXISTS (SELECT FROM iamwatch_internal.all_alerts AS a
+		JOIN iamwatch.alert_events AS x ON x.alert_id = a.alert_id
+			AND hashtextextended(x.event_id, 0) = hashtextextended(e.event_id, 0) AND x.event_id = e.event_id
+		WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+		AND a.first_event_time = e.event_time
+		AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+		AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+		AND a.detector = c.detector);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.has_opened(iamwatch_internal.candidate) IS
+'whether the event has opened an alert before, shown or suppressed, and so was delivered again';
+
 CREATE FUNCTION iamwatch_internal.is_same_behaviour(a iamwatch.event, b iamwatch.event) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN a.identity = b.identity AND a.operation = b.operation AND a.service = b.service

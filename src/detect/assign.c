@@ -326,6 +326,11 @@ assign(Assigning *a, Candidate *c)
 		candidate_of(a, c), period_of(a)
 	}, NULL)))
 		return;
+	/* where no alert covers even the event that opened it */
+	if (a->gap == 0 && (a->shown || a->hidden) && DatumGetBool(call_internal("has_opened", 1, (Argument[]) {
+		candidate_of(a, c)
+	}, NULL)))
+		return;
 	/* the current alert no longer covers this event: the earliest that does */
 	if (!near->is_there || c->event.event.time >= near->first + a->gap)
 	{

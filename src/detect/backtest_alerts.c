@@ -121,6 +121,7 @@ fetch_next(BacktestEvents *events)
 typedef struct MetId
 {
 	Slice		event_id;
+	TimestampTz time;
 	int64		position;
 	uint32		status;
 } MetId;
@@ -371,7 +372,8 @@ open_alert(Raising *raising, int s, const BacktestEvent *event, int64 position)
 		.key = &event->key->fields, .first = event->time, .last = event->time, .events = 1,
 		.variation = variation_of(raising, event), .score = *score, .counts = counts, .risk = risk
 	};
-	raising->covered_until = Max(raising->covered_until, open->until);
+	/* of no days at all: it may be delivered again with the same time */
+	raising->covered_until = Max(raising->covered_until, Max(open->until, event->time + 1));
 }
 
 static void
@@ -387,20 +389,18 @@ join_alert(Raising *raising, OpenAlert *open, const BacktestEvent *event, const 
 
 /*
  * Where the event was met before, if that was after an alert was opened which
- * is still open: each event from then on is one of the alert's.
+ * is still open: each event from then on is one of the alert's.  NULL if it was
+ * not.
  */
-static int64
+static const MetId *
 met_before(Raising *raising, const BacktestEvent *event)
 {
-	MetId	   *met;
-
 	if (event->time >= raising->covered_until && raising->met->members > 0)
 	{
 		MemoryContextReset(raising->ids);
 		raising->met = met_create(raising->ids, 64, NULL);
 	}
-	met = event->event_id.s == NULL ? NULL : met_lookup(raising->met, event->event_id);
-	return met == NULL ? -1 : met->position;
+	return event->event_id.s == NULL ? NULL : met_lookup(raising->met, event->event_id);
 }
 
 static void
@@ -420,6 +420,7 @@ meet(Raising *raising, const BacktestEvent *event, int64 position)
 		met->event_id.s = copy;
 	}
 	met->position = position;
+	met->time = event->time;
 }
 
 static void
@@ -427,7 +428,7 @@ raise_event(Raising *raising, const BacktestEvent *event, int64 position)
 {
 	const Behaviour *behaviour = &raising->days->identity.behaviours[event->key->behaviour];
 	const TriedVariation *variation = NULL;
-	int64		before;
+	const MetId *before;
 
 	if (raising->behaviour != behaviour)
 		begin_behaviour(raising, behaviour);
@@ -438,10 +439,13 @@ raise_event(Raising *raising, const BacktestEvent *event, int64 position)
 
 		if (open->is_open && event->time < open->until)
 		{
-			if (before < open->opened_at)
+			if (before == NULL || before->position < open->opened_at)
 				join_alert(raising, open, event, &variation);
 			continue;
 		}
+		if (raising->settings->items[s].deduplication_days == 0 &&
+			before != NULL && before->time == event->time)
+			continue;
 		close_alert(raising, s);
 		open_alert(raising, s, event, position);
 	}

@@ -1,6 +1,6 @@
 -- A detector is a row: a second analytic is rows and catalogue, nothing else.
 \ir settings.psql
-SELECT plan(17);
+SELECT plan(22);
 
 INSERT INTO operations (provider, service, operation, category, effect, attack_technique, sensitivity) VALUES
 	('aws', 'kms', 'GetPublicKey', 'key', 'read', NULL, 2), ('aws', 'kms', 'EnableKeyRotation', 'key', 'modify', 'T1552', 2);
@@ -50,5 +50,20 @@ SELECT put(aws('2026-03-08T10:00:00Z', 'bob', 'GetPublicKey', 'kms'));
 SELECT is(count(*), 1::bigint, 'Detector: without it reads teach nothing any more') FROM baselines WHERE operation = 'GetPublicKey' AND identity LIKE '%bob';
 SELECT is(count_days(days), 1, 'Detector: not even a day') FROM baselines WHERE operation = 'GetPublicKey' AND identity LIKE '%bob';
 SELECT is(title, 'Unusual Identity and Access Management (IAM) activity', 'The one that is shipped is a row too') FROM detectors;
+
+-- A deduplication period of no days: each event an alert, which it has once.
+UPDATE detectors SET deduplication_days = 0;
+SELECT lives('cy', '2026-01-01', '2026-02-19');
+INSERT INTO log VALUES (aws('2026-02-20T10:00:00Z', 'cy', 'CreateUser', id => 'd1')), (aws('2026-02-20T10:00:00Z', 'cy', 'CreateUser', id => 'd1'));
+SELECT is(count(*), 1::bigint, 'Re-delivery: within one statement, and without a deduplication period, nothing changes') FROM alerts WHERE identity LIKE '%cy';
+SELECT put(aws('2026-02-20T10:00:00Z', 'cy', 'CreateUser', id => 'd1'));
+SELECT is(count(*), 1::bigint, 'Re-delivery: without a deduplication period nothing changes') FROM alerts WHERE identity LIKE '%cy';
+SELECT put(aws('2026-02-20T10:00:00Z', 'cy', 'CreateUser', id => 'd2'));
+SELECT is(count(*), 2::bigint, 'Deduplication of no days: another event of the same time has an alert of its own') FROM alerts WHERE identity LIKE '%cy';
+SELECT is(count(*), 2::bigint, 'Re-delivery: nor in a backtest without a deduplication period') FROM backtest('log') WHERE identity LIKE '%cy';
+INSERT INTO suppressions (reason, operation) VALUES ('test', 'DeleteUser');
+INSERT INTO log SELECT aws('2026-02-20T11:00:00Z', 'cy', 'DeleteUser', id => 's1') FROM generate_series(1, 2);
+SELECT put(aws('2026-02-20T11:00:00Z', 'cy', 'DeleteUser', id => 's1'));
+SELECT is(count(*), 1::bigint, 'Re-delivery: nor of what is suppressed') FROM suppressed_alerts WHERE identity LIKE '%cy';
 SELECT * FROM finish();
 ROLLBACK;

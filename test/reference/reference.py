@@ -520,6 +520,10 @@ class Detector:
         period = self.deduplication * 86400000000
         active_from = account["first"] + self.activation * 86400000000
         severity, variation = self.severity(e)
+        if period == 0 and e["id"] is not None and any(
+                alert["who"] == who and alert["behaviour"] == behaviour and
+                alert["first"] == e["time"] and e["id"] in alert["ids"] for alert in self.alerts):
+            return  # delivered again
         for alert in self.alerts:
             if alert["who"] == who and alert["behaviour"] == behaviour and \
                     abs(e["time"] - alert["first"]) < period:
