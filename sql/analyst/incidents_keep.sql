@@ -70,19 +70,14 @@ BEGIN
 	IF stale IS NULL THEN
 		RETURN;
 	END IF;
-	WITH written AS (
-		UPDATE iamwatch.alerts AS a SET incident_id = belongs_to[array_position(stale, a.alert_id)]
-		WHERE a.alert_id = ANY (ARRAY(SELECT f.alert_id FROM iamwatch.alerts AS f WHERE f.alert_id = ANY (stale)
-			FOR NO KEY UPDATE SKIP LOCKED))
-		RETURNING a.alert_id
-	)
-	SELECT array_agg(w.alert_id) INTO told FROM written AS w;
-	IF cardinality(told) < cardinality(stale) OR told IS NULL THEN
+	told := ARRAY(SELECT f.alert_id FROM iamwatch.alerts AS f WHERE f.alert_id = ANY (stale) FOR NO KEY UPDATE SKIP LOCKED);
+	UPDATE iamwatch.alerts AS a SET incident_id = belongs_to[array_position(stale, a.alert_id)] WHERE a.alert_id = ANY (told);
+	IF cardinality(told) < cardinality(stale) THEN
 		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
 		SELECT k.detector, k.provider, k.account, k.identity, k.first_event_time, k.last_event_time
 		FROM iamwatch_internal.kept_incidents AS k
 		WHERE k.incident_id = ANY (ARRAY(SELECT s.incident_id FROM unnest(stale, belongs_to) AS s (alert_id, incident_id)
-			WHERE s.alert_id <> ALL (coalesce(told, '{}'))));
+			WHERE s.alert_id <> ALL (told)));
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.tell_strays(bigint[]) IS

@@ -159,7 +159,7 @@ CREATE FUNCTION iamwatch_internal.drop_temporary() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 BEGIN
 	DROP TABLE IF EXISTS pg_temp.iamwatch_keys, pg_temp.iamwatch_marks, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events,
-		pg_temp.iamwatch_firsts, pg_temp.iamwatch_samples, pg_temp.iamwatch_read, pg_temp.iamwatch_raising;
+		pg_temp.iamwatch_firsts, pg_temp.iamwatch_samples, pg_temp.iamwatch_chosen, pg_temp.iamwatch_read, pg_temp.iamwatch_raising;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.drop_temporary() IS 'drop the working tables of a backfill of this session';
 
@@ -187,7 +187,8 @@ BEGIN
 	CREATE TEMP TABLE iamwatch_firsts (key bytea, at timestamptz);
 	CREATE TEMP TABLE iamwatch_raising (behaviour text, detector text, part integer, lane integer, bytes bigint);
 	CREATE INDEX ON pg_temp.iamwatch_raising (behaviour);
-	CREATE TEMP TABLE iamwatch_samples (event iamwatch.event, access_key text, novel boolean, part integer);
+	CREATE TEMP TABLE iamwatch_samples (event iamwatch.event, access_key text);
+	CREATE TEMP TABLE iamwatch_chosen (row tid, novel boolean, part integer);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_event_tables() IS
 'make the working tables of a backfill of this session for the events that it reads once more';
@@ -316,15 +317,19 @@ CREATE FUNCTION iamwatch_internal.backfill_fetch(leaf regclass, event_column nam
 DECLARE
 	keys bytea[] := iamwatch_internal.backfill_behaviour_keys();
 BEGIN
-	CREATE TEMP TABLE iamwatch_part AS
-	SELECT r.key, r.at, iamwatch.parse(r.document) AS event, iamwatch_internal.access_key(r.document) AS access_key
-	FROM iamwatch_internal.read_events(leaf, event_column, since, until, keys,
-		ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f)) AS r;
-	INSERT INTO pg_temp.iamwatch_events SELECT p.key, p.event FROM pg_temp.iamwatch_part AS p
-	WHERE p.key = ANY (keys);
-	INSERT INTO pg_temp.iamwatch_samples SELECT p.event, p.access_key FROM pg_temp.iamwatch_part AS p
-	WHERE (p.key, p.at) IN (SELECT f.key, f.at FROM pg_temp.iamwatch_firsts AS f);
-	DROP TABLE pg_temp.iamwatch_part;
+	-- an identity that was seen as two kinds has two keys but one behaviour
+	WITH read AS MATERIALIZED (
+		SELECT r.key, r.at, iamwatch.parse(r.document) AS event, iamwatch_internal.access_key(r.document) AS access_key
+		FROM iamwatch_internal.read_events(leaf, event_column, since, until, keys,
+			ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f)) AS r
+	), concerned AS (
+		INSERT INTO pg_temp.iamwatch_events
+		SELECT r.key, r.event, md5(ROW((r.event).provider, (r.event).account, (r.event).identity, (r.event).service,
+			(r.event).operation, (r.event).failed)::text)
+		FROM read AS r WHERE r.key = ANY (keys)
+	)
+	INSERT INTO pg_temp.iamwatch_samples SELECT r.event, r.access_key FROM read AS r
+	WHERE (r.key, r.at) IN (SELECT f.key, f.at FROM pg_temp.iamwatch_firsts AS f);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_fetch(regclass, name, timestamptz, timestamptz) IS
 'read the events of what is unusual in a relation, and of the sample of contexts, into the working tables';
@@ -593,9 +598,6 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_lanes() IS 'number the steps in w
 CREATE FUNCTION iamwatch_internal.backfill_group() RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 BEGIN
-	-- an identity that was seen as two kinds has two keys but one behaviour
-	UPDATE pg_temp.iamwatch_events AS e SET behaviour = md5(ROW((e.event).provider, (e.event).account,
-		(e.event).identity, (e.event).service, (e.event).operation, (e.event).failed)::text);
 	CREATE INDEX ON pg_temp.iamwatch_events (behaviour);
 	CREATE INDEX ON pg_temp.iamwatch_unusual USING hash (key);
 	ANALYZE pg_temp.iamwatch_events;

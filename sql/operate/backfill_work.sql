@@ -242,7 +242,16 @@ CREATE FUNCTION iamwatch_internal.unpack_backfill_step(source regclass, part int
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-	TRUNCATE pg_temp.iamwatch_marks, pg_temp.iamwatch_read, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events, pg_temp.iamwatch_raising;
+	-- to begin new files for each step would take longer than many a step
+	IF pg_relation_size('pg_temp.iamwatch_events') + pg_relation_size('pg_temp.iamwatch_marks') > 16000000 THEN
+		TRUNCATE pg_temp.iamwatch_marks, pg_temp.iamwatch_read, pg_temp.iamwatch_unusual, pg_temp.iamwatch_events, pg_temp.iamwatch_raising;
+	ELSE
+		DELETE FROM pg_temp.iamwatch_marks;
+		DELETE FROM pg_temp.iamwatch_read;
+		DELETE FROM pg_temp.iamwatch_unusual;
+		DELETE FROM pg_temp.iamwatch_events;
+		DELETE FROM pg_temp.iamwatch_raising;
+	END IF;
 	INSERT INTO pg_temp.iamwatch_marks
 	SELECT m.*, part, s.lane FROM iamwatch_internal.backfill_steps AS s CROSS JOIN LATERAL unnest(s.marks) AS m
 	WHERE s.source = source AND s.part = part;
@@ -294,7 +303,9 @@ BEGIN
 			pieces := pieces - (taken_back IS NULL)::integer;
 		END LOOP;
 		PERFORM iamwatch_internal.keep_changed_incidents(NULL);
-		PERFORM iamwatch_internal.keep_links();
+		IF part % 16 = 0 THEN	-- so that readers need not find many
+			PERFORM iamwatch_internal.keep_links();
+		END IF;
 	END IF;
 	-- the leader has what comes of it in its own working tables
 	IF NOT leads AND phase = 'scoring' THEN
