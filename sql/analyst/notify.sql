@@ -9,35 +9,19 @@ COMMENT ON TABLE iamwatch_internal.unsent_notifications IS
 ALTER TABLE iamwatch_internal.unsent_notifications REPLICA IDENTITY FULL;
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.unsent_notifications', '');
 
-CREATE FUNCTION iamwatch_internal.announce(alert_id bigint, payload text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'iamwatch_announce' LANGUAGE C VOLATILE STRICT;
-COMMENT ON FUNCTION iamwatch_internal.announce(bigint, text) IS
-'notify on channel iamwatch_alert just before the transaction commits; instead an alert becomes a row of iamwatch_internal.unsent_notifications when the transaction is prepared, or the queue of the server is fuller than iamwatch.limits says. True, so that it can be an expression';
-
 CREATE FUNCTION iamwatch_internal.may_announce() RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_may_announce' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION iamwatch_internal.may_announce() IS 'whether the queue of the server has room, by iamwatch.limits';
 
--- An alert belongs to an incident that may have begun before it, with more risk.
-CREATE FUNCTION iamwatch_internal.is_urgent_alert(alert iamwatch_internal.all_alerts) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'iamwatch_is_urgent_alert' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION iamwatch_internal.is_urgent_alert(iamwatch_internal.all_alerts) IS
-'whether the incident of an alert is urgent, as far as this session knows it';
+CREATE FUNCTION iamwatch_internal.notification(alert iamwatch_internal.all_alerts) RETURNS text
+	AS 'MODULE_PATHNAME', 'iamwatch_notification' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.notification(iamwatch_internal.all_alerts) IS
+'what is sent of an alert: a JSON object, in which names are cut. Urgent: whether its incident is, as far as this session knows it';
 
 CREATE FUNCTION iamwatch_internal.notify_alert(settings iamwatch.detectors, alert iamwatch_internal.all_alerts) RETURNS boolean
-	LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-	IF settings.notify IS NOT TRUE THEN
-		RETURN false;
-	END IF;
-	-- under 8000 bytes also if every character takes the six of an escape
-	RETURN iamwatch_internal.announce(alert.alert_id, jsonb_build_object('alert_id', alert.alert_id, 'severity', alert.severity,
-		'provider', alert.provider, 'account', left(alert.account, 200), 'identity', left(alert.identity, 500),
-		'operation', left(alert.operation, 200), 'surprise', round(alert.surprise::numeric, 3),
-		'risk', round(alert.risk::numeric, 2), 'urgent', iamwatch_internal.is_urgent_alert(alert))::text);
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_notify_alert' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION iamwatch_internal.notify_alert(iamwatch.detectors, iamwatch_internal.all_alerts) IS
-'send a JSON object about an alert on channel iamwatch_alert when the transaction commits; names are cut. Nothing is sent if the detector says so';
+'send iamwatch_internal.notification() of an alert on channel iamwatch_alert just before the transaction commits; instead the alert becomes a row of iamwatch_internal.unsent_notifications when the transaction is prepared, or the queue of the server is fuller than iamwatch.limits says. False if the detector says that nothing is sent';
 
 CREATE FUNCTION iamwatch_internal.send_unsent() RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -3,7 +3,7 @@
 -- tables of the extension for itself.  Nothing here needs Citus to be there.
 
 CREATE FUNCTION iamwatch_internal.has_nodes() RETURNS boolean
-	LANGUAGE sql STABLE RETURN to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL;
+	AS 'MODULE_PATHNAME', 'iamwatch_has_nodes' LANGUAGE C STABLE;
 COMMENT ON FUNCTION iamwatch_internal.has_nodes() IS 'whether this database has the extension citus';
 
 CREATE FUNCTION iamwatch_internal.node_number() RETURNS integer

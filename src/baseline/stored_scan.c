@@ -435,9 +435,9 @@ scan_again(IndexScanDesc scan, ScanKey keys, int count)
 }
 
 bool
-scan_next_entry(IndexScanDesc scan)
+scan_next_entry(IndexScanDesc scan, ScanDirection direction)
 {
-	return index_getnext_tid(scan, ForwardScanDirection) != NULL;
+	return index_getnext_tid(scan, direction) != NULL;
 }
 
 /* For columns that are never null; they count from 1. */

@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "detect/candidate.h"
 #include "detect/limit_counts.h"
+#include "detect/notify.h"
 #include "detect/open_alert.h"
 #include "event/providers.h"
 #include "executor/executor.h"
@@ -310,9 +311,7 @@ open_one(Assigning *a, Candidate *c)
 		true, DatumGetInt64(alert.values[ALERTS_ALERT_ID - 1]),
 		DatumGetTimestampTz(alert.values[ALERTS_FIRST_EVENT_TIME - 1]), 1, true
 	};
-	(void) call_internal("notify_alert", 2, (Argument[]) {
-		settings_of(a), {internal_type("all_alerts"), alert_datum(&alert), false}
-	}, NULL);
+	(void) notify_alert(a->settings, &alert);
 }
 
 /* ---- one after the other ---- */

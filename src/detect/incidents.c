@@ -39,7 +39,6 @@ PG_FUNCTION_INFO_V1(iamwatch_has_many_changed);
 PG_FUNCTION_INFO_V1(iamwatch_try_lock_incidents);
 PG_FUNCTION_INFO_V1(iamwatch_urgent_days);
 PG_FUNCTION_INFO_V1(iamwatch_urgent_most);
-PG_FUNCTION_INFO_V1(iamwatch_is_urgent_alert);
 
 /* Of iamwatch_internal.incident_part. */
 enum
@@ -180,6 +179,35 @@ incidents_reach(const KeptIncident *incidents, int count, int64 gap,
 		if (incidents[i].first <= *until && incidents[i].last >= *since)
 			incident_ids[inside++] = Int64GetDatum(incidents[i].incident_id);
 	return inside;
+}
+
+/* ---- which are urgent ---- */
+
+bool
+incident_is_urgent(const IncidentKey *key, TimestampTz began, const double *risk)
+{
+	KeptIncident *incidents;
+	int			count = incidents_kept(key, &incidents);
+	int64		most = urgent_most(key->detector);
+	bool		has_risk = risk != NULL;
+	double		highest = has_risk ? *risk : 0;
+
+	/* the first that the alert lies in */
+	for (int i = 0; i < count; i++)
+	{
+		const KeptIncident *k = &incidents[i];
+
+		if (began < k->first || began > k->last)
+			continue;
+		highest = has_risk ? Max(highest, k->risk) : k->risk;
+		has_risk = true;
+		began = k->first;
+		break;
+	}
+	if (!has_risk)
+		return true;
+	CommandCounterIncrement();
+	return incidents_higher(key->detector, began, highest, most, GetTransactionSnapshot(), false) < most;
 }
 
 /* ---- for SQL ---- */
@@ -329,40 +357,4 @@ iamwatch_has_many_changed(PG_FUNCTION_ARGS)
 	scan_end(LOOKUP_CHANGES, scan);
 	stored_end();
 	PG_RETURN_BOOL(count > most);
-}
-
-/*
- * is_urgent_alert(alert all_alerts) RETURNS boolean: it belongs to an incident
- * that may have begun before it, with more risk
- */
-Datum
-iamwatch_is_urgent_alert(PG_FUNCTION_ARGS)
-{
-	HeapTupleHeader alert = PG_GETARG_HEAPTUPLEHEADER(0);
-	IncidentKey key = {
-		field_text(alert, ALERTS_DETECTOR), field_text(alert, ALERTS_PROVIDER),
-		field_text(alert, ALERTS_ACCOUNT), field_text(alert, ALERTS_IDENTITY)
-	};
-	KeptIncident *incidents;
-	int			count = incidents_kept(&key, &incidents);
-	int64		most = urgent_most(key.detector);
-	bool		isnull;
-	TimestampTz began = DatumGetTimestampTz(GetAttributeByNum(alert, ALERTS_FIRST_EVENT_TIME, &isnull));
-	double		risk = DatumGetFloat8(GetAttributeByNum(alert, ALERTS_RISK, &isnull));
-
-	for (int i = 0; i < count; i++)
-	{
-		const KeptIncident *k = &incidents[i];
-
-		if (began < k->first || began > k->last)
-			continue;
-		risk = isnull ? k->risk : Max(risk, k->risk);
-		isnull = false;
-		began = k->first;
-		break;
-	}
-	if (isnull)
-		PG_RETURN_BOOL(true);
-	CommandCounterIncrement();
-	PG_RETURN_BOOL(incidents_higher(key.detector, began, risk, most, GetTransactionSnapshot(), false) < most);
 }

@@ -56,6 +56,13 @@ extern bool incidents_try_lock(const IncidentKey *key);
 extern int	incidents_reach(const KeptIncident *incidents, int count, int64 gap,
 							TimestampTz *since, TimestampTz *until, Datum *incident_ids);
 
+/*
+ * Is the incident urgent of an alert that began then, as far as this session
+ * knows it?  It may have begun before the alert, with more risk.  The alert's own
+ * risk is NULL if it has none.
+ */
+extern bool incident_is_urgent(const IncidentKey *key, TimestampTz began, const double *risk);
+
 /* ---- of many: incidents_read.c ---- */
 
 typedef struct IncidentRisk

@@ -26,11 +26,18 @@
 #include "server/objects.h"
 #include "utils/acl.h"
 #include "utils/date.h"
+#include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_links_are_kept);
+
+/* Columns of the index of incidents by day, from 1. */
+enum
+{
+	DAYS_DETECTOR = 1, DAYS_FIRST_DAY, DAYS_RISK
+};
 
 void
 incidents_check_access(void)
@@ -57,9 +64,9 @@ row_is_behind(TupleTableSlot *row)
 static void
 key_of_day(ScanKeyData keys[2], Datum detector, int32 day)
 {
-	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid,
+	ScanKeyEntryInitialize(&keys[0], 0, DAYS_DETECTOR, BTEqualStrategyNumber, InvalidOid,
 						   DEFAULT_COLLATION_OID, F_TEXTEQ, detector);
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day));
+	ScanKeyInit(&keys[1], DAYS_FIRST_DAY, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day));
 }
 
 int
@@ -83,33 +90,46 @@ incidents_of_day(Slice detector, int32 day, int most, bool skip_behind, Incident
 	return count;
 }
 
+/*
+ * The index has the incidents of a day by risk.  So from the highest of a day on,
+ * the first that is no higher ends the day, and what began before that day is
+ * looked up: once for each day on which any incident began.
+ */
 int
 incidents_higher(Slice detector, TimestampTz began, double risk, int most, Snapshot snapshot, bool skip_behind)
 {
 	TimestampTz since = began - URGENT_DAYS * USECS_PER_DAY;
-	Datum		name = slice_text(detector);
+	int32		day = day_of(began);
+	ScanKeyData keys[3];
+	IndexScanDesc scan;
 	int			count = 0;
 
+	ScanKeyEntryInitialize(&keys[0], 0, DAYS_DETECTOR, BTEqualStrategyNumber, InvalidOid,
+						   DEFAULT_COLLATION_OID, F_TEXTEQ, slice_text(detector));
+	ScanKeyInit(&keys[1], DAYS_FIRST_DAY, BTGreaterEqualStrategyNumber, F_DATE_GE,
+				DateADTGetDatum(day - URGENT_DAYS));
+	ScanKeyInit(&keys[2], DAYS_FIRST_DAY, BTLessEqualStrategyNumber, F_DATE_LE, DateADTGetDatum(day));
 	stored_begin_as_of(snapshot);
-	/* day by day, so that the index leads to the higher risks of each */
-	for (int back = 0; back <= URGENT_DAYS && count < most; back++)
+	scan = scan_begin_entries(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
+	while (scan != NULL && count < most && scan_next_entry(scan, BackwardScanDirection))
 	{
-		ScanKeyData keys[3];
-		IndexScanDesc scan;
 		TupleTableSlot *row;
+		TimestampTz first;
 
-		key_of_day(keys, name, day_of(began) - back);
-		ScanKeyInit(&keys[2], 3, BTGreaterStrategyNumber, F_FLOAT8GT, Float8GetDatum(risk));
-		scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
-		while (count < most && (row = scan_next(LOOKUP_INCIDENT_DAYS, scan)) != NULL)
+		if (!float8_gt(DatumGetFloat8(scan_entry_value(scan, DAYS_RISK)), risk))
 		{
-			TimestampTz first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME));
-
-			if (first < began && first >= since && (!skip_behind || !row_is_behind(row)))
-				count++;
+			day = DatumGetDateADT(scan_entry_value(scan, DAYS_FIRST_DAY));
+			keys[2].sk_argument = DateADTGetDatum(day - 1);
+			scan_again(scan, keys, lengthof(keys));
+			continue;
 		}
-		scan_end(LOOKUP_INCIDENT_DAYS, scan);
+		if ((row = scan_fetch(LOOKUP_INCIDENT_DAYS, scan)) == NULL)
+			continue;
+		first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME));
+		if (first < began && first >= since && (!skip_behind || !row_is_behind(row)))
+			count++;
 	}
+	scan_end(LOOKUP_INCIDENT_DAYS, scan);
 	stored_end();
 	return count;
 }

@@ -127,12 +127,14 @@ evidence_of(const AlertSettings *settings, const Candidate *candidate, const Num
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-/* A number that no other node gives. */
+/* A number that no other node gives; where there are no others, the next one is. */
 static int64
 next_number(void)
 {
 	int64		number = nextval_internal(public_relation("alerts_alert_id_seq"), true);
 
+	if (!has_nodes())
+		return number;
 	return DatumGetInt64(call_internal("number_here", 1, (Argument[]) {
 		{INT8OID, Int64GetDatum(number), false}
 	}, NULL));
@@ -242,7 +244,8 @@ new_alert(const AlertSettings *settings, Candidate *candidate, text *scope, Aler
 	return true;
 }
 
-Datum
+/* As a row. */
+static Datum
 alert_datum(const AlertColumns *alert)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(internal_type("all_alerts"), -1);

@@ -28,7 +28,4 @@ typedef struct AlertColumns
 extern bool open_alert(const AlertSettings *settings, Candidate *candidate,
 					   const int64 *suppression, AlertColumns *alert);
 
-/* As a row. */
-extern Datum alert_datum(const AlertColumns *alert);
-
 #endif							/* IAMWATCH_OPEN_ALERT_H */

@@ -34,7 +34,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-PG_FUNCTION_INFO_V1(iamwatch_announce);
 PG_FUNCTION_INFO_V1(iamwatch_may_announce);
 
 #define CHANNEL "iamwatch_alert"
@@ -84,9 +83,8 @@ queue_has_room(void)
 	return DatumGetFloat8(DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0)) <= queue_limit;
 }
 
-/* announce(bigint, text): of an alert, when the transaction commits */
-Datum
-iamwatch_announce(PG_FUNCTION_ARGS)
+void
+announce_alert(int64 alert_id, const char *payload)
 {
 	MemoryContext outer;
 	Announcement *item;
@@ -104,10 +102,9 @@ iamwatch_announce(PG_FUNCTION_ARGS)
 	}
 	item = &announcements[count++];
 	item->subid = GetCurrentSubTransactionId();
-	item->alert_id = PG_GETARG_INT64(0);
-	item->payload = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	item->alert_id = alert_id;
+	item->payload = pstrdup(payload);
 	MemoryContextSwitchTo(outer);
-	PG_RETURN_BOOL(true);
 }
 
 /* may_announce(): is there room in the queue? */

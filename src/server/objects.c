@@ -13,12 +13,16 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "server/objects.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_has_nodes);
 
 #define PUBLIC_SCHEMA "iamwatch"
 #define INTERNAL_SCHEMA "iamwatch_internal"
@@ -135,4 +139,17 @@ extension_owner(void)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+bool
+has_nodes(void)
+{
+	return OidIsValid(get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE));
+}
+
+/* has_nodes() RETURNS boolean */
+Datum
+iamwatch_has_nodes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(has_nodes());
 }

@@ -23,6 +23,9 @@ extern Oid	internal_function(const char *name, const Oid *types, int count);
 /* Whether both schemas have the names that all statements call them by. */
 extern bool schemas_are_there(void);
 
+/* Does this database have the extension citus, so that there may be several nodes? */
+extern bool has_nodes(void);
+
 /* For many names in a row: in what one of the first two has returned. */
 extern Oid	relation_in(Oid namespace, const char *name);
 
