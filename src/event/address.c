@@ -100,7 +100,7 @@ is_public(const inet *address)
 	for (int i = 0; i < 15; i++)
 		if (a[i] != 0)
 			return (a[0] & 0xFE) != 0xFC && a[0] != 0xFF && !(a[0] == 0xFE && (a[1] & 0xC0) == 0x80);
-	return false;				/* :: and ::1 */
+	return false;				/* ::, ::1, and what is never given out beside them */
 }
 
 Datum

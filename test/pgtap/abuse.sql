@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(52);
+SELECT plan(54);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -87,6 +87,14 @@ SELECT is(length(event #>> '{}') || ' ' || left(event #>> '{}', 12) || ' ' || (e
 SELECT put(aws('2026-02-15T08:00:00Z', repeat('n', 1000000), 'CreateUser'));
 SELECT is(reason, 'a name is longer than 64 kB', 'Names: a document with a name of a megabyte is rejected')
 FROM rejected_events ORDER BY rejected_id DESC LIMIT 1;
+-- Each name apart, at its end: ann's ARN has 31 characters before it.
+CREATE FUNCTION named(account integer, identity integer, service integer, operation integer) RETURNS text LANGUAGE sql AS $$
+	SELECT refusal(aws('2026-02-15T08:00:00Z', repeat('n', identity - 31), repeat('o', operation), repeat('s', service),
+		more => jsonb_build_object('recipientAccountId', repeat('1', account))))
+$$;
+SELECT is(named(65536, 65536, 65536, 65536), NULL, 'Names: each may have 64 kB');
+SELECT is(ARRAY[named(65537, 99, 99, 99), named(99, 65537, 99, 99), named(99, 99, 65537, 99), named(99, 99, 99, 65537)],
+	array_fill('a name is longer than 64 kB'::text, '{4}'), 'Names: of an account, an identity, a service and an operation, none may have a byte more');
 SELECT put(aws('2026-02-15T08:00:00Z', 'ann', 'CreateGroup', id => repeat('i', 1000000), more =>
 	jsonb_build_object('userAgent', repeat('u', 1000000), 'requestParameters', jsonb_build_object('groupName', repeat('t', 1000000)))));
 SELECT is(octet_length(evidence::text) < 5000, true, 'Details: of a megabyte they raise an alert of a few kilobytes') FROM alerts WHERE operation = 'CreateGroup' AND identity LIKE '%ann';

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(28);
+SELECT plan(30);
 
 CREATE FUNCTION context(who text, what text = 'CreateUser') RETURNS jsonb LANGUAGE sql AS
 	$$SELECT evidence->'context' FROM alerts WHERE identity LIKE '%/' || who AND operation = what AND NOT failed ORDER BY alert_id DESC LIMIT 1$$;
@@ -48,6 +48,17 @@ SELECT is(context('fay', 'CreateLoginProfile')->'burst', NULL, 'Evidence: two op
 SELECT is(context('fay', 'AttachUserPolicy')->>'burst', '3', 'Evidence: three different operations new to the identity within an hour are a burst');
 SELECT does('2026-02-21T21:30:01Z', 'fay', 'CreateAccessKey');
 SELECT is(context('fay', 'CreateAccessKey')->'burst', NULL, 'Evidence: after an hour a burst is over');
+-- eva tags a role now and then, and does two things that she never did
+SELECT lives('eva', '2025-12-01', '2026-02-20');
+SELECT does('2026-02-01T08:00:00Z', 'eva', 'TagRole');
+SELECT does('2025-12-20T08:00:00Z', 'eva', 'TagUser');
+SELECT does('2026-02-21T20:00:00Z', 'eva', 'TagRole');
+SELECT does('2026-02-21T20:10:00Z', 'eva', 'CreateUser');
+SELECT does('2026-02-21T20:20:00Z', 'eva', 'CreateRole');
+SELECT is(context('eva', 'CreateRole')->'burst', NULL, 'Evidence: what was done within the training period is not new, and is not counted to a burst');
+SELECT does('2026-02-21T20:30:00Z', 'eva', 'TagUser');
+SELECT does('2026-02-21T20:40:00Z', 'eva', 'CreatePolicy');
+SELECT is(context('eva', 'CreatePolicy')->>'burst', '4', 'Evidence: what was done before it is new again');
 SELECT does('2026-02-21T22:00:00Z', 'new', 'CreateUser');
 SELECT is(context('new'), '{"first_day": true}', 'Evidence: an identity''s first day is told, and to it nothing else is new');
 

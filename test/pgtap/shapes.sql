@@ -1,7 +1,7 @@
 -- Documents in the shapes in which logs and exports really write them.  Each
 -- test names the rule of docs/providers.md that it checks.
 \ir settings.psql
-SELECT plan(200);
+SELECT plan(204);
 
 CREATE FUNCTION aws_by(identity jsonb, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('eventTime', '2026-01-01T00:00:00Z', 'eventSource', 'iam.amazonaws.com', 'eventName', 'CreateUser',
@@ -191,6 +191,19 @@ SELECT is((SELECT concat_ws(' ', coalesce(host(source_ip), '-'), source_host) FR
 FROM (VALUES ('192.0.2.1', '192.0.2.1'), ('81.2.69.142, 10.0.0.1', '81.2.69.142'), ('10.0.0.1,81.2.69.142', '81.2.69.142'), ('10.0.0.1, 192.168.0.1', '10.0.0.1'),
 	('cloudformation.amazonaws.com', '- cloudformation.amazonaws.com'), ('AWS Internal', '- AWS Internal'), ('203.0.113.9:52211', '203.0.113.9'), ('[2001:db8::1]:443', '2001:db8::1'),
 	('2001:db8::1', '2001:db8::1'), ('[2001:db8::1]', '2001:db8::1'), ('fd00::1, 2001:db8::2', '2001:db8::2'), ('unknown, 10.0.0.1', '10.0.0.1'), ('192.0.2.1:http', '- 192.0.2.1:http'), (',', '- ,'), ('', '-')) AS v (written, expected);
+CREATE FUNCTION source_of(written text) RETURNS text LANGUAGE sql AS
+	$$SELECT host(source_ip) FROM parse(aws_by('{"type": "Root"}', jsonb_build_object('sourceIPAddress', written)))$$;
+-- the ends of each range that RFC 6890 keeps from being anybody's address on the Internet, and what is next to them
+SELECT is_empty($$SELECT a FROM unnest('{0.0.0.0,0.255.255.255,10.0.0.0,10.255.255.255,100.64.0.0,100.127.255.255,127.0.0.0,127.255.255.255,
+	169.254.0.0,169.254.255.255,172.16.0.0,172.31.255.255,192.168.0.0,192.168.255.255,224.0.0.0,255.255.255.255}'::text[]) AS a
+	WHERE source_of(a || ', 81.2.69.142') <> '81.2.69.142'$$, 'Source: an address of no use on the Internet gives way to one behind it');
+SELECT is_empty($$SELECT a FROM unnest('{1.0.0.0,9.255.255.255,11.0.0.0,100.63.255.255,100.128.0.0,126.255.255.255,128.0.0.0,
+	169.253.255.255,169.255.0.0,172.15.255.255,172.32.0.0,192.167.255.255,192.169.0.0,223.255.255.255}'::text[]) AS a
+	WHERE source_of(a || ', 81.2.69.142') <> a$$, 'Source: those next to it do not');
+SELECT is_empty($$SELECT a FROM unnest('{::,::1,fc00::,fdff::1,fe80::,febf::1,ff00::,ffff::1,::ffff:10.0.0.1}'::text[]) AS a
+	WHERE source_of(a || ', 81.2.69.142') <> '81.2.69.142'$$, 'Source: so does one of IPv6');
+SELECT is_empty($$SELECT a FROM unnest('{::100,fbff::1,fe00::1,fe7f::1,fec0::1,2001:db8::1,::ffff:81.2.69.1}'::text[]) AS a
+	WHERE source_of(a || ', 81.2.69.142') <> host(a::inet)$$, 'Source: those next to it do not either');
 SELECT is((SELECT source_ip IS NULL AND source_host = 'private' FROM parse(gcp('{"requestMetadata": {"callerIp": "private"}}'))), true, 'Source: private, of GCP');
 SELECT is((SELECT host(source_ip) FROM parse(e)), '192.0.2.7', 'Source: ' || what) FROM (VALUES
 	('of the app', '{"activityDisplayName": "x", "activityDateTime": "2026-01-01T00:00:00Z", "initiatedBy": {"app": {"appId": "a", "ipAddress": "192.0.2.7"}}}'::jsonb),
