@@ -41,6 +41,7 @@ typedef struct Run
 {
 	SubTransactionId subid;
 	MemoryContext context;
+	ResourceOwner owner;		/* of its files */
 	TupleDesc	desc;
 	Tuplesortstate *sort;
 	TupleTableSlot *head;		/* the next row, once it is read */
@@ -87,16 +88,30 @@ row_desc(void)
 }
 
 /*
- * The files of a run outlive the query or savepoint in which one is made: it is
- * batch_sort_forget() that ends them early.
+ * The files of a run outlive the query or savepoint in which one is made, so each
+ * run owns its own: end_run() ends them early.
  */
 static ResourceOwner
-use_long_owner(void)
+use_owner(ResourceOwner owner)
 {
-	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner before = CurrentResourceOwner;
 
-	CurrentResourceOwner = TopTransactionResourceOwner;
-	return owner;
+	CurrentResourceOwner = owner;
+	return before;
+}
+
+/*
+ * As at the end of a transaction that fails.  tuplesort_end() would write first
+ * what it still has of them, which fails where the disk is full; and an error
+ * while a transaction is ending begins that end anew.
+ */
+static void
+drop_files(Run *run)
+{
+	ResourceOwnerRelease(run->owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(run->owner, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(run->owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(run->owner);
 }
 
 static Run *
@@ -111,7 +126,8 @@ begin_run(SubTransactionId subid)
 	run->subid = subid;
 	run->context = context;
 	run->desc = row_desc();
-	owner = use_long_owner();
+	run->owner = ResourceOwnerCreate(TopTransactionResourceOwner, "iamwatch sorted events");
+	owner = use_owner(run->owner);
 	run->sort = sorting_begin(run->desc, ORDER_COLUMNS, TUPLESORT_NONE);
 	CurrentResourceOwner = owner;
 	run->head = MakeSingleTupleTableSlot(run->desc, &TTSOpsVirtual);
@@ -139,8 +155,7 @@ end_run(Run *run)
 			*at = run->next;
 			break;
 		}
-	if (run->sort != NULL)
-		tuplesort_end(run->sort);
+	drop_files(run);
 	MemoryContextDelete(run->context);
 }
 
@@ -275,7 +290,7 @@ batch_sort_add(const BatchItem *items, int count)
 		run->head->tts_values[ROW_EVENT_ID - 1] = PointerGetDatum(event_id);
 		run->head->tts_values[ROW_ITEM - 1] = store_item(item);
 		ExecStoreVirtualTuple(run->head);
-		owner = use_long_owner();
+		owner = use_owner(run->owner);
 		tuplesort_puttupleslot(run->sort, run->head);
 		CurrentResourceOwner = owner;
 		ExecClearTuple(run->head);
@@ -301,7 +316,7 @@ static void
 advance(Run *run)
 {
 	MemoryContext outer = MemoryContextSwitchTo(run->context);
-	ResourceOwner owner = use_long_owner();
+	ResourceOwner owner = use_owner(run->owner);
 	bool		found = tuplesort_gettupleslot(run->sort, true, true, run->head, NULL);
 
 	CurrentResourceOwner = owner;
@@ -331,7 +346,7 @@ batch_sort_read(void)
 		ExecDropSingleTupleTableSlot(run->head);
 		run->head = MakeSingleTupleTableSlot(run->desc, &TTSOpsMinimalTuple);
 		MemoryContextSwitchTo(outer);
-		owner = use_long_owner();
+		owner = use_owner(run->owner);
 		tuplesort_performsort(run->sort);
 		CurrentResourceOwner = owner;
 		advance(run);

@@ -88,6 +88,13 @@ $s = session($node, 'small_memory');
 $s->run("SET work_mem = '64kB'; SET hash_mem_multiplier = 1;\n"
 	. join('', map { "\\copy log FROM '$_->{name}'\n" } @pieces));
 verify($node, 'small_memory', 'COPY with as little memory as can be set');
+$s->run(q{CREATE TABLE many AS SELECT jsonb_build_object('eventTime', '2026-01-20T00:00:00Z', 'eventSource', 's3.amazonaws.com',
+	'eventName', 'GetObject', 'recipientAccountId', '3', 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', 'more' || n)) AS event
+	FROM generate_series(1, 5000) AS n});
+is($s->run("SET temp_file_limit = '64kB'; INSERT INTO log SELECT event FROM many;\n\\echo :SQLSTATE"), '53400',
+	'a statement that goes beyond the limit of temporary files fails');
+is($s->run("RESET temp_file_limit; INSERT INTO log SELECT event FROM many;\n\\echo :SQLSTATE"), '00000', '... and the next does not');
+unlike(slurp_file($node->logfile), qr/while in ABORT state/, '... and its end writes to no file, which would fail again');
 $s->end;
 
 # Disk: a small file system for all tables but the watched one.
