@@ -87,12 +87,13 @@ day_sums_finish(DaySums *sums)
 	merge_steps(sums);
 	if (sums->n < sums->capacity)
 	{
-		/* there are many of these, and they grow by halves */
-		DayStep    *exact = sums->n == 0 ? NULL :
-			MemoryContextAllocHuge(sums->context, sums->n * sizeof(DayStep));
+		/*
+		 * an account has thousands of these: give back the room for more
+		 * steps
+		 */
+		DayStep    *exact = MemoryContextAllocHuge(sums->context, sums->n * sizeof(DayStep));
 
-		if (sums->n > 0)
-			memcpy(exact, sums->steps, sums->n * sizeof(DayStep));
+		memcpy(exact, sums->steps, sums->n * sizeof(DayStep));
 		pfree(sums->steps);
 		sums->steps = exact;
 		sums->capacity = sums->n;

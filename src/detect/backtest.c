@@ -225,7 +225,7 @@ take_event(HeapTuple row, TupleDesc desc, void *taker)
 		.event_id = text_of(row, desc, 3), .instance_id = text_of(row, desc, 4), .source = text_of(row, desc, 5)
 	};
 
-	backtest_events_add(taker, &event);
+	sorted_events_add(taker, &event);
 }
 
 /* ---- all of it ---- */
@@ -235,7 +235,7 @@ run_backtest(Backtest *test, TakeAlert take, void *taker)
 {
 	MemoryContext outer = MemoryContextSwitchTo(test->context);
 	SortedKeys *keys = sorted_keys_begin();
-	BacktestEvents *events = backtest_events_begin();
+	SortedEvents *events = sorted_events_begin();
 	BacktestDays days;
 	bytea	   *unusual;
 
@@ -246,7 +246,8 @@ run_backtest(Backtest *test, TakeAlert take, void *taker)
 	if (unusual != NULL)
 		read_relations(test, PHASE_FETCHING, "SELECT e.key, e.at, e.event_id, e.instance_id, e.source"
 					   " FROM iamwatch_internal.read_details($1, $2, $3) AS e", unusual, take_event, events);
-	backtest_events_raise(events, &days, test->row, test->source, take, taker);
+	backtest_raise(events, &days, test->row, test->source, take, taker);
+	sorted_events_end(events);
 	sorted_keys_end(keys);
 	MemoryContextSwitchTo(outer);
 	lock_show_progress(test->source, PHASE_NONE, 0, 0);

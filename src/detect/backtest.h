@@ -146,7 +146,10 @@ typedef struct DayScore
 /* Go through all identities, in order of their keys. */
 typedef struct IdentityVisitor
 {
-	/* Of an account, then of an identity, given what their keys begin with: are they to be visited? */
+	/*
+	 * Of an account, then of an identity, given what their keys begin with:
+	 * are they to be visited?
+	 */
 	bool		(*wants) (void *visitor, Slice prefix);
 	void		(*visit) (void *visitor);
 	void	   *visitor;
@@ -164,7 +167,38 @@ extern DayScore backtest_score(const BacktestDays *days, const TriedSetting *set
 extern RiskCounts backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting,
 									   const KeyDays *key, int32 day);
 
-/* ---- its events, and the alerts of them (backtest_alerts.c) ---- */
+/* ---- its events, in order (backtest_events.c) ---- */
+
+/* What is known of an event when it was read; strings may be missing. */
+typedef struct BacktestEvent
+{
+	Slice		behaviour;		/* baseline_key_behaviour() of its key */
+	IdentityKind kind;
+	const KeyDays *key;			/* when it is its turn */
+	TimestampTz time;
+	Slice		event_id;
+	Slice		instance_id;
+	Slice		source;
+} BacktestEvent;
+
+typedef struct SortedEvents SortedEvents;
+
+extern SortedEvents *sorted_events_begin(void);
+extern void sorted_events_end(SortedEvents *events);
+
+/* May be one of a behaviour that is never unusual, or that has no days. */
+extern void sorted_events_add(SortedEvents *events, const BacktestEvent *event);
+extern int64 sorted_events_count(const SortedEvents *events);
+
+/* From here on none is added: go to the first of them. */
+extern void sorted_events_sort(SortedEvents *events);
+
+/* NULL after the last; good until the next call.  And how many come before it. */
+extern BacktestEvent *sorted_events_next(SortedEvents *events);
+extern int64 sorted_events_done(const SortedEvents *events);
+extern void sorted_events_advance(SortedEvents *events);
+
+/* ---- the alerts of the events (backtest_alerts.c) ---- */
 
 /* As weigh_variation() says of an event. */
 typedef struct TriedVariation
@@ -194,32 +228,13 @@ typedef struct TriedAlert
  */
 typedef void (*TakeAlert) (void *taker, int setting, const TriedAlert *alert);
 
-/* What is known of an event when it was read; strings may be missing. */
-typedef struct BacktestEvent
-{
-	Slice		behaviour;		/* baseline_key_behaviour() of its key */
-	IdentityKind kind;
-	const KeyDays *key;			/* when it is its turn */
-	TimestampTz time;
-	Slice		event_id;
-	Slice		instance_id;
-	Slice		source;
-} BacktestEvent;
-
-typedef struct BacktestEvents BacktestEvents;
-
-extern BacktestEvents *backtest_events_begin(void);
-
-/* May be one of a behaviour that is never unusual, or that has no days. */
-extern void backtest_events_add(BacktestEvents *events, const BacktestEvent *event);
-
 /*
  * Go through all of them in order.  The row of iamwatch.detectors is the first
  * setting's, for what SQL says of an event; between SPI_connect() and
  * SPI_finish().
  */
-extern void backtest_events_raise(BacktestEvents *events, BacktestDays *days, Datum row,
-								  Oid source, TakeAlert take, void *taker);
+extern void backtest_raise(SortedEvents *events, BacktestDays *days, Datum row,
+						   Oid source, TakeAlert take, void *taker);
 
 /* ---- numbers of the alerts of each setting (backtest_numbers.c) ---- */
 

@@ -3,13 +3,13 @@
  * backtest_alerts.c
  *		The alerts that each of several settings raises of the same events.
  *
- * Events are sorted once, by behaviour and time, on disk if need be: in the order
- * of the keys, so that they meet the days of their identity as these are gone
- * through.  One pass over them goes through all settings side by side: of each,
- * all that is remembered is the alert that is open and the day that was declined,
- * as of iamwatch_internal.assign_to_alerts() for a behaviour without a past.
- * What is the same for all settings is found out once: what the event is called,
- * how its day scores, and whether it was delivered before.
+ * Events are in the order of the keys (backtest_events.c), so that they meet the
+ * days of their identity as these are gone through.  One pass over them goes
+ * through all settings side by side: of each, all that is remembered is the alert
+ * that is open and the day that was declined, as of
+ * iamwatch_internal.assign_to_alerts() for a behaviour without a past.  What is
+ * the same for all settings is found out once: what the event is called, how its
+ * day scores, and whether it was delivered before.
  *
  * Must never write a table.  What an alert becomes is the business of who takes
  * it.
@@ -25,95 +25,12 @@
 #include "executor/spi.h"
 #include "server/lock.h"
 #include "server/objects.h"
-#include "server/sorting.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #define PHASE_RAISING 4
 #define PERCENT 100
-
-/* Columns of a sorted row: the order, and then the rest of the event. */
-enum
-{
-	ROW_BEHAVIOUR,
-	ROW_TIME,
-	ROW_EVENT_ID,
-	ROW_KIND,
-	ROW_INSTANCE_ID,
-	ROW_SOURCE,
-	ROW_COLUMNS
-};
-#define ORDER_COLUMNS 3
-
-struct BacktestEvents
-{
-	MemoryContext scratch;		/* of a row */
-	SortedRows	rows;
-	int64		count;
-	int64		position;		/* of the next one in order, from 0 */
-	BacktestEvent next;			/* its strings are good until the one after it */
-};
-
-/* ---- sorting ---- */
-
-BacktestEvents *
-backtest_events_begin(void)
-{
-	static const Oid types[ROW_COLUMNS] = {BYTEAOID, INT8OID, BYTEAOID, INT4OID, BYTEAOID, BYTEAOID};
-	BacktestEvents *events = palloc0(sizeof(BacktestEvents));
-
-	events->scratch = AllocSetContextCreate(CurrentMemoryContext, "iamwatch backtest event", ALLOCSET_DEFAULT_SIZES);
-	sorted_rows_begin(&events->rows, types, ROW_COLUMNS, ORDER_COLUMNS, TUPLESORT_NONE);
-	return events;
-}
-
-static void
-put_bytes(TupleTableSlot *slot, int column, Slice bytes)
-{
-	slot->tts_isnull[column] = bytes.s == NULL;
-	slot->tts_values[column] = bytes.s == NULL ? (Datum) 0 : slice_text(bytes);
-}
-
-void
-backtest_events_add(BacktestEvents *events, const BacktestEvent *event)
-{
-	MemoryContext outer = MemoryContextSwitchTo(events->scratch);
-	TupleTableSlot *slot = sorted_rows_blank(&events->rows);
-
-	slot->tts_values[ROW_TIME] = Int64GetDatum(event->time);
-	slot->tts_values[ROW_KIND] = Int32GetDatum(event->kind);
-	put_bytes(slot, ROW_BEHAVIOUR, event->behaviour);
-	put_bytes(slot, ROW_EVENT_ID, event->event_id);
-	put_bytes(slot, ROW_INSTANCE_ID, event->instance_id);
-	put_bytes(slot, ROW_SOURCE, event->source);
-	sorted_rows_add(&events->rows);
-	events->count++;
-	MemoryContextSwitchTo(outer);
-	MemoryContextReset(events->scratch);
-}
-static Slice
-get_bytes(TupleTableSlot *slot, int column)
-{
-	return slot->tts_isnull[column] ? SLICE_NONE : slice_of_text(slot->tts_values[column]);
-}
-
-/* Have the next one be the next; false at the end. */
-static bool
-fetch_next(BacktestEvents *events)
-{
-	TupleTableSlot *slot = events->rows.next;
-
-	if (!sorted_rows_fetch(&events->rows))
-		return false;
-	events->next.behaviour = get_bytes(slot, ROW_BEHAVIOUR);
-	events->next.kind = DatumGetInt32(slot->tts_values[ROW_KIND]);
-	events->next.time = DatumGetInt64(slot->tts_values[ROW_TIME]);
-	events->next.event_id = get_bytes(slot, ROW_EVENT_ID);
-	events->next.instance_id = get_bytes(slot, ROW_INSTANCE_ID);
-	events->next.source = get_bytes(slot, ROW_SOURCE);
-	return true;
-}
 
 /* ---- which were delivered before ---- */
 
@@ -175,9 +92,8 @@ typedef struct KnownVariation
 typedef struct Raising
 {
 	BacktestDays *days;
-	BacktestEvents *events;
+	SortedEvents *events;
 	Oid			source;
-	bool		is_at_end;		/* there is no next event */
 	int			shown;			/* per cent of the events */
 	const TriedSettings *settings;
 	AlertSettings detector;		/* of the first setting */
@@ -457,12 +373,13 @@ raise_event(Raising *raising, const BacktestEvent *event, int64 position)
 static void
 advance(Raising *raising)
 {
-	BacktestEvents *events = raising->events;
-	int			percent = ++events->position * PERCENT / events->count;
+	SortedEvents *events = raising->events;
+	int			percent;
 
+	sorted_events_advance(events);
+	percent = sorted_events_done(events) * PERCENT / sorted_events_count(events);
 	if (percent != raising->shown)
 		lock_show_progress(raising->source, PHASE_RAISING, raising->shown = percent, PERCENT);
-	raising->is_at_end = !fetch_next(events);
 }
 
 /* Is the next event of the account or identity?  Those before it are of none that has days. */
@@ -470,26 +387,24 @@ static bool
 wants(void *visitor, Slice prefix)
 {
 	Raising    *raising = visitor;
-	int			order = -1;
+	const BacktestEvent *event;
 
-	while (!raising->is_at_end)
+	while ((event = sorted_events_next(raising->events)) != NULL)
 	{
-		Slice		behaviour = raising->events->next.behaviour;
+		int			order = memcmp(event->behaviour.s, prefix.s, Min(event->behaviour.len, prefix.len));
 
-		order = memcmp(behaviour.s, prefix.s, Min(behaviour.len, prefix.len));
 		if (order >= 0)
-			break;
+			return order == 0;
 		advance(raising);
 	}
-	return order == 0;
+	return false;
 }
 
-/* The key of the next event, or NULL if it has none; both are in order. */
+/* The key of an event, or NULL if it has none; both are in order. */
 static const KeyDays *
-key_of(Raising *raising)
+key_of(Raising *raising, const BacktestEvent *event)
 {
 	const BacktestIdentity *identity = &raising->days->identity;
-	const BacktestEvent *event = &raising->events->next;
 
 	for (; raising->key < identity->key_count; raising->key++)
 	{
@@ -512,14 +427,15 @@ static void
 raise_identity(void *visitor)
 {
 	Raising    *raising = visitor;
-	BacktestEvent *event = &raising->events->next;
 
 	raising->key = 0;
 	while (wants(raising, raising->days->identity.prefix))
 	{
-		event->key = key_of(raising);
+		BacktestEvent *event = sorted_events_next(raising->events);
+
+		event->key = key_of(raising, event);
 		if (event->key != NULL)
-			raise_event(raising, event, raising->events->position);
+			raise_event(raising, event, sorted_events_done(raising->events));
 		advance(raising);
 	}
 	/* what is open is of the identity, which is forgotten */
@@ -527,8 +443,8 @@ raise_identity(void *visitor)
 }
 
 void
-backtest_events_raise(BacktestEvents *events, BacktestDays *days, Datum row,
-					  Oid source, TakeAlert take, void *taker)
+backtest_raise(SortedEvents *events, BacktestDays *days, Datum row,
+			   Oid source, TakeAlert take, void *taker)
 {
 	const TriedSettings *settings = days->settings;
 	Raising		raising = {
@@ -545,9 +461,7 @@ backtest_events_raise(BacktestEvents *events, BacktestDays *days, Datum row,
 	alert_settings_read(DatumGetHeapTupleHeader(row), &raising.detector);
 	begin_variations(&raising);
 	lock_show_progress(source, PHASE_RAISING, 0, PERCENT);
-	tuplesort_performsort(events->rows.sort);
-	raising.is_at_end = !fetch_next(events);
-	if (!raising.is_at_end)
+	sorted_events_sort(events);
+	if (sorted_events_next(events) != NULL)
 		backtest_days_visit(days, &(IdentityVisitor) {wants, raise_identity, &raising});
-	sorted_rows_end(&events->rows);
 }
