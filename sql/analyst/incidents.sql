@@ -232,14 +232,10 @@ WHERE ((u.kept_of, u.provider, u.account, u.identity)
 	IN (SELECT q.detector, q.provider, q.account, q.identity FROM iamwatch_internal.changed_incidents AS q)) IS NOT TRUE;
 COMMENT ON VIEW iamwatch_internal.current_incidents IS 'incidents as they are: kept ones, and computed ones where those are behind';
 
-CREATE FUNCTION iamwatch_internal.urgent_days() RETURNS integer
-	AS 'MODULE_PATHNAME', 'iamwatch_urgent_days' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION iamwatch_internal.urgent_days() IS 'an incident is compared with those that began in so many days before it';
-
 CREATE FUNCTION iamwatch_internal.urgent_most(of_detector text) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'iamwatch_urgent_most' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.urgent_most(text) IS
-'how many incidents of a detector are urgent in iamwatch_internal.urgent_days(), by its daily budget';
+'how many incidents of a detector are urgent in 28 days, by its daily budget';
 
 -- The last two are of the statement, so that it finds them out once.
 CREATE FUNCTION iamwatch_internal.is_urgent(of_detector text, began timestamptz, of_risk double precision,

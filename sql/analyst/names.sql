@@ -26,11 +26,6 @@ COMMENT ON FUNCTION iamwatch.short_name(text) IS
 -- One name for all spellings of a user or role, so that what an operation
 -- made, or gave something to, can be found again when it acts.
 
-CREATE FUNCTION iamwatch_internal.index_key(name text) RETURNS text
-	AS 'MODULE_PATHNAME', 'iamwatch_index_key' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION iamwatch_internal.index_key(text) IS
-'a name, or its digest where an index could not hold it: a log can make names of 64 kB';
-
 CREATE FUNCTION iamwatch_internal.actor(provider text, identity text) RETURNS text
 	AS 'MODULE_PATHNAME', 'iamwatch_actor' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.actor(text, text) IS

@@ -16,7 +16,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-PG_FUNCTION_INFO_V1(iamwatch_index_key);
 PG_FUNCTION_INFO_V1(iamwatch_actor);
 PG_FUNCTION_INFO_V1(iamwatch_handed);
 
@@ -145,13 +144,6 @@ actor_handed(Slice provider, Slice account, Slice operation, Slice target)
 }
 
 /* ---- for SQL ---- */
-
-/* index_key(name text) RETURNS text */
-Datum
-iamwatch_index_key(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_DATUM(slice_text(index_key(slice_of_text(PG_GETARG_DATUM(0)))));
-}
 
 /* actor(provider text, identity text) RETURNS text */
 Datum

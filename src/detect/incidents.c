@@ -37,7 +37,6 @@ PG_FUNCTION_INFO_V1(iamwatch_incident_reach);
 PG_FUNCTION_INFO_V1(iamwatch_has_strays);
 PG_FUNCTION_INFO_V1(iamwatch_has_many_changed);
 PG_FUNCTION_INFO_V1(iamwatch_try_lock_incidents);
-PG_FUNCTION_INFO_V1(iamwatch_urgent_days);
 PG_FUNCTION_INFO_V1(iamwatch_urgent_most);
 
 /* Of iamwatch_internal.incident_part. */
@@ -259,13 +258,6 @@ iamwatch_try_lock_incidents(PG_FUNCTION_ARGS)
 	IncidentKey key = part_key(PG_GETARG_HEAPTUPLEHEADER(0));
 
 	PG_RETURN_BOOL(incidents_try_lock(&key));
-}
-
-/* urgent_days() RETURNS integer */
-Datum
-iamwatch_urgent_days(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(URGENT_DAYS);
 }
 
 /* urgent_most(of_detector text) RETURNS bigint */

@@ -27,10 +27,10 @@ CREATE FUNCTION default_of(setting name) RETURNS integer LANGUAGE sql AS $$
 	SELECT pg_get_expr(d.adbin, d.adrelid)::integer FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
 	WHERE a.attrelid = 'detectors'::regclass AND a.attname = setting
 $$;
-SELECT is(urgent_most('no such detector'), urgent_days() * default_of('daily_budget')::bigint, 'Urgent: the budget of a detector that is no more is the default of the column');
+SELECT is(urgent_most('no such detector'), 28 * default_of('daily_budget')::bigint, 'Urgent: the budget of a detector that is no more is the default of the column');
 SELECT is(incident_gap('no such detector'), default_of('deduplication_days') * interval '24 hours', 'Incidents: and so is the gap between them');
 UPDATE detectors SET daily_budget = 7;
-SELECT is(urgent_most(detector), 7::bigint * urgent_days(), 'Urgent: as many a day as its budget says') FROM detectors;
+SELECT is(urgent_most(detector), 7::bigint * 28, 'Urgent: as many a day as its budget says') FROM detectors;
 DELETE FROM detectors;
 SELECT is(ARRAY[training_days(), kept_days(), stored_days()],
 	ARRAY[default_of('training_days'), default_of('memory_days') + default_of('lateness_days'), 2 * default_of('memory_days') + default_of('lateness_days')],
