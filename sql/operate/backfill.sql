@@ -500,7 +500,7 @@ BEGIN
 	COMMIT;
 	CALL iamwatch_internal.backfill_reading(source, event_column, since, until);
 
-	parts := iamwatch_internal.backfill_partition();
+	parts := iamwatch_internal.backfill_partition(CASE WHEN iamwatch_internal.backfill_helpers(source) OPERATOR(pg_catalog.>) 0 THEN 1000 ELSE 5000 END);
 	PERFORM iamwatch_internal.begin_backfill_phase(source, 'learning', parts);
 	COMMIT;
 	CALL iamwatch_internal.take_backfill_steps(source);
@@ -524,12 +524,13 @@ END $$;
 COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz) IS
 'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Leaves the alerts that the order of event time gives: numbers are put right, and alerts that it would not have raised are taken back unless somebody has worked on them. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source';
 
-CREATE FUNCTION iamwatch_internal.backfill_partition() RETURNS integer
+CREATE FUNCTION iamwatch_internal.backfill_partition(most integer) RETURNS integer
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	-- nothing is known of these sets when they are joined; the planner would compare all with all
 	SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $$
 BEGIN
-	-- a lane is some accounts, few enough for each to have a lock of its own, or one
+	-- each step has its cost, so they are small only where somebody shares them.
+	-- A lane is some accounts, few enough for each to have a lock of its own, or one
 	-- that is large, of which each part has some identities.  Accounts of one bucket
 	-- stay together where they can, so that sessions do not number them side by side
 	INSERT INTO pg_temp.iamwatch_marks
@@ -544,11 +545,11 @@ BEGIN
 		SELECT c.bucket, (sum(sum(c.n)) OVER sorted - sum(c.n))::bigint AS before, sum(count(*)) OVER sorted - count(*) AS place
 		FROM account AS c GROUP BY c.bucket WINDOW sorted AS (ORDER BY c.bucket ROWS UNBOUNDED PRECEDING)
 	), lane AS MATERIALIZED (
-		SELECT c.*, dense_rank() OVER (ORDER BY b.before / 5000, (b.place / 100)::integer, c.place / 100)::integer AS lane
+		SELECT c.*, dense_rank() OVER (ORDER BY b.before / most, (b.place / 100)::integer, c.place / 100)::integer AS lane
 		FROM (SELECT a.*, row_number() OVER (PARTITION BY a.bucket ORDER BY a.provider, a.account) - 1 AS place FROM account AS a) AS c
 		JOIN bucket AS b ON b.bucket = c.bucket
 	), cut AS MATERIALIZED (
-		SELECT l.lane, 1 + GREATEST(sum(l.n)::bigint / 5000, sum(l.bytes)::bigint / 67108864) AS parts FROM lane AS l GROUP BY l.lane
+		SELECT l.lane, 1 + GREATEST(sum(l.n)::bigint / most, sum(l.bytes)::bigint / 67108864) AS parts FROM lane AS l GROUP BY l.lane
 	)
 	SELECT p.*, dense_rank() OVER (ORDER BY l.lane, (hashtextextended(p.identity, 0) & 2147483647) % c.parts), l.lane
 	FROM merged AS p
@@ -565,8 +566,8 @@ BEGIN
 	ANALYZE pg_temp.iamwatch_read;
 	RETURN (SELECT coalesce(max(m.part), 0) FROM pg_temp.iamwatch_marks AS m);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_partition() IS
-'merge what several relations have of a key, and number the steps of a backfill; how many there are';
+COMMENT ON FUNCTION iamwatch_internal.backfill_partition(integer) IS
+'merge what several relations have of a key, and number the steps of a backfill, each of about so many keys at most; how many there are';
 
 CREATE FUNCTION iamwatch_internal.backfill_lanes() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp

@@ -52,8 +52,8 @@ static const Slice root_names[ROOT_FIELD_COUNT] = {
 	[ROOT_RECIPIENT_ACCOUNT_ID] = SLICE_LITERAL("recipientAccountId")
 };
 
-static KeyLayout *root_layouts[LAYOUTS];
-static const FieldKeys root_fields = {root_names, ROOT_FIELD_COUNT, root_layouts};
+static KnownLayouts root_layouts;
+static const FieldKeys root_fields = {root_names, ROOT_FIELD_COUNT, &root_layouts};
 
 static const char *
 read_document(Jsonb *document, EventDepth depth, Event *event)

@@ -31,8 +31,8 @@ static const Slice detail_names[DETAIL_FIELD_COUNT] = {
 	[DETAIL_SOURCE_IP] = SLICE_LITERAL("sourceIPAddress")
 };
 
-static KeyLayout *detail_layouts[LAYOUTS];
-static const FieldKeys detail_fields = {detail_names, DETAIL_FIELD_COUNT, detail_layouts, false};
+static KnownLayouts detail_layouts;
+static const FieldKeys detail_fields = {detail_names, DETAIL_FIELD_COUNT, &detail_layouts, false};
 
 /* Of userIdentity. */
 typedef enum UserField
@@ -61,8 +61,8 @@ static const Slice user_names[USER_FIELD_COUNT] = {
 	[USER_IDENTITY_PROVIDER] = SLICE_LITERAL("identityProvider")
 };
 
-static KeyLayout *user_layouts[LAYOUTS];
-static const FieldKeys user_fields = {user_names, USER_FIELD_COUNT, user_layouts, false};
+static KnownLayouts user_layouts;
+static const FieldKeys user_fields = {user_names, USER_FIELD_COUNT, &user_layouts, false};
 
 typedef struct AssumedRole
 {

@@ -29,8 +29,8 @@ static const Slice payload_names[PAYLOAD_FIELD_COUNT] = {
 	[PAYLOAD_AUTHENTICATION_INFO] = SLICE_LITERAL("authenticationInfo")
 };
 
-static KeyLayout *payload_layouts[LAYOUTS];
-static const FieldKeys payload_fields = {payload_names, PAYLOAD_FIELD_COUNT, payload_layouts, false};
+static KnownLayouts payload_layouts;
+static const FieldKeys payload_fields = {payload_names, PAYLOAD_FIELD_COUNT, &payload_layouts, false};
 
 /* Of authenticationInfo. */
 typedef enum WhoField
@@ -45,8 +45,8 @@ static const Slice who_names[WHO_FIELD_COUNT] = {
 	[WHO_SUBJECT] = SLICE_LITERAL("principalSubject")
 };
 
-static KeyLayout *who_layouts[LAYOUTS];
-static const FieldKeys who_fields = {who_names, WHO_FIELD_COUNT, who_layouts, false};
+static KnownLayouts who_layouts;
+static const FieldKeys who_fields = {who_names, WHO_FIELD_COUNT, &who_layouts, false};
 
 /* service-NUMBER@... */
 static bool

@@ -176,19 +176,25 @@ layout_place(const JEntry *entries, int size)
 static const KeyLayout *
 find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *keys)
 {
-	KeyLayout **place = &keys->layouts[layout_place(entries, size)];
+	KnownLayouts *known = keys->layouts;
+	unsigned	n;
+	KeyLayout **place;
 	KeyLayout  *layout;
 	uint32		length = 0;
 
+	if (is_layout(known->last, entries, size, base))
+		return known->last;
+	n = layout_place(entries, size);
+	place = &known->places[n];
 	/* of two that share a place, one goes to the place beside it */
 	if (is_layout(*place, entries, size, base))
-		return *place;
+		return known->last = *place;
 	if (*place != NULL)
 	{
-		KeyLayout **beside = &keys->layouts[(place - keys->layouts) ^ 1];
+		KeyLayout **beside = &known->places[n ^ 1];
 
 		if (is_layout(*beside, entries, size, base))
-			return *beside;
+			return known->last = *beside;
 		if (*beside == NULL)
 			place = beside;
 	}
@@ -209,7 +215,38 @@ find_layout(const JEntry *entries, int size, const char *base, const FieldKeys *
 	layout->length = length;
 	memcpy(layout->entries, entries, size * sizeof(JEntry));
 	memcpy(layout->names, base, length);
-	return layout;
+	return known->last = layout;
+}
+
+/*
+ * The values of an object whose layout is known, so that it has few keys: of
+ * its entries one in JB_OFFSET_STRIDE has an offset, and those are the first
+ * key's, and perhaps one value's.  All others have lengths, to be added up.
+ */
+static void
+read_values(const KeyLayout *layout, const JEntry *values, char *base, Field *fields)
+{
+	const int	with_offset = JB_OFFSET_STRIDE - layout->size;
+	uint32		offset = layout->length;
+	int			value = 0;
+
+	for (int i = 0; i < layout->found.count; i++)
+	{
+		int			position = layout->found.keys[i].position;
+		uint32		start;
+
+		if (value <= with_offset && with_offset < position)
+		{
+			Assert(JBE_HAS_OFF(values[with_offset]));
+			offset = JBE_OFFLENFLD(values[with_offset]);
+			value = with_offset + 1;
+		}
+		for (; value < position; value++)
+			offset += JBE_OFFLENFLD(values[value]);
+		start = offset;
+		JBE_ADVANCE_OFFSET(offset, values[value]);
+		field_value(values[value++], base, start, offset, &fields[layout->found.keys[i].field]);
+	}
 }
 
 #ifdef USE_ASSERT_CHECKING
@@ -233,8 +270,7 @@ keys_are_in_order(const FieldKeys *keys)
 void
 fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 {
-	FoundKeys	looked_up;
-	const FoundKeys *found;
+	FoundKeys	found;
 	const KeyLayout *layout = NULL;
 	int			size;
 	const JEntry *entries;
@@ -255,25 +291,20 @@ fields_read(JsonbContainer *object, const FieldKeys *keys, Field *fields)
 		layout = find_layout(entries, size, base, keys);
 	if (layout != NULL)
 	{
-		found = &layout->found;
-		offset = layout->length;
+		read_values(layout, entries + size, base, fields);
+		return;
 	}
-	else
+	offset = find_keys(entries, size, base, keys, &found);
+	for (int i = 0; i < found.count; i++)
 	{
-		offset = find_keys(entries, size, base, keys, &looked_up);
-		found = &looked_up;
-	}
-
-	for (int i = 0; i < found->count; i++)
-	{
-		int			position = found->keys[i].position;
+		int			position = found.keys[i].position;
 		uint32		start;
 
 		for (; value < position; value++)
 			JBE_ADVANCE_OFFSET(offset, entries[size + value]);
 		start = offset;
 		JBE_ADVANCE_OFFSET(offset, entries[size + value]);
-		field_value(entries[size + value++], base, start, offset, &fields[found->keys[i].field]);
+		field_value(entries[size + value++], base, start, offset, &fields[found.keys[i].field]);
 	}
 }
 

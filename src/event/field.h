@@ -49,6 +49,12 @@ typedef struct KeyLayout
 /* Several providers' records may come by turns, each of dozens of layouts. */
 #define LAYOUTS 128
 
+typedef struct KnownLayouts
+{
+	KeyLayout  *last;			/* that was found */
+	KeyLayout  *places[LAYOUTS];	/* NULL until used */
+} KnownLayouts;
+
 /*
  * Keys that are looked up together: at most MAX_FIELDS, in the order of jsonb,
  * by length, then by bytes.  The layouts may be NULL.
@@ -57,7 +63,7 @@ typedef struct FieldKeys
 {
 	const Slice *names;
 	int			count;
-	KeyLayout **layouts;		/* LAYOUTS of them, NULL until used */
+	KnownLayouts *layouts;
 	bool		exact;			/* not in lower case */
 } FieldKeys;
 

@@ -116,24 +116,48 @@ read_offset(const char **p, const char *end, int *minutes)
 	return true;
 }
 
+/* More than any hour, minute or second, unless these are two digits. */
+static inline int
+two_digits(const char *s)
+{
+	unsigned	tens = (unsigned char) s[0] - '0';
+	unsigned	ones = (unsigned char) s[1] - '0';
+
+	return tens > 9 || ones > 9 ? 100 : (int) (tens * 10 + ones);
+}
+
+/* THH:MM:SS, or with a blank, in microseconds.  Every event has one, so it is read at once. */
+static bool
+read_clock(const char **p, const char *end, int64 *since_midnight)
+{
+	const char *s = *p;
+	int			hour,
+				minute,
+				second;
+
+	if (end - s < 9 || (s[0] != 'T' && s[0] != 't' && s[0] != ' ') || s[3] != ':' || s[6] != ':')
+		return false;
+	hour = two_digits(s + 1);
+	minute = two_digits(s + 4);
+	second = two_digits(s + 7);
+	if (hour >= HOURS_PER_DAY || minute >= MINS_PER_HOUR || second > SECS_PER_MINUTE)
+		return false;
+	*since_midnight = (int64) (hour * MINS_PER_HOUR + minute) * USECS_PER_MINUTE + second * USECS_PER_SEC;
+	*p += 9;
+	return true;
+}
+
 bool
 rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 {
 	const char *p = s;
 	const char *end = s + len;
-	int			hour,
-				minute,
-				second,
-				offset = 0;
+	int			offset = 0;
 	int			micros = 0;
 	int64		result;
+	int64		clock;
 
-	if (!read_date(&p, end, &result) ||
-		(!read_char(&p, end, 't', 'T') && !read_char(&p, end, ' ', ' ')) ||
-		!read_digits(&p, end, 2, &hour) || !read_char(&p, end, ':', ':') ||
-		!read_digits(&p, end, 2, &minute) || !read_char(&p, end, ':', ':') ||
-		!read_digits(&p, end, 2, &second) ||
-		hour >= HOURS_PER_DAY || minute >= MINS_PER_HOUR || second > SECS_PER_MINUTE)
+	if (!read_date(&p, end, &result) || !read_clock(&p, end, &clock))
 		return false;
 
 	if (read_char(&p, end, '.', '.'))
@@ -154,8 +178,7 @@ rfc3339_read(const char *s, int len, TimestampTz *time, int32 *day)
 	if (p != end)
 		return false;
 
-	result += ((int64) hour * MINS_PER_HOUR + minute - offset) * USECS_PER_MINUTE;
-	result += second * USECS_PER_SEC + micros;
+	result += clock - offset * USECS_PER_MINUTE + micros;
 	Assert(IS_VALID_TIMESTAMP(result)); /* a year has four digits */
 	*time = result;
 	*day = day_of(result);
