@@ -69,58 +69,24 @@ CREATE FUNCTION iamwatch_internal.context_values(event iamwatch.event, access_ke
 COMMENT ON FUNCTION iamwatch_internal.context_values(iamwatch.event, text) IS
 'the contexts of an event: n its network (/24 or /48), a its user agent without version numbers, r its region, k its access key and network; 200 characters of each';
 
-CREATE FUNCTION iamwatch_internal.fold_context(id integer, in_provider text, in_account text,
-	samples iamwatch_internal.context_journal[]) RETURNS boolean
+-- They are written by src/detect/fold_context.c.
+CREATE FUNCTION iamwatch_internal.with_samples(in_provider text, in_account text,
+	samples iamwatch_internal.context_journal[]) RETURNS iamwatch_internal.context_journal[]
 	LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	learned iamwatch_internal.context_journal[] := samples;
+	earlier iamwatch_internal.context_journal[];
 BEGIN
-	IF iamwatch_internal.has_samples(in_account) THEN
-		WITH taken AS (
-			DELETE FROM iamwatch_internal.context_journal AS j
-			WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
-			AND (j.event).account = in_account AND (j.event).provider = in_provider
-			RETURNING j
-		)
-		SELECT samples || array_agg(j) INTO learned FROM taken;
-	END IF;
-
-	-- subqueries, so that each look-up goes by its index whatever the statistics say
-	WITH who AS MATERIALIZED (
-		SELECT s.identity, (SELECT i.identity_id FROM iamwatch_internal.identity_days AS i WHERE i.account_id = id
-			AND hashtext(i.identity) = hashtext(s.identity) AND i.identity = s.identity) AS identity_id
-		FROM (SELECT DISTINCT (l.event).identity FROM unnest(learned) AS l) AS s
-	), novel AS (
-		INSERT INTO iamwatch_internal.novelties (account_id, identity_id, at, operation_id, access_key)
-		SELECT id, n.identity_id, n.at, n.operation_id, n.access_key
-		FROM (
-			SELECT w.identity_id, (s.event).event_time AS at, left(s.access_key, 200) AS access_key,
-				(SELECT b.operation_id FROM iamwatch_internal.account_operations AS b WHERE b.account_id = id
-					AND hashtextextended(b.operation, 0) = hashtextextended((s.event).operation, 0)
-					AND b.operation = (s.event).operation AND b.service = (s.event).service
-					AND b.failed = (s.event).failed LIMIT 1) AS operation_id
-			FROM unnest(learned) AS s
-			JOIN who AS w ON w.identity = (s.event).identity AND w.identity_id IS NOT NULL
-			WHERE s.novel) AS n
-		WHERE n.operation_id IS NOT NULL
-		ON CONFLICT DO NOTHING
-	), d AS (
-		SELECT w.identity_id, v.kind, v.value, iamwatch.dayset_agg((s.event).event_time) AS days
-		FROM unnest(learned) AS s
-		JOIN who AS w ON w.identity = (s.event).identity AND w.identity_id IS NOT NULL
-		CROSS JOIN LATERAL iamwatch_internal.context_values(s.event, s.access_key) AS v
-		GROUP BY 1, 2, 3
+	WITH taken AS (
+		DELETE FROM iamwatch_internal.context_journal AS j
+		WHERE hashtextextended((j.event).account, 0) = hashtextextended(in_account, 0)
+		AND (j.event).account = in_account AND (j.event).provider = in_provider
+		RETURNING j
 	)
-	INSERT INTO iamwatch_internal.habits AS known (account_id, identity_id, kind, value, days)
-	SELECT id, d.identity_id, d.kind, d.value, d.days FROM d
-	-- a row that has the days already is not even locked
-	WHERE (SELECT h.days @> d.days FROM iamwatch_internal.habits AS h WHERE h.account_id = id
-		AND h.identity_id = d.identity_id AND h.kind = d.kind AND h.value = d.value) IS NOT TRUE
-	ON CONFLICT (account_id, identity_id, kind, value) DO UPDATE SET days = known.days | EXCLUDED.days;
-	RETURN FOUND;
+	SELECT array_agg(j) INTO earlier FROM taken;
+	RETURN samples || earlier;
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.fold_context(integer, text, text, iamwatch_internal.context_journal[]) IS
-'write the contexts of samples of an account, and of those in its journal; under the lock of its bucket, after its days were learned. Whether they brought any day';
+COMMENT ON FUNCTION iamwatch_internal.with_samples(text, text, iamwatch_internal.context_journal[]) IS
+'samples of an account, and those that its journal has, which are taken: under the lock of its bucket';
 
 CREATE FUNCTION iamwatch_internal.prune_context(in_account integer, since date) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$

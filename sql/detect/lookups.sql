@@ -19,10 +19,6 @@ CREATE FUNCTION iamwatch_internal.has_journal(account text) RETURNS boolean
 COMMENT ON FUNCTION iamwatch_internal.has_journal(text) IS
 'whether the journal may have something of an account: by hash, so it may say so of another, but never misses one';
 
-CREATE FUNCTION iamwatch_internal.has_samples(account text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'iamwatch_has_samples' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION iamwatch_internal.has_samples(text) IS 'the same for the journal of the sample of contexts';
-
 CREATE FUNCTION iamwatch_internal.has_pending(event iamwatch.event) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_has_pending' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.has_pending(iamwatch.event) IS 'whether others left events of the behaviour';

@@ -3,8 +3,7 @@
  * stored_context.c
  *		What the tables hold of the contexts of an identity.
  *
- * Owns the numbers of the columns of these tables.  Must never write, nor
- * decide anything.
+ * Must never write, nor decide anything.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,24 +12,10 @@
 #include "baseline/stored_columns.h"
 #include "baseline/stored_context.h"
 #include "baseline/stored_scan.h"
+#include "catalog/pg_collation.h"
 #include "executor/executor.h"
 #include "utils/fmgroids.h"
 #include "utils/timestamp.h"
-
-/* Columns, in the order of the tables; new ones come after these. */
-enum
-{
-	NOVELTIES_ACCOUNT_ID = 1, NOVELTIES_IDENTITY_ID, NOVELTIES_AT, NOVELTIES_OPERATION_ID,
-	NOVELTIES_ACCESS_KEY
-};
-enum
-{
-	HABITS_ACCOUNT_ID = 1, HABITS_IDENTITY_ID, HABITS_KIND, HABITS_VALUE, HABITS_DAYS
-};
-enum
-{
-	SAMPLES_EVENT = 1, SAMPLES_ACCESS_KEY, SAMPLES_NOVEL
-};
 
 static Slice
 copy_of(Slice text)
@@ -107,6 +92,53 @@ stored_habits(int32 account_id, int64 identity_id,
 	scan_end(LOOKUP_HABITS, scan);
 }
 
+bool
+stored_has_novelty(int32 account_id, int64 identity_id, TimestampTz at, int32 operation_id)
+{
+	ScanKeyData keys[4];
+	IndexScanDesc scan;
+	bool		found;
+
+	scan_key_identity(keys, account_id, identity_id);
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(at));
+	scan_key_id(&keys[3], 4, operation_id);
+	scan = scan_begin(LOOKUP_NOVELTIES, keys, lengthof(keys));
+	found = scan_next(LOOKUP_NOVELTIES, scan) != NULL;
+	scan_end(LOOKUP_NOVELTIES, scan);
+	return found;
+}
+
+bool
+stored_habit(int32 account_id, int64 identity_id, char kind, Slice value, StoredHabit *habit)
+{
+	ScanKeyData keys[4];
+	IndexScanDesc scan;
+	TupleTableSlot *row;
+
+	scan_key_identity(keys, account_id, identity_id);
+	ScanKeyInit(&keys[2], 3, BTEqualStrategyNumber, F_CHAREQ, CharGetDatum(kind));
+	ScanKeyEntryInitialize(&keys[3], 0, 4, BTEqualStrategyNumber, InvalidOid, DEFAULT_COLLATION_OID,
+						   F_TEXTEQ, slice_text(value));
+	scan = scan_begin(LOOKUP_HABITS, keys, lengthof(keys));
+	row = scan_next(LOOKUP_HABITS, scan);
+	if (row != NULL)
+	{
+		habit->at = row->tts_tid;
+		dayruns_from_datum(scan_value(row, HABITS_DAYS), &habit->days);
+	}
+	scan_end(LOOKUP_HABITS, scan);
+	return row != NULL;
+}
+
+void
+sample_read(HeapTupleHeader event, Slice access_key, bool novel, StoredSample *sample)
+{
+	event_columns(event, &sample->columns);
+	sample->event = event_from_columns(&sample->columns).event;
+	sample->access_key = access_key;
+	sample->novel = novel;
+}
+
 void
 stored_samples(const Event *event, void (*take) (const StoredSample *sample, void *arg), void *arg)
 {
@@ -121,14 +153,12 @@ stored_samples(const Event *event, void (*take) (const StoredSample *sample, voi
 	{
 		StoredSample sample;
 
-		event_columns(DatumGetHeapTupleHeader(scan_value(row, SAMPLES_EVENT)), &sample.columns);
-		sample.event = event_from_columns(&sample.columns).event;
+		sample_read(DatumGetHeapTupleHeader(scan_value(row, SAMPLES_EVENT)), scan_text(row, SAMPLES_ACCESS_KEY),
+					DatumGetBool(scan_value(row, SAMPLES_NOVEL)), &sample);
 		if (sample.event.provider != event->provider ||
 			!slice_equal(sample.event.account, event->account) ||
 			!slice_equal(sample.event.identity, event->identity))
 			continue;
-		sample.access_key = scan_text(row, SAMPLES_ACCESS_KEY);
-		sample.novel = DatumGetBool(scan_value(row, SAMPLES_NOVEL));
 		take(&sample, arg);
 	}
 	scan_end(LOOKUP_SAMPLES, scan);

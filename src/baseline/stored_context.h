@@ -10,7 +10,9 @@
 #ifndef IAMWATCH_STORED_CONTEXT_H
 #define IAMWATCH_STORED_CONTEXT_H
 
+#include "baseline/dayset.h"
 #include "event/event_row.h"
+#include "storage/itemptr.h"
 
 /* When an identity did an operation that was new to it. */
 typedef struct StoredNovelty
@@ -31,7 +33,20 @@ extern void stored_novelties(int32 account_id, int64 identity_id, TimestampTz si
 extern void stored_habits(int32 account_id, int64 identity_id,
 						  void (*take) (char kind, Slice value, Datum days, void *arg), void *arg);
 
-/* A sample that waits in the journal. */
+/* Is one of them stored? */
+extern bool stored_has_novelty(int32 account_id, int64 identity_id, TimestampTz at, int32 operation_id);
+
+/* Where it is: only who writes the account may use that, and nobody else moves it. */
+typedef struct StoredHabit
+{
+	ItemPointerData at;
+	DayRuns		days;
+} StoredHabit;
+
+/* Whether there is one. */
+extern bool stored_habit(int32 account_id, int64 identity_id, char kind, Slice value, StoredHabit *habit);
+
+/* A sample, as it waits in the journal. */
 typedef struct StoredSample
 {
 	EventColumns columns;
@@ -39,6 +54,9 @@ typedef struct StoredSample
 	Slice		access_key;		/* may be missing */
 	bool		novel;
 } StoredSample;
+
+/* Of the columns of a row of the journal; strings lie in the row. */
+extern void sample_read(HeapTupleHeader event, Slice access_key, bool novel, StoredSample *sample);
 
 /* Calls take for each of the identity of an event. */
 extern void stored_samples(const Event *event,

@@ -29,7 +29,6 @@ PG_FUNCTION_INFO_V1(iamwatch_ids_of);
 PG_FUNCTION_INFO_V1(iamwatch_has_pending);
 PG_FUNCTION_INFO_V1(iamwatch_has_excluded);
 PG_FUNCTION_INFO_V1(iamwatch_has_journal);
-PG_FUNCTION_INFO_V1(iamwatch_has_samples);
 PG_FUNCTION_INFO_V1(iamwatch_is_near_limit);
 PG_FUNCTION_INFO_V1(iamwatch_has_suppressions);
 PG_FUNCTION_INFO_V1(iamwatch_tally_sums);
@@ -142,18 +141,6 @@ iamwatch_has_journal(PG_FUNCTION_ARGS)
 
 	stored_begin();
 	result = stored_may_have_journal(text_argument(fcinfo, 0));
-	stored_end();
-	PG_RETURN_BOOL(result);
-}
-
-/* has_samples(account text) RETURNS boolean */
-Datum
-iamwatch_has_samples(PG_FUNCTION_ARGS)
-{
-	bool		result;
-
-	stored_begin();
-	result = stored_may_have_samples(text_argument(fcinfo, 0));
 	stored_end();
 	PG_RETURN_BOOL(result);
 }

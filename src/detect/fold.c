@@ -7,7 +7,8 @@
  * the journals instead and goes on; the next session that gets the account
  * folds them in.  Nobody waits.
  *
- * Owns who may write an account, and its own row; fold_days.c writes its days.
+ * Owns who may write an account, and its own row; fold_days.c writes its days,
+ * and fold_context.c the contexts of its events.
  * Without a statement, which would cost several times as much; what is rare, as
  * an account that is new or near a limit, is left to functions of learn.sql.
  *
@@ -19,6 +20,7 @@
 #include "baseline/stored.h"
 #include "baseline/stored_columns.h"
 #include "detect/fold.h"
+#include "detect/fold_context.h"
 #include "detect/fold_days.h"
 #include "event/providers.h"
 #include "fmgr.h"
@@ -165,17 +167,30 @@ lock_account(Slice account)
 	return lock_try_one(1, (int32) (slice_hash(account, 0) & 63), (int64) slice_hash(account, 1));
 }
 
-static bool
-has_samples(Slice account, Datum samples)
+static int
+count_samples(Datum samples)
 {
-	bool		found;
+	ArrayType  *array = DatumGetArrayTypeP(samples);
 
-	if (ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(samples)), ARR_DIMS(DatumGetArrayTypeP(samples))) > 0)
-		return true;
+	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
+/* The contexts of the samples, and of those that the journal has of the account, which go from there. */
+static void
+learn_contexts(const Deltas *deltas, int32 account_id, Datum samples)
+{
+	bool		journaled;
+
 	stored_begin();
-	found = stored_may_have_samples(account);
+	journaled = stored_may_have_samples(deltas->account);
 	stored_end();
-	return found;
+	if (journaled)
+		samples = plans_call(CALL_WITH_SAMPLES, (Datum[])
+							 {
+								 CStringGetTextDatum(deltas->provider), slice_text(deltas->account), samples
+							 }, NULL);
+	if (count_samples(samples) > 0)
+		fold_context(account_id, samples);
 }
 
 void
@@ -187,12 +202,8 @@ learn_account(Deltas *deltas, Datum samples, bool moves_account)
 	{
 		int32		account_id = fold_account(deltas, moves_account);
 
-		if (account_id != 0 && has_samples(deltas->account, samples))
-			(void) plans_call(CALL_FOLD_CONTEXT, (Datum[])
-							  {
-								  Int32GetDatum(account_id), CStringGetTextDatum(deltas->provider),
-								  slice_text(deltas->account), samples
-							  }, NULL);
+		if (account_id != 0)
+			learn_contexts(deltas, account_id, samples);
 	}
 	else
 		(void) plans_call(CALL_LEAVE_TO_NEXT, (Datum[])
@@ -207,7 +218,8 @@ static void
 check_rights(void)
 {
 	static const char *const written[] = {
-		"accounts", "identity_days", "account_operations", "behaviour_days", "tallies", "journal"
+		"accounts", "identity_days", "account_operations", "behaviour_days", "tallies", "journal",
+		"habits", "novelties", "context_journal"
 	};
 
 	for (int i = 0; i < lengthof(written); i++)

@@ -61,9 +61,9 @@ static const Statement functions[CALL_COUNT] = {
 		"retally",
 		{"integer"}
 	},
-	[CALL_FOLD_CONTEXT] = {
-		"fold_context",
-		{"integer", "text", "text", "iamwatch_internal.context_journal[]"}
+	[CALL_WITH_SAMPLES] = {
+		"with_samples",
+		{"text", "text", "iamwatch_internal.context_journal[]"}
 	},
 	[CALL_LEAVE_TO_NEXT] = {
 		"leave_to_next",

@@ -25,7 +25,7 @@ typedef enum CallId
 	CALL_ADD_ACCOUNT,			/* a row for an account that is new */
 	CALL_WITHIN_LIMITS,			/* what limits leave of what is new of an account */
 	CALL_RETALLY,				/* count the tallies of an account anew */
-	CALL_FOLD_CONTEXT,			/* write the sample of contexts of an account */
+	CALL_WITH_SAMPLES,			/* take what waits of the sample of contexts */
 	CALL_LEAVE_TO_NEXT,			/* leave what is new of an account in the journals */
 	CALL_ASSIGN_TO_ALERTS,		/* make alerts of what is unusual */
 	CALL_KEEP_INCIDENTS,		/* bring the incidents of alerts up to date */
