@@ -23,7 +23,7 @@ extern JsonbContainer *azure_object(JsonbContainer *object, const char *name, co
 #define AZURE_OBJECT(object, name, column) azure_object(object, "" name, "" column)
 
 /* A string, or the value of {"value": ..., "localizedValue": ...}. */
-extern Slice azure_plain_or_localized(JsonbContainer *doc, const char *name);
+extern Slice azure_plain_or_localized(JsonbContainer *doc, const char *name, const char *column);
 
 extern bool azure_equal(Slice slice, const char *text);
 extern bool azure_starts(Slice slice, const char *prefix);

@@ -33,11 +33,11 @@ resource_of(JsonbContainer *doc)
 static JsonbContainer *
 find_claims(JsonbContainer *doc, const char **reason)
 {
-	Field		field = FIELD_GET(doc, "identity");
+	Field		field = AZURE_FIELD(doc, "identity", "Identity");
 	JsonbContainer *identity = field_actor(&field, "identity", reason);
 	JsonbContainer *claims;
 
-	field = FIELD_GET(identity, "claims");
+	field = AZURE_FIELD(identity, "claims", "Claims");
 	claims = field_actor(&field, "identity.claims", reason);
 	if (claims == NULL)
 	{
@@ -55,13 +55,13 @@ find_claims(JsonbContainer *doc, const char **reason)
 static JsonbContainer *
 find_evidence(JsonbContainer *doc)
 {
-	JsonbContainer *authorization = FIELD_OBJECT(FIELD_OBJECT(doc, "identity"), "authorization");
+	JsonbContainer *authorization = AZURE_OBJECT(AZURE_OBJECT(doc, "identity", "Identity"), "authorization", "Authorization");
 
 	if (authorization == NULL)
 		authorization = AZURE_OBJECT(doc, "authorization", "Authorization");
 	if (authorization == NULL)
 		authorization = FIELD_OBJECT(doc, "Authorization_d");
-	return FIELD_OBJECT(authorization, "evidence");
+	return AZURE_OBJECT(authorization, "evidence", "Evidence");
 }
 
 static bool
@@ -107,8 +107,8 @@ static bool
 identify_by_evidence(JsonbContainer *doc, Event *event)
 {
 	JsonbContainer *evidence = find_evidence(doc);
-	Slice		principal = FIELD_STRING(evidence, "principalId");
-	Slice		type = FIELD_STRING(evidence, "principalType");
+	Slice		principal = AZURE_STRING(evidence, "principalId", "PrincipalId");
+	Slice		type = AZURE_STRING(evidence, "principalType", "PrincipalType");
 
 	if (principal.s == NULL || !(azure_equal(type, "User") || azure_equal(type, "ServicePrincipal")))
 		return false;
@@ -180,6 +180,8 @@ read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice ti
 {
 	JsonbContainer *request = AZURE_OBJECT(doc, "httpRequest", "HTTPRequest");
 
+	if (request == NULL)
+		request = FIELD_OBJECT(doc, "HttpRequest");
 	event->event_id = AZURE_STRING(doc, "eventDataId", "EventDataId");
 	if (event->event_id.s == NULL)
 	{
@@ -195,9 +197,9 @@ read_details(JsonbContainer *doc, JsonbContainer *claims, Slice status, Slice ti
 										 });
 	}
 	event->source = slice_or(AZURE_STRING(doc, "callerIpAddress", "CallerIpAddress"),
-							 slice_or(FIELD_STRING(request, "clientIpAddress"),
+							 slice_or(AZURE_STRING(request, "clientIpAddress", "ClientIpAddress"),
 									  FIELD_STRING(claims, "ipaddr")));
-	event->region = FIELD_STRING(doc, "location");
+	event->region = AZURE_STRING(doc, "location", "Location");
 }
 
 const char *
@@ -210,9 +212,9 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 	Slice		time = AZURE_STRING(doc, "time", "eventTimestamp");
 
 	if (status.s == NULL)
-		status = azure_plain_or_localized(doc, "status");
+		status = slice_or(FIELD_STRING(doc, "ResultType"), azure_plain_or_localized(doc, "status", "Status"));
 	if (time.s == NULL)
-		time = FIELD_STRING(doc, "TimeGenerated");
+		time = slice_or(AZURE_STRING(doc, "Time", "EventTimestamp"), FIELD_STRING(doc, "TimeGenerated"));
 	event->operation = slice_folded(operation);
 	event->service = (Slice) {event->operation.s,
 							  (const char *) memchr(event->operation.s, '/', event->operation.len) -
@@ -241,7 +243,8 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 	{
 		event->error_code = AZURE_STRING(doc, "resultSignature", "ActivitySubstatusValue");
 		if (event->error_code.s == NULL)
-			event->error_code = slice_or(azure_plain_or_localized(doc, "subStatus"), status);
+			event->error_code = slice_or(FIELD_STRING(doc, "ResultSignature"),
+										 slice_or(azure_plain_or_localized(doc, "subStatus", "SubStatus"), status));
 	}
 	if (depth == EVENT_FULL)
 		read_details(doc, claims, status, time, event);

@@ -63,12 +63,11 @@ azure_object(JsonbContainer *object, const char *name, const char *column)
 
 /* A string, or the value of {"value": ..., "localizedValue": ...}. */
 Slice
-azure_plain_or_localized(JsonbContainer *doc, const char *name)
+azure_plain_or_localized(JsonbContainer *doc, const char *name, const char *column)
 {
-	int			len = strlen(name);
-	Slice		found = field_string(doc, name, len);
+	Slice		found = azure_string(doc, name, column);
 
-	return found.s != NULL ? found : FIELD_STRING(field_object(doc, name, len), "value");
+	return found.s != NULL ? found : AZURE_STRING(azure_object(doc, name, column), "value", "Value");
 }
 
 bool
@@ -115,7 +114,7 @@ is_entra(JsonbContainer *doc)
 {
 	Field		initiator = AZURE_FIELD(doc, "initiatedBy", "InitiatedBy");
 
-	return azure_equal(FIELD_STRING(doc, "category"), "AuditLogs") ||
+	return azure_equal(AZURE_STRING(doc, "category", "Category"), "AuditLogs") ||
 		azure_equal(FIELD_STRING(doc, "Type"), "AuditLogs") ||
 		(AZURE_STRING(doc, "activityDisplayName", "ActivityDisplayName").s != NULL &&
 		 (initiator.object != NULL || initiator.string.s != NULL));
@@ -145,14 +144,15 @@ event_read_azure(JsonbContainer *doc, EventDepth depth, Event *event, const char
 		*reason = event_read_entra(doc, depth, event);
 		return true;
 	}
-	operation = azure_plain_or_localized(doc, "operationName");
+	/* where there is a value beside it, the name is in somebody's language */
+	operation = FIELD_STRING(doc, "OperationNameValue");
 	if (operation.s == NULL)
-		operation = FIELD_STRING(doc, "OperationNameValue");
+		operation = azure_plain_or_localized(doc, "operationName", "OperationName");
 	if (operation.s == NULL)
 		return false;
-	category = azure_plain_or_localized(doc, "category");
+	category = FIELD_STRING(doc, "CategoryValue");
 	if (category.s == NULL)
-		category = FIELD_STRING(doc, "CategoryValue");
+		category = azure_plain_or_localized(doc, "category", "Category");
 	slash = memchr(operation.s, '/', operation.len);
 	if (slash != NULL && slash > operation.s && is_activity_category(category))
 	{

@@ -123,14 +123,14 @@ read_details(JsonbContainer *doc, JsonbContainer *record, Event *event)
 									  AZURE_STRING(doc, "callerIpAddress", "CallerIpAddress")));
 	if (event->source.s == NULL)
 		event->source = find_detail(details, "ipaddr");
-	event->user_agent = slice_or(FIELD_STRING(record, "userAgent"), find_detail(details, "User-Agent"));
+	event->user_agent = slice_or(AZURE_STRING(record, "userAgent", "UserAgent"), find_detail(details, "User-Agent"));
 }
 
 const char *
 event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 {
 	const char *reason = NULL;
-	Field		properties = FIELD_GET(doc, "properties");
+	Field		properties = AZURE_FIELD(doc, "properties", "Properties");
 	JsonbContainer *record = field_actor(&properties, "properties", &reason);
 	static const Slice tenant_id = SLICE_LITERAL("tenantId");
 	Field		tenant;
@@ -150,7 +150,7 @@ event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 							  SLICE_LITERAL("Microsoft Entra ID"));
 	time = AZURE_STRING(record, "activityDateTime", "ActivityDateTime");
 	if (time.s == NULL)
-		time = AZURE_STRING(doc, "time", "TimeGenerated");
+		time = slice_or(AZURE_STRING(doc, "time", "TimeGenerated"), FIELD_STRING(doc, "Time"));
 	if (time.s == NULL)
 		return "activityDateTime and time are missing";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))

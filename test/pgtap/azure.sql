@@ -3,7 +3,7 @@
 -- logs schema", directoryAudit of Microsoft Graph, and the tables AuditLogs
 -- and AzureActivity of Azure Monitor; ids and people are made up.
 \ir settings.psql
-SELECT plan(72);
+SELECT plan(83);
 
 -- As a diagnostic setting exports the audit log of Entra.
 CREATE FUNCTION entra(at text, initiator jsonb, operation text = 'Add member to role', more jsonb = '{}', top jsonb = '{}')
@@ -68,6 +68,26 @@ INSERT INTO forms VALUES
 	"Caller": "rob@contoso.com", "Claims": "{}", "Claims_d": {"appid": "a"}, "ActivityStatusValue": "Success", "ActivitySubstatusValue": "OK", "_ResourceId": "/subscriptions/s1/x", "Type": "AzureActivity"}',
 	'(azure,s1,d0d36f97,"2026-01-29 20:42:31.381067+00",rob@contoso.com,user,t,microsoft.keyvault,microsoft.keyvault/vaults/write,f,,192.0.2.1,,,,,/subscriptions/s1/x,,)');
 SELECT is(parse(document)::text, expected, form) FROM forms;
+CREATE FUNCTION document_of_row() RETURNS jsonb LANGUAGE sql AS $$SELECT document FROM forms WHERE form = 'Activity: a row of Log Analytics'$$;
+
+-- Names of fields: in lower case throughout, and in PascalCase, as PowerShell and .NET write them.
+CREATE FUNCTION spelt(value jsonb, pascal boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN CASE jsonb_typeof(value)
+		WHEN 'array' THEN (SELECT coalesce(jsonb_agg(spelt(v, pascal)), '[]') FROM jsonb_array_elements(value) AS v)
+		WHEN 'object' THEN (SELECT coalesce(jsonb_object_agg(CASE WHEN NOT pascal THEN lower(k) WHEN k ~ '[:_]|^(appid|ipaddr)$' THEN k
+			ELSE upper(left(k, 1)) || substr(k, 2) END, spelt(v, pascal)), '{}') FROM jsonb_each(value) AS e (k, v))
+		ELSE value END;
+END $$;
+SELECT is(parse(spelt(document, pascal))::text, parse(document)::text,
+	form || CASE WHEN pascal THEN ', names in PascalCase' ELSE ', names in lower case' END)
+FROM (SELECT form, document FROM forms WHERE form NOT LIKE '%Graph%'
+	UNION ALL VALUES ('Entra: an exported record', entra('2026-01-22T18:15:02Z', person('Ann@Contoso.com'))),
+	('Activity: an exported event', activity('2026-01-21T22:14:26.9Z', upn('Ann@contoso.com'))),
+	('Activity: an operation in somebody''s language beside its value',
+		document_of_row() || '{"OperationName": "Schluesseltresor schreiben", "Category": "Verwaltung"}')) AS f (form, document)
+CROSS JOIN unnest('{t,f}'::boolean[]) AS pascal
+WHERE pascal OR form NOT LIKE '%TenantId is the workspace%';
 
 CREATE TABLE initiators (expected text, initiator jsonb);
 INSERT INTO initiators VALUES

@@ -273,7 +273,7 @@ def object_of(container, name, column=None):
 
 
 def plain_or_localized(doc, name):
-    return text(get(doc, name)) or text(get(obj(get(doc, name)), "value"))
+    return text_of(doc, name) or text_of(obj(object_of(doc, name)), "value")
 
 
 def between(path, kind):
@@ -283,7 +283,7 @@ def between(path, kind):
 
 
 def is_entra(doc):
-    if ascii_lower(text(get(doc, "category")) or "") == "auditlogs" or ascii_lower(text(get(doc, "Type")) or "") == "auditlogs":
+    if ascii_lower(text_of(doc, "category") or "") == "auditlogs" or ascii_lower(text(get(doc, "Type")) or "") == "auditlogs":
         return True
     return text_of(doc, "activityDisplayName") is not None and object_of(doc, "initiatedBy") is not None
 
@@ -308,13 +308,14 @@ def entra_identity(doc, record, service):
 
 
 def entra_event(doc):
-    record = actor(get(doc, "properties")) or doc
-    if isinstance(get(doc, "properties"), (dict, str)) and get(doc, "properties") != "":
-        record = obj(get(doc, "properties"))
+    properties = object_of(doc, "properties")
+    record = actor(properties) or doc
+    if isinstance(properties, (dict, str)) and properties != "":
+        record = obj(properties)
     operation = (text_of(record, "activityDisplayName") or "").rstrip(" ") or \
         (text_of(doc, "operationName") or "").rstrip(" ") or None
     service = text_of(record, "loggedByService") or "Microsoft Entra ID"
-    time = text_of(record, "activityDateTime") or text_of(doc, "time", "TimeGenerated")
+    time = text_of(record, "activityDateTime") or text_of(doc, "time", "TimeGenerated") or text(get(doc, "Time"))
     account = first_text(doc.get("tenantId"), get(doc, "AADTenantId"), get(doc, "tenantId"))
     account = ascii_lower(account) if account else between(text_of(doc, "resourceId"), "tenants") or "unknown"
     identity, kind = entra_identity(doc, record, service)
@@ -337,8 +338,8 @@ def person(name):
 def activity_claims(doc, caller):
     """What the token said; where it cannot be read, it matters unless the caller is a person."""
     unreadable = False
-    for value in (lambda: get(obj(get(doc, "identity")), "claims"), lambda: object_of(doc, "claims")):
-        for found in (get(doc, "identity"), value()):
+    for value in (lambda: object_of(obj(object_of(doc, "identity")), "claims"), lambda: object_of(doc, "claims")):
+        for found in (object_of(doc, "identity"), value()):
             unreadable = unreadable or bool(text(found)) and in_text(found) is None
         claims = value()
         if isinstance(claims, dict) or in_text(claims) is not None:
@@ -367,10 +368,10 @@ def activity_identity(doc, service):
     name = first_text(get(claims, OBJECT), guid, get(claims, "appid"))
     if name:
         return ascii_lower(name), "service_account", None
-    where = (get(obj(get(doc, "identity")), "authorization"), object_of(doc, "authorization"), get(doc, "Authorization_d"))
+    where = (object_of(obj(object_of(doc, "identity")), "authorization"), object_of(doc, "authorization"), get(doc, "Authorization_d"))
     authorization = next((obj(a) for a in where if isinstance(a, dict) or in_text(a) is not None), {})
-    evidence = obj(get(authorization, "evidence"))
-    principal, kind = text(get(evidence, "principalId")), ascii_lower(text(get(evidence, "principalType")) or "")
+    evidence = obj(object_of(authorization, "evidence"))
+    principal, kind = text_of(evidence, "principalId"), ascii_lower(text_of(evidence, "principalType") or "")
     if principal and kind in ("user", "serviceprincipal"):
         return ascii_lower(principal), "user" if kind == "user" else "service_account", None
     return ascii_lower(caller or service), "service", None
@@ -383,8 +384,8 @@ CATEGORIES = {"administrative", "policy", "security", "alert", "autoscale", "rec
 def azure_event(doc):
     if is_entra(doc):
         return entra_event(doc)
-    operation = plain_or_localized(doc, "operationName") or text(get(doc, "OperationNameValue"))
-    category = plain_or_localized(doc, "category") or text(get(doc, "CategoryValue"))
+    operation = text(get(doc, "OperationNameValue")) or plain_or_localized(doc, "operationName")
+    category = text(get(doc, "CategoryValue")) or plain_or_localized(doc, "category")
     if not operation or "/" not in operation[1:] or operation[0] == "/" or \
             category and ascii_lower(category) not in CATEGORIES:
         return None
@@ -395,12 +396,12 @@ def azure_event(doc):
     claims = activity_claims(doc, "somebody@")
     account = between(resource, "subscriptions") or first_text(
         text_of(doc, "subscriptionId"), get(doc, "tenantId"), get(claims, TENANT))
-    status = text_of(doc, "resultType", "ActivityStatusValue") or \
+    status = text_of(doc, "resultType", "ActivityStatusValue") or text(get(doc, "ResultType")) or \
         plain_or_localized(doc, "status")
     lower = ascii_lower(status or "")
     if lower.startswith(("start", "accept")) or lower in ("in progress", "running"):
         operation += " (started)"
-    time = text_of(doc, "time", "eventTimestamp") or text(get(doc, "TimeGenerated"))
+    time = text_of(doc, "time", "eventTimestamp") or text_of(doc, "Time", "EventTimestamp") or text(get(doc, "TimeGenerated"))
     correlation = text_of(doc, "correlationId")
     event_id = text_of(doc, "eventDataId") or (f"{correlation} {status or ''} {time}" if correlation else None)
     return dict(provider="azure", account=ascii_lower(account) if account else None, service=service,
