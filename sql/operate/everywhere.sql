@@ -215,26 +215,38 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.take_settings(jsonb) IS
 'make the settings of this node those that the coordinator gives; rows that are the same already are not touched';
 
-CREATE FUNCTION iamwatch_internal.give_settings() RETURNS void
+CREATE FUNCTION iamwatch_internal.order_nodes(command text, failure text, remedy text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	part record;
 BEGIN
-	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() <> 0 THEN
-		RETURN;
-	END IF;
-	FOR part IN SELECT * FROM iamwatch_internal.ask_nodes(format('SELECT iamwatch_internal.take_settings(%L)', iamwatch_internal.settings_here())) LOOP
-		IF NOT part.answered THEN
-			RAISE WARNING 'node % did not take the settings', part.node USING DETAIL = part.answer;
-		END IF;
+	FOR part IN SELECT n.* FROM iamwatch_internal.ask_nodes(command) AS n WHERE NOT n.answered LOOP
+		RAISE WARNING '%', format(failure, part.node) USING DETAIL = part.answer, HINT = remedy || ' when that is mended.';
 	END LOOP;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.order_nodes(text, text, text) IS
+'run a command on all nodes at once, and warn of each that failed: failure says so with %s for its number, remedy what to do when its reason is gone';
+
+CREATE FUNCTION iamwatch_internal.is_coordinator() RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT iamwatch_internal.has_nodes() AND iamwatch_internal.node_number() = 0
+$$;
+COMMENT ON FUNCTION iamwatch_internal.is_coordinator() IS 'whether this is where several nodes are told what to do';
+
+CREATE FUNCTION iamwatch_internal.give_settings() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF iamwatch_internal.is_coordinator() THEN
+		PERFORM iamwatch_internal.order_nodes(format('SELECT iamwatch_internal.take_settings(%L)', iamwatch_internal.settings_here()),
+			'node %s did not take the settings', 'Call iamwatch.sync_nodes()');
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.give_settings() IS 'give the settings of the coordinator to all nodes';
 
 CREATE PROCEDURE iamwatch.sync_nodes()
 	LANGUAGE plpgsql AS $$
 BEGIN
-	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() OPERATOR(pg_catalog.<>) 0 THEN
+	IF NOT iamwatch_internal.is_coordinator() THEN
 		RAISE EXCEPTION 'this is not the coordinator of several nodes'
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call it where the settings are changed.';
 	END IF;
@@ -260,20 +272,14 @@ COMMENT ON FUNCTION iamwatch_internal.map_moved_shards() IS
 
 CREATE FUNCTION iamwatch_internal.maintain_nodes() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	part record;
 BEGIN
-	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() <> 0 THEN
-		RETURN;
+	IF iamwatch_internal.is_coordinator() THEN
+		PERFORM iamwatch_internal.give_settings();
+		PERFORM iamwatch_internal.map_moved_shards();
+		PERFORM iamwatch_internal.order_nodes(
+			'DO $do$ BEGIN IF iamwatch_internal.node_number() <> 0 THEN CALL iamwatch.maintain(); END IF; END $do$',
+			'maintain() failed on node %s', 'Call it again');
 	END IF;
-	PERFORM iamwatch_internal.give_settings();
-	PERFORM iamwatch_internal.map_moved_shards();
-	FOR part IN SELECT * FROM iamwatch_internal.ask_nodes(
-		'DO $do$ BEGIN IF iamwatch_internal.node_number() <> 0 THEN CALL iamwatch.maintain(); END IF; END $do$') LOOP
-		IF NOT part.answered THEN
-			RAISE WARNING 'maintain() failed on node %', part.node USING DETAIL = part.answer;
-		END IF;
-	END LOOP;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.maintain_nodes() IS 'on the coordinator: iamwatch.sync_nodes() and iamwatch.maintain() of all others';
 
@@ -440,7 +446,7 @@ COMMENT ON COLUMN iamwatch.nodes.problem IS 'what is wrong, and what to do; null
 CREATE FUNCTION iamwatch_internal.node_problems() RETURNS jsonb
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF iamwatch_internal.has_nodes() AND iamwatch_internal.node_number() = 0 THEN
+	IF iamwatch_internal.is_coordinator() THEN
 		RETURN (SELECT coalesce(jsonb_object_agg(n.node, n.problem) FILTER (WHERE n.problem IS NOT NULL), '{}')
 			FROM iamwatch_internal.nodes_seen() AS n);
 	END IF;
@@ -505,7 +511,7 @@ DECLARE
 	names text[];
 	part record;
 BEGIN
-	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() <> 0 THEN
+	IF NOT iamwatch_internal.is_coordinator() THEN
 		RETURN;
 	END IF;
 	names := ARRAY(SELECT s.source::text FROM iamwatch.sources AS s WHERE iamwatch_internal.distribution(s.source) IN ('distributed', 'local'));

@@ -592,7 +592,7 @@ DECLARE
 	one record;
 	n bigint := 0;
 BEGIN
-	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() OPERATOR(pg_catalog.<>) 0 THEN
+	IF NOT iamwatch_internal.is_coordinator() THEN
 		RAISE EXCEPTION 'this is not the coordinator of several nodes'
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without Citus, use iamwatch.export_account() and iamwatch.import_account().';
 	END IF;

@@ -19,18 +19,12 @@ GRANT EXECUTE ON FUNCTION iamwatch_internal.baseline_key(jsonb), iamwatch_intern
 -- What a role asks of all nodes it asks as itself.
 CREATE FUNCTION iamwatch_internal.grant_on_nodes(role regrole, access text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	part record;
 BEGIN
-	IF NOT iamwatch_internal.has_nodes() OR iamwatch_internal.node_number() <> 0 THEN
-		RETURN;
+	IF iamwatch_internal.is_coordinator() THEN
+		PERFORM iamwatch_internal.order_nodes(format('DO %L', format(
+			'BEGIN IF iamwatch_internal.node_number() <> 0 THEN PERFORM iamwatch.grant_access(%L, %L); END IF; END', role, access)),
+			format('role %s was given nothing on node %%s', replace(role::text, '%', '%%')), 'Call it again');
 	END IF;
-	FOR part IN SELECT * FROM iamwatch_internal.ask_nodes(format('DO %L', format(
-		'BEGIN IF iamwatch_internal.node_number() <> 0 THEN PERFORM iamwatch.grant_access(%L, %L); END IF; END', role, access))) LOOP
-		IF NOT part.answered THEN
-			RAISE WARNING 'role % was given nothing on node %', role, part.node USING DETAIL = part.answer, HINT = 'Call it again when that is mended.';
-		END IF;
-	END LOOP;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.grant_on_nodes(regrole, text) IS 'on the coordinator: iamwatch.grant_access() on all other nodes, at once; warns of those where that failed';
 REVOKE ALL ON FUNCTION iamwatch_internal.grant_on_nodes(regrole, text) FROM PUBLIC;
@@ -63,7 +57,7 @@ DECLARE
 		'related_alerts', 'steps_for', 'told', 'detector_warnings', 'is_restoring', 'must_be_known', 'nearest', 'distance',
 		'known_categories', 'known_providers', 'context_kinds', 'check_categories', 'check_service', 'check_criteria', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
 		'variation', 'faces_internet', 'near_alert', 'near_suppressed', 'scored_as', 'risk_of', 'opens_on_scored_day', 'suppressions_of', 'suppression_of',
-		'has_suppressions', 'access_key', 'everywhere', 'has_nodes', 'node_number', 'number_here', 'distribution', 'ask_nodes', 'shared_settings',
+		'has_suppressions', 'access_key', 'everywhere', 'has_nodes', 'node_number', 'is_coordinator', 'number_here', 'distribution', 'ask_nodes', 'shared_settings',
 		'key_of', 'settings_here', 'node_here', 'shards_by_account', 'read_some', 'baseline_key_fields', 'distributed_sources', 'ask_how_nodes_are', 'accounts_elsewhere', 'some_accounts', 'rows_of_nodes', 'urgent_among', 'links_among', 'incidents_among', 'nodes_seen', 'node_problems', 'shard_counts', 'shards_here', 'shard_named', 'counts_elsewhere'];
 	-- and what opens files and messages, which loaders need as well
 	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'log_entry',

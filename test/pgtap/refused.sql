@@ -1,18 +1,6 @@
 \ir settings.psql
 SELECT plan(57);
 
--- what an error or a warning says beside its message
-CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	said text;
-BEGIN
-	EXECUTE statement;
-	RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS said = PG_EXCEPTION_HINT;
-	RETURN said;
-END $$;
-
 -- detectors
 SELECT throws_ok($$UPDATE detectors SET categories = '{crednetial}'$$, '22023', 'unknown category "crednetial"', 'Detector: a category that is misspelled');
 SELECT matches(hint($$UPDATE detectors SET categories = '{crednetial}'$$), '^Did you mean credential\? Use one of account, credential, ', 'Detector: the nearest, and all that are allowed');

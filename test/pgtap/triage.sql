@@ -28,16 +28,6 @@ SELECT is(status || assignee || note, 'investigatingkimasked her', 'triage(): se
 SELECT triage(alert('ann'), note => '');
 SELECT is(status || assignee || coalesce(note, '-'), 'investigatingkim-', 'triage(): leaves the rest; empty removes') FROM alerts WHERE identity LIKE '%ann';
 
-CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	said text;
-BEGIN
-	EXECUTE statement;
-	RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS said = PG_EXCEPTION_HINT;
-	RETURN said;
-END $$;
 SELECT is(hint($$SELECT triage(alert('ann'), 'closed', 'ignored')$$), 'Use true_positive, benign (or false_positive, which is the same) or expected_change.', 'Resolution: a wrong one gets the allowed ones');
 SELECT is(hint($$UPDATE alerts SET status = 'done'$$), 'Use new, investigating or closed.', 'Status: a wrong one gets the allowed ones');
 SELECT matches(hint($$SELECT triage(alert('ann'), 'closed')$$), 'false_positive', 'Resolution: one that is missing as well');
