@@ -295,7 +295,7 @@ uncover(Assigning *a, Candidate *c)
 	candidate_read(DatumGetHeapTupleHeader(row), c);
 }
 
-static void
+static bool
 open_one(Assigning *a, Candidate *c)
 {
 	AlertColumns alert;
@@ -304,7 +304,7 @@ open_one(Assigning *a, Candidate *c)
 	{
 		a->has_declined = true;
 		a->declined = c->event.event.day;
-		return;
+		return false;
 	}
 	a->shown = true;
 	a->near = (NearAlert) {
@@ -312,6 +312,7 @@ open_one(Assigning *a, Candidate *c)
 		DatumGetTimestampTz(alert.values[ALERTS_FIRST_EVENT_TIME - 1]), 1, true
 	};
 	(void) notify_alert(a->settings, &alert);
+	return true;
 }
 
 /* ---- one after the other ---- */
@@ -351,8 +352,14 @@ assign(Assigning *a, Candidate *c)
 		if (a->hidden)
 			uncover(a, c);
 	}
-	if (c->unusual)
-		open_one(a, c);
+	if (c->unusual && !open_one(a, c) && a->hidden)
+	{
+		/* its own score was too low, by context or risk; that of the suppressed one it follows was not */
+		c->unusual = false;
+		uncover(a, c);
+		if (c->unusual)
+			(void) open_one(a, c);
+	}
 }
 
 static void

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(54);
+SELECT plan(56);
 
 CREATE FUNCTION from_address(at text, who text, operation text, address text, id text = gen_random_uuid()::text) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log VALUES (aws(at, who, operation, id => id, more => jsonb_build_object('sourceIPAddress', address)))
@@ -158,5 +158,18 @@ SELECT results_eq($$SELECT alert_operation, alert_identity FROM suppression_prev
 SELECT is_empty($$SELECT FROM suppression_preview(identity_pattern => '%n8', expires_at => '2026-02-19')$$, 'Preview: by event time');
 SELECT results_eq('SELECT * FROM suppressions', 'SELECT * FROM before', 'Preview: nothing is saved');
 
+
+-- With context as part of the score.
+UPDATE detectors SET context_bits = 2, context_kinds = '{failed_before}';
+SELECT lives('dot', '2026-06-01', '2026-07-10');
+SELECT lives('eve', '2026-06-01', '2026-07-10');
+INSERT INTO suppressions (reason, identity, operation, expires_at)
+SELECT 'test', 'arn:aws:iam::111122223333:user/' || who, 'DeleteVirtualMFADevice', '2026-07-12' FROM unnest('{dot,eve}'::text[]) AS who;
+SELECT put(aws('2026-07-11T10:00:00Z', 'dot', 'DeleteVirtualMFADevice'));
+SELECT put(aws('2026-07-13T10:00:00Z', 'dot', 'DeleteVirtualMFADevice'));
+SELECT is(count(*), 1::bigint, 'Suppressed: an event that does not match is alerted, with context as part of the score too') FROM alerts
+WHERE identity LIKE '%dot' AND first_event_time = '2026-07-13T10:00:00Z';
+SELECT is(a.probability, s.probability, '... with the score that the suppressed one had') FROM alerts AS a
+JOIN suppressed_alerts AS s USING (identity, operation, detector) WHERE a.identity LIKE '%dot';
 SELECT * FROM finish();
 ROLLBACK;
