@@ -259,15 +259,7 @@ BEGIN
 	END LOOP;
 	target := keys[1];
 	FOREACH key IN ARRAY keys LOOP
-		FOR identity IN SELECT DISTINCT i.identity
-			FROM iamwatch_internal.habits AS h JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
-			JOIN iamwatch_internal.accounts AS a USING (account_id)
-			WHERE h.kind = 'k' AND split_part(h.value, ' ', 1) = key AND a.provider = alert.provider
-			UNION
-			SELECT (j.event).identity FROM iamwatch_internal.context_journal AS j
-			CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v
-			WHERE j.access_key = key AND v.kind = 'k' AND (j.event).provider = alert.provider
-		LOOP
+		FOR identity IN SELECT DISTINCT w.identity FROM iamwatch_internal.identities_with_keys(alert.provider, ARRAY[key]) AS w LOOP
 			CONTINUE WHEN identity = ANY (found);
 			found := array_append(found, identity);
 			RETURN NEXT;
@@ -312,8 +304,10 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.later_use(iamwatch_internal.all_alerts) IS
 'the targets of an alert that act themselves, since the day of its first event, in any account: what they did, from which networks, and their alerts';
 
+-- What each alert shares is found out of those only of which a plain look at its
+-- evidence, or the holders of the same keys, say that there is something.
 CREATE FUNCTION iamwatch_internal.related_alerts(alert iamwatch_internal.all_alerts) RETURNS jsonb
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 DECLARE
 	period constant interval := iamwatch_internal.incident_gap(alert.detector);
 	day constant date := (alert.first_event_time AT TIME ZONE 'UTC')::date;
@@ -324,36 +318,42 @@ DECLARE
 	keys constant text[] := ARRAY(SELECT DISTINCT split_part(c.value, ' ', 1) FROM iamwatch.contexts AS c
 		WHERE c.provider = alert.provider AND c.account = alert.account AND c.identity = alert.identity
 		AND c.kind = 'access_key' AND c.days @> day);
+	holders constant text[] := ARRAY(SELECT DISTINCT h.identity FROM iamwatch_internal.identities_with_keys(alert.provider, keys) AS h
+		WHERE keys <> '{}' AND h.identity <> alert.identity);
 BEGIN
 	RETURN (
+		WITH near AS MATERIALIZED (
+			SELECT b.* FROM iamwatch.alerts AS b
+			WHERE b.first_event_time > alert.first_event_time - period AND b.first_event_time < alert.first_event_time + period
+			AND (b.provider, b.identity) <> (alert.provider, alert.identity)
+			AND (b.evidence->'source_addresses' ?| addresses OR b.evidence->'targets' ?| (targets || keys) OR b.identity = ANY (holders)
+				OR strpos(lower(b.evidence->>'targets'), called) > 0)
+		), shared AS (
+			SELECT n.alert_id, 'address ' || x AS what FROM near AS n
+			CROSS JOIN jsonb_array_elements_text(n.evidence->'source_addresses') AS x WHERE x = ANY (addresses)
+			UNION ALL
+			SELECT n.alert_id, 'target ' || x FROM near AS n CROSS JOIN jsonb_array_elements_text(n.evidence->'targets') AS x
+			WHERE x = ANY (targets) AND n.account = alert.account AND n.provider = alert.provider
+			UNION ALL
+			SELECT n.alert_id, 'key ' || x FROM near AS n CROSS JOIN jsonb_array_elements_text(n.evidence->'targets') AS x WHERE x = ANY (keys)
+			UNION ALL
+			SELECT n.alert_id, 'key ' || h.key FROM near AS n
+			JOIN iamwatch_internal.identities_with_keys(alert.provider, keys) AS h ON (h.account, h.identity) = (n.account, n.identity)
+			WHERE holders <> '{}' AND n.provider = alert.provider
+			UNION ALL
+			SELECT n.alert_id, 'it is about this identity' FROM near AS n CROSS JOIN jsonb_array_elements_text(n.evidence->'targets') AS x
+			WHERE n.provider = alert.provider
+			AND iamwatch_internal.handed(n.provider, n.account, n.operation, x) = iamwatch_internal.actor(alert.provider, alert.identity)
+		), ranked AS (
+			SELECT n.*, s.shares, row_number() OVER (ORDER BY n.risk DESC NULLS LAST, n.alert_id) AS n
+			FROM near AS n
+			JOIN (SELECT w.alert_id, jsonb_agg(w.what ORDER BY w.what) AS shares FROM shared AS w GROUP BY w.alert_id) AS s USING (alert_id)
+		)
 		SELECT jsonb_build_object('found', count(*), 'alerts', coalesce(jsonb_agg(jsonb_build_object('alert_id', r.alert_id,
 			'identity', r.identity, 'name', iamwatch.short_name(r.identity), 'account', r.account, 'operation', r.service || ':' || r.operation,
 			'failed', r.failed, 'first_event_time', r.first_event_time, 'risk', r.risk, 'shares', r.shares) ORDER BY r.n)
 			FILTER (WHERE r.n <= 20), '[]'))
-		FROM (
-			SELECT b.*, s.shares, row_number() OVER (ORDER BY b.risk DESC NULLS LAST, b.alert_id) AS n
-			FROM iamwatch.alerts AS b
-			CROSS JOIN LATERAL (SELECT jsonb_agg(w.what ORDER BY w.what) AS shares FROM (
-				SELECT 'address ' || x FROM jsonb_array_elements_text(b.evidence->'source_addresses') AS x WHERE x = ANY (addresses)
-				UNION ALL
-				SELECT 'target ' || x FROM jsonb_array_elements_text(b.evidence->'targets') AS x
-				WHERE x = ANY (targets) AND b.account = alert.account AND b.provider = alert.provider
-				UNION ALL
-				SELECT 'key ' || x FROM jsonb_array_elements_text(b.evidence->'targets') AS x WHERE x = ANY (keys)
-				UNION ALL
-				SELECT 'key ' || k FROM unnest(keys) AS k WHERE EXISTS (SELECT FROM iamwatch.contexts AS c
-					WHERE c.provider = b.provider AND c.account = b.account AND c.identity = b.identity
-					AND c.kind = 'access_key' AND starts_with(c.value, k || ' '))
-				UNION ALL
-				SELECT 'it is about this identity' FROM jsonb_array_elements_text(b.evidence->'targets') AS x
-				WHERE b.provider = alert.provider
-				AND iamwatch_internal.handed(b.provider, b.account, b.operation, x) = iamwatch_internal.actor(alert.provider, alert.identity)
-				) AS w (what)) AS s
-			WHERE b.first_event_time > alert.first_event_time - period AND b.first_event_time < alert.first_event_time + period
-			AND (b.provider, b.identity) <> (alert.provider, alert.identity)
-			AND (b.evidence->'source_addresses' ?| addresses OR b.evidence->'targets' ?| (targets || keys) OR keys <> '{}'
-				OR strpos(lower(b.evidence->>'targets'), called) > 0)
-			AND s.shares IS NOT NULL) AS r);
+		FROM ranked AS r);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.related_alerts(iamwatch_internal.all_alerts) IS
 'alerts of other identities within the deduplication period that share an address, a target or an access key, or are about the identity itself: how many, and the twenty of the highest risk';

@@ -333,6 +333,9 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.keep_links(boolean) IS
 'write the links of incidents that were kept by transactions which have ended since it was last done, unless another session is just doing so; prune: and take out those of incidents that are no more';
 
+-- Each end goes to the other by index, in a fence: were it joined to those that are
+-- behind in the same breath, their table, which has no index for that, would make
+-- all plans look as dear as going through every incident.
 CREATE FUNCTION iamwatch_internal.fresh_links() RETURNS TABLE (incident_id bigint, led_to bigint, reason text)
 	LANGUAGE plpgsql STABLE ROWS 10 SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	SET enable_seqscan = off SET jit = off AS $$
@@ -356,24 +359,28 @@ BEGIN
 		FROM (SELECT e.incident_id, k AS key FROM end_of AS e CROSS JOIN unnest(e.hands || e.gave_on) AS k) AS x
 		JOIN (SELECT e.incident_id, k AS key FROM end_of AS e CROSS JOIN unnest(e.acts_as || e.arrives_on) AS k) AS y ON y.key = x.key
 	), candidate AS (
-		SELECT p.incident_id, p.led_to, x.whole AS x, y.whole AS y
+		SELECT p.incident_id, p.led_to, x.whole AS x, y.whole AS y, NULL::iamwatch_internal.kept_incidents AS kept
 		FROM pair AS p JOIN end_of AS x ON x.incident_id = p.incident_id JOIN end_of AS y ON y.incident_id = p.led_to
 		UNION ALL
-		SELECT x.incident_id, y.incident_id, x.whole, y.kept
+		SELECT x.incident_id, y.incident_id, x.whole, y.kept, y.kept
 		FROM end_of AS x
-		JOIN iamwatch_internal.unchanged_incidents AS y ON y.acts_as = ANY (x.hands) OR y.arrives_on <> '{}' AND y.arrives_on && x.gave_on
-		WHERE (x.hands <> '{}' OR x.gave_on <> '{}') AND y.kept_by < links_before
+		CROSS JOIN LATERAL (SELECT k.incident_id, k AS kept FROM iamwatch_internal.kept_incidents AS k
+			WHERE (k.acts_as = ANY (x.hands) OR k.arrives_on <> '{}' AND k.arrives_on && x.gave_on)
+			AND k.kept_by < links_before OFFSET 0) AS y
+		WHERE x.hands <> '{}' OR x.gave_on <> '{}'
 		UNION ALL
-		SELECT x.incident_id, y.incident_id, x.kept, y.whole
+		SELECT x.incident_id, y.incident_id, x.kept, y.whole, x.kept
 		FROM end_of AS y
-		JOIN iamwatch_internal.unchanged_incidents AS x ON x.hands <> '{}' AND x.hands @> ARRAY[y.acts_as]
-			OR x.gave_on <> '{}' AND x.gave_on && y.arrives_on
-		WHERE x.kept_by < links_before
+		CROSS JOIN LATERAL (SELECT k.incident_id, k AS kept FROM iamwatch_internal.kept_incidents AS k
+			WHERE (k.hands <> '{}' AND k.hands @> ARRAY[y.acts_as] OR k.gave_on <> '{}' AND k.gave_on && y.arrives_on)
+			AND k.kept_by < links_before OFFSET 0) AS x
 	)
 	SELECT c.incident_id, c.led_to, r.reason
 	FROM candidate AS c
 	CROSS JOIN LATERAL iamwatch_internal.link_reason(c.x, c.y) AS r (reason)
-	WHERE r.reason IS NOT NULL;
+	WHERE r.reason IS NOT NULL
+	AND (((c.kept).detector, (c.kept).provider, (c.kept).account, (c.kept).identity)
+		IN (SELECT q.detector, q.provider, q.account, q.identity FROM iamwatch_internal.changed_incidents AS q)) IS NOT TRUE;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fresh_links() IS
 'the links from and to incidents that are not among those of iamwatch_internal.links_done: kept since, or behind their alerts';

@@ -38,8 +38,10 @@ COMMENT ON FUNCTION iamwatch_internal.handed(text, text, text, text) IS
 
 -- No index has these names, as each would cost every new identity: the table is gone
 -- through, which for 20,000 identities is four hundred pages, and nothing else is read of it.
+-- This and the next with the owner's rights, as who may read iamwatch.identities and
+-- iamwatch.contexts sees the same there, but not the tables that they are made of.
 CREATE FUNCTION iamwatch_internal.identities_acting_as(in_provider text, in_actor text) RETURNS SETOF text
-	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT i.identity FROM iamwatch_internal.identity_days AS i JOIN iamwatch_internal.accounts AS a USING (account_id)
 	WHERE iamwatch_internal.actor(in_provider, i.identity) = in_actor AND a.provider = in_provider
 	UNION
@@ -48,6 +50,23 @@ CREATE FUNCTION iamwatch_internal.identities_acting_as(in_provider text, in_acto
 $$;
 COMMENT ON FUNCTION iamwatch_internal.identities_acting_as(text, text) IS
 'the identities that iamwatch_internal.actor() calls so, in any account, each once';
+
+CREATE FUNCTION iamwatch_internal.identities_with_keys(in_provider text, keys text[])
+	RETURNS TABLE (account text, identity text, key text)
+	LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT a.account, i.identity, split_part(h.value, ' ', 1)
+	FROM iamwatch_internal.habits AS h
+	JOIN iamwatch_internal.identity_days AS i USING (account_id, identity_id)
+	JOIN iamwatch_internal.accounts AS a USING (account_id)
+	WHERE h.kind = 'k' AND split_part(h.value, ' ', 1) = ANY (keys) AND a.provider = in_provider
+	UNION
+	SELECT (j.event).account, (j.event).identity, j.access_key
+	FROM iamwatch_internal.context_journal AS j
+	CROSS JOIN LATERAL iamwatch_internal.context_values(j.event, j.access_key) AS v
+	WHERE j.access_key = ANY (keys) AND v.kind = 'k' AND (j.event).provider = in_provider
+$$;
+COMMENT ON FUNCTION iamwatch_internal.identities_with_keys(text, text[]) IS
+'the identities that were sampled with one of the access keys, in any account, each once with each key';
 
 -- ---- sentences ----
 

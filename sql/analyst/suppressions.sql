@@ -343,10 +343,11 @@ CREATE FUNCTION iamwatch.suppression_preview(account text DEFAULT NULL, identity
 	RETURNS TABLE (alert_id bigint, hidden text, severity text, status text, resolution text,
 		first_event_time timestamptz, last_event_time timestamptz, event_count bigint,
 		alert_identity text, alert_operation text, surprise double precision, source_addresses jsonb)
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
 	rule iamwatch.suppressions;
+	one_address constant text := CASE WHEN masklen($7) = CASE family($7) WHEN 4 THEN 32 ELSE 128 END THEN host($7) END;
 BEGIN
 	IF num_nonnulls($1, $2, $3, $4, $5, $6, $7, $13, $14, $15) = 0 THEN
 		RAISE EXCEPTION 'a suppression needs a criterion' USING ERRCODE = 'invalid_parameter_value',
@@ -369,28 +370,40 @@ BEGIN
 	rule.acting_for := $15;
 	PERFORM iamwatch_internal.check_criteria(rule);
 	RETURN QUERY
-	SELECT a.alert_id, CASE WHEN m.all_match THEN 'all' ELSE 'part' END,
+	-- what is alike for all events of an alert first, by index where that is an identity
+	WITH concerned AS MATERIALIZED (
+		SELECT a.alert_id, a.severity, a.status, a.resolution, a.first_event_time, a.last_event_time, a.event_count,
+			a.identity, a.service, a.operation, a.surprise, a.evidence
+		FROM iamwatch.alerts AS a
+		WHERE (rule.identity IS NULL OR hashtextextended(a.identity, 0) = hashtextextended(rule.identity, 0))
+		AND (rule.starts_at IS NULL OR a.first_event_time >= rule.starts_at)
+		AND (rule.expires_at IS NULL OR a.first_event_time < rule.expires_at)
+		AND iamwatch_internal.suppression_concerns(rule, a.detector, a.provider, a.account,
+			a.identity, a.service, a.operation, a.failed, a.category)
+		-- one address is looked for as it is written before any is compared as a network
+		AND (one_address IS NULL OR a.evidence->'source_addresses' ? one_address)
+	)
+	SELECT a.alert_id, CASE WHEN m.all_match IS FALSE THEN 'part' ELSE 'all' END,
 		a.severity, a.status, a.resolution, a.first_event_time, a.last_event_time, a.event_count,
 		a.identity, a.service || ':' || a.operation, round(a.surprise::numeric, 1)::double precision, a.evidence->'source_addresses'
-	FROM iamwatch.alerts AS a
+	FROM concerned AS a
 	-- the evidence has each apart: of every kind one must match, or all of them
 	CROSS JOIN LATERAL (
 		SELECT bool_and(k.some_match) AS some_match, bool_and(k.all_match) AS all_match
 		FROM (
 			SELECT bool_or(c.covers) AS some_match, bool_and(c.covers) AS all_match
-			FROM (VALUES ('source_addresses'), ('source_hosts'), ('user_agents'), ('acting_for')) AS e (kind)
+			FROM (VALUES ('source_addresses', rule.source_network IS NULL), ('source_hosts', rule.source_host IS NULL),
+				('user_agents', rule.user_agent_pattern IS NULL), ('acting_for', rule.acting_for IS NULL)) AS e (kind, any_will_do)
 			CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(nullif(a.evidence->e.kind, '[]'), '[null]')) AS v (value)
 			CROSS JOIN LATERAL (SELECT CASE e.kind
-				WHEN 'source_addresses' THEN rule.source_network IS NULL OR v.value::inet <<= rule.source_network
-				WHEN 'source_hosts' THEN rule.source_host IS NULL OR v.value = rule.source_host
-				WHEN 'user_agents' THEN rule.user_agent_pattern IS NULL OR v.value LIKE rule.user_agent_pattern ESCAPE ''
-				ELSE rule.acting_for IS NULL OR v.value = rule.acting_for END) AS w (covers_or_null)
+				WHEN 'source_addresses' THEN v.value::inet <<= rule.source_network
+				WHEN 'source_hosts' THEN v.value = rule.source_host
+				WHEN 'user_agents' THEN v.value LIKE rule.user_agent_pattern ESCAPE ''
+				ELSE v.value = rule.acting_for END) AS w (covers_or_null)
 			CROSS JOIN LATERAL (SELECT coalesce(w.covers_or_null, false)) AS c (covers)
+			WHERE NOT e.any_will_do
 			GROUP BY e.kind) AS k) AS m
-	WHERE m.some_match AND (rule.starts_at IS NULL OR a.first_event_time >= rule.starts_at)
-	AND (rule.expires_at IS NULL OR a.first_event_time < rule.expires_at)
-	AND iamwatch_internal.suppression_concerns(rule, a.detector, a.provider, a.account,
-		a.identity, a.service, a.operation, a.failed, a.category)
+	WHERE m.some_match IS NOT FALSE
 	ORDER BY a.first_event_time, a.alert_id;
 END $$;
 COMMENT ON FUNCTION iamwatch.suppression_preview(text, text, text, text, text, text, inet, boolean, timestamptz, timestamptz, text, text, text, text, text) IS

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(74);
+SELECT plan(79);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -126,6 +126,20 @@ SELECT is((SELECT count(*) FROM jsonb_array_elements(json#>'{related,alerts}') A
 SELECT is((SELECT count(*) FROM jsonb_array_elements(json#>'{related,alerts}') AS r WHERE r->>'name' = 'ann'), 0::bigint, 'Related: not its own') FROM attack;
 SELECT matches(text, format('alert %s: bob iam:CreateRole at 2026-04-04[^,]*, risk [0-9.]+: the same address 203.0.113.7', one('CreateRole')), 'Related: with its id, in a line') FROM attack;
 SELECT matches((SELECT explain_json(alert_id)#>>'{related,alerts}' FROM alerts WHERE identity LIKE '%path/svc'), 'it is about this identity', 'Related: what made this identity');
+
+-- whoever may read is told the same, though not the tables that it is made of are theirs to read
+CREATE ROLE analyst_reads;
+SELECT grant_access('analyst_reads', 'read');
+CREATE FUNCTION as_reader(query text) RETURNS text LANGUAGE plpgsql SET role = analyst_reads AS $$DECLARE r text; BEGIN EXECUTE query INTO r; RETURN r; END$$;
+SELECT is(as_reader(format('SELECT iamwatch.explain_json(%s)->>''later_use''', one('CreateUser'))), json->>'later_use', 'May read: what its target did since') FROM attack;
+SELECT is(as_reader(format('SELECT iamwatch.explain_json(%s)->>''related''', one('CreateUser'))), json->>'related', 'May read: alerts of others near it') FROM attack;
+SELECT is(as_reader($$SELECT string_agg(DISTINCT w.identity, ' ') FROM iamwatch_internal.identities_with_keys('aws', '{AKIAABCDEFGHIJKLMNOP}') AS w$$),
+	'arn:aws:iam::111122223333:user/path/svc', 'May read: who uses an access key');
+INSERT INTO changed_incidents SELECT detector, provider, account, identity, first_event_time, last_event_time FROM alerts WHERE identity LIKE '%ann';
+SELECT is(as_reader('SELECT string_agg(i.alert_ids::text, '' '' ORDER BY i.incident_id) FROM iamwatch.incidents AS i'),
+	(SELECT string_agg(i.alert_ids::text, ' ' ORDER BY i.incident_id) FROM incidents AS i), 'May read: incidents, also where kept ones are behind');
+SELECT matches(as_reader(format('SELECT iamwatch.explain_incident(%s)', one('CreateUser'))), 'What happened', 'May read: the story of one that is behind');
+DELETE FROM changed_incidents;
 
 -- the playbook
 SELECT is_empty($$SELECT DISTINCT o.category FROM operations AS o CROSS JOIN unnest(ARRAY['check', 'contain']) AS phase
