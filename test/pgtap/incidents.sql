@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(79);
+SELECT plan(78);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -211,27 +211,6 @@ SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents
 
 RESET enable_seqscan;
 
--- links of an incident that is behind, among very many
-ALTER TABLE kept_incidents DISABLE TRIGGER kept_by_whom;
-INSERT INTO kept_incidents
-SELECT (jsonb_populate_record(k, jsonb_build_object('incident_id', 1000000 + n, 'identity', 'far-' || n, 'acts_as', 'aws:9:user:far-' || n,
-	'hands', jsonb_build_array('aws:9:user:near-' || n), 'gave_on', jsonb_build_array('2026-05-04 192.0.2.' || n % 250), 'kept_by', '3'))).*
-FROM (SELECT i AS k FROM kept_incidents AS i ORDER BY i.incident_id LIMIT 1) AS k CROSS JOIN generate_series(1, 10000) AS n;
-ALTER TABLE kept_incidents ENABLE TRIGGER kept_by_whom;
-ANALYZE kept_incidents;
-SELECT keep_links();
-INSERT INTO changed_incidents SELECT detector, provider, account, identity, first_event_time, last_event_time FROM kept_incidents WHERE identity LIKE '%who-%' LIMIT 1;
-CREATE FUNCTION pages(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-	plan jsonb;
-BEGIN
-	EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT json) ' || statement INTO plan;
-	RETURN (plan->0->'Plan'->>'Shared Hit Blocks')::bigint + (plan->0->'Plan'->>'Shared Read Blocks')::bigint;
-END $$;
-SELECT cmp_ok(pages('SELECT * FROM fresh_links()'), '<', pg_relation_size('kept_incidents') / current_setting('block_size')::bigint / 2,
-	'Index: links of one that is behind are looked up, not gone through');
-DELETE FROM changed_incidents;
-DELETE FROM kept_incidents WHERE identity LIKE 'far-%';
 DELETE FROM alerts;
 DELETE FROM detectors WHERE detector = 'second';
 
