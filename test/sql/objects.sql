@@ -11,7 +11,8 @@ SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = ANY ('{iamwatch,iamw
 AND relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL;
 
 -- Functions with the owner's rights: the trigger that writes the history of alerts,
--- and what counts for iamwatch.why(), which tells nothing that the views do not.
+-- and what iamwatch.why() and iamwatch.explain() ask: counts, who is called so and who
+-- uses a key, of which the views tell as much.
 -- C code changes the user id in one place.
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[]) AND prosecdef ORDER BY oid::regprocedure::text COLLATE "C";
 
