@@ -108,6 +108,22 @@ COMMENT ON FUNCTION iamwatch_internal.is_decided_since(iamwatch_internal.whole_a
 
 -- ---- anew ----
 
+-- Not part of the statement that asks: nearly all events have an id, and each of these statements would prepare to look.
+CREATE FUNCTION iamwatch_internal.is_in_alert(detector text, e iamwatch.event, period interval) RETURNS boolean
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN EXISTS (
+		SELECT FROM iamwatch_internal.all_alerts AS a JOIN iamwatch.alert_events AS x USING (alert_id)
+		WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+		AND a.first_event_time > e.event_time - period AND a.first_event_time < e.event_time + period
+		AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
+		AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+		AND a.detector = is_in_alert.detector
+		AND x.event_id IS NULL AND x.event_time = e.event_time);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.is_in_alert(text, iamwatch.event, interval) IS
+'whether an alert within the deduplication period of an event without an id has one of its time';
+
 -- Events without an id that are in an alert already are told by their time.
 CREATE FUNCTION iamwatch_internal.assign_behaviour(settings iamwatch.detectors, behaviour text,
 	waiting iamwatch_internal.candidate[]) RETURNS void
@@ -128,16 +144,7 @@ BEGIN
 			LEFT JOIN pg_temp.iamwatch_unusual AS u ON u.key = e.key AND u.detector = settings.detector
 				AND u.day = ((e.event).event_time AT TIME ZONE 'UTC')::date
 			WHERE e.behaviour = assign_behaviour.behaviour
-			AND NOT ((e.event).event_id IS NULL AND EXISTS (
-				SELECT FROM iamwatch_internal.all_alerts AS a JOIN iamwatch.alert_events AS x USING (alert_id)
-				WHERE hashtextextended(a.identity, 0) = hashtextextended((e.event).identity, 0)
-				AND a.first_event_time > (e.event).event_time - period
-				AND a.first_event_time < (e.event).event_time + period
-				AND a.identity = (e.event).identity AND a.operation = (e.event).operation
-				AND a.service = (e.event).service AND a.failed = (e.event).failed
-				AND a.account = (e.event).account AND a.provider = (e.event).provider
-				AND a.detector = settings.detector
-				AND x.event_id IS NULL AND x.event_time = (e.event).event_time))
+			AND NOT ((e.event).event_id IS NULL AND iamwatch_internal.is_in_alert(settings.detector, e.event, period))
 			UNION ALL
 			SELECT w::iamwatch_internal.candidate FROM unnest(waiting) AS w) AS c
 		ORDER BY ((c.candidate).event).event_time, ((c.candidate).event).event_id COLLATE "C"

@@ -146,25 +146,27 @@ find_keys(const JEntry *entries, int size, const char *base, const FieldKeys *ke
 static inline bool
 is_layout(const KeyLayout *layout, const JEntry *entries, int size, const char *base)
 {
-	return layout != NULL && layout->size == size &&
+	/* the longest key, since many layouts differ in it and it costs less than a call */
+	return layout != NULL && layout->size == size && layout->entries[size - 1] == entries[size - 1] &&
 		memcmp(layout->entries, entries, size * sizeof(JEntry)) == 0 &&
 		memcmp(layout->names, base, layout->length) == 0;
 }
 
-/* Which place the layout of such keys has, by their lengths, two at a time. */
+/* Which place the layout of such keys has, by their lengths, four at a time. */
 static inline unsigned
 layout_place(const JEntry *entries, int size)
 {
 	uint64		hash = size;
-	uint64		two;
 	int			i;
 
-	for (i = 0; i + 1 < size; i += 2)
+	for (i = 0; i + 3 < size; i += 4)
 	{
-		memcpy(&two, entries + i, sizeof(two));
-		hash = (hash ^ two) * UINT64CONST(0x9E3779B97F4A7C15);
+		uint64		two[2];
+
+		memcpy(two, entries + i, sizeof(two));
+		hash = (hash ^ two[0] ^ (two[1] << 9)) * UINT64CONST(0x9E3779B97F4A7C15);
 	}
-	if (i < size)
+	for (; i < size; i++)
 		hash = (hash ^ entries[i]) * UINT64CONST(0x9E3779B97F4A7C15);
 	return (hash >> 32) % LAYOUTS;
 }
