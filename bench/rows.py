@@ -34,7 +34,7 @@ ROWS = [
     Row("alert-statements", "scoring", "statements of one INSERT that opens an alert", 15, kind="exact"),
     Row("backfill", "history", "backfill over a sequential scan with one ->>", 1.3),
     Row("backfill-workers", "history", "backfill over the same scan with parallel workers", 1.5),
-    Row("backfill-alone", "history", "backfill without parallel workers over a scan without", kind="ratio"),
+    Row("backfill-alone", "history", "backfill without parallel workers over a scan without", 1.3),
     Row("backfill-sessions", "sessions", "backfill by one session over the same by two", least=1.4),
     Row("group-by", "history", "plain SQL GROUP BY of the same baselines over ours", least=3),
     Row("new-terms", "history", "one run of a new-terms rule as scheduled SQL over a scan"),
