@@ -31,6 +31,7 @@
 #include "baseline/stored.h"
 #include "baseline/stored_scan.h"
 #include "lib/ilist.h"
+#include "miscadmin.h"
 #include "server/compat.h"
 #include "server/objects.h"
 #include "server/table.h"
@@ -378,8 +379,10 @@ scan_next_in(Lookup lookup, IndexScanDesc scan, ScanDirection direction)
 		return NULL;
 	do
 	{
-		MemoryContext outer = MemoryContextSwitchTo(context);
+		MemoryContext outer;
 
+		CHECK_FOR_INTERRUPTS();
+		outer = MemoryContextSwitchTo(context);
 		found = index_getnext_slot(scan, direction, slot);
 		MemoryContextSwitchTo(outer);
 	} while (found && !is_seen(lookup));
@@ -401,6 +404,7 @@ scan_previous(Lookup lookup, IndexScanDesc scan, int *room)
 		return scan_next_in(lookup, scan, BackwardScanDirection);
 	while (index_getnext_tid(scan, BackwardScanDirection) != NULL)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (index_fetch_heap(scan, slot))
 			return slot;
 		if (*room > 0 && --*room == 0)
@@ -437,6 +441,7 @@ scan_again(IndexScanDesc scan, ScanKey keys, int count)
 bool
 scan_next_entry(IndexScanDesc scan, ScanDirection direction)
 {
+	CHECK_FOR_INTERRUPTS();
 	return index_getnext_tid(scan, direction) != NULL;
 }
 
