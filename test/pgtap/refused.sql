@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(57);
+SELECT plan(59);
 
 -- detectors
 SELECT throws_ok($$UPDATE detectors SET categories = '{crednetial}'$$, '22023', 'unknown category "crednetial"', 'Detector: a category that is misspelled');
@@ -12,6 +12,8 @@ SELECT lives_ok($$UPDATE detectors SET categories = '{credential,sign_in}'$$, 'D
 UPDATE detectors SET categories = NULL;
 SELECT throws_ok($$UPDATE detectors SET context_kinds = '{new_networks}'$$, '22023', 'unknown context "new_networks"', 'Detector: a context');
 SELECT throws_ok($$UPDATE detectors SET context_bits = 11$$, '22023', 'context_bits must be between 0 and 10', 'Detector: a number out of range');
+SELECT throws_ok('UPDATE detectors SET training_days = NULL', '22023', 'training_days must be between 1 and 3650', 'Detector: no number where one is needed');
+SELECT is(hint('UPDATE detectors SET least_risk = 101'), 'Use a number from 0 to 100; the default is null.', 'Detector: of one that may be null too');
 SELECT is(hint($$UPDATE detectors SET context_bits = 11$$) || hint($$UPDATE detectors SET training_days = 0$$),
 	'Use a number from 0 to 10; the default is 0.Use a number from 1 to 3650; the default is 30.', 'Detector: what is allowed, and the default');
 SELECT throws_ok($$UPDATE detectors SET effects = '{created}'$$, '22023', 'unknown effect "created"', 'Detector: an effect');
