@@ -36,7 +36,6 @@
 #include "server/objects.h"
 #include "server/table.h"
 #include "storage/bufmgr.h"
-#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
@@ -535,29 +534,6 @@ rows_end(const Rows *rows)
 	}
 }
 
-/* Columns of an index count from 1. */
-void
-scan_key_hash(ScanKey key, int column, Slice name)
-{
-	/* as hashtextextended(name, 0) */
-	uint64		hash = slice_hash(name, 0);
-
-	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum((int64) hash));
-}
-
-/* as hashtext(name), which is the lower half of the same */
-void
-scan_key_short_hash(ScanKey key, int column, Slice name)
-{
-	scan_key_id(key, column, (int32) (uint32) slice_hash(name, 0));
-}
-
-void
-scan_key_id(ScanKey key, int column, int32 id)
-{
-	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
-}
-
 bool
 scan_may_find(Lookup lookup, Slice name)
 {
@@ -566,36 +542,4 @@ scan_may_find(Lookup lookup, Slice name)
 
 	return !table_is_empty(relation_in(schema, names[lookup].table)) &&
 		index_may_have(relation_in(schema, names[lookup].index), &hash, 1);
-}
-
-Datum
-scan_column(TupleTableSlot *slot, int column, bool *isnull)
-{
-	return slot_getattr(slot, column, isnull);
-}
-
-/* For columns that are never null. */
-Datum
-scan_value(TupleTableSlot *slot, int column)
-{
-	bool		isnull;
-	Datum		value = scan_column(slot, column, &isnull);
-
-	Assert(!isnull);
-	return value;
-}
-
-Slice
-scan_text(TupleTableSlot *slot, int column)
-{
-	bool		isnull;
-	Datum		datum = scan_column(slot, column, &isnull);
-
-	return isnull ? SLICE_NONE : slice_of_text(datum);
-}
-
-bool
-scan_text_is(TupleTableSlot *slot, int column, Slice name)
-{
-	return slice_equal(scan_text(slot, column), name);
 }
