@@ -314,6 +314,15 @@ like($stderr, qr/ERROR:  08006: no node that answers has alert ${group}999999999
 ($rc, $stdout, $stderr) = $coordinator->psql('postgres', 'SELECT count(*) FROM iamwatch.everywhere(NULL::iamwatch.incidents)');
 like($stderr, qr/WARNING:  node $group does not answer, so its rows are missing/, 'everywhere() says whose rows are missing');
 like(many(qq{SELECT node_problems->>'$group' FROM iamwatch.status}), qr/it does not answer/, 'status: a node that does not answer');
+for my $told ([ 'CALL iamwatch.sync_nodes()', qr/node $group did not take the settings/, 'Call iamwatch.sync_nodes()' ],
+	[ 'CALL iamwatch.maintain()', qr/maintain\(\) failed on node $group/, 'Call it again' ],
+	[ q{SELECT iamwatch.grant_access('reader', 'read')}, qr/role reader was given nothing on node $group/, 'Call it again' ])
+{
+	my ($call, $warning, $remedy) = @$told;
+	($rc, $stdout, $stderr) = $coordinator->psql('postgres', $call);
+	like($stderr, qr/WARNING:  $warning\nDETAIL:  .+\n(.*\n)*?HINT:  \Q$remedy\E when that is mended\./, "$call says which node did not do it, and what to do");
+	is($rc, 0, 'and does it on the others');
+}
 $node{north}->start;
 
 # settings are said once
