@@ -261,14 +261,19 @@ CREATE FUNCTION iamwatch_internal.map_moved_shards() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	of regclass;
+	problems text;
 BEGIN
 	FOR of IN SELECT s.source FROM iamwatch.sources AS s
 		WHERE iamwatch_internal.distribution(s.source) = 'distributed' AND iamwatch_internal.fields_of(s.source) IS NOT NULL LOOP
-		PERFORM iamwatch_internal.map_shards(of);
+		problems := iamwatch_internal.map_shards(of);
+		IF problems IS NOT NULL THEN
+			RAISE WARNING 'some shards of % were not told which columns are mapped', of
+				USING DETAIL = problems, HINT = 'Call it again when that is mended.';
+		END IF;
 	END LOOP;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.map_moved_shards() IS
-'let nodes know which columns are mapped in shards that they have of distributed sources';
+'let nodes know which columns are mapped in shards that they have of distributed sources; warns of shards where that failed';
 
 CREATE FUNCTION iamwatch_internal.maintain_nodes() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -94,38 +94,43 @@ COMMENT ON FUNCTION iamwatch_internal.shard_named(text) IS 'the shard that shard
 
 -- Each shard where it is, so that what it teaches stays beside it.  A node does
 -- not know which columns are mapped, so it is told before.
-CREATE FUNCTION iamwatch_internal.run_on_shards(source regclass, command text) RETURNS void
+CREATE FUNCTION iamwatch_internal.run_on_shards(source regclass, command text) RETURNS text
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	problems text;
 BEGIN
 	EXECUTE 'SELECT string_agg(r.result, chr(10)) FROM pg_catalog.run_command_on_shards($1, $2) AS r WHERE NOT r.success'
 	INTO problems USING source, command;
-	IF problems IS NOT NULL THEN
-		RAISE EXCEPTION 'backfill of % failed on some shards', source
-			USING ERRCODE = 'external_routine_exception', DETAIL = problems, HINT = 'Call it again: it goes on with what is missing.';
-	END IF;
+	RETURN problems;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.run_on_shards(regclass, text) IS
-'run a command for every shard of a distributed table on the node that has it; in it, %L is the shard. 38000 if one failed';
+'run a command for every shard of a distributed table on the node that has it; in it, %L is the shard. What failed, null for nothing';
 
-CREATE FUNCTION iamwatch_internal.map_shards(source regclass) RETURNS void
+CREATE FUNCTION iamwatch_internal.map_shards(source regclass) RETURNS text
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	fields constant jsonb := coalesce((SELECT jsonb_object(iamwatch_internal.fields_of(source))), '{}');
 BEGIN
 	-- format() puts the shard in, and what is quoted here by whoever owns the table must not look like a place for it
-	PERFORM iamwatch_internal.run_on_shards(source, 'SELECT count(*) FROM iamwatch.map_columns(iamwatch_internal.shard_named(%L), '
+	RETURN iamwatch_internal.run_on_shards(source, 'SELECT count(*) FROM iamwatch.map_columns(iamwatch_internal.shard_named(%L), '
 		|| replace(format('%L)', fields), '%', '%%'));
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.map_shards(regclass) IS 'iamwatch.map_columns() of every shard of a distributed table, as the table has it';
+COMMENT ON FUNCTION iamwatch_internal.map_shards(regclass) IS
+'iamwatch.map_columns() of every shard of a distributed table, as the table has it; what failed, null for nothing';
 
 CREATE FUNCTION iamwatch_internal.backfill_shards(source regclass, event_column name, since timestamptz, until timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	problems text := iamwatch_internal.map_shards(source);
 BEGIN
-	PERFORM iamwatch_internal.map_shards(source);
-	PERFORM iamwatch_internal.run_on_shards(source, 'CALL iamwatch.backfill(iamwatch_internal.shard_named(%L)'
-		|| replace(format(', %L, %L, %L)', event_column, since, until), '%', '%%'));
+	IF problems IS NULL THEN
+		problems := iamwatch_internal.run_on_shards(source, 'CALL iamwatch.backfill(iamwatch_internal.shard_named(%L)'
+			|| replace(format(', %L, %L, %L)', event_column, since, until), '%', '%%'));
+	END IF;
+	IF problems IS NOT NULL THEN
+		RAISE EXCEPTION 'backfill of % failed on some shards', source
+			USING ERRCODE = 'external_routine_exception', DETAIL = problems, HINT = 'Call it again: it goes on with what is missing.';
+	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_shards(regclass, name, timestamptz, timestamptz) IS
 'iamwatch.backfill() of every shard of a distributed table, on the node that has it; 38000 if one failed';
