@@ -424,7 +424,7 @@ BEGIN
 		'risk', iamwatch_internal.explain_risk(a.evidence, a.sensitivity, a.risk),
 		'attack', jsonb_build_object('tactic', a.tactic, 'tactic_name', iamwatch_internal.attack_name(a.tactic),
 			'technique', a.technique, 'technique_name', iamwatch_internal.attack_name(a.technique),
-			'goals', ARRAY(SELECT g FROM regexp_split_to_table(settings.goals, ';[[:space:]]+') AS g WHERE g <> '')),
+			'goals', ARRAY(SELECT upper(left(g, 1)) || substr(g, 2) FROM regexp_split_to_table(rtrim(settings.goals, '.'), ';[[:space:]]+') AS g WHERE g <> '')),
 		'playbook', jsonb_build_object('check', iamwatch_internal.steps_for(a, 'check'),
 			'contain', iamwatch_internal.steps_for(a, 'contain')),
 		'description', settings.description,
@@ -464,6 +464,8 @@ DECLARE
 	lines text[];
 	one jsonb;
 	name text;
+	first_day constant date := (x#>>'{what,first_event_time}')::timestamptz AT TIME ZONE 'UTC';
+	earlier text[] := '{}';
 	fresh text[] := '{}';
 BEGIN
 	lines := ARRAY[
@@ -517,12 +519,17 @@ BEGIN
 		IF (one->>'days_before')::integer > 0 THEN
 			lines := lines || format('  %s on %s, %s of them before, since %s', name, number_of((one->>'days')::bigint, 'day'),
 				 one->>'days_before', one->>'first_seen');
+		ELSIF (one->>'first_seen')::date < first_day THEN
+			earlier := array_append(earlier, name);
 		ELSE
 			fresh := array_append(fresh, name);
 		END IF;
 	END LOOP;
-	IF cardinality(fresh) = jsonb_array_length(normal->'operations') THEN
+	IF cardinality(earlier) + cardinality(fresh) = jsonb_array_length(normal->'operations') THEN
 		lines := lines || '  no IAM operation in those days'::text;
+	END IF;
+	IF earlier <> '{}' THEN
+		lines := lines || ('  not in those days, but earlier: ' || array_to_string(earlier, ', '));
 	END IF;
 	IF fresh <> '{}' THEN
 		lines := lines || ('  new to it since then: ' || array_to_string(fresh, ', '));
@@ -538,11 +545,18 @@ BEGIN
 		lines := lines || format('  %s on %s', plain(one->>'identity'), number_of((one->>'days')::bigint, 'day'));
 	END LOOP;
 
+	lines := lines || ARRAY['', 'What to do'] || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x->'investigate') AS s)
+		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,check}') WITH ORDINALITY AS t (s, n) ORDER BY n)
+		|| ARRAY['', 'If it was an attack']
+		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,contain}') WITH ORDINALITY AS t (s, n) ORDER BY n);
+
+	-- from here on, the proof
 	lines := lines || ARRAY['', 'How unusual',
 		format('  k = %s: days of the training period on which it did this', x#>>'{score,k}'),
 		format('  A = %s: days on which it did anything', x#>>'{score,A}'),
 		format('  K = %s: its peers'' days of doing this', x#>>'{score,K}'),
-		format('  N = %s: its peers'' active days', x#>>'{score,N}')];
+		format('  N = %s: its peers'' active days', x#>>'{score,N}'),
+		'  the days of a peer count from its third active day on, unless the identity is new itself'];
 	lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x#>'{score,steps}') AS s);
 
 	IF x->'risk' <> 'null' THEN
@@ -561,11 +575,6 @@ BEGIN
 		format('  tactic %s %s', x#>>'{attack,tactic}', x#>>'{attack,tactic_name}'),
 		format('  technique %s %s', x#>>'{attack,technique}', x#>>'{attack,technique_name}')];
 	lines := lines || ARRAY(SELECT '  goal: ' || s FROM jsonb_array_elements_text(x#>'{attack,goals}') AS s);
-	lines := lines || ARRAY['', 'What to do'] || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x->'investigate') AS s)
-		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,check}') WITH ORDINALITY AS t (s, n) ORDER BY n)
-		|| ARRAY['', 'If it was an attack']
-		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,contain}') WITH ORDINALITY AS t (s, n) ORDER BY n);
-
 	lines := lines || ARRAY['', 'Triage', format('  %s%s%s', x#>>'{triage,status}',
 		coalesce(' as ' || (x#>>'{triage,resolution}'), ''), coalesce(', by ' || plain(x#>>'{triage,assignee}'), '')),
 		CASE WHEN (x#>'{triage,out_of_order}')::boolean

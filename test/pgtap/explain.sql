@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(79);
+SELECT plan(82);
 CREATE FUNCTION one(operation text) RETURNS bigint LANGUAGE sql AS 'SELECT max(alert_id) FROM alerts WHERE alerts.operation = $1';
 
 SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest(ARRAY['ann', 'bob', 'cat']) AS who;
@@ -28,6 +28,8 @@ SELECT is(json->'normal'->'operations'->0, '{"service": "iam", "operation": "Cre
 	"first_seen": "2026-02-01", "last_seen": "2026-02-10"}', 'What it normally does: the most usual operation first') FROM said;
 SELECT matches(text, 'iam:CreateAccessKey on 10 days, 10 of them before, since 2026-02-01', 'What it normally does: in words') FROM said;
 SELECT matches(text, 'new to it since then: iam:[A-Z]', 'What it normally does: what it did not do before is told apart') FROM said;
+SELECT matches(text, E'\nIf it was an attack\n.*\nHow unusual\n.*\nHow much it matters\n', 'Order: what to do stands before the proof') FROM said;
+SELECT matches(text, E'\n  goal: Through the changed accounts, act further in an evasive manner\n', 'Attacker''s goals: each a line of its own') FROM said;
 SELECT matches(text, 'active on 30 of the 30 days before, first seen 2026-01-01', 'How well it is known') FROM said;
 SELECT is(json->'peers', '{"days": 1, "active_days": 60, "identities": [{"identity": "arn:aws:iam::111122223333:user/bob", "days": 1}]}', 'Who else does it') FROM said;
 SELECT is((json->'score'->>'probability')::float8, probability((json->'score'->>'k')::int, (json->'score'->>'A')::int, (json->'score'->>'K')::bigint,
@@ -112,6 +114,7 @@ SELECT ok(NOT text ~ 'about 1 of [0-9]+ days\M' OR text ~ 'by its peers'' habit 
 SELECT matches(text, 'ann did iam:CreateUser never in the 30 days on which it was active; by its peers'' habit|nor its peers', 'Words: never in the days on which it was active') FROM attack;
 SELECT matches((SELECT explain(alert_id) FROM alerts WHERE identity LIKE '%ann' AND operation = 'AttachUserPolicy'), 'granting arn:aws:iam::aws:policy/AdministratorAccess: all rights', 'Granted: all rights are said to be');
 SELECT doesnt_match(cat, 'all rights', 'Granted: others are not') FROM attack;
+SELECT matches(text, E'not in those days, but earlier: ([^\n]*, )?iam:CreateAccessKey[,\n]', 'What it normally does: what it did before those days is not called new') FROM attack;
 SELECT is(jsonb_path_query_array(json, '$.later_use[*].identity'), '["arn:aws:iam::111122223333:user/path/svc", "arn:aws:iam::111122223333:user/path/svc", "arn:aws:iam::111122223333:user/svc"]', 'Later use: of the user that was made, by whatever path') FROM attack;
 SELECT is(jsonb_path_query_array(json, '$.later_use[*].account'), '["111122223333", "444455556666", "111122223333"]', 'Later use: in any account, but not of another account''s user of that name') FROM attack;
 SELECT matches(text, E'\n  svc \\(user\\) in account 444455556666, new, first seen 2026-04-05', 'Later use: says in which other account') FROM attack;
@@ -149,8 +152,8 @@ SELECT is_empty($$SELECT DISTINCT o.attack_technique FROM operations AS o CROSS 
 SELECT is_empty($$SELECT p.name FROM playbook AS p CROSS JOIN LATERAL regexp_match(p.name, '^(.*?):(.*)$') AS n WHERE p.kind = 'operation'
 	AND NOT EXISTS (SELECT FROM unnest(ARRAY['aws', 'gcp', 'azure']) AS provider, find_operation(provider, n[1], n[2]) AS o WHERE o.effect <> 'read')$$,
 	'Playbook: operations are those of the catalogue');
-SELECT matches(text, 'Attach AWSDenyAll to svc, then remove its keys and password', 'Playbook: steps of the operation, with its names') FROM attack;
-SELECT matches(explain(one('CreateRole')), 'Find out whether what was granted lets the target give itself more', 'Playbook: where the log names neither, steps still read as sentences');
+SELECT matches(text, 'Attach AWSDenyAll to svc, then remove keys and passwords', 'Playbook: steps of the operation, with its names') FROM attack;
+SELECT matches(explain(one('CreateRole')), 'Find out whether the target can gain more permissions by what was granted', 'Playbook: where the log names neither, steps still read as sentences');
 SELECT matches(text, 'If it was an attack\n  Attach AWSDenyAll.*\n  Remove permissions and credentials of svc before.*\n  Disable svc', 'Playbook: of the operation, the technique, the category, in this order') FROM attack;
 INSERT INTO playbook (kind, name, phase, place, step) VALUES ('operation', 'iam:CreateUser', 'contain', 1, 'Call the desk about {target}.'), ('category', 'account', 'contain', 9, 'Write case {account}.');
 SELECT is(origin, 'user', 'Playbook: rows of users are theirs') FROM playbook WHERE place = 9;
