@@ -249,6 +249,36 @@ dayruns_part(DayRuns *result, const DayRuns *set, int32 from, int32 to)
 	}
 }
 
+DayRuns
+dayruns_union_of(const DayRuns *a, const DayRuns *b)
+{
+	DayRuns		result;
+
+	dayruns_init(&result);
+	dayruns_union(&result, a, b);
+	return result;
+}
+
+DayRuns
+dayruns_difference_of(const DayRuns *a, const DayRuns *b)
+{
+	DayRuns		result;
+
+	dayruns_init(&result);
+	dayruns_subtract(&result, a, b);
+	return result;
+}
+
+DayRuns
+dayruns_part_of(const DayRuns *set, int32 from, int32 to)
+{
+	DayRuns		result;
+
+	dayruns_init(&result);
+	dayruns_part(&result, set, from, to);
+	return result;
+}
+
 /* By the first day on which they differ; a beginning comes before the whole. */
 int
 dayruns_compare(const DayRuns *a, const DayRuns *b)

@@ -69,6 +69,11 @@ extern void dayruns_union(DayRuns *result, const DayRuns *a, const DayRuns *b);
 extern void dayruns_intersect(DayRuns *result, const DayRuns *a, const DayRuns *b);
 extern void dayruns_subtract(DayRuns *result, const DayRuns *a, const DayRuns *b);
 
+/* The same as values. */
+extern DayRuns dayruns_union_of(const DayRuns *a, const DayRuns *b);
+extern DayRuns dayruns_difference_of(const DayRuns *a, const DayRuns *b);
+extern DayRuns dayruns_part_of(const DayRuns *set, int32 from, int32 to);
+
 /* The same in place. */
 extern void dayruns_remove(DayRuns *set, const DayRuns *days);
 

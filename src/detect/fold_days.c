@@ -219,35 +219,13 @@ count_fresh(Fold *fold, int32 operation_id, bool is_user, const DayRuns *fresh, 
 static void
 count_settling(Fold *fold, int32 operation_id, const FoldIdentity *identity, const DayRuns *stored)
 {
-	DayRuns		settling;
+	DayRuns		settling = dayruns_part_of(stored, settled_from(&identity->first_days),
+										   settled_from(&identity->stored.first_days) - 1);
 
-	dayruns_init(&settling);
-	dayruns_part(&settling, stored, settled_from(&identity->first_days),
-				 settled_from(&identity->stored.first_days) - 1);
 	for (int i = 0; i < settling.n; i++)
 		for (int32 day = settling.runs[i].lo; day <= settling.runs[i].hi; day++)
 			tallies_add(fold->tallies, operation_id,
 						is_person(identity->kinds | identity->stored.kinds), day, 0, 1);
-}
-
-static DayRuns
-union_of(const DayRuns *a, const DayRuns *b)
-{
-	DayRuns		both;
-
-	dayruns_init(&both);
-	dayruns_union(&both, a, b);
-	return both;
-}
-
-static DayRuns
-difference_of(const DayRuns *a, const DayRuns *b)
-{
-	DayRuns		rest;
-
-	dayruns_init(&rest);
-	dayruns_subtract(&rest, a, b);
-	return rest;
 }
 
 static Datum
@@ -261,8 +239,8 @@ static bool
 has_news(const FoldIdentity *identity)
 {
 	return !identity->known || (identity->kinds & ~identity->stored.kinds) != 0 ||
-		difference_of(&identity->days, &identity->stored.days).n > 0 ||
-		difference_of(&identity->iam_days, &identity->stored.iam_days).n > 0;
+		dayruns_difference_of(&identity->days, &identity->stored.days).n > 0 ||
+		dayruns_difference_of(&identity->iam_days, &identity->stored.iam_days).n > 0;
 }
 
 static void
@@ -279,7 +257,7 @@ look_up_identity(Fold *fold, FoldIdentity *identity)
 		dayruns_init(&identity->stored.days);
 		dayruns_init(&identity->stored.iam_days);
 	}
-	ever = union_of(&identity->stored.first_days, &identity->days);
+	ever = dayruns_union_of(&identity->stored.first_days, &identity->days);
 	dayruns_part(&identity->first_days, &ever, PG_INT32_MIN, settled_from(&ever));
 }
 
@@ -287,8 +265,8 @@ static void
 write_identity(Fold *fold, RowTarget *target, FoldIdentity *identity, Oid numbers)
 {
 	const StoredIdentity *stored = &identity->stored;
-	DayRuns		days = union_of(&identity->days, &stored->days);
-	DayRuns		iam_days = union_of(&identity->iam_days, &stored->iam_days);
+	DayRuns		days = dayruns_union_of(&identity->days, &stored->days);
+	DayRuns		iam_days = dayruns_union_of(&identity->iam_days, &stored->iam_days);
 	Datum		values[IDENTITIES_COLUMNS];
 	bool		nulls[IDENTITIES_COLUMNS] = {false};
 
@@ -333,8 +311,8 @@ count_identity(Fold *fold, const FoldIdentity *identity)
 	const StoredIdentity *stored = &identity->stored;
 	bool		is_user = is_person(identity->kinds | stored->kinds);
 	int32		settled = settled_from(&identity->first_days);
-	DayRuns		fresh = difference_of(&identity->days, &stored->days);
-	DayRuns		fresh_iam = difference_of(&identity->iam_days, &stored->iam_days);
+	DayRuns		fresh = dayruns_difference_of(&identity->days, &stored->days);
+	DayRuns		fresh_iam = dayruns_difference_of(&identity->iam_days, &stored->iam_days);
 
 	count_fresh(fold, TALLY_ANYTHING, is_user, &fresh, settled);
 	count_fresh(fold, TALLY_IAM, is_user, &fresh_iam, settled);
@@ -457,7 +435,7 @@ static void
 write_behaviour(Fold *fold, RowTarget *target, const FoldBehaviour *behaviour)
 {
 	const StoredBehaviour *stored = &behaviour->stored;
-	DayRuns		days = union_of(&behaviour->days, &stored->days);
+	DayRuns		days = dayruns_union_of(&behaviour->days, &stored->days);
 	int32		first = behaviour->days.runs[0].lo;
 	Datum		values[BEHAVIOUR_DAYS_COLUMNS];
 	bool		nulls[BEHAVIOUR_DAYS_COLUMNS] = {false};
@@ -484,7 +462,7 @@ fold_behaviours(Fold *fold)
 	for (FoldBehaviour *behaviour = fold->behaviours; behaviour != NULL; behaviour = behaviour->next)
 	{
 		const FoldIdentity *identity = behaviour->identity;
-		DayRuns		fresh = difference_of(&behaviour->days, &behaviour->stored.days);
+		DayRuns		fresh = dayruns_difference_of(&behaviour->days, &behaviour->stored.days);
 
 		if (fresh.n == 0)
 			continue;

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "baseline/journal_days.h"
 #include "baseline/journal_sums.h"
 #include "baseline/settled.h"
 #include "baseline/stored.h"

@@ -95,11 +95,14 @@
 #define init_epq(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
 #endif
 
-/* Needs storage/proc.h. */
+/* Needs storage/proc.h, and process_of() the file that tells of processes, too. */
 #if PG_VERSION_NUM >= 170000
-#define my_local_xid() (MyProc->vxid.lxid)
+#define process_local_xid(proc) ((proc)->vxid.lxid)
+#define process_of(id) ProcNumberGetProc((id).procNumber)
 #else
-#define my_local_xid() (MyProc->lxid)
+#define process_local_xid(proc) ((proc)->lxid)
+#define process_of(id) BackendIdGetProc((id).backendId)
 #endif
+#define my_local_xid() process_local_xid(MyProc)
 
 #endif							/* IAMWATCH_COMPAT_H */
