@@ -115,8 +115,10 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_samples() IS
 
 CREATE FUNCTION iamwatch_internal.backfill_context(part integer) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-	SELECT iamwatch_internal.learn('{}', array_agg(ROW(x.event, x.access_key, c.novel)::iamwatch_internal.context_journal))
-	FROM pg_temp.iamwatch_chosen AS c JOIN pg_temp.iamwatch_samples AS x ON x.ctid = c.row WHERE c.part = backfill_context.part
+	-- a subquery, so that each is fetched from where it is, and not all are read for each part
+	SELECT iamwatch_internal.learn('{}', array_agg((SELECT ROW(x.event, x.access_key, c.novel)::iamwatch_internal.context_journal
+		FROM pg_temp.iamwatch_samples AS x WHERE x.ctid = c.row)))
+	FROM pg_temp.iamwatch_chosen AS c WHERE c.part = backfill_context.part
 $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_context(integer) IS 'learn the contexts of a part of the sample';
 

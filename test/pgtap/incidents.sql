@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(78);
+SELECT plan(84);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -261,5 +261,17 @@ SELECT is(count(*) = 90 AND count(*) FILTER (WHERE k->'hands' <> '[]') > 20 AND 
 	AND count(*) FILTER (WHERE k->'arrives_on' <> '[]') > 20, true, 'Alone: each is an incident, some of which give, and arrive') FROM kept_of_account_3;
 SELECT is((SELECT count(*) FROM ((TABLE kept_of_account_3 EXCEPT ALL TABLE found_of_account_3) UNION ALL (TABLE found_of_account_3 EXCEPT ALL TABLE kept_of_account_3)) AS d),
 	0::bigint, 'Alone: what is kept of one alert is what is found out of many');
+
+-- a step of a backfill leaves the incidents of its alerts for its end
+SELECT defer_incidents();
+SELECT alone(91);
+SELECT is(n, 0::bigint, 'Deferred: the first alert of an incident does not wait') FROM stale;
+SELECT alone(91);
+SELECT is(n, 1::bigint, 'Deferred: one that belongs to others does') FROM stale;
+SELECT is(n, 0::bigint, 'As defined: while it waits') FROM differences;
+DO $$BEGIN PERFORM keep_changed_incidents(NULL); END$$;
+SELECT is(n, 0::bigint, 'Deferred: nothing waits at the end') FROM stale;
+SELECT is(n, 0::bigint, 'As defined: at the end') FROM differences;
+SELECT is(n, 0::bigint, 'As defined: the incident of each alert, at the end') FROM strays;
 SELECT * FROM finish();
 ROLLBACK;

@@ -46,6 +46,20 @@ sub state
 				GROUP BY l.name, l.scope, l.day) AS x (r)});
 }
 
+# Incidents that are behind, those that differ from what their alerts say, and alerts that name another.
+sub incidents_amiss
+{
+	my ($database) = @_;
+	return $node->safe_psql($database, q{
+		SELECT (SELECT count(*) FROM iamwatch_internal.changed_incidents) || '|'
+			|| (SELECT count(*) FROM iamwatch_internal.kept_incidents AS k
+				WHERE (to_jsonb(k) - 'kept_by') IS DISTINCT FROM (SELECT to_jsonb(f) - 'kept_by'
+					FROM iamwatch_internal.find_incidents(ARRAY[(k.detector, k.provider, k.account, k.identity, '-infinity', 'infinity')::iamwatch_internal.incident_part]) AS f
+					WHERE f.incident_id = k.incident_id)) || '|'
+			|| (SELECT count(*) FROM iamwatch.alerts AS a WHERE NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k
+				WHERE k.incident_id = a.incident_id AND a.alert_id = ANY (k.alert_ids)))});
+}
+
 # Whoever opens an alert waits while the test holds a lock of its name.
 sub fresh
 {
@@ -96,6 +110,7 @@ fresh('alone')->end;
 $node->safe_psql('alone', q{CALL iamwatch.backfill('log')});
 my $alone = state('alone');
 is($node->safe_psql('alone', 'SELECT count(*), count(DISTINCT account) FROM iamwatch.alerts'), '700|7', 'one session raises all alerts');
+is(incidents_amiss('alone'), '0|0|0', 'and keeps their incidents');
 
 my $holder = fresh('helped');
 my @helpers = map { start('helped', "helper$_", q{backfill_work('log', patience => '3 minutes')}) } 1 .. 2;
@@ -108,6 +123,7 @@ $holder->end;
 unlike("@says", qr/ERROR/, 'helpers that were there before it began: nobody fails');
 like($says[$_], qr/took [1-9][0-9]* steps/, "helper $_ took some steps, and ends with the backfill") for 1 .. 2;
 is(state('helped'), $alone, 'with two helpers: the rows of one session');
+is(incidents_amiss('helped'), '0|0|0', 'with two helpers: their incidents are kept');
 is($node->safe_psql('helped', q{SELECT pg_stat_force_next_flush(); SELECT pg_stat_get_tuples_inserted('iamwatch_internal.journal'::regclass)}), "\n0",
 	'steps of one account are not taken at once: nothing went by way of the journal');
 is($node->safe_psql('helped', 'SELECT phase, parts_done, parts, alerts, helpers, interrupted FROM iamwatch.backfill_progress'),
@@ -129,6 +145,7 @@ unlike($says[0], qr/ERROR/, 'a helper killed and one cancelled in the middle of 
 like($says[1], qr/terminating connection/, 'one was killed');
 like($says[2], qr/canceling statement due to user request/, 'one was cancelled');
 unlike($says[3], qr/ERROR/, 'and the third goes on');
+is(incidents_amiss('killed'), '0|0|0', 'a helper killed and one cancelled: incidents are kept');
 is(state('killed'), $alone, 'a helper killed and one cancelled: others do their steps, and the rows are those of one session');
 
 $holder = fresh('led');
