@@ -4,10 +4,10 @@
  *		Look-ups in the catalogue of IAM operations.
  *
  * Owns this backend's copy of iamwatch.operations: a hash of the exact rows,
- * and the suffix rows with the longest first (cached_table.c tells how it goes
- * stale).  A stale copy answers nothing; whoever finds it so loads it anew where
- * that may be done.  Must never load in catalogue_find(), which a trigger's WHEN
- * calls.
+ * and the suffix rows of each provider with the longest first (cached_table.c
+ * tells how it goes stale).  A stale copy answers nothing; whoever finds it so
+ * loads it anew where that may be done.  Must never load in catalogue_find(),
+ * which a trigger's WHEN calls.
  *
  * A session that stores one event and ends would spend most of its time in
  * copying more than a thousand rows of which it needs one.  So the first
@@ -36,11 +36,14 @@ const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "r
 
 PG_FUNCTION_INFO_V1(iamwatch_is_iam);
 
-/* So many bits of hash that a chance collision is not worth a thought. */
+/*
+ * So many bits of hash, with keys that nobody knows, that a chance collision is
+ * not worth a thought.
+ */
 typedef struct ExactKey
 {
-	uint64		a;
-	uint64		b;
+	uint64		a;				/* of the operation */
+	uint64		b;				/* of the service, and of a */
 } ExactKey;
 
 typedef struct ExactRow
@@ -73,7 +76,7 @@ typedef struct SuffixRow
 /* So many questions are answered by index; then all is loaded. */
 #define QUESTIONS_BY_INDEX 8
 
-#define EXPECTED_ROWS 1500		/* that are exact */
+#define EXPECTED_ROWS 2000		/* that are exact */
 
 typedef enum Extent
 {
@@ -86,10 +89,11 @@ static exact_hash *exact_rows = NULL;
 static SuffixRow *suffix_rows = NULL;
 static int	suffix_count = 0;
 static int	suffix_capacity = 0;
+static uint64 suffix_providers = 0; /* a bit for each that has any */
 static Extent extent = COPY_OF_ONE;
 static ExactKey copied_one;
 static int	questions = 0;
-static const char *last_technique = NULL;	/* of the rows that were copied */
+static Slice words[32];			/* of the rows that were copied, some */
 
 /*
  * Names of operations that exact rows have, by bits of their hash: nearly all
@@ -99,9 +103,15 @@ static const char *last_technique = NULL;	/* of the rows that were copied */
 static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
 
 static inline uint64
-hash_of(Slice name, uint64 seed)
+hash_of_name(Slice operation, Provider provider)
 {
-	return quick_hash(name, seed, &quick_keys[0]);
+	return quick_hash(operation, provider, &quick_keys[0]);
+}
+
+static inline uint64
+hash_of_service(Slice service, uint64 name_hash)
+{
+	return quick_hash(service, name_hash, &quick_keys[1]);
 }
 
 static ExactKey
@@ -110,8 +120,8 @@ exact_key(Provider provider, Slice service, Slice operation)
 	ExactKey	key;
 
 	quick_hash_init();
-	key.a = hash_of(operation, provider);
-	key.b = hash_of(service, hash_of(operation, provider + 1));
+	key.a = hash_of_name(operation, provider);
+	key.b = hash_of_service(service, key.a);
 	return key;
 }
 
@@ -147,7 +157,7 @@ Effect
 effect_named(Slice name)
 {
 	for (int i = 0; i < EFFECT_COUNT; i++)
-		if (slice_is(name, effect_names[i]))
+		if (name.len > 0 && name.s[0] == effect_names[i][0] && slice_is(name, effect_names[i]))
 			return i;
 	return EFFECT_READ;			/* CHECK constraints allow no other name */
 }
@@ -161,22 +171,32 @@ keep_slice(Slice slice)
 bool
 category_is_session(const char *category)
 {
-	return strcmp(category, "session") == 0 || strcmp(category, "sign_in") == 0;
+	return category[0] == 's' &&
+		(strcmp(category, "session") == 0 || strcmp(category, "sign_in") == 0);
 }
 
-/* Many operations in a row have the same technique. */
-static const char *
-keep_technique(Slice technique)
+/* The last one stands for all further ones. */
+static inline uint64
+provider_bit(Provider provider)
 {
-	if (last_technique == NULL || !slice_is(technique, last_technique))
-		last_technique = pnstrdup(technique.s, technique.len);
-	return last_technique;
+	return UINT64CONST(1) << Min((int) provider, 63);
+}
+
+/* Of categories and techniques there are some dozens, each of many operations. */
+static const char *
+keep_word(Slice word)
+{
+	Slice	   *kept = &words[(word.len == 0 ? 0 : word.len + 4 * (uint8) word.s[word.len - 1]) % lengthof(words)];
+
+	if (kept->s == NULL || !slice_equal(word, *kept))
+		*kept = keep_slice(word);
+	return kept->s;
 }
 
 static void
 keep_category(Operation *operation, Slice category)
 {
-	operation->category = pnstrdup(category.s, category.len);
+	operation->category = keep_word(category);
 	operation->is_iam = operation->effect != EFFECT_READ &&
 		!category_is_session(operation->category);
 }
@@ -195,8 +215,7 @@ load_row(const TableRow *row)
 	Assert(operation.sensitivity >= 1 && operation.sensitivity <= 4);
 	operation.effect = effect_named(table_slice(row, OPERATIONS_EFFECT));
 	operation.category = NULL;
-	operation.technique = keep_technique(slice_or(table_slice(row, OPERATIONS_TECHNIQUE),
-												  SLICE_LITERAL("")));
+	operation.technique = keep_word(slice_or(table_slice(row, OPERATIONS_TECHNIQUE), SLICE_LITERAL("")));
 
 	if (provider == PROVIDER_AZURE)
 	{
@@ -225,6 +244,7 @@ load_row(const TableRow *row)
 				repalloc(suffix_rows, suffix_capacity * sizeof(SuffixRow));
 		}
 		keep_category(&operation, category);
+		suffix_providers |= provider_bit(provider);
 		suffix_rows[suffix_count++] = (SuffixRow)
 		{
 			provider, slice_is(service, "*") ? SLICE_NONE : keep_slice(service),
@@ -233,13 +253,15 @@ load_row(const TableRow *row)
 	}
 }
 
-/* The longest suffix first, then a named service, then a user's row. */
+/* By provider; then the longest suffix first, then a named service, then a user's row. */
 static int
 compare_suffix_rows(const void *a, const void *b)
 {
 	const SuffixRow *x = a;
 	const SuffixRow *y = b;
 
+	if (x->provider != y->provider)
+		return x->provider < y->provider ? -1 : 1;
 	if (x->suffix.len != y->suffix.len)
 		return y->suffix.len - x->suffix.len;
 	if ((x->service.s == NULL) != (y->service.s == NULL))
@@ -252,9 +274,10 @@ begin_copy(Extent copied, int expected_rows)
 {
 	(void) cached_table_begin(&operations);
 	extent = copied;
-	last_technique = NULL;
+	memset(words, 0, sizeof(words));
 	suffix_rows = NULL;
 	suffix_count = suffix_capacity = 0;
+	suffix_providers = 0;
 	memset(exact_names, 0, sizeof(exact_names));
 	exact_rows = exact_create(operations.context, expected_rows, NULL);
 }
@@ -407,23 +430,23 @@ find_row(Provider provider, Slice service, Slice operation)
 		operation = slice_folded(operation);
 	}
 	Assert(exact_rows != NULL); /* catalogue_is_ready(), or was just loaded */
-	name_hash = hash_of(operation, provider);
+	name_hash = hash_of_name(operation, provider);
 	bit = name_hash % NAME_BITS;
 	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))
 	{
-		uint64		seed = hash_of(operation, provider + 1);
-
-		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, hash_of(service, seed)});
+		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, hash_of_service(service, name_hash)});
 		if (exact == NULL)
 			exact = exact_lookup(exact_rows, (ExactKey)
 								 {
-									 name_hash, hash_of(SLICE_LITERAL("*"), seed)
+									 name_hash, hash_of_service(SLICE_LITERAL("*"), name_hash)
 								 });
 	}
 	if (exact != NULL)
 		return &exact->operation;
 
-	for (int i = 0; i < suffix_count; i++)
+	if ((suffix_providers & provider_bit(provider)) == 0)
+		return NULL;
+	for (int i = 0; i < suffix_count && suffix_rows[i].provider <= provider; i++)
 	{
 		SuffixRow  *row = &suffix_rows[i];
 

@@ -66,13 +66,16 @@ StaticAssertDecl(lengthof(built_in_names) == PROVIDER_OWN, "every built-in provi
 Provider
 provider_number(Slice name)
 {
+	static int	last = 0;		/* rows of one provider mostly follow each other */
 	const char **names;
 	char	   *kept;
 
 	Assert(name.s != NULL);
+	if (slice_is(name, provider_names[last]))
+		return last;
 	for (int i = 0; i < name_count; i++)
 		if (slice_is(name, provider_names[i]))
-			return i;
+			return last = i;
 
 	kept = MemoryContextAlloc(TopMemoryContext, name.len + 1);
 	memcpy(kept, name.s, name.len);

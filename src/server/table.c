@@ -137,11 +137,3 @@ table_is_empty(Oid relid)
 	UnlockRelationOid(relid, AccessShareLock);
 	return empty;
 }
-
-/* Nearly always in the tuple itself: names are short. */
-Slice
-table_slice(const TableRow *row, int column)
-{
-	Assert(column >= 0);
-	return row->nulls[column] ? SLICE_NONE : slice_of_text(row->values[column]);
-}

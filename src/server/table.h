@@ -55,6 +55,11 @@ extern bool table_is_empty(Oid relid);
 extern bool index_may_have(Oid index, const int64 *keys, int count);
 
 /* A text of the row; missing when it is null. */
-extern Slice table_slice(const TableRow *row, int column);
+static inline Slice
+table_slice(const TableRow *row, int column)
+{
+	Assert(column >= 0);
+	return row->nulls[column] ? SLICE_NONE : slice_of_text(row->values[column]);
+}
 
 #endif							/* IAMWATCH_TABLE_H */
