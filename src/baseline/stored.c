@@ -109,6 +109,36 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 	return found;
 }
 
+/* Who asked for what lies on a page. */
+typedef struct PageReader
+{
+	int32		account_id;
+	TakeBeside	take;
+	void	   *arg;
+} PageReader;
+
+static void
+take_beside(TupleTableSlot *slot, void *arg)
+{
+	const PageReader *reader = arg;
+	DayRuns		days;
+
+	if (DatumGetInt32(scan_value(slot, IDENTITIES_ACCOUNT_ID)) != reader->account_id)
+		return;
+	dayruns_from_datum(scan_value(slot, IDENTITIES_DAYS), &days);
+	reader->take(scan_text(slot, IDENTITIES_IDENTITY),
+				 DatumGetInt32(scan_value(slot, IDENTITIES_KINDS)), &days, reader->arg);
+}
+
+void
+stored_identities_beside(int32 account_id, const StoredIdentity *identity,
+						 TakeBeside take, void *arg)
+{
+	PageReader	reader = {account_id, take, arg};
+
+	scan_page(LOOKUP_IDENTITIES, ItemPointerGetBlockNumber(&identity->at), take_beside, &reader);
+}
+
 /* The number of the operation, if it is its row; otherwise 0. */
 static int32
 read_operation(TupleTableSlot *slot, int32 account_id, const Event *event)

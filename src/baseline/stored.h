@@ -85,6 +85,13 @@ extern void stored_init(void);
 /* Each returns whether there is a row. */
 extern bool stored_account(const Event *event, StoredAccount *account);
 extern bool stored_identity(int32 account_id, const Event *event, StoredIdentity *identity);
+
+/* Calls take for each identity of the account on the page where one is. */
+typedef void (*TakeBeside) (Slice name, int kinds, const DayRuns *days, void *arg);
+
+extern void stored_identities_beside(int32 account_id, const StoredIdentity *identity,
+									 TakeBeside take, void *arg);
+
 extern bool stored_behaviour_days(int32 account_id, int64 identity_id, const Event *event,
 								  DayRuns *days);
 extern bool stored_behaviour(int32 account_id, int32 operation_id, int64 identity_id,

@@ -537,6 +537,27 @@ rows_end(const Rows *rows)
 	}
 }
 
+void
+scan_page(Lookup lookup, BlockNumber page, void (*take) (TupleTableSlot *slot, void *arg), void *arg)
+{
+	OpenLookup *open = &lookups[lookup];
+	TableScanDesc scan;
+	ItemPointerData first;
+	ItemPointerData last;
+
+	Assert(open->slot != NULL); /* a row was found */
+	/* not every kind of table can be read by page */
+	if (sees_all() || open->table->rd_tableam->scan_set_tidrange == NULL)
+		return;
+	ItemPointerSet(&first, page, FirstOffsetNumber);
+	ItemPointerSet(&last, page, MaxOffsetNumber);
+	scan = table_beginscan_tidrange(open->table, GetActiveSnapshot(), &first, &last);
+	while (table_scan_getnextslot_tidrange(scan, ForwardScanDirection, open->slot))
+		take(open->slot, arg);
+	ExecClearTuple(open->slot);
+	table_endscan(scan);
+}
+
 bool
 scan_may_find(Lookup lookup, Slice name)
 {

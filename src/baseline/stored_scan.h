@@ -82,6 +82,13 @@ extern Rows rows_begin(Lookup lookup, ScanKey keys, int count);
 extern TupleTableSlot *rows_next(const Rows *rows);
 extern void rows_end(const Rows *rows);
 
+/*
+ * Calls take for every row of a page of the table that a row was found on.  Must not
+ * be called while a scan of the same goes on.
+ */
+extern void scan_page(Lookup lookup, BlockNumber page,
+					  void (*take) (TupleTableSlot *slot, void *arg), void *arg);
+
 /* May there be a row of that name, as the table's file and then the index tells? */
 extern bool scan_may_find(Lookup lookup, Slice name);
 

@@ -7,7 +7,8 @@
  * file, would take every event of its first statement for new: queue the
  * trigger, fetch the row again at the end, read the document again and look up
  * then what the tables hold.  To look it up at once costs a third of that, and
- * what was looked up holds for all further events of the identity.
+ * what was looked up holds for all further events of the identity.  Whoever lies
+ * beside it in the table is mostly asked for next.
  *
  * What the tables held when the statement began is true at its end, but for
  * the exceptions of score_batch.c: where an alert may be near, or the day may
@@ -31,6 +32,7 @@
 #include "config/settings.h"
 #include "detect/entities.h"
 #include "detect/recall.h"
+#include "nodes/bitmapset.h"
 #include "utils/memutils.h"
 
 /* So many in vain are for nothing in any case. */
@@ -68,6 +70,9 @@ struct Recall
 	recalled_hash *accounts;
 	asked_hash *asked;
 	int64		hits;
+	Bitmapset  *pages;			/* on which an identity was found */
+	Bitmapset  *read_pages;		/* of which all were remembered */
+	MemoryContext context;		/* of the statement */
 };
 
 Recall *
@@ -75,6 +80,7 @@ recall_create(MemoryContext context)
 {
 	Recall	   *recall = MemoryContextAllocZero(context, sizeof(Recall));
 
+	recall->context = context;
 	recall->tables = stored_tables_create(context);
 	recall->accounts = recalled_create(context, 1, NULL);
 	recall->asked = asked_create(context, 1, NULL);
@@ -198,16 +204,79 @@ look_up_behaviour(const Event *event, const StoredAccount *account, const Stored
 		dayruns_contains(&days, event->day);
 }
 
+/* Is it the second time that an identity was found on the page? */
 static bool
-look_up(const Event *event, const Operation *operation, const StoredAccount *account,
-		Fingerprint identity_key)
+page_is_worth_reading(Recall *recall, BlockNumber page)
+{
+	MemoryContext outer;
+	bool		worth;
+
+	if (page > PG_INT32_MAX || bms_is_member((int) page, recall->read_pages))
+		return false;
+	worth = bms_is_member((int) page, recall->pages);
+	outer = MemoryContextSwitchTo(recall->context);
+	if (worth)
+		recall->read_pages = bms_add_member(recall->read_pages, (int) page);
+	else
+		recall->pages = bms_add_member(recall->pages, (int) page);
+	MemoryContextSwitchTo(outer);
+	return worth;
+}
+
+/* What remember_beside() needs of who was asked for. */
+typedef struct Beside
+{
+	Recall	   *recall;
+	Fingerprint account;
+	Event		event;
+} Beside;
+
+/* Of another identity, if it did anything on the day. */
+static void
+remember_beside(Slice name, int kinds, const DayRuns *days, void *arg)
+{
+	Beside	   *beside = arg;
+	int32		day = beside->event.day;
+	Fingerprint key;
+
+	if (!dayruns_contains(days, day))
+		return;
+	beside->event.identity = name;
+	key = fingerprint_identity(beside->account, &beside->event);
+	for (int kind = 0; kind < KIND_COUNT; kind++)
+		if ((kinds & (1 << kind)) != 0)
+			cache_remember_identity_days(key, kind, day, days);
+	beside->recall->hits++;
+}
+
+/*
+ * Identities that came together lie together, and are mostly met together.  Where a
+ * second one of a page is met, all of it are remembered: to read a page takes as
+ * long as to look up four.
+ */
+static void
+remember_identity(Recall *recall, const Event *event, const StoredAccount *account,
+				  Fingerprint identity_key, const StoredIdentity *identity)
+{
+	cache_remember_identity_days(identity_key, event->kind, event->day, &identity->days);
+	if (page_is_worth_reading(recall, ItemPointerGetBlockNumber(&identity->at)))
+	{
+		Beside		beside = {recall, fingerprint_account(event), *event};
+
+		stored_identities_beside(account->account_id, identity, remember_beside, &beside);
+	}
+}
+
+static bool
+look_up(Recall *recall, const Event *event, const Operation *operation,
+		const StoredAccount *account, Fingerprint identity_key)
 {
 	StoredIdentity identity;
 
 	if (!look_up_identity(event, account, &identity))
 		return false;
 	if (settings_are_ready())
-		cache_remember_identity_days(identity_key, event->kind, event->day, &identity.days);
+		remember_identity(recall, event, account, identity_key, &identity);
 	if (operation == NULL)
 		return true;
 	if (!look_up_behaviour(event, account, &identity) ||
@@ -269,7 +338,7 @@ recall_knows(Recall *recall, const Event *event, const Operation *operation)
 		return false;
 
 	stored_begin_within(recall->tables);
-	known = look_up(event, operation, &account, identity_key);
+	known = look_up(recall, event, operation, &account, identity_key);
 	stored_end();
 	if (known)
 		recall->hits++;

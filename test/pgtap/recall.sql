@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(18);
+SELECT plan(23);
 
 -- What the tables know need not be queued by a session that knows nothing; what
 -- an alert may take, or is still to be scored, is.  A change of the settings has
@@ -40,6 +40,31 @@ SELECT put(aws('2026-01-01T07:00:00Z', 'bob', 'ListBuckets', 's3'));
 SELECT is((SELECT first_event_time FROM iamwatch_internal.accounts), '2026-01-01T07:00:00Z', 'Recall: an event earlier than any of its account is learned');
 SELECT put(aws('2026-02-20T08:00:00Z', 'bob', 'ListBuckets', 's3') #- '{userIdentity,type}');
 SELECT is(queued(), 2::bigint, 'Recall: an identity that is known as another kind');
+
+-- who lies beside them
+CREATE FUNCTION remembered() RETURNS bigint LANGUAGE sql AS 'SELECT entries FROM iamwatch_internal.cache_status()';
+CREATE FUNCTION meet_two(at text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO log SELECT aws(at, who, 'ListBuckets', 's3') FROM unnest('{ann,bob}'::text[]) AS who
+$$;
+SELECT lives('dee', '2026-01-31', '2026-02-01');
+SELECT forget();
+SELECT put(aws('2026-01-31T08:00:00Z', 'ann', 'ListBuckets', 's3'));
+SELECT is(remembered(), 1::bigint, 'Recall: of one identity, no other is remembered');
+SELECT meet_two('2026-01-31T08:00:00Z');
+SELECT is(remembered(), 2::bigint, 'Recall: ... nor of another in the next statement, which met none before');
+SELECT forget();
+SELECT meet_two('2026-01-31T08:00:00Z');
+SELECT is(remembered(), 5::bigint, 'Recall: where a statement meets a second identity of a page, all of it are remembered, bob as both kinds');
+SELECT forget();
+SELECT meet_two('2026-01-30T08:00:00Z');
+SELECT is(remembered(), 4::bigint, 'Recall: ... that did anything on the day');
+SAVEPOINT a;
+SELECT lives('gus', '2026-02-19', '2026-02-19');
+SELECT forget();
+SELECT meet_two('2026-02-19T08:00:00Z');
+ROLLBACK TO SAVEPOINT a;
+SELECT lives('gus', '2026-02-19', '2026-02-19');
+SELECT is(days_of('gus'), '{2026-02-19}', 'Recall: ... but not what was rolled back');
 
 -- what may concern an alert
 SELECT put(aws('2026-02-20T08:00:00Z', 'ann', 'PutUserPolicy'));

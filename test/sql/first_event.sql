@@ -129,7 +129,7 @@ TABLE queued;
 \c -
 INSERT INTO log VALUES (two('CreateUser', '2026-07-10 10:00Z'));
 TABLE queued;
--- from some events on, a session reads the catalogue, and remembers
+-- from some events on, a session reads the catalogue, and remembers: also the one who lies beside these two in the table
 \c -
 INSERT INTO log SELECT two('ListBuckets', '2026-09-12 10:00Z', who, 's3') FROM unnest('{cid,dan}'::text[]) AS who, generate_series(1, 20);
 TABLE queued;
