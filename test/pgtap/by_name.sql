@@ -1,6 +1,6 @@
 -- What is asked by the name of an identity reads what is kept of that one, however many there are.
 \ir settings.psql
-SELECT plan(20);
+SELECT plan(23);
 
 -- Two accounts of many, each identity with a few of two hundred operations.
 SELECT lives(n, '2026-01-01', '2026-01-20') FROM unnest('{ann,bob}'::text[]) AS n;
@@ -78,5 +78,32 @@ SELECT is((SELECT array_agg(u.identity || ' ' || u.target) FROM all_alerts AS a,
 	jsonb_build_object('targets', jsonb_build_array('AKIA' || lpad((SELECT identity_id::text FROM identity_days WHERE identity LIKE '%222:user/many99'), 16, 'A')))))) AS u
 	WHERE a.alert_id = :alert_id), ARRAY[(SELECT 'arn:aws:iam::222222222222:user/many99 AKIA' || lpad(identity_id::text, 16, 'A') FROM identity_days WHERE identity LIKE '%222:user/many99')],
 	'Explain: who uses a key that is the target');
+
+-- very many alerts, each an incident that a transaction of before has kept; one is behind
+SET session_replication_role = replica;
+INSERT INTO alerts (detector, variation, severity, risk, first_event_time, last_event_time, event_count, provider, account, identity, identity_kind,
+	service, operation, failed, category, sensitivity, tactic, technique, probability, surprise, evidence)
+SELECT 'unusual_iam_activity', 'base', 'informational', 10, t, t, 1, 'aws', '222222222222', 'arn:aws:iam::222222222222:user/many' || n, 'user',
+	'iam', 'CreateUser', false, 'account', 4, 'TA0003', 'T1136.003', 0.01, 6.6,
+	jsonb_build_object('targets', jsonb_build_array('made' || n), 'source_addresses', jsonb_build_array('192.0.2.' || n % 250))
+FROM generate_series(1, 20000) AS n CROSS JOIN LATERAL (SELECT '2026-01-01'::timestamptz + n * interval '15 minutes' AS t) AS at;
+RESET session_replication_role;
+ALTER TABLE kept_incidents DISABLE TRIGGER kept_by_whom;
+INSERT INTO kept_incidents
+SELECT a.alert_id, a.detector, a.provider, a.account, a.identity, a.identity_kind, a.risk, a.severity, a.status, 1, 1, 1, a.first_event_time, a.last_event_time,
+	(a.first_event_time AT TIME ZONE 'UTC')::date, '{iam:CreateUser}', '{T1136.003}', 4, NULL, ARRAY[a.alert_id], actor('aws', a.identity),
+	ARRAY[handed('aws', a.account, a.operation, a.evidence->'targets'->>0)], ARRAY[a.first_event_time], '{made it}',
+	address_weeks(ARRAY[a.evidence->'source_addresses'->>0], a.first_event_time, a.first_event_time), '{}', a.first_event_time + interval '5 days', '3'
+FROM alerts AS a WHERE a.identity ~ 'user/many' AND a.evidence->'targets'->>0 ~ '^made';
+ALTER TABLE kept_incidents ENABLE TRIGGER kept_by_whom;
+TRUNCATE changed_incidents;
+UPDATE links_done SET before = pg_current_xact_id();
+INSERT INTO changed_incidents SELECT detector, provider, account, identity, first_event_time, last_event_time FROM kept_incidents WHERE kept_by = '3' LIMIT 1;
+ANALYZE alerts, kept_incidents;
+SELECT cmp_ok(pages(format('SELECT * FROM suppression_preview(identity => %L)', 'arn:aws:iam::222222222222:user/many777')), '<',
+	pg_relation_size('alerts') / current_setting('block_size')::bigint / 10, 'Preview: of one identity, by its name');
+SELECT is((SELECT count(*) FROM suppression_preview(identity => 'arn:aws:iam::222222222222:user/many777')), 1::bigint, 'Preview: and what it would hide is found');
+SELECT cmp_ok(pages('SELECT * FROM fresh_links()'), '<', pg_relation_size('kept_incidents') / current_setting('block_size')::bigint / 4,
+	'Links: those of one that is behind are looked up');
 SELECT * FROM finish();
 ROLLBACK;
