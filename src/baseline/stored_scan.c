@@ -441,10 +441,10 @@ scan_again(IndexScanDesc scan, ScanKey keys, int count)
 }
 
 bool
-scan_next_entry(IndexScanDesc scan, ScanDirection direction)
+scan_next_entry(IndexScanDesc scan)
 {
 	CHECK_FOR_INTERRUPTS();
-	return index_getnext_tid(scan, direction) != NULL;
+	return index_getnext_tid(scan, ForwardScanDirection) != NULL;
 }
 
 /* For columns that are never null; they count from 1. */

@@ -63,7 +63,7 @@ extern void scan_end(Lookup lookup, IndexScanDesc scan);
  */
 extern IndexScanDesc scan_begin_entries(Lookup lookup, ScanKey keys, int count);
 extern void scan_again(IndexScanDesc scan, ScanKey keys, int count);
-extern bool scan_next_entry(IndexScanDesc scan, ScanDirection direction);
+extern bool scan_next_entry(IndexScanDesc scan);
 extern Datum scan_entry_value(IndexScanDesc scan, int column);
 extern TupleTableSlot *scan_fetch(Lookup lookup, IndexScanDesc scan);
 

@@ -26,7 +26,6 @@
 #include "server/objects.h"
 #include "utils/acl.h"
 #include "utils/date.h"
-#include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
@@ -90,48 +89,90 @@ incidents_of_day(Slice detector, int32 day, int most, bool skip_behind, Incident
 	return count;
 }
 
+/* Those that are asked for, of a risk higher than one. */
+typedef struct Higher
+{
+	Datum		detector;
+	TimestampTz since;
+	TimestampTz until;
+	double		risk;
+	int			most;
+	bool		skip_behind;
+	int			count;
+} Higher;
+
+/* The index leads to the higher risks of a day, and nothing else of it is read. */
+static void
+count_of_day(Higher *higher, int32 day)
+{
+	ScanKeyData keys[3];
+	IndexScanDesc scan;
+	TupleTableSlot *row;
+
+	key_of_day(keys, higher->detector, day);
+	ScanKeyInit(&keys[2], DAYS_RISK, BTGreaterStrategyNumber, F_FLOAT8GT, Float8GetDatum(higher->risk));
+	scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
+	while (higher->count < higher->most && (row = scan_next(LOOKUP_INCIDENT_DAYS, scan)) != NULL)
+	{
+		TimestampTz first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME));
+
+		if (first < higher->until && first >= higher->since &&
+			(!higher->skip_behind || !row_is_behind(row)))
+			higher->count++;
+	}
+	scan_end(LOOKUP_INCIDENT_DAYS, scan);
+}
+
+/* The last day before one, back to another, on which an incident began; the day before that if none did. */
+static int32
+last_day_before(Datum detector, int32 day, int32 back_to)
+{
+	ScanKeyData keys[3];
+	IndexScanDesc scan;
+	TupleTableSlot *row;
+	int32		last = back_to - 1;
+
+	key_of_day(keys, detector, back_to);
+	ScanKeyInit(&keys[1], DAYS_FIRST_DAY, BTGreaterEqualStrategyNumber, F_DATE_GE, DateADTGetDatum(back_to));
+	ScanKeyInit(&keys[2], DAYS_FIRST_DAY, BTLessStrategyNumber, F_DATE_LT, DateADTGetDatum(day));
+	scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
+	row = scan_next_in(LOOKUP_INCIDENT_DAYS, scan, BackwardScanDirection);
+	if (row != NULL)
+		last = DatumGetDateADT(scan_value(row, KEPT_FIRST_DAY));
+	scan_end(LOOKUP_INCIDENT_DAYS, scan);
+	return last;
+}
+
 /*
- * The index has the incidents of a day by risk.  So from the highest of a day on,
- * the first that is no higher ends the day, and what began before that day is
- * looked up: once for each day on which any incident began.
+ * Day by day.  Where few days have incidents, those without are passed over; but
+ * to find the day before takes longer the more incidents there are, so that is
+ * left once a day follows upon another.
  */
 int
 incidents_higher(Slice detector, TimestampTz began, double risk, int most, Snapshot snapshot, bool skip_behind)
 {
-	TimestampTz since = began - URGENT_DAYS * USECS_PER_DAY;
+	Higher		higher = {
+		slice_text(detector), began - URGENT_DAYS * USECS_PER_DAY, began, risk, most, skip_behind
+	};
 	int32		day = day_of(began);
-	ScanKeyData keys[3];
-	IndexScanDesc scan;
-	int			count = 0;
+	int32		back_to = day - URGENT_DAYS;
+	bool		passes_over = true;
 
-	ScanKeyEntryInitialize(&keys[0], 0, DAYS_DETECTOR, BTEqualStrategyNumber, InvalidOid,
-						   DEFAULT_COLLATION_OID, F_TEXTEQ, slice_text(detector));
-	ScanKeyInit(&keys[1], DAYS_FIRST_DAY, BTGreaterEqualStrategyNumber, F_DATE_GE,
-				DateADTGetDatum(day - URGENT_DAYS));
-	ScanKeyInit(&keys[2], DAYS_FIRST_DAY, BTLessEqualStrategyNumber, F_DATE_LE, DateADTGetDatum(day));
 	stored_begin_as_of(snapshot);
-	scan = scan_begin_entries(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
-	while (scan != NULL && count < most && scan_next_entry(scan, BackwardScanDirection))
+	while (day >= back_to && higher.count < most)
 	{
-		TupleTableSlot *row;
-		TimestampTz first;
+		int32		next = day - 1;
 
-		if (!float8_gt(DatumGetFloat8(scan_entry_value(scan, DAYS_RISK)), risk))
+		count_of_day(&higher, day);
+		if (passes_over && higher.count < most)
 		{
-			day = DatumGetDateADT(scan_entry_value(scan, DAYS_FIRST_DAY));
-			keys[2].sk_argument = DateADTGetDatum(day - 1);
-			scan_again(scan, keys, lengthof(keys));
-			continue;
+			next = last_day_before(higher.detector, day, back_to);
+			passes_over = next < day - 1;
 		}
-		if ((row = scan_fetch(LOOKUP_INCIDENT_DAYS, scan)) == NULL)
-			continue;
-		first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME));
-		if (first < began && first >= since && (!skip_behind || !row_is_behind(row)))
-			count++;
+		day = next;
 	}
-	scan_end(LOOKUP_INCIDENT_DAYS, scan);
 	stored_end();
-	return count;
+	return higher.count;
 }
 
 bool
