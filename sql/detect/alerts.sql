@@ -63,12 +63,30 @@ COMMENT ON FUNCTION iamwatch_internal.merge_evidence(jsonb, iamwatch.event[]) IS
 
 -- ---- open one ----
 
+CREATE FUNCTION iamwatch_internal.insert_alert_event(alert_id bigint, event_time timestamptz, event_id text) RETURNS void
+	LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id) VALUES ($1, $2, $3);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.insert_alert_event(bigint, timestamptz, text) IS
+'write an event of an alert, by a statement: where its table needs one';
+
 -- A statement of its own only where the tables need one: see src/server/insert.c.
+-- One for both, so that triggers of either find the other's row.  But the server
+-- refuses that where a table has rules: then the event is there before the alert.
 CREATE FUNCTION iamwatch_internal.insert_alert(alert iamwatch_internal.all_alerts, event_time timestamptz, event_id text,
 	suppression bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	IF suppression IS NULL THEN
+	IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relhasrules
+		AND c.oid IN ('iamwatch.alerts'::regclass, 'iamwatch.alert_events'::regclass, 'iamwatch_internal.suppressed_alerts'::regclass)) THEN
+		PERFORM iamwatch_internal.insert_alert_event(alert.alert_id, event_time, event_id);
+		IF suppression IS NULL THEN
+			INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT (alert).*;
+		ELSE
+			INSERT INTO iamwatch_internal.suppressed_alerts SELECT (alert).*, suppression;
+		END IF;
+	ELSIF suppression IS NULL THEN
 		WITH opened AS (
 			INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT (alert).*
 		)
@@ -155,21 +173,7 @@ COMMENT ON FUNCTION iamwatch_internal.try_lock_alert(bigint) IS
 
 -- Its id is noted if the alert takes the event, and has room for the id.
 CREATE FUNCTION iamwatch_internal.note_event(alert_id bigint, e iamwatch.event, has_room boolean) RETURNS boolean
-	LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-	is_new boolean;
-BEGIN
-	WITH fresh AS (
-		SELECT WHERE e.event_id IS NULL OR NOT EXISTS (SELECT FROM iamwatch.alert_events AS x
-			WHERE x.alert_id = $1 AND hashtextextended(x.event_id, 0) = hashtextextended(e.event_id, 0)
-			AND x.event_id = e.event_id)
-	), noted AS (
-		INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
-		SELECT $1, e.event_time, e.event_id FROM fresh WHERE has_room
-	)
-	SELECT EXISTS (SELECT FROM fresh) INTO is_new;
-	RETURN is_new;
-END $$;
+	AS 'MODULE_PATHNAME', 'iamwatch_note_event' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.note_event(bigint, iamwatch.event, boolean) IS
 'whether the event is not one of the alert''s yet; if so, and if there is room, it is noted there';
 

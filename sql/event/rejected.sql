@@ -45,9 +45,11 @@ CREATE FUNCTION iamwatch_internal.reject(sources oid[], reasons text[], events j
 DECLARE
 	most_bytes bigint := iamwatch_internal.limit_value('rejected_bytes');
 	today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+	kept bigint[];
+	counted bigint;
 BEGIN
 	WITH rejected AS MATERIALIZED (
-		SELECT DISTINCT ON (r.source, r.reason, r.digest) r.source::regclass, r.reason, r.event, r.digest
+		SELECT DISTINCT ON (r.source, r.reason, r.digest) r.source::regclass, r.n
 		FROM (SELECT *, iamwatch_internal.document_digest(u.event) AS digest
 			FROM unnest(sources, reasons, events) WITH ORDINALITY AS u (source, reason, event, n)) AS r
 		WHERE NOT EXISTS (SELECT FROM iamwatch.rejected_events AS e
@@ -59,14 +61,17 @@ BEGIN
 	), ranked AS MATERIALIZED (
 		SELECT r.*, row_number() OVER (PARTITION BY r.source) <= m.room AS kept
 		FROM rejected AS r JOIN room AS m ON m.source = r.source
-	), inserted AS (
-		INSERT INTO iamwatch.rejected_events (source, reason, event, digest, event_bytes)
-		SELECT r.source, r.reason, iamwatch_internal.document_within(r.event, most_bytes), r.digest, pg_column_size(r.event)
-		FROM ranked AS r WHERE r.kept
 	)
-	SELECT count(iamwatch_internal.count_limit('rejected_events', c.source::text, today, c.kept, c.n - c.kept)) INTO most_bytes
-	FROM (SELECT r.source, count(*) AS n, count(*) FILTER (WHERE r.kept) AS kept
-		FROM ranked AS r GROUP BY r.source) AS c;
+	SELECT array_agg(r.n) FILTER (WHERE r.kept),
+		(SELECT count(iamwatch_internal.count_limit('rejected_events', c.source::text, today, c.kept, c.n - c.kept))
+		FROM (SELECT s.source, count(*) AS n, count(*) FILTER (WHERE s.kept) AS kept FROM ranked AS s GROUP BY s.source) AS c)
+	INTO kept, counted FROM ranked AS r;
+	-- apart, since the server refuses to write in the middle of a statement where somebody has given the table rules
+	INSERT INTO iamwatch.rejected_events (source, reason, event, digest, event_bytes)
+	SELECT u.source::regclass, u.reason, iamwatch_internal.document_within(u.event, most_bytes),
+		iamwatch_internal.document_digest(u.event), pg_column_size(u.event)
+	FROM unnest(sources, reasons, events) WITH ORDINALITY AS u (source, reason, event, n)
+	JOIN unnest(kept) AS k (n) USING (n);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.reject(oid[], text[], jsonb[]) IS
 'keep documents that were not understood, each once a table and reason, within the limits rejected_events and rejected_bytes';

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * alert_columns.h
- *		The columns of alerts, suppressed or not.
+ *		The columns of alerts, suppressed or not, and of their events.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +18,12 @@ enum
 	ALERTS_SENSITIVITY, ALERTS_TACTIC, ALERTS_TECHNIQUE, ALERTS_PROBABILITY, ALERTS_SURPRISE,
 	ALERTS_EVIDENCE, ALERTS_RESOLUTION, ALERTS_ASSIGNEE, ALERTS_NOTE, ALERTS_ATTACK_UNTIL,
 	ALERTS_EXCLUDED_DAYS
+};
+
+enum
+{
+	ALERT_EVENTS_ALERT_ID = 1, ALERT_EVENTS_EVENT_TIME, ALERT_EVENTS_EVENT_ID,
+	ALERT_EVENTS_COLUMNS = ALERT_EVENTS_EVENT_ID
 };
 
 #endif							/* IAMWATCH_ALERT_COLUMNS_H */

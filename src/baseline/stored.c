@@ -519,3 +519,20 @@ stored_journal_of_account(const Event *event, StoredAccount *account)
 			account->newest = Max(account->newest, days.runs[days.n - 1].hi);
 	}
 }
+
+bool
+stored_alert_has_event(int64 alert_id, Slice event_id)
+{
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(alert_id));
+	scan_key_hash(&keys[1], 2, event_id);
+	scan = scan_begin(LOOKUP_ALERT_EVENTS, keys, 2);
+	while ((slot = scan_next(LOOKUP_ALERT_EVENTS, scan)) != NULL)
+		if (scan_text_is(slot, ALERT_EVENTS_EVENT_ID, event_id))
+			break;
+	scan_end(LOOKUP_ALERT_EVENTS, scan);
+	return slot != NULL;
+}

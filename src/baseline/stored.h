@@ -137,6 +137,9 @@ extern bool stored_may_have_alerts(Slice identity);
 
 extern bool stored_has_suppressions(void);
 
+/* Is an event of that id noted at the alert? */
+extern bool stored_alert_has_event(int64 alert_id, Slice event_id);
+
 /* A limit of iamwatch.limits; the largest number if it does not hold. */
 extern int64 stored_limit(const char *name);
 

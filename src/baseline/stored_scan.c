@@ -78,6 +78,7 @@ static const struct
 	[LOOKUP_CHANGED] = {IN_INTERNAL, "changed_incidents", "changed_incidents_identity", true},
 	[LOOKUP_CHANGES] = {IN_INTERNAL, "changed_incidents", "changed_incidents_changed_at", true},
 	[LOOKUP_ALERT_NUMBERS] = {IN_PUBLIC, "alerts", "alerts_pkey"},
+	[LOOKUP_ALERT_EVENTS] = {IN_PUBLIC, "alert_events", "alert_events_alert"},
 	[LOOKUP_IDENTITY_NUMBERS] = {IN_INTERNAL, "identity_days", "identity_days_pkey"},
 	[LOOKUP_OPERATION_NUMBERS] = {IN_INTERNAL, "account_operations", "account_operations_pkey"},
 	[LOOKUP_NOVELTIES] = {IN_INTERNAL, "novelties", "novelties_pkey"},

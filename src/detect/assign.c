@@ -206,9 +206,7 @@ take_event(Assigning *a, const Candidate *c)
 	bool		has_room = near->writable && near->events < a->most_events;
 
 	if (stays_out(a, c) ||
-		!DatumGetBool(call_internal("note_event", 3, (Argument[]) {
-			bigint_of(near->alert_id), event_of(c), {BOOLOID, BoolGetDatum(has_room), false}
-		}, NULL)))
+		!note_event(near->alert_id, &c->columns, has_room))
 		return;
 	if (near->writable)
 	{

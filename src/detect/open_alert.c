@@ -34,10 +34,8 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+PG_FUNCTION_INFO_V1(iamwatch_note_event);
 PG_FUNCTION_INFO_V1(iamwatch_open_alert);
-
-/* Columns of iamwatch.alert_events. */
-#define ALERT_EVENTS_COLUMNS 3
 
 /* The numbers that the baselines have for an event, each 0 if they have none. */
 typedef struct Numbers
@@ -269,6 +267,18 @@ write_by_statement(const AlertColumns *alert, const EventColumns *event, const i
 	}, NULL);
 }
 
+static void
+insert_event(int64 alert_id, const EventColumns *event, Oid alert_events)
+{
+	InsertTarget target;
+
+	insert_begin(&target, alert_events);
+	insert_row(&target, (Datum[]) {
+		Int64GetDatum(alert_id), event->values[EVENT_EVENT_TIME], event->values[EVENT_EVENT_ID]
+	}, (bool[]) {false, event->nulls[EVENT_EVENT_TIME], event->nulls[EVENT_EVENT_ID]});
+	insert_end(&target);
+}
+
 /* Triggers of the alerts find its event there, as after a statement that writes both. */
 static void
 write_alert(const AlertColumns *alert, const EventColumns *event)
@@ -276,7 +286,6 @@ write_alert(const AlertColumns *alert, const EventColumns *event)
 	Oid			alerts = public_relation("alerts");
 	Oid			alert_events = public_relation("alert_events");
 	InsertTarget target;
-	InsertTarget event_target;
 
 	if (insert_needs_statement(alerts, ALERTS_EXCLUDED_DAYS) ||
 		insert_needs_statement(alert_events, ALERT_EVENTS_COLUMNS))
@@ -286,12 +295,38 @@ write_alert(const AlertColumns *alert, const EventColumns *event)
 	}
 	insert_begin(&target, alerts);
 	insert_row(&target, alert->values, alert->nulls);
-	insert_begin(&event_target, alert_events);
-	insert_row(&event_target, (Datum[]) {
-		alert->values[ALERTS_ALERT_ID - 1], event->values[EVENT_EVENT_TIME], event->values[EVENT_EVENT_ID]
-	}, (bool[]) {false, event->nulls[EVENT_EVENT_TIME], event->nulls[EVENT_EVENT_ID]});
-	insert_end(&event_target);
+	insert_event(DatumGetInt64(alert->values[ALERTS_ALERT_ID - 1]), event, alert_events);
 	insert_end(&target);
+}
+
+bool
+note_event(int64 alert_id, const EventColumns *event, bool has_room)
+{
+	Slice		event_id = event_column(event, EVENT_EVENT_ID);
+	Oid			alert_events;
+
+	if (event_id.s != NULL)
+	{
+		bool		is_noted;
+
+		stored_begin();
+		is_noted = stored_alert_has_event(alert_id, event_id);
+		stored_end();
+		if (is_noted)
+			return false;
+	}
+	if (!has_room)
+		return true;
+	alert_events = public_relation("alert_events");
+	if (insert_needs_statement(alert_events, ALERT_EVENTS_COLUMNS))
+		(void) call_internal("insert_alert_event", 3, (Argument[]) {
+			{INT8OID, Int64GetDatum(alert_id), false},
+			{TIMESTAMPTZOID, event->values[EVENT_EVENT_TIME], event->nulls[EVENT_EVENT_TIME]},
+			{TEXTOID, event->values[EVENT_EVENT_ID], event->nulls[EVENT_EVENT_ID]}
+		}, NULL);
+	else
+		insert_event(alert_id, event, alert_events);
+	return true;
 }
 
 bool
@@ -328,4 +363,14 @@ iamwatch_open_alert(PG_FUNCTION_ARGS)
 	if (!open_alert(&settings, &candidate, PG_ARGISNULL(2) ? NULL : &suppression, &alert))
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(alert.values[ALERTS_ALERT_ID - 1]);
+}
+
+/* note_event(alert_id bigint, e event, has_room boolean) RETURNS boolean */
+Datum
+iamwatch_note_event(PG_FUNCTION_ARGS)
+{
+	EventColumns event;
+
+	event_columns(PG_GETARG_HEAPTUPLEHEADER(1), &event);
+	PG_RETURN_BOOL(note_event(PG_GETARG_INT64(0), &event, PG_GETARG_BOOL(2)));
 }

@@ -28,4 +28,10 @@ typedef struct AlertColumns
 extern bool open_alert(const AlertSettings *settings, Candidate *candidate,
 					   const int64 *suppression, AlertColumns *alert);
 
+/*
+ * Is the event not one of the alert's yet?  Then it is noted there, if there is
+ * room.  Under the lock of its behaviour.
+ */
+extern bool note_event(int64 alert_id, const EventColumns *event, bool has_room);
+
 #endif							/* IAMWATCH_OPEN_ALERT_H */

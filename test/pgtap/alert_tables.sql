@@ -1,9 +1,9 @@
 \ir settings.psql
-SELECT plan(12);
+SELECT plan(22);
 
 -- An alert is written without a statement, but whoever has given its tables
 -- triggers, constraints, columns or policies finds them heeded as by one.
-SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest('{ann,bob,cat,dan,eve,gus,ida}'::text[]) AS who;
+SELECT lives(who, '2026-01-01', '2026-02-19') FROM unnest('{ann,bob,cat,dan,eve,gus,ida,jim,kay,leo,mia,ned}'::text[]) AS who;
 CREATE FUNCTION alerts(who text) RETURNS bigint LANGUAGE sql AS $$SELECT count(*) FROM alerts WHERE identity LIKE '%/' || who$$;
 CREATE TABLE fired (n serial, who text, what text);
 
@@ -72,5 +72,28 @@ SELECT is(alerts('gus'), 1::bigint, 'Policies: an owner who is above them opens 
 ALTER TABLE alert_events ADD COLUMN zz_seen boolean DEFAULT true;
 SELECT put(aws('2026-02-20T09:00:00Z', 'ida', 'CreateUser'));
 SELECT is((SELECT bool_and(zz_seen) FROM alert_events JOIN alerts USING (alert_id) WHERE identity LIKE '%/ida'), true, 'Columns: one of somebody''s own gets its default');
+
+-- Rules: no INSERT fails because an administrator has given these tables any
+CREATE TABLE copied (what text, alert_id bigint, events bigint);
+CREATE RULE zz_copy AS ON INSERT TO alerts DO ALSO
+	INSERT INTO public.copied VALUES ('opened', NEW.alert_id, (SELECT count(*) FROM alert_events AS e WHERE e.alert_id = NEW.alert_id));
+SELECT lives_ok($$SELECT put(aws('2026-02-20T09:00:00Z', 'jim', 'CreateUser'))$$, 'Rules: an alert is opened where its table has one');
+SELECT is(alerts('jim'), 1::bigint, 'Rules: it is there');
+SELECT is((SELECT array_agg(events) FROM copied JOIN alerts USING (alert_id) WHERE identity LIKE '%/jim'), '{1}', 'Rules: one that does something also is heeded, and finds the event of the alert');
+SELECT is((SELECT count(*) FROM incidents WHERE identity LIKE '%/jim'), 1::bigint, 'Rules: the alert has its incident');
+CREATE RULE zz_events AS ON INSERT TO alert_events DO ALSO INSERT INTO public.copied VALUES ('event', NEW.alert_id);
+SELECT lives_ok($$SELECT put(aws('2026-02-20T10:00:00Z', 'jim', 'CreateUser'))$$, 'Rules: an event joins an alert where the events have one');
+SELECT is((SELECT event_count FROM alerts WHERE identity LIKE '%/jim'), 2::bigint, 'Rules: it has joined it');
+SELECT is((SELECT count(*) FROM copied JOIN alerts USING (alert_id) WHERE identity LIKE '%/jim' AND what = 'event'), 1::bigint, 'Rules: that of events is heeded');
+CREATE RULE zz_change AS ON UPDATE TO alerts DO ALSO INSERT INTO public.copied VALUES ('changed', NEW.alert_id);
+SELECT lives_ok($$SELECT put(aws('2026-02-18T10:00:00Z', 'jim', 'CreateAccessKey'))$$, 'Rules: an earlier alert takes the later one into its incident where changes have one');
+CREATE RULE zz_never AS ON INSERT TO alerts WHERE NEW.identity LIKE '%/kay' DO INSTEAD NOTHING;
+SELECT lives_ok($$SELECT put(aws('2026-02-20T09:00:00Z', 'kay', 'CreateUser'))$$, 'Rules: one can put an alert aside');
+DROP RULE zz_never ON alerts;
+DROP RULE zz_change ON alerts;
+DROP RULE zz_events ON alert_events;
+DROP RULE zz_copy ON alerts;
+CREATE RULE zz_rejected AS ON INSERT TO rejected_events DO ALSO INSERT INTO public.copied VALUES (NEW.reason);
+SELECT lives_ok($$INSERT INTO log VALUES ('{"eventSource": 1}'), ('[]')$$, 'Rules: a document that cannot be read fails no INSERT either');
 SELECT * FROM finish();
 ROLLBACK;
