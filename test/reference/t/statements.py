@@ -60,7 +60,7 @@ at_most(2, statements("aws('2026-02-22T10:00:00Z', 'user4', 'CreateLoginProfile'
 ok(int(database.psql("SELECT count(*) FROM iamwatch.alerts;")) == alerts + 3, "it does")
 at_most(3, statements("aws('2026-02-20T12:00:00Z', 'user2', 'AttachUserPolicy')"), "an INSERT whose alert belongs to an incident that there is")
 ok(database.psql("SELECT alerts FROM iamwatch.incidents WHERE identity LIKE '%/user2';").strip() == "2", "it does")
-at_most(6, statements("aws('2026-02-20T11:00:00Z', 'user2', 'CreateLoginProfile')"), "an INSERT whose event joins one")
+at_most(5, statements("aws('2026-02-20T11:00:00Z', 'user2', 'CreateLoginProfile')"), "an INSERT whose event joins one")
 at_most(2, statements("aws('2026-02-22T10:00:00Z', 'user3', 'ListBuckets', 's3')"), "an INSERT that brings a day")
 at_most(1, statements("aws('2026-02-22T10:00:00Z', 'user3', 'ListBuckets', 's3')"), "an INSERT without news")
 
