@@ -169,5 +169,27 @@ for seed in range(int(os.environ.get("HELD_SEEDS", "2"))):
     for session in sessions + [holder, spare, reader]:
         session.close()
 ok(kept_in_all > 3 and journal_in_all > 400, f"much was waiting ({journal_in_all} rows), and what it came to was kept ({kept_in_all} times)")
+
+# A savepoint that is rolled back lets go of the account while its transaction goes on.
+database.create()
+database.psql(SETUP)
+holder, learner, other = Session(), Session(), Session()
+append(other, random.Random(7), 60)
+MANY = "INSERT INTO log SELECT e(who, 40, 'CreateUser', false) FROM generate_series(1, 120) AS who;"
+holder.begin()
+holder.run("SELECT pg_current_xact_id(); SAVEPOINT s;")
+append(holder, random.Random(8), 3)
+learner.begin()
+learner.run(MANY)
+kept = learner.run("SELECT count(*) FROM iamwatch_internal.journal_sums;")
+holder.run("ROLLBACK TO s;")
+other.run(MANY)
+append(holder, random.Random(9), 3)
+learner.end("COMMIT")
+left = other.run("SELECT (SELECT count(*) > 100 FROM iamwatch_internal.journal), (SELECT count(*) FROM iamwatch_internal.journal_sums);")
+ok(kept == "1" and left == "t|1" and other.run(CHECK) == "same", "what was kept holds no more when another has written the account in between, though the transaction that held it goes on",
+   f"{kept} {left} {other.run(CHECK)}")
+for session in (holder, learner, other):
+    session.close()
 database.drop()
 finish()
