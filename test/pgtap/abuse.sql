@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(54);
+SELECT plan(57);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -10,6 +10,15 @@ CREATE FUNCTION refused(limit_name text) RETURNS bigint LANGUAGE sql AS
 SELECT lives('ann', '2026-01-01', '2026-02-20');
 SELECT lives('bob', '2026-01-01', '2026-02-20');
 SELECT is_empty('SELECT FROM limits_hit', 'Limits: ordinary data reaches none');
+
+-- A limit far above what one statement brings: an index tells who is near it
+SAVEPOINT near;
+SELECT set_limit('new_identities', 20000);
+INSERT INTO limit_counts (name, scope, day, taken, refused) VALUES ('new_identities', 'aws/111122223333', '2026-02-10', 19998, 0);
+SELECT flood('2026-02-10T08:00:00Z', 'near', 5);
+SELECT is(count(*), 2::bigint, 'Near: of five identities those two that the limit has room for') FROM identities WHERE identity LIKE '%near%';
+SELECT is(refused('new_identities'), 3::bigint, 'Near: the others are counted');
+ROLLBACK TO near;
 
 -- A flood of identities
 SELECT set_limit('new_identities', 5);
@@ -102,7 +111,11 @@ SELECT is(octet_length(event_id), 65536, 'Details: an event id is cut') FROM ale
 
 -- Upkeep
 SELECT sum(refused) AS before FROM limits_hit \gset
+INSERT INTO limit_counts (name, scope, day, taken, refused) VALUES ('alerts', 'aws/large', '2026-02-10', 1000, 0), ('alerts', 'aws/small', '2026-02-10', 999, 0);
 UPDATE limit_counts SET changed_at = now() - interval '3 days';
+SELECT fold_counts();
+SELECT is(string_agg(scope, ' '), 'aws/large', 'Upkeep: of what was counted without a refusal, a thousand and more stay for longer') FROM limit_counts WHERE scope IN ('aws/large', 'aws/small');
+UPDATE limit_counts SET changed_at = now() - interval '91 days' WHERE scope = 'aws/large';
 SELECT fold_counts();
 SELECT is_empty('SELECT FROM limit_counts WHERE refused = 0', 'Upkeep: small counts go after two days');
 SELECT is(sum(refused), :before::numeric, 'Upkeep: what was refused can be seen for 90 days') FROM limits_hit;

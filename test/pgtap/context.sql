@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(30);
+SELECT plan(31);
 
 CREATE FUNCTION context(who text, what text = 'CreateUser') RETURNS jsonb LANGUAGE sql AS
 	$$SELECT evidence->'context' FROM alerts WHERE identity LIKE '%/' || who AND operation = what AND NOT failed ORDER BY alert_id DESC LIMIT 1$$;
@@ -61,6 +61,9 @@ SELECT does('2026-02-21T20:40:00Z', 'eva', 'CreatePolicy');
 SELECT is(context('eva', 'CreatePolicy')->>'burst', '4', 'Evidence: what was done before it is new again');
 SELECT does('2026-02-21T22:00:00Z', 'new', 'CreateUser');
 SELECT is(context('new'), '{"first_day": true}', 'Evidence: an identity''s first day is told, and to it nothing else is new');
+
+SELECT is(array_agg(value), '{aws-cli/# #bit v#}', 'Evidence: numbers of a version, with dots or underscores between them, are one')
+FROM context_values(parse(aws('2026-02-21T08:00:00Z', 'ann', 'CreateUser', more => '{"userAgent": "aws-cli/2.16_1 64bit v3"}')), NULL) WHERE kind = 'a';
 
 -- Sampling
 SELECT is(count(*), 0::bigint, 'Sampling: an identity''s first day is not sampled, unless by its IAM operations')

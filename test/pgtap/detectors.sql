@@ -1,6 +1,6 @@
 -- A detector is a row: a second analytic is rows and catalogue, nothing else.
 \ir settings.psql
-SELECT plan(22);
+SELECT plan(23);
 
 INSERT INTO operations (provider, service, operation, category, effect, attack_technique, sensitivity) VALUES
 	('aws', 'kms', 'GetPublicKey', 'key', 'read', NULL, 2), ('aws', 'kms', 'EnableKeyRotation', 'key', 'modify', 'T1552', 2);
@@ -49,6 +49,8 @@ SELECT put(aws('2026-02-26T10:00:00Z', 'ann', 'GetParametersForImport', 'kms'));
 SELECT put(aws('2026-03-08T10:00:00Z', 'bob', 'GetPublicKey', 'kms'));
 SELECT is(count(*), 1::bigint, 'Detector: without it reads teach nothing any more') FROM baselines WHERE operation = 'GetPublicKey' AND identity LIKE '%bob';
 SELECT is(count_days(days), 1, 'Detector: not even a day') FROM baselines WHERE operation = 'GetPublicKey' AND identity LIKE '%bob';
+UPDATE operations SET sensitivity = 1 WHERE (provider, service, operation) = ('aws', 'iam', 'CreateUser');
+SELECT is(origin, 'user', 'Catalogue: a shipped row that somebody changed is theirs, so that dumps have it') FROM operations WHERE (provider, service, operation) = ('aws', 'iam', 'CreateUser');
 SELECT is(title, 'Unusual Identity and Access Management (IAM) activity', 'The one that is shipped is a row too') FROM detectors;
 
 -- A deduplication period of no days: each event an alert, which it has once.

@@ -1,13 +1,15 @@
 -- What is asked in SQL and, on the way of an event, in C gets one answer.
 \ir settings.psql
-SELECT plan(7);
+SELECT plan(8);
 
 -- the catalogue, with rows of a user's own that are more and less exact than shipped ones
 INSERT INTO operations (provider, service, operation, match, category, effect, attack_technique, sensitivity) VALUES
 	('aws', 'iam', 'CreateUser', 'exact', 'own', 'create', 'T1000', 1), ('aws', '*', 'CreateRole', 'exact', 'own', 'create', NULL, 2),
 	('aws', '*', 'Policy', 'suffix', 'own', 'modify', 'T1001', 3), ('aws', 'iam', 'UserPolicy', 'suffix', 'longer', 'modify', NULL, 2),
 	('azure', '*', 'Microsoft.Own/Things/Write', 'exact', 'own', 'modify', NULL, 2), ('gcp', 'own', '.Set', 'suffix', 'own', 'modify', NULL, 4),
-	('aws', 'iam', 'DeleteUser', 'exact', 'own', 'read', NULL, 1), ('gcp', '*', 'SetIamPolicy', 'suffix', 'own', 'read', NULL, 1);
+	('aws', '*', 'Zap', 'suffix', 'own', 'modify', NULL, 1), ('aws', 'iam', 'DeleteUser', 'exact', 'own', 'read', NULL, 1), ('gcp', '*', 'SetIamPolicy', 'suffix', 'own', 'read', NULL, 1);
+-- as shipped, a row of a named service that ends as one of a user for any service does
+INSERT INTO operations (provider, service, operation, match, category, effect, origin) VALUES ('aws', 'own', 'Zap', 'suffix', 'own', 'read', 'iamwatch');
 -- a detector that watches all: of what none watches, C need not know
 UPDATE detectors SET effects = '{create,modify,delete,read}', categories = (SELECT array_agg(DISTINCT category) FROM operations);
 CREATE VIEW asked AS
@@ -21,6 +23,8 @@ WHERE o.provider IS NOT NULL;	-- of what is remembered and no longer in it, C sa
 SELECT cmp_ok(count(*), '>', 2500::bigint, 'Catalogue: every row is asked for, exactly and by what ends so') FROM answers;
 SELECT cmp_ok(least(count(*) FILTER (WHERE in_sql), count(*) FILTER (WHERE NOT in_sql)), '>', 100::bigint, 'Catalogue: with both answers') FROM answers;
 SELECT is_empty('SELECT provider, service, operation, in_sql, in_c FROM answers WHERE in_sql IS DISTINCT FROM in_c LIMIT 10', 'Catalogue: find_operation() and the copy of a session say the same');
+
+SELECT is(effect, 'read', 'Catalogue: of suffixes of one length a named service comes before any, whoever wrote them') FROM find_operation('aws', 'own', 'DoZap');
 
 -- settings of a detector that is no more, whose alerts are still there
 CREATE FUNCTION default_of(setting name) RETURNS integer LANGUAGE sql AS $$

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(59);
+SELECT plan(62);
 
 -- detectors
 SELECT throws_ok($$UPDATE detectors SET categories = '{crednetial}'$$, '22023', 'unknown category "crednetial"', 'Detector: a category that is misspelled');
@@ -56,13 +56,19 @@ SELECT throws_ok($$INSERT INTO suppressions (reason, service) VALUES ('x', 'iam.
 SELECT throws_ok($$SELECT * FROM suppression_preview(category => 'acount')$$, '22023', 'unknown category "acount"', 'Preview: a category, instead of nothing that it would hide');
 SELECT throws_ok($$SELECT * FROM suppression_preview(service => 'iam.amazonaws.com')$$, '22023', NULL, 'Preview: a service with its domain');
 SELECT is(nearest('CreateUsers', ARRAY(SELECT operation FROM operations WHERE provider = 'aws')), 'CreateUser', 'Nearest: of the whole catalogue');
+SELECT is(ARRAY[nearest('rloe', '{role}'), nearest('rlo', '{role}'), nearest('abcd', '{abxyzd}'), nearest('xxxdential', '{credential}')], '{role,role,NULL,NULL}',
+	'Nearest: two changes of a short word are near, three are not');
 SELECT is(nearest('zzzzzzzz', ARRAY['CreateUser']), NULL, 'Nearest: nothing is near');
 SELECT is(ARRAY[distance('', 'abc'), distance('kitten', 'sitting'), distance('crednetial', 'credential'), distance('a', 'a')], '{3,3,2,0}', 'Nearest: insertions, deletions and replacements are counted');
 SELECT lives_ok($$INSERT INTO suppressions (reason, operation) VALUES ('misspelled', 'CreateUsers')$$, 'Suppression: an operation that nobody knows is taken, with a warning');
 
--- a dump is taken as it is, since what a row refers to may come later
+-- a dump is taken as it is, since what a row refers to may come later: it has both settings off, as nobody else has
 SET check_function_bodies = off;
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('later', 'x', 'X', 'lates', 'create')$$, '22023', 'unknown provider "later"', 'Restore: not without row_security off');
 SET row_security = off;
+RESET check_function_bodies;
+SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('later', 'x', 'X', 'lates', 'create')$$, '22023', 'unknown provider "later"', 'Restore: nor without check_function_bodies off');
+SET check_function_bodies = off;
 SELECT lives_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('later', 'x', 'X', 'lates', 'create')$$, 'Restore: a provider that comes later');
 SELECT lives_ok($$INSERT INTO detectors (detector, title, categories) VALUES ('x', 'x', '{later}')$$, 'Restore: a category that comes later');
 SELECT lives_ok($$INSERT INTO playbook (kind, name, phase, place, step) VALUES ('category', 'lates2', 'check', 9, 'x')$$, 'Restore: a step for a category that comes later');
