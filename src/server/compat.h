@@ -95,7 +95,7 @@
 #define init_epq(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
 #endif
 
-/* Needs storage/proc.h, and process_of() the file that tells of processes, too. */
+/* Needs storage/proc.h; process_of() storage/procarray.h (17 and later) or storage/sinvaladt.h, too. */
 #if PG_VERSION_NUM >= 170000
 #define process_local_xid(proc) ((proc)->vxid.lxid)
 #define process_of(id) ProcNumberGetProc((id).procNumber)

@@ -23,6 +23,7 @@
 #include "server/holder.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "storage/sinvaladt.h"
 #include "utils/snapmgr.h"
 
