@@ -77,7 +77,7 @@ CREATE TABLE writers AS
 WITH RECURSIVE writer AS (
 	SELECT f.oid, f.name FROM functions AS f
 	WHERE f.lanname <> 'c' AND f.body ~ E'\\m(INSERT INTO|UPDATE (ONLY )?iamwatch|DELETE FROM|nextval\\(|FOR (NO KEY )?UPDATE|FOR (KEY )?SHARE)'
-	OR f.proname IN ('count_limit', 'announce', 'learn_account', 'assign_to_alerts', 'keep_incidents')	-- some in C
+	OR f.proname IN ('count_limit', 'notify_alert', 'note_event', 'open_alert', 'learn_account', 'assign_to_alerts', 'keep_incidents')	-- some in C
 	UNION
 	SELECT c.oid, c.name FROM writer AS w JOIN functions AS c ON c.lanname <> 'c' AND strpos(c.body, w.name || '(') > 0
 )
