@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(84);
+SELECT plan(85);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -208,6 +208,8 @@ SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents
 SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents WHERE account = '2'$$) AS p), '%kept_incidents_account%', 'Index: one account');
 SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT * FROM incidents WHERE first_event_time >= '2026-05-01' AND first_event_time < '2026-05-02'$$) AS p),
 	'%kept_incidents_first%', 'Index: one day');
+SELECT alike((SELECT string_agg(p, E'\n') FROM plan_of($$SELECT a.* FROM incidents AS i JOIN alerts AS a ON a.alert_id = ANY (i.alert_ids) WHERE i.identity = 'who-1'$$) AS p),
+	'%kept_incidents_identity%alerts_pkey%', 'Index: all alerts of one identity, through its incidents');
 
 RESET enable_seqscan;
 
