@@ -165,20 +165,18 @@ def held_account():
             rows = wanted_rows
         script = ""
         for n in range(150):
-            for operation in (None, "DeleteRole") if n < 15 else (None,):
-                line = event(rng, f"user{n + 15 * (day - 39)}", day, n, wanted_rows * 10 + n + (10**10 if operation else 0), operation)
+            for operation in (None, "DeleteRole") if n < 5 else (None,):
+                line = event(rng, f"user{n + 5 * day}", day, n, wanted_rows * 10 + n + (10**10 if operation else 0), operation)
                 script += "INSERT INTO watched VALUES ($e$" + line.strip().replace("\\\\", "\\") + "$e$);\n"
         t = timed("SET synchronous_commit = off;\n\\timing on\n" + script)
-        plain, alerts = t[30:], t[1:30:2]
+        plain, alerts = t[10:], t[1:10:2]
         if wanted_rows == 0:
             none, alert = statistics.median(plain), statistics.median(alerts)
         else:
             low, _, high = statistics.quantiles(plain, n=4)
             report(f"held-{wanted_rows}", statistics.median(plain) / none, f"{statistics.median(plain):.2f} ms; of 150 events, spread of the half in the middle",
                    (low / none, high / none))
-    low, _, high = statistics.quantiles(alerts, n=4)
-    report("held-alert", statistics.median(alerts) / alert, f"{statistics.median(alerts):.2f} ms and {alert:.2f}; the session's first {alerts[0]:.2f}; "
-           f"{psql('SELECT count(*) FROM iamwatch.alerts;').strip()} alerts", (low / alert, high / alert))
+    report("held-alert", statistics.median(alerts), f"{alert:.2f} with none; {psql('SELECT count(*) FROM iamwatch.alerts;').strip()} alerts", alerts)
     holder.stdin.write("ROLLBACK;\n")
     end(holder)
 

@@ -43,7 +43,7 @@ ROWS = [
         ("drop", "dropping old days"), ("report", "report"), ("status", "status"))),
     *(Row(f"held-{n}", "held_account", f"an event while another session holds the account, {n:,} rows in the journal over none", 1.5)
       for n in (6500, 200000)),
-    Row("held-alert", "held_account", "one that opens an alert, 200,000 rows in the journal over none", 1.5),
+    Row("held-alert", "held_account", "one that opens an alert, 200,000 rows in the journal, ms", kind="ms"),
     *(Row(f"incidents-{key}", "analyst", f"{what}, over a scan of all alerts", 0.2) for key, what in (
         ("identity", "incidents of one identity"), ("day", "incidents of one day"), ("work-list", "the first 20 incidents by risk"),
         ("account", "incidents of one account"))),

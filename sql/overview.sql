@@ -11,7 +11,7 @@
 --	config		what was set: detectors, operations, limits, instances; how
 --			copies of it go stale
 --	baseline	what is remembered: dayset, locks, accounts, identity_days,
---			account_operations, behaviour_days, tallies, journal and its sums; habits,
+--			account_operations, behaviour_days, tallies, journal; habits,
 --			novelties; the views of it
 --	detect		what is unusual: scores, alerts, alert_events, pending_events
 --	analyst		what people do with it: triage, alert_history, suppressions,

@@ -87,15 +87,11 @@ CREATE FUNCTION iamwatch_internal.take_journal(in_provider text, in_account text
 		WHERE hashtextextended(j.account, 0) = hashtextextended(in_account, 0)
 		AND j.account = in_account AND j.provider = in_provider
 		RETURNING j
-	), counted AS (
-		DELETE FROM iamwatch_internal.journal_sums AS s
-		WHERE hashtextextended(s.account, 0) = hashtextextended(in_account, 0)
-		AND s.account = in_account AND s.provider = in_provider
 	)
 	SELECT array_agg(j) FROM taken;
 $$;
 COMMENT ON FUNCTION iamwatch_internal.take_journal(text, text) IS
-'what the journal has of an account, which is deleted there, with what it came to; null if it has nothing; under the lock of the account';
+'what the journal has of an account, which is deleted there; null if it has nothing; under the lock of the account';
 
 CREATE FUNCTION iamwatch_internal.leave_to_next(in_provider text, in_account text, deltas iamwatch_internal.journal[],
 	samples iamwatch_internal.context_journal[], moves_account boolean) RETURNS void
@@ -103,13 +99,11 @@ CREATE FUNCTION iamwatch_internal.leave_to_next(in_provider text, in_account tex
 BEGIN
 	-- what moves the account is in a row of its own, so that nobody looks for it in all others
 	INSERT INTO iamwatch_internal.journal
-	SELECT l.provider, l.account, NULL, 0, l.identity, l.kinds, l.service, l.operation, l.failed, l.days, l.learned_at,
-		iamwatch_internal.journal_place()
+	SELECT l.provider, l.account, NULL, 0, l.identity, l.kinds, l.service, l.operation, l.failed, l.days, l.learned_at
 	FROM unnest(iamwatch_internal.within_journal(in_provider, in_account, deltas)) AS l WHERE l.identity IS NOT NULL
 	UNION ALL
 	SELECT in_provider, in_account, min(l.first_event_time), coalesce(sum(l.late_events), 0), NULL, NULL, NULL, NULL, NULL,
-		iamwatch.dayset(max(iamwatch.last_day(l.days)), max(iamwatch.last_day(l.days))), clock_timestamp(),
-		iamwatch_internal.journal_place()
+		iamwatch.dayset(max(iamwatch.last_day(l.days)), max(iamwatch.last_day(l.days))), clock_timestamp()
 	FROM unnest(deltas) AS l HAVING moves_account;
 	INSERT INTO iamwatch_internal.context_journal SELECT * FROM unnest(samples);
 END $$;

@@ -86,11 +86,6 @@ COMMENT ON COLUMN iamwatch_internal.tallies.identities IS 'all that did so on th
 COMMENT ON COLUMN iamwatch_internal.tallies.settled IS 'those of them for which it was their third active day or a later one';
 COMMENT ON COLUMN iamwatch_internal.tallies.era IS 'grows every few changes; there is one row a day all the same';
 
-CREATE FUNCTION iamwatch_internal.journal_place() RETURNS bigint
-	AS 'MODULE_PATHNAME', 'iamwatch_journal_place' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION iamwatch_internal.journal_place() IS
-'where in the journal this transaction appends now: its number, and how often it has kept what the journal comes to';
-
 CREATE TABLE iamwatch_internal.journal (
 	provider text NOT NULL,
 	account text NOT NULL,
@@ -102,15 +97,13 @@ CREATE TABLE iamwatch_internal.journal (
 	operation text,
 	failed boolean,
 	days iamwatch.dayset,
-	learned_at timestamptz NOT NULL,
-	place bigint NOT NULL DEFAULT iamwatch_internal.journal_place()
+	learned_at timestamptz NOT NULL
 );
 COMMENT ON TABLE iamwatch_internal.journal IS
 'what was learned while another session was writing the same account; the next that writes it takes it over';
 COMMENT ON COLUMN iamwatch_internal.journal.identity IS
 'null in rows that move the account itself, which alone have a first event, late events, and the newest day of what they came with';
 COMMENT ON COLUMN iamwatch_internal.journal.learned_at IS 'so that iamwatch.status can say since when it waits';
-COMMENT ON COLUMN iamwatch_internal.journal.place IS 'by which iamwatch_internal.journal_sums tell what they have counted';
 -- A statement looks up its own identities here, and the ends of the account,
 -- however long the journal is.
 CREATE INDEX journal_identity ON iamwatch_internal.journal (hashtextextended(account, 0), hashtextextended(identity, 0));
@@ -118,29 +111,10 @@ CREATE INDEX journal_first ON iamwatch_internal.journal (hashtextextended(accoun
 	WHERE first_event_time IS NOT NULL;
 CREATE INDEX journal_newest ON iamwatch_internal.journal (hashtextextended(account, 0), iamwatch.last_day(days))
 	WHERE identity IS NULL AND days IS NOT NULL;
-CREATE INDEX journal_operation ON iamwatch_internal.journal (hashtextextended(account, 0), hashtextextended(operation, 0))
-	WHERE operation IS NOT NULL;
-CREATE INDEX journal_place ON iamwatch_internal.journal (hashtextextended(account, 0), place);
 -- A table that rows are deleted from has a primary key or this: without, a
 -- publication of all tables makes the deletion fail, and the insert with it.
 -- It costs nothing but where changes are decoded.
 ALTER TABLE iamwatch_internal.journal REPLICA IDENTITY FULL;
-
--- So that an alert need not read all of a long journal.  Of use as long as the
--- same transaction holds the account, so a dump leaves them out.
-CREATE TABLE iamwatch_internal.journal_sums (
-	provider text NOT NULL,
-	account text NOT NULL,
-	until bigint NOT NULL,
-	sums bytea NOT NULL
-);
-COMMENT ON TABLE iamwatch_internal.journal_sums IS
-'what the journal of an account came to at a moment, for peers; src/baseline/journal_kept.c reads and writes it';
-COMMENT ON COLUMN iamwatch_internal.journal_sums.until IS 'the number of the first transaction of which nothing is counted, but for the one that kept it';
-COMMENT ON COLUMN iamwatch_internal.journal_sums.sums IS
-'who held the account, what was under way, and how many identities did anything, and any IAM operation, on which day';
-CREATE INDEX journal_sums_account ON iamwatch_internal.journal_sums (hashtextextended(account, 0), until);
-ALTER TABLE iamwatch_internal.journal_sums REPLICA IDENTITY FULL;
 
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.accounts', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.identity_days', '');

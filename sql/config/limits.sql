@@ -217,7 +217,7 @@ BEGIN
 	)
 	SELECT (SELECT array_agg(o.day) FROM over AS o),
 		array_agg(CASE WHEN o.day IS NULL THEN l ELSE ROW(l.provider, l.account, l.first_event_time, l.late_events,
-			l.identity, l.kinds, NULL, NULL, NULL, l.days, l.learned_at, NULL)::iamwatch_internal.journal END)
+			l.identity, l.kinds, NULL, NULL, NULL, l.days, l.learned_at)::iamwatch_internal.journal END)
 	INTO over_days, kept
 	FROM unnest(learned) AS l
 	LEFT JOIN over AS o ON o.identity = l.identity AND o.service = l.service
@@ -227,7 +227,7 @@ BEGIN
 	END IF;
 	IF newest IS NOT NULL THEN
 		kept := kept || ROW(in_provider, in_account, NULL, 0, NULL, NULL, NULL, NULL, NULL,
-			iamwatch.dayset(newest, newest), clock_timestamp(), NULL)::iamwatch_internal.journal;
+			iamwatch.dayset(newest, newest), clock_timestamp())::iamwatch_internal.journal;
 	END IF;
 	RETURN coalesce(kept, '{}');
 END $$;

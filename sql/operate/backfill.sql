@@ -105,7 +105,7 @@ CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_a
 			count_days(i.days, day - settings.training_days, day - 1) AS active,
 			i.first_days, i.days AS active_days, CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days
 		FROM unnest(marks) WITH ORDINALITY AS m (provider, account, first_event_time, late_events,
-			identity, kinds, service, operation, failed, days, learned_at, place, n)
+			identity, kinds, service, operation, failed, days, learned_at, n)
 		-- OFFSET 0, so that each look-up goes by its index whatever the statistics say
 		CROSS JOIN LATERAL (SELECT i.identity_id, i.kinds, i.first_days, i.days
 			FROM iamwatch_internal.identity_days AS i WHERE i.account_id = in_account
@@ -246,7 +246,7 @@ DECLARE
 	days bigint;
 BEGIN
 	PERFORM iamwatch_internal.learn(array_agg(ROW(m.provider, m.account, m.first, 0, m.identity, m.kinds,
-		m.service, m.operation, m.failed, m.days, clock_timestamp(), NULL)::iamwatch_internal.journal))
+		m.service, m.operation, m.failed, m.days, clock_timestamp())::iamwatch_internal.journal))
 	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
 	SELECT coalesce(sum(iamwatch.count_days(m.days)), 0) INTO days
 	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
@@ -281,7 +281,7 @@ CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RE
 	CROSS JOIN (
 		SELECT m.provider, m.account, array_agg(m.key ORDER BY m.key) AS keys,
 			array_agg(ROW(m.provider, m.account, NULL, 0, m.identity, m.kinds, m.service, m.operation,
-				m.failed, m.days, NULL, NULL)::iamwatch_internal.journal ORDER BY m.key) AS marks
+				m.failed, m.days, NULL)::iamwatch_internal.journal ORDER BY m.key) AS marks
 		FROM scored AS m
 		WHERE (m.provider, m.service, m.operation) IN (SELECT w.* FROM watched AS w)
 		GROUP BY m.provider, m.account) AS g

@@ -7,9 +7,6 @@ CREATE FUNCTION iamwatch_internal.fold_journal(provider text, account text) RETU
 BEGIN
 	IF iamwatch_internal.may_fold() AND iamwatch_internal.try_lock_account(account) THEN
 		PERFORM iamwatch_internal.learn_account(provider, account, '{}', '{}', false);
-		-- of a journal that others took over
-		DELETE FROM iamwatch_internal.journal_sums AS s
-		WHERE hashtextextended(s.account, 0) = hashtextextended($2, 0) AND s.account = $2 AND s.provider = $1;
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_journal(text, text) IS
@@ -109,8 +106,7 @@ BEGIN
 	COMMIT;
 	SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 	FOR part IN SELECT j.provider, j.account FROM iamwatch_internal.journal AS j
-		UNION SELECT (j.event).provider, (j.event).account FROM iamwatch_internal.context_journal AS j
-		UNION SELECT s.provider, s.account FROM iamwatch_internal.journal_sums AS s LOOP
+		UNION SELECT (j.event).provider, (j.event).account FROM iamwatch_internal.context_journal AS j LOOP
 		PERFORM iamwatch_internal.fold_journal(part.provider, part.account);
 		COMMIT AND CHAIN;
 	END LOOP;

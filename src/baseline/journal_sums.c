@@ -3,20 +3,17 @@
  * journal_sums.c
  *		What the journal of an account adds to its tallies.
  *
- * Days of activity, and of IAM operations, are the same for all that an account
- * is asked for.  What a part of the journal comes to in these is kept in a table
- * (journal_kept.c), so only identities of which rows have come since are read:
- * what all their rows add, less what the rows counted before added.  Days of an
- * operation are those of the identities that the journal says it of, which an
- * index finds, and of those few whose stored days count for peers by what the
- * journal has of them.
+ * The journal has whole sets of days of identities, some of them known already,
+ * some twice, when two sessions learned the same.  So it is not enough to count
+ * its rows: each identity is compared with what is stored of it.  The index of
+ * the journal has the rows of an identity side by side, so that one is looked at
+ * after the other, and memory does not grow with the journal.
  *
- * What comes out is kept by day, for all that a batch asks.  So is the moment:
- * while a batch is scored another session may add to the journal, or fold it
- * into the tallies, and days would be missing, or be counted twice.
+ * What comes out is kept by day, for all that a batch asks of an operation.  So
+ * is the moment: while a batch is scored another session may add to the journal,
+ * or fold it into the tallies, and days would be missing, or be counted twice.
  *
- * What rows of an identity count for is in journal_days.c.  Writes nothing but what
- * the journal came to.
+ * Owns what a day in the journal counts for.  Must never write.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,56 +21,73 @@
 
 #include "access/xact.h"
 #include "baseline/baseline_cache.h"
-#include "baseline/journal_days.h"
-#include "baseline/journal_kept.h"
 #include "baseline/journal_sums.h"
+#include "baseline/settled.h"
+#include "config/catalogue.h"
 #include "config/settings.h"
 #include "miscadmin.h"
-#include "server/plans.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
-/* What the journal adds in days of activity, and of IAM operations. */
-typedef struct AccountSums
+/* What is counted, as in the tallies. */
+typedef enum SumKind
+{
+	SUM_OPERATION,
+	SUM_ANYTHING,
+	SUM_IAM,
+	SUM_KINDS
+} SumKind;
+
+/* Of all identities of a class on a day. */
+typedef struct DayKey
+{
+	int32		day;
+	int16		kind;
+	int16		is_user;
+} DayKey;
+
+typedef struct DaySum
+{
+	DayKey		key;
+	StoredSum	sum;
+} DaySum;
+
+/* All that the journal says of an operation in an account. */
+typedef struct JournalSums
 {
 	Fingerprint account;
-	Event		names;			/* of the account */
-	int32		account_id;
-	HTAB	   *days;
-	Earlier		earlier;
-	int64		rows;			/* that were read for it */
-	struct AccountSums *next;
-} AccountSums;
-
-/* What it adds in days of an operation. */
-typedef struct OperationSums
-{
 	Fingerprint behaviour;		/* without identity */
 	HTAB	   *days;
-	struct OperationSums *next;
-} OperationSums;
+	struct JournalSums *next;
+} JournalSums;
+
+/* An identity while its rows are read. */
+typedef struct JournalIdentity
+{
+	Event		event;			/* the operation that is asked for, and the identity */
+	int			kinds;
+	DayRuns		days[SUM_KINDS];
+	struct JournalIdentity *next;	/* of the same hash */
+} JournalIdentity;
 
 /* Of the innermost batch; its memory goes with the transaction. */
-static AccountSums *kept_accounts = NULL;
-static OperationSums *kept_operations = NULL;
+static JournalSums *kept = NULL;
 static MemoryContext kept_context = NULL;
 static Snapshot kept_snapshot;
-static int32 kept_part;
 static ResourceOwner kept_owner;
 
 static void
 forget_kept(void *arg)
 {
-	kept_accounts = NULL;
-	kept_operations = NULL;
+	kept = NULL;
 	kept_context = NULL;
 }
 
 /* After an error the server lets go of the snapshot, and the memory goes too. */
-static void
-forget(void)
+void
+journal_sums_forget(void)
 {
 	if (kept_context == NULL)
 		return;
@@ -86,7 +100,7 @@ journal_sums_keep(void)
 {
 	MemoryContextCallback *callback;
 
-	forget();
+	journal_sums_forget();
 	kept_context = AllocSetContextCreate(CurTransactionContext, "iamwatch journal sums",
 										 ALLOCSET_SMALL_SIZES);
 	callback = MemoryContextAllocZero(kept_context, sizeof(MemoryContextCallback));
@@ -94,7 +108,6 @@ journal_sums_keep(void)
 	MemoryContextRegisterResetCallback(kept_context, callback);
 	CommandCounterIncrement();
 	kept_owner = CurrentResourceOwner;
-	kept_part = journal_end_part();
 	kept_snapshot = RegisterSnapshotOnOwner(GetTransactionSnapshot(), kept_owner);
 }
 
@@ -107,266 +120,243 @@ journal_sums_begin(void)
 		stored_begin();
 }
 
-/* ---- accounts ---- */
+static StoredSum *
+sum_of(JournalSums *sums, int32 day, SumKind kind, bool is_user, HASHACTION action)
+{
+	DayKey		key = {day, kind, is_user};
+	bool		found;
+	DaySum	   *entry = hash_search(sums->days, &key, action, &found);
+
+	if (entry != NULL && !found)
+		entry->sum = (StoredSum) {0, 0};
+	return entry == NULL ? NULL : &entry->sum;
+}
 
 static void
-take_kept(AccountSums *sums, const JournalKept *kept)
+add_fresh(JournalSums *sums, SumKind kind, bool is_user, const DayRuns *with,
+		  const DayRuns *without, bool settled)
 {
-	for (int i = 0; i < kept->nsums; i++)
-		*journal_days_sum(sums->days, kept->sums[i].key, HASH_ENTER) = kept->sums[i].sum;
-	sums->earlier = kept->earlier;
+	DayRuns		fresh = dayruns_difference_of(with, without);
+
+	for (int i = 0; i < fresh.n; i++)
+		for (int32 day = fresh.runs[i].lo; day <= fresh.runs[i].hi; day++)
+		{
+			StoredSum  *sum = sum_of(sums, day, kind, is_user, HASH_ENTER);
+
+			if (settled)
+				sum->settled++;
+			else
+				sum->all++;
+		}
 }
 
-/* What is kept counts every row with an operation as IAM, as nearly always. */
-static bool
-may_be_kept(void)
+/* Compare an identity with what is stored of it. */
+static void
+add_identity(JournalSums *sums, int32 account_id, const JournalIdentity *identity,
+			 bool has_excluded)
 {
-	settings_load();
-	return !settings_watch_more();
-}
+	StoredIdentity stored;
+	DayRuns		old[SUM_KINDS];
+	DayRuns		first_days;
+	int32		old_from;
+	int32		from;
+	bool		is_user;
 
-static Slice
-copy_slice(Slice slice)
-{
-	return (Slice) {pnstrdup(slice.s, slice.len), slice.len};
-}
-
-/* All that the journal says of an account, in the memory that is current. */
-static AccountSums *
-read_account(const Event *event, const JournalKept *kept)
-{
-	AccountSums *sums = palloc0(sizeof(AccountSums));
-	StoredAccount account;
-	Counted		counted = {.first = SUM_ANYTHING, .last = SUM_IAM, .earlier = &sums->earlier};
-
-	sums->account = fingerprint_account(event);
-	sums->names.provider = event->provider;
-	sums->names.account = copy_slice(event->account);
-	sums->account_id = stored_account(event, &account) ? account.account_id : 0;
-	sums->days = journal_days_make(CurrentMemoryContext);
-	counted.days = sums->days;
-	counted.account_id = sums->account_id;
-	if (kept != NULL)
+	if (account_id == 0 || !stored_identity(account_id, &identity->event, &stored))
 	{
-		take_kept(sums, kept);
-		sums->rows = journal_count_since(&counted, &sums->names, &kept->moment);
+		memset(&stored, 0, sizeof(stored));
+		dayruns_init(&stored.first_days);
+		dayruns_init(&stored.days);
+		dayruns_init(&stored.iam_days);
 	}
-	else
-		sums->rows = journal_count_all(&counted, &sums->names);
-	return sums;
+	is_user = ((identity->kinds | stored.kinds) & KINDS_OF_PEOPLE) != 0;
+	first_days = dayruns_union_of(&stored.first_days, &identity->days[SUM_ANYTHING]);
+	old_from = settled_from(&stored.first_days);
+	from = settled_from(&first_days);
+
+	old[SUM_ANYTHING] = stored.days;
+	old[SUM_IAM] = stored.iam_days;
+	dayruns_init(&old[SUM_OPERATION]);
+	if (stored.identity_id != 0 && identity->event.operation.s != NULL &&
+		(identity->days[SUM_OPERATION].n > 0 || from != old_from))
+		stored_behaviour_days(account_id, stored.identity_id, &identity->event, &old[SUM_OPERATION]);
+
+	for (int kind = 0; kind < SUM_KINDS; kind++)
+	{
+		DayRuns		all;
+		DayRuns		settled;
+		DayRuns		old_settled;
+
+		if (identity->days[kind].n == 0 && from == old_from)
+			continue;
+		all = dayruns_union_of(&old[kind], &identity->days[kind]);
+		if (kind == SUM_OPERATION && has_excluded)
+		{
+			DayRuns		excluded;
+
+			dayruns_init(&excluded);
+			stored_excluded_days(&identity->event, &excluded);
+			dayruns_remove(&all, &excluded);
+			dayruns_remove(&old[kind], &excluded);
+		}
+		/* the parts that count for peers */
+		settled = dayruns_part_of(&all, from, PG_INT32_MAX);
+		old_settled = dayruns_part_of(&old[kind], old_from, PG_INT32_MAX);
+		add_fresh(sums, kind, is_user, &all, &old[kind], false);
+		add_fresh(sums, kind, is_user, &settled, &old_settled, true);
+	}
 }
 
-static AccountSums *
-account_sums(const Event *event)
+/* While the rows of one hash come by. */
+typedef struct Reading
 {
-	Fingerprint account = fingerprint_account(event);
-	AccountSums *sums = kept_accounts;
-	MemoryContext outer;
-	JournalKept kept;
+	const Event *asked;
+	MemoryContext memory;		/* of the hash */
+	uint64		hash;
+	JournalIdentity *identities;
+	JournalSums *sums;
+	int32		account_id;
+	bool		has_excluded;
+} Reading;
 
-	while (sums != NULL && (sums->account.a != account.a || sums->account.b != account.b))
-		sums = sums->next;
-	if (sums != NULL)
-		return sums;
-	outer = MemoryContextSwitchTo(kept_context != NULL ? kept_context : CurrentMemoryContext);
-	sums = read_account(event, may_be_kept() && journal_kept_find(event, &kept) ? &kept : NULL);
+static void
+end_of_hash(Reading *reading)
+{
+	MemoryContext outer = MemoryContextSwitchTo(reading->memory);
+
+	for (JournalIdentity *i = reading->identities; i != NULL; i = i->next)
+		add_identity(reading->sums, reading->account_id, i, reading->has_excluded);
 	MemoryContextSwitchTo(outer);
-	if (kept_context != NULL)
-	{
-		sums->next = kept_accounts;
-		kept_accounts = sums;
-	}
-	return sums;
+	reading->identities = NULL;
+	MemoryContextReset(reading->memory);
 }
 
-/* ---- operations ---- */
-
-static OperationSums *
-read_operation(const Event *event, const AccountSums *account)
+static JournalIdentity *
+identity_of(Reading *reading, Slice name)
 {
-	OperationSums *sums = palloc0(sizeof(OperationSums));
-	Counted		counted = {.first = SUM_OPERATION, .last = SUM_OPERATION};
+	JournalIdentity *identity = reading->identities;
+	char	   *copy;
 
-	sums->behaviour = fingerprint_behaviour(account->account, event);
-	sums->days = journal_days_make(CurrentMemoryContext);
-	counted.days = sums->days;
-	counted.account_id = account->account_id;
-	counted.has_excluded = stored_may_have_excluded(event->account, event->operation);
-	settings_load();
-	journal_count_operation(&counted, event, &account->earlier);
-	return sums;
+	while (identity != NULL && !slice_equal(identity->event.identity, name))
+		identity = identity->next;
+	if (identity != NULL)
+		return identity;
+	identity = palloc0(sizeof(JournalIdentity));
+	identity->event = *reading->asked;
+	copy = palloc(name.len + 1);
+	memcpy(copy, name.s, name.len);
+	identity->event.identity = (Slice) {copy, name.len};
+	for (int kind = 0; kind < SUM_KINDS; kind++)
+		dayruns_init(&identity->days[kind]);
+	identity->next = reading->identities;
+	reading->identities = identity;
+	return identity;
 }
 
-/* NULL if none is asked for. */
-static OperationSums *
-operation_sums(const Event *event, const AccountSums *account)
+bool
+journal_is_iam(const Event *event)
 {
-	OperationSums *sums = kept_operations;
-	Fingerprint behaviour;
-	MemoryContext outer;
+	const Operation *operation;
 
 	if (event->operation.s == NULL)
-		return NULL;
-	behaviour = fingerprint_behaviour(account->account, event);
-	while (sums != NULL && (sums->behaviour.a != behaviour.a || sums->behaviour.b != behaviour.b))
-		sums = sums->next;
-	if (sums != NULL)
-		return sums;
-	outer = MemoryContextSwitchTo(kept_context != NULL ? kept_context : CurrentMemoryContext);
-	sums = read_operation(event, account);
+		return false;
+	if (!settings_watch_more())
+		return true;
+	operation = catalogue_get(event->provider, event->service, event->operation);
+	return operation == NULL || operation->is_iam;
+}
+
+static void
+take_row(const StoredDelta *delta, void *arg)
+{
+	Reading    *reading = arg;
+	const Event *event = &delta->event;
+	uint64		hash = slice_hash(event->identity, 0);
+	MemoryContext outer;
+	JournalIdentity *identity;
+
+	CHECK_FOR_INTERRUPTS();
+	if (reading->identities != NULL && hash != reading->hash)
+		end_of_hash(reading);
+	reading->hash = hash;
+	outer = MemoryContextSwitchTo(reading->memory);
+	identity = identity_of(reading, event->identity);
+	identity->kinds |= delta->kinds;
+	dayruns_add_all(&identity->days[SUM_ANYTHING], &delta->days);
+	if (journal_is_iam(event))
+		dayruns_add_all(&identity->days[SUM_IAM], &delta->days);
+	if (event->operation.s != NULL && reading->asked->operation.s != NULL &&
+		event->failed == reading->asked->failed &&
+		slice_equal(event->operation, reading->asked->operation) &&
+		slice_equal(event->service, reading->asked->service))
+		dayruns_add_all(&identity->days[SUM_OPERATION], &delta->days);
 	MemoryContextSwitchTo(outer);
-	if (kept_context != NULL)
-	{
-		sums->next = kept_operations;
-		kept_operations = sums;
-	}
+}
+
+/* Read all that the journal has of the event's account. */
+static JournalSums *
+read_sums(const Event *event, MemoryContext context)
+{
+	HASHCTL		control = {.keysize = sizeof(DayKey), .entrysize = sizeof(DaySum), .hcxt = context};
+	JournalSums *sums = MemoryContextAllocZero(context, sizeof(JournalSums));
+	StoredAccount account;
+	Reading		reading;
+
+	sums->account = fingerprint_account(event);
+	sums->behaviour = fingerprint_behaviour(sums->account, event);
+	sums->days = hash_create("iamwatch journal sums", 64, &control,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	memset(&reading, 0, sizeof(reading));
+	reading.asked = event;
+	reading.sums = sums;
+	reading.account_id = stored_account(event, &account) ? account.account_id : 0;
+	reading.has_excluded = event->operation.s != NULL &&
+		stored_may_have_excluded(event->account, event->operation);
+	reading.memory = AllocSetContextCreate(CurrentMemoryContext, "iamwatch journal identity",
+										   ALLOCSET_SMALL_SIZES);
+	settings_load();
+	stored_journal_rows(event, take_row, &reading);
+	end_of_hash(&reading);
+	MemoryContextDelete(reading.memory);
 	return sums;
 }
 
-static StoredSum
-add_days(HTAB *days, SumKind kind, bool is_user, int32 since, int32 until)
+static JournalSums *
+get_sums(const Event *event)
 {
-	StoredSum	total = {0, 0};
+	Fingerprint account = fingerprint_account(event);
+	Fingerprint behaviour = fingerprint_behaviour(account, event);
+	JournalSums *sums;
 
-	for (int64 day = since; day <= until; day++)	/* wider, as until may be the last day */
+	for (sums = kept; sums != NULL; sums = sums->next)
+		if (sums->account.a == account.a && sums->account.b == account.b &&
+			sums->behaviour.a == behaviour.a && sums->behaviour.b == behaviour.b)
+			return sums;
+	sums = read_sums(event, kept_context != NULL ? kept_context : CurrentMemoryContext);
+	if (kept_context != NULL)
 	{
-		StoredSum  *sum = journal_days_sum(days, (DayKey) {(int32) day, kind, is_user}, HASH_FIND);
-
-		CHECK_FOR_INTERRUPTS();
-		if (sum == NULL)
-			continue;
-		total.all += sum->all;
-		total.settled += sum->settled;
+		sums->next = kept;
+		kept = sums;
 	}
-	return total;
+	return sums;
 }
 
 StoredSums
 journal_sums(const Event *event, bool is_user, int32 since, int32 until)
 {
-	AccountSums *account = account_sums(event);
-	OperationSums *operation = operation_sums(event, account);
-	StoredSums	sums = {{0, 0}, {0, 0}, {0, 0}};
+	StoredSum	totals[SUM_KINDS] = {{0, 0}, {0, 0}, {0, 0}};
+	JournalSums *sums = get_sums(event);
 
-	if (operation != NULL)
-		sums.days = add_days(operation->days, SUM_OPERATION, is_user, since, until);
-	sums.active = add_days(account->days, SUM_ANYTHING, is_user, since, until);
-	sums.iam_days = add_days(account->days, SUM_IAM, is_user, since, until);
-	return sums;
-}
+	for (int kind = 0; kind < SUM_KINDS; kind++)
+		for (int64 day = since; day <= until; day++)	/* wider, as until may be the last day */
+		{
+			StoredSum  *sum = sum_of(sums, (int32) day, kind, is_user, HASH_FIND);
 
-/* ---- what is kept ---- */
-
-/* Of the account that was found held last in this session. */
-static Fingerprint held_account;
-static Holder account_holder;
-
-/* So many rows an alert reads anew, at most; and what is kept must be worth its room. */
-#define MOST_UNCOUNTED	64
-#define ROW_BYTES		100
-
-static bool
-is_worth_keeping(const AccountSums *sums)
-{
-	return sums->rows >= MOST_UNCOUNTED &&
-		sums->rows * ROW_BYTES >= hash_get_num_entries(sums->days) * (int64) sizeof(DaySum);
-}
-
-static void
-fill_kept(JournalKept *kept, const AccountSums *sums)
-{
-	HASH_SEQ_STATUS status;
-	DaySum	   *entry;
-
-	kept->holder = account_holder;
-	kept->earlier = sums->earlier;
-	kept->nsums = 0;
-	kept->sums = palloc(Max(1, hash_get_num_entries(sums->days)) * sizeof(DaySum));
-	hash_seq_init(&status, sums->days);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		if (entry->sum.all != 0 || entry->sum.settled != 0)
-			kept->sums[kept->nsums++] = *entry;
-}
-
-/*
- * Only what was counted by a snapshot that was taken after the holder was found
- * to hold the account, and sees it under way: from then on nothing that is
- * stored of the account has changed.
- */
-static void
-keep_sums(const AccountSums *sums, Snapshot snapshot, int32 own_part)
-{
-	JournalKept kept;
-
-	if (sums->account.a != held_account.a || sums->account.b != held_account.b ||
-		IsolationUsesXactSnapshot() || !may_be_kept() || !is_worth_keeping(sums) ||
-		!holder_holds(&account_holder, snapshot) || !journal_moment(&kept.moment, snapshot, own_part))
-		return;
-	fill_kept(&kept, sums);
-	plans_become_owner();
-	journal_kept_write(&sums->names, &kept);
-}
-
-/* How many rows are not counted, up to most. */
-static int64
-count_uncounted(const Event *event, const JournalKept *kept, int64 most)
-{
-	PlaceRange	everything = {0, PG_INT64_MAX};
-	PlaceRange *ranges = &everything;
-	int			n = kept == NULL ? 1 : journal_moment_rest(&kept->moment, &ranges);
-	int64		count = 0;
-
-	for (int i = 0; i < n && count < most; i++)
-		count += stored_journal_count(event, ranges[i].from, ranges[i].to, most - count);
-	return count;
-}
-
-/* An event that only brings a day must not pay for all that others have left. */
-#define MOST_TO_COUNT(rows) (4 * MOST_UNCOUNTED + 4 * (int64) (rows))
-
-/* How often it is looked whether enough has come together. */
-#define LOOK_EVERY 16
-
-void
-journal_sums_appended(const Event *account, const Holder *holder, int rows)
-{
-	static int64 appended = LOOK_EVERY; /* since it was looked */
-	MemoryContext memory;
-	MemoryContext outer;
-	JournalKept kept;
-	AccountSums *sums = NULL;
-	Snapshot	snapshot;
-	int32		own_part;
-	bool		found;
-	int64		uncounted;
-
-	held_account = fingerprint_account(account);
-	account_holder = *holder;
-	appended += rows;
-	if (holder->count == 0 || appended < LOOK_EVERY || !may_be_kept())
-		return;
-	appended = 0;
-	memory = AllocSetContextCreate(CurrentMemoryContext, "iamwatch journal", ALLOCSET_DEFAULT_SIZES);
-	outer = MemoryContextSwitchTo(memory);
-	stored_begin();
-	own_part = journal_end_part();
-	snapshot = RegisterSnapshot(GetActiveSnapshot());
-	found = journal_kept_find(account, &kept);
-	uncounted = count_uncounted(account, found ? &kept : NULL, MOST_TO_COUNT(rows) + 1);
-	if (uncounted >= MOST_UNCOUNTED && uncounted <= MOST_TO_COUNT(rows))
-		sums = read_account(account, found ? &kept : NULL);
-	stored_end();
-	if (sums != NULL)
-		keep_sums(sums, snapshot, own_part);
-	UnregisterSnapshot(snapshot);
-	MemoryContextSwitchTo(outer);
-	MemoryContextDelete(memory);
-}
-
-void
-journal_sums_forget(void)
-{
-	for (AccountSums *sums = kept_accounts; sums != NULL; sums = sums->next)
-		keep_sums(sums, kept_snapshot, kept_part);
-	forget();
+			CHECK_FOR_INTERRUPTS();
+			if (sum == NULL)
+				continue;
+			totals[kind].all += sum->all;
+			totals[kind].settled += sum->settled;
+		}
+	return (StoredSums) {totals[SUM_OPERATION], totals[SUM_ANYTHING], totals[SUM_IAM]};
 }

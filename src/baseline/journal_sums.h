@@ -9,7 +9,6 @@
 #define IAMWATCH_JOURNAL_SUMS_H
 
 #include "baseline/stored.h"
-#include "server/holder.h"
 
 /*
  * Days that only the journal has, and known days that count for peers only with
@@ -20,6 +19,9 @@
  */
 extern StoredSums journal_sums(const Event *event, bool is_user, int32 since, int32 until);
 
+/* Does a row of the journal tell of an IAM operation?  Settings are loaded. */
+extern bool journal_is_iam(const Event *event);
+
 /*
  * Between the two, what was read is kept: a batch asks for many days, and for
  * the same again when it opens an alert.  What is added to it must be of the same
@@ -29,12 +31,5 @@ extern StoredSums journal_sums(const Event *event, bool is_user, int32 since, in
 extern void journal_sums_keep(void);
 extern void journal_sums_forget(void);
 extern void journal_sums_begin(void);
-
-/*
- * So much was appended of an account that a holder has.  When enough has come
- * together, what the journal comes to is kept in its table.  Not between
- * stored_begin() and stored_end().
- */
-extern void journal_sums_appended(const Event *account, const Holder *holder, int rows);
 
 #endif							/* IAMWATCH_JOURNAL_SUMS_H */

@@ -372,42 +372,28 @@ read_delta(TupleTableSlot *slot, const Event *event, StoredDelta *delta)
 	datum = scan_column(slot, JOURNAL_DAYS, &isnull);
 	if (!isnull)
 		dayruns_from_dayset(DatumGetDaysetP(datum), &delta->days);
-	delta->place = DatumGetInt64(scan_value(slot, JOURNAL_PLACE));
-	delta->at = slot->tts_tid;
 }
 
-/* Of the account, and of the identity or the operation that a second key is of. */
-static bool
-is_delta_of(TupleTableSlot *slot, Lookup lookup, const Event *event, int nkeys)
-{
-	Slice		identity = scan_text(slot, JOURNAL_IDENTITY);
-
-	if (identity.s == NULL || !is_journal_of(slot, event))
-		return false;
-	if (lookup == LOOKUP_JOURNAL_OPERATION)
-		return scan_text_is(slot, JOURNAL_OPERATION, event->operation) &&
-			scan_text_is(slot, JOURNAL_SERVICE, event->service) &&
-			DatumGetBool(scan_value(slot, JOURNAL_FAILED)) == event->failed;
-	return lookup != LOOKUP_JOURNAL || nkeys == 1 || slice_equal(identity, event->identity);
-}
-
+/* Of the account that the first key is of, or of an identity that a second is of. */
 static void
-read_deltas(Lookup lookup, const Event *event, ScanKey keys, int nkeys,
+read_deltas(const Event *event, ScanKey keys, int nkeys,
 			void (*take) (const StoredDelta *delta, void *arg), void *arg)
 {
-	IndexScanDesc scan = scan_begin(lookup, keys, nkeys);
+	IndexScanDesc scan = scan_begin(LOOKUP_JOURNAL, keys, nkeys);
 	TupleTableSlot *slot;
 
-	while ((slot = scan_next(lookup, scan)) != NULL)
+	while ((slot = scan_next(LOOKUP_JOURNAL, scan)) != NULL)
 	{
 		StoredDelta delta;
+		Slice		identity = scan_text(slot, JOURNAL_IDENTITY);
 
-		if (!is_delta_of(slot, lookup, event, nkeys))
+		if (identity.s == NULL || !is_journal_of(slot, event) ||
+			(nkeys > 1 && !slice_equal(identity, event->identity)))
 			continue;
 		read_delta(slot, event, &delta);
 		take(&delta, arg);
 	}
-	scan_end(lookup, scan);
+	scan_end(LOOKUP_JOURNAL, scan);
 }
 
 void
@@ -417,7 +403,7 @@ stored_journal(const Event *event, void (*take) (const StoredDelta *delta, void 
 
 	scan_key_hash(&keys[0], 1, event->account);
 	scan_key_hash(&keys[1], 2, event->identity);
-	read_deltas(LOOKUP_JOURNAL, event, keys, lengthof(keys), take, arg);
+	read_deltas(event, keys, lengthof(keys), take, arg);
 }
 
 void
@@ -427,55 +413,7 @@ stored_journal_rows(const Event *event, void (*take) (const StoredDelta *delta, 
 	ScanKeyData key;
 
 	scan_key_hash(&key, 1, event->account);
-	read_deltas(LOOKUP_JOURNAL, event, &key, 1, take, arg);
-}
-
-void
-stored_journal_operation(const Event *event, void (*take) (const StoredDelta *delta, void *arg),
-						 void *arg)
-{
-	ScanKeyData keys[2];
-
-	scan_key_hash(&keys[0], 1, event->account);
-	scan_key_hash(&keys[1], 2, event->operation);
-	read_deltas(LOOKUP_JOURNAL_OPERATION, event, keys, lengthof(keys), take, arg);
-}
-
-#define PLACE_KEYS 3
-
-static void
-place_keys(ScanKey keys, const Event *event, int64 from, int64 to)
-{
-	scan_key_hash(&keys[0], 1, event->account);
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
-	ScanKeyInit(&keys[2], 2, BTLessStrategyNumber, F_INT8LT, Int64GetDatum(to));
-}
-
-void
-stored_journal_places(const Event *event, int64 from, int64 to,
-					  void (*take) (const StoredDelta *delta, void *arg), void *arg)
-{
-	ScanKeyData keys[PLACE_KEYS];
-
-	place_keys(keys, event, from, to);
-	read_deltas(LOOKUP_JOURNAL_PLACE, event, keys, PLACE_KEYS, take, arg);
-}
-
-int64
-stored_journal_count(const Event *event, int64 from, int64 to, int64 most)
-{
-	ScanKeyData keys[PLACE_KEYS];
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
-	int64		count = 0;
-
-	place_keys(keys, event, from, to);
-	scan = scan_begin(LOOKUP_JOURNAL_PLACE, keys, PLACE_KEYS);
-	while (count < most && (slot = scan_next(LOOKUP_JOURNAL_PLACE, scan)) != NULL)
-		if (is_delta_of(slot, LOOKUP_JOURNAL_PLACE, event, PLACE_KEYS))
-			count++;
-	scan_end(LOOKUP_JOURNAL_PLACE, scan);
-	return count;
+	read_deltas(event, &key, 1, take, arg);
 }
 
 /* Of the account's rows, in the order of an index, the first: the end that is asked for. */

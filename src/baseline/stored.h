@@ -56,8 +56,6 @@ typedef struct StoredDelta
 	Event		event;			/* names only; the operation may be missing */
 	int			kinds;
 	DayRuns		days;
-	int64		place;			/* of journal_place() */
-	ItemPointerData at;
 } StoredDelta;
 
 /*
@@ -180,17 +178,6 @@ extern void stored_journal(const Event *event,
 /* The same for all identities of the account, the rows of each hash of a name together. */
 extern void stored_journal_rows(const Event *event,
 								void (*take) (const StoredDelta *delta, void *arg), void *arg);
-
-/* The same for what was appended from one place to before another, in that order. */
-extern void stored_journal_places(const Event *event, int64 from, int64 to,
-								  void (*take) (const StoredDelta *delta, void *arg), void *arg);
-
-/* How many these are, counting up to most. */
-extern int64 stored_journal_count(const Event *event, int64 from, int64 to, int64 most);
-
-/* The same for the event's operation and its outcome, in the order of their places in the table. */
-extern void stored_journal_operation(const Event *event,
-									 void (*take) (const StoredDelta *delta, void *arg), void *arg);
 
 /* Moves the account's first event and newest day to what the journal has of them. */
 extern void stored_journal_of_account(const Event *event, StoredAccount *account);

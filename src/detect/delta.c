@@ -115,7 +115,6 @@ delta_row(const Deltas *deltas, const Delta *delta, TupleDesc desc)
 	if (!nulls[JOURNAL_DAYS - 1])
 		values[JOURNAL_DAYS - 1] = PointerGetDatum(dayruns_to_dayset(&delta->days));
 	values[JOURNAL_LEARNED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	nulls[JOURNAL_PLACE - 1] = true;	/* where it has one, it is in the table */
 	return heap_form_tuple(desc, values, nulls);
 }
 

@@ -17,7 +17,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "baseline/journal_sums.h"
 #include "baseline/stored.h"
 #include "baseline/stored_columns.h"
 #include "detect/fold.h"
@@ -125,16 +124,6 @@ add_account(const Event *names, const Deltas *deltas, StoredAccount *account)
 	return added;
 }
 
-static Event
-names_of(const Deltas *deltas)
-{
-	Event		names = {0};
-
-	names.provider = provider_number((Slice) {deltas->provider, strlen(deltas->provider)});
-	names.account = deltas->account;
-	return names;
-}
-
 /*
  * Write what was learned, and what the journal has, under the lock of the
  * account.  The account's number; 0 if it has none.
@@ -142,13 +131,15 @@ names_of(const Deltas *deltas)
 static int32
 fold_account(Deltas *deltas, bool moves_account)
 {
-	Event		names = names_of(deltas);
+	Event		names = {0};
 	StoredAccount account;
 	Slice		scope;
 	bool		known;
 	bool		journaled;
 	bool		near;
 
+	names.provider = provider_number((Slice) {deltas->provider, strlen(deltas->provider)});
+	names.account = deltas->account;
 	scope = slice_join(3, (Slice[]) {{deltas->provider, strlen(deltas->provider)},
 									SLICE_LITERAL("/"), deltas->account});
 	stored_begin();
@@ -170,8 +161,11 @@ fold_account(Deltas *deltas, bool moves_account)
 }
 
 /* Class 1, as iamwatch_internal.try_lock_account(); see locks.sql. */
-#define ACCOUNT_LOCK(account) \
-	1, (int32) (slice_hash(account, 0) & 63), (int64) slice_hash(account, 1)
+static bool
+lock_account(Slice account)
+{
+	return lock_try_one(1, (int32) (slice_hash(account, 0) & 63), (int64) slice_hash(account, 1));
+}
 
 static int
 count_samples(Datum samples)
@@ -199,31 +193,12 @@ learn_contexts(const Deltas *deltas, int32 account_id, Datum samples)
 		fold_context(account_id, samples);
 }
 
-/* Who folds the account next takes it over. */
-static void
-leave_to_next(const Deltas *deltas, Datum samples, bool moves_account)
-{
-	Event		names = names_of(deltas);
-	Holder		holder;
-
-	(void) plans_call(CALL_LEAVE_TO_NEXT, (Datum[])
-					  {
-						  CStringGetTextDatum(deltas->provider), slice_text(deltas->account),
-						  deltas_array(deltas), samples, BoolGetDatum(moves_account)
-					  }, NULL);
-	/* a fixed snapshot is older than what a holder is asked for */
-	if (IsolationUsesXactSnapshot())
-		return;
-	lock_holder_of_one(ACCOUNT_LOCK(deltas->account), &holder);
-	journal_sums_appended(&names, &holder, deltas->count);
-}
-
 void
 learn_account(Deltas *deltas, Datum samples, bool moves_account)
 {
 	plans_become_owner();
 	/* with a fixed snapshot, what others commit could be lost */
-	if (!IsolationUsesXactSnapshot() && lock_try_one(ACCOUNT_LOCK(deltas->account)))
+	if (!IsolationUsesXactSnapshot() && lock_account(deltas->account))
 	{
 		int32		account_id = fold_account(deltas, moves_account);
 
@@ -231,7 +206,11 @@ learn_account(Deltas *deltas, Datum samples, bool moves_account)
 			learn_contexts(deltas, account_id, samples);
 	}
 	else
-		leave_to_next(deltas, samples, moves_account);
+		(void) plans_call(CALL_LEAVE_TO_NEXT, (Datum[])
+						  {
+							  CStringGetTextDatum(deltas->provider), slice_text(deltas->account),
+							  deltas_array(deltas), samples, BoolGetDatum(moves_account)
+						  }, NULL);
 }
 
 /* Whoever calls it by hand needs the rights on what it writes. */

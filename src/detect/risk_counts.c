@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "baseline/journal_days.h"
 #include "baseline/journal_sums.h"
 #include "baseline/settled.h"
 #include "baseline/stored.h"

@@ -95,14 +95,11 @@
 #define init_epq(epq, estate) EvalPlanQualInit(epq, estate, NULL, NIL, -1)
 #endif
 
-/* Needs storage/proc.h; process_of() storage/procarray.h (17 and later) or storage/sinvaladt.h, too. */
+/* Needs storage/proc.h. */
 #if PG_VERSION_NUM >= 170000
-#define process_local_xid(proc) ((proc)->vxid.lxid)
-#define process_of(id) ProcNumberGetProc((id).procNumber)
+#define my_local_xid() (MyProc->vxid.lxid)
 #else
-#define process_local_xid(proc) ((proc)->lxid)
-#define process_of(id) BackendIdGetProc((id).backendId)
+#define my_local_xid() (MyProc->lxid)
 #endif
-#define my_local_xid() process_local_xid(MyProc)
 
 #endif							/* IAMWATCH_COMPAT_H */

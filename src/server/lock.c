@@ -112,27 +112,17 @@ static int	ones_locked = 0;	/* in this transaction, at most */
 
 PG_FUNCTION_INFO_V1(iamwatch_try_lock_one);
 
-static void
-tags_of_one(int32 class, int32 key, int64 hash, LOCKTAG *all, LOCKTAG *tag)
-{
-	uint64		one = (uint64) hash + class;
-
-	SET_LOCKTAG_ADVISORY(*all, MyDatabaseId, (uint32) class, (uint32) key, IAMWATCH_LOCK_CLASS);
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (one >> 32), (uint32) one, IAMWATCH_ONE_CLASS);
-}
-
 bool
 lock_try_one(int32 class, int32 key, int64 hash)
 {
 	LOCKTAG		all;
 	LOCKTAG		tag;
+	uint64		one = (uint64) hash + class;
 
-	tags_of_one(class, key, hash, &all, &tag);
+	SET_LOCKTAG_ADVISORY(all, MyDatabaseId, (uint32) class, (uint32) key, IAMWATCH_LOCK_CLASS);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (one >> 32), (uint32) one, IAMWATCH_ONE_CLASS);
 	if (lock_is_mine(&all, ExclusiveLock))
 		return true;
-	/* what others see of a savepoint that holds a lock is its number; see holder.c */
-	if (GetCurrentTransactionNestLevel() > 1)
-		(void) GetCurrentTransactionId();
 	if (ones_locked >= MOST_ONES && !lock_is_mine(&tag, ExclusiveLock))
 		return take(&all, ExclusiveLock) != LOCKACQUIRE_NOT_AVAIL;
 	if (take(&all, ShareLock) == LOCKACQUIRE_NOT_AVAIL)
@@ -149,25 +139,6 @@ lock_try_one(int32 class, int32 key, int64 hash)
 			break;
 	}
 	return true;
-}
-
-void
-lock_holder_of_one(int32 class, int32 key, int64 hash, Holder *holder)
-{
-	LOCKTAG		tags[2];
-
-	tags_of_one(class, key, hash, &tags[0], &tags[1]);
-	holder->count = 0;
-	/* one of the two is held against all others */
-	for (int i = 0; i < lengthof(tags) && holder->count == 0; i++)
-	{
-		int			count;
-		VirtualTransactionId *holders = GetLockConflicts(&tags[i], ShareLock, &count);
-
-		if (count == 1)
-			holder_read(holders[0], holder);
-		pfree(holders);
-	}
 }
 
 /* try_lock(class int, key int, one bigint) RETURNS boolean: until the transaction ends */

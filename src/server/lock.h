@@ -8,8 +8,6 @@
 #ifndef IAMWATCH_LOCK_H
 #define IAMWATCH_LOCK_H
 
-#include "server/holder.h"
-
 extern void lock_init(void);
 
 /* Take a lock of a class by its key until the transaction ends, unless another session has it. */
@@ -17,9 +15,6 @@ extern bool lock_try(int32 class, int32 key);
 
 /* The same for one of the many things that share a key, by its hash. */
 extern bool lock_try_one(int32 class, int32 key, int64 hash);
-
-/* Who has what lock_try_one() could not take; nobody, if that cannot be told. */
-extern void lock_holder_of_one(int32 class, int32 key, int64 hash, Holder *holder);
 
 /*
  * Let other sessions see how far this one has come, until it shows something

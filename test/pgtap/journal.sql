@@ -16,11 +16,11 @@ WHERE random() < CASE WHEN waits > 0 THEN 0.25 WHEN who % 3 = 0 THEN 0.9 WHEN wh
 GROUP BY 1, 2, 3, 4, 5, 6;
 CREATE FUNCTION deltas(of_session integer) RETURNS SETOF iamwatch_internal.journal LANGUAGE sql AS $$
 	SELECT 'aws', '1', NULL::timestamptz, 0, CASE WHEN who % 4 = 0 THEN 'role' ELSE 'user' END || who,
-		CASE WHEN who % 4 = 0 THEN 32 ELSE 2 END, service, operation, failed, days, clock_timestamp(), journal_place()
+		CASE WHEN who % 4 = 0 THEN 32 ELSE 2 END, service, operation, failed, days, clock_timestamp()
 	FROM public.made WHERE waits = of_session
 $$;
 SELECT learn((SELECT array_agg(d) FROM deltas(0) AS d) || ROW('aws', '1', '2026-01-01', 0, NULL, NULL, NULL, NULL, NULL,
-	'{2026-02-20}', clock_timestamp(), NULL)::iamwatch_internal.journal);
+	'{2026-02-20}', clock_timestamp())::iamwatch_internal.journal);
 SET session_replication_role = replica;
 INSERT INTO alerts (detector, variation, severity, first_event_time, last_event_time, provider, account, identity, identity_kind, service,
 	operation, failed, category, sensitivity, tactic, technique, probability, surprise, evidence, status, resolution, excluded_days)

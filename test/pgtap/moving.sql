@@ -14,7 +14,7 @@ INSERT INTO holds VALUES
 	-- from what is carried
 	('tallies', 'follows'), ('kept_incidents', 'follows'), ('changed_incidents', 'follows'),
 	-- taken in before an export
-	('journal', 'waits'), ('journal_sums', 'waits'), ('context_journal', 'waits'), ('pending_events', 'waits'),
+	('journal', 'waits'), ('context_journal', 'waits'), ('pending_events', 'waits'),
 	-- what a place did with the account
 	('counted_elsewhere', 'place'), ('forgotten_accounts', 'place'),
 	-- of all accounts
@@ -73,7 +73,6 @@ INSERT INTO instance_history VALUES ('aws', '111122223333', 'i-1', '{}', false, 
 INSERT INTO firewalls VALUES ('aws', '111122223333', '2026-02-01Z', '["sg-1"]');
 -- what other sessions left
 INSERT INTO journal (provider, account, identity, kinds, days, late_events, learned_at) VALUES ('aws', '111122223333', 'arn:aws:iam::111122223333:user/fay', 2, '{2026-02-03}', 2, now());
-INSERT INTO journal_sums VALUES ('aws', '111122223333', 1, '');
 INSERT INTO context_journal SELECT parse(aws('2026-02-01T10:00:00Z', 'ann', 'CreateUser')), 'AKIA1', false;
 INSERT INTO pending_events (detector, event, unusual, day_scored, score)
 SELECT 'unusual_iam_activity', parse(aws('2026-02-02T11:00:00Z', 'dan', 'DeleteUser', id => 'd9')), false, true, ROW(0, 0, 0, 0, 1, NULL, NULL, NULL, NULL, NULL, NULL)::score;
