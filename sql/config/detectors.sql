@@ -4,7 +4,7 @@ CREATE FUNCTION iamwatch_internal.context_kinds() RETURNS text[]
 	AS 'MODULE_PATHNAME', 'iamwatch_context_kinds' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.context_kinds() IS 'what iamwatch_internal.context_of() may find';
 
-CREATE FUNCTION iamwatch_internal.setting_ranges(OUT setting name, OUT lowest double precision, OUT highest double precision)
+CREATE FUNCTION iamwatch_internal.setting_ranges(OUT setting name, OUT lowest integer, OUT highest integer)
 	RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 	VALUES ('activation_days', 0, 3650), ('training_days', 1, 3650), ('deduplication_days', 0, 3650),
 		('lateness_days', 0, 3650), ('memory_days', 1, 3650), ('peer_memory_days', 1, 3650),
@@ -12,7 +12,7 @@ CREATE FUNCTION iamwatch_internal.setting_ranges(OUT setting name, OUT lowest do
 		('probability_limit', 0, 1), ('least_risk', 0, 100), ('context_bits', 0, 10)
 $$;
 COMMENT ON FUNCTION iamwatch_internal.setting_ranges() IS
-'what each number of iamwatch.detectors may be, ends included: the table''s constraints, their hints, and whatever checks settings before they are stored have it from here';
+'what each number of iamwatch.detectors may be, ends included, which are whole so that no setting of a session rounds them: the table''s constraints, their hints, and whatever checks settings before they are stored have it from here';
 
 CREATE TABLE iamwatch.detectors (
 	detector text PRIMARY KEY CHECK (detector <> ''),
