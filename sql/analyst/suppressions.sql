@@ -240,7 +240,9 @@ BEGIN
 		c.score.active := near.evidence->'A';
 		c.score.peer_days := near.evidence->'K';
 		c.score.peer_active := near.evidence->'N';
-		c.score.probability := near.probability;
+		-- without context, which is the event's own
+		c.score.probability := iamwatch.probability((near.evidence->'k')::integer, (near.evidence->'A')::integer,
+			(near.evidence->'K')::bigint, (near.evidence->'N')::bigint);
 		c.score.risk_k := near.evidence#>'{risk,k}';
 		c.score.risk_active := near.evidence#>'{risk,A}';
 		c.score.risk_iam_days := near.evidence#>'{risk,B}';

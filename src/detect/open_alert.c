@@ -189,6 +189,8 @@ new_alert(const AlertSettings *settings, Candidate *candidate, text *scope, Aler
 	double		probability;
 	double		risk;
 	Variation	variation;
+	/* has its counts, and is unusual whatever its own context; without the suppression it had joined */
+	bool		follows_suppressed = !score->nulls[SCORE_RISK_ACTIVE];
 
 	if (operation == NULL)
 		return false;
@@ -206,11 +208,11 @@ new_alert(const AlertSettings *settings, Candidate *candidate, text *scope, Aler
 	if (DatumGetFloat8(settings->values[DETECTORS_CONTEXT_BITS]) > 0)
 	{
 		probability = weigh_probability(settings, probability, context);
-		if (probability >= DatumGetFloat8(settings->values[DETECTORS_PROBABILITY_LIMIT]))
+		if (!follows_suppressed &&
+			probability >= DatumGetFloat8(settings->values[DETECTORS_PROBABILITY_LIMIT]))
 			return false;
 	}
-	/* what follows a suppressed event has the counts of that */
-	if (score->nulls[SCORE_RISK_ACTIVE])
+	if (!follows_suppressed)
 	{
 		RiskCounts	counts = risk_counts(&candidate->event, numbers.account_id,
 										 alert_setting(settings, DETECTORS_MEMORY_DAYS),
@@ -219,7 +221,8 @@ new_alert(const AlertSettings *settings, Candidate *candidate, text *scope, Aler
 		score_row_set_risk(score, &counts);
 	}
 	risk = weigh_risk(settings, score, sensitivity, context);
-	if (!settings->nulls[DETECTORS_LEAST_RISK] && risk < DatumGetFloat8(settings->values[DETECTORS_LEAST_RISK]))
+	if (!follows_suppressed && !settings->nulls[DETECTORS_LEAST_RISK] &&
+		risk < DatumGetFloat8(settings->values[DETECTORS_LEAST_RISK]))
 		return false;
 	if (is_over_limit(candidate, scope))
 		return false;

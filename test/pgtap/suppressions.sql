@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(56);
+SELECT plan(58);
 
 CREATE FUNCTION from_address(at text, who text, operation text, address text, id text = gen_random_uuid()::text) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log VALUES (aws(at, who, operation, id => id, more => jsonb_build_object('sourceIPAddress', address)))
@@ -171,5 +171,13 @@ SELECT is(count(*), 1::bigint, 'Suppressed: an event that does not match is aler
 WHERE identity LIKE '%dot' AND first_event_time = '2026-07-13T10:00:00Z';
 SELECT is(a.probability, s.probability, '... with the score that the suppressed one had') FROM alerts AS a
 JOIN suppressed_alerts AS s USING (identity, operation, detector) WHERE a.identity LIKE '%dot';
+UPDATE detectors SET probability_limit = 0.005;
+SELECT put(aws('2026-07-11T09:00:00Z', 'eve', 'DeleteVirtualMFADevice', more => '{"errorCode": "AccessDenied"}'));
+SELECT put(aws('2026-07-11T10:00:00Z', 'eve', 'DeleteVirtualMFADevice'));
+SELECT put(aws('2026-07-13T10:00:00Z', 'eve', 'DeleteVirtualMFADevice'));
+SELECT is(count(*), 2::bigint, 'Suppressed: both the one that is hidden and the one that is not have a context')
+FROM all_alerts WHERE identity LIKE '%eve' AND operation = 'DeleteVirtualMFADevice' AND NOT failed AND evidence->'context' ? 'failed_before';
+SELECT is(probability, probability((evidence->>'k')::integer, (evidence->>'A')::integer, (evidence->>'K')::integer, (evidence->>'N')::integer) / 4,
+	'... which counts once in what follows') FROM alerts WHERE identity LIKE '%eve' AND operation = 'DeleteVirtualMFADevice' AND NOT failed;
 SELECT * FROM finish();
 ROLLBACK;
