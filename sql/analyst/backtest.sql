@@ -101,6 +101,7 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.backtest_alerts(regclass, iamwatch.detectors[], name) IS
 'the alerts that each of several settings would have raised over what a source holds';
 
+-- Here and in the first backtest_summary() numbers become JSON, where extra_float_digits must not round them.
 CREATE FUNCTION iamwatch.backtest(source regclass, training_days integer DEFAULT NULL,
 	activation_days integer DEFAULT NULL, deduplication_days integer DEFAULT NULL,
 	probability_limit double precision DEFAULT NULL, categories text[] DEFAULT NULL,
@@ -111,7 +112,7 @@ CREATE FUNCTION iamwatch.backtest(source regclass, training_days integer DEFAULT
 		operation text, failed boolean, category text, sensitivity integer, technique text,
 		k integer, active integer, peer_days bigint, peer_active bigint,
 		probability double precision, surprise double precision, risk double precision, risk_counts jsonb)
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 BEGIN
 	RETURN QUERY SELECT a.severity, a.variation, a.first_event_time, a.last_event_time, a.event_count, a.provider, a.account,
@@ -159,7 +160,7 @@ CREATE FUNCTION iamwatch.backtest_summary(source regclass, training_days integer
 	OUT by_severity jsonb, OUT new_alerts bigint, OUT vanished_alerts bigint,
 	OUT incidents bigint, OUT incidents_per_day double precision,
 	OUT urgent_incidents bigint, OUT urgent_per_day double precision)
-	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET extra_float_digits = 1 AS $$
 	SELECT b.alerts, b.days, b.alerts_per_day, b.identities, b.by_severity, b.new_alerts, b.vanished_alerts,
 		b.incidents, b.incidents_per_day, b.urgent_incidents, b.urgent_per_day
 	FROM iamwatch_internal.backtest_summaries($1, ARRAY[iamwatch_internal.other_settings($9, '{}'),

@@ -187,8 +187,9 @@ CREATE TRIGGER settings_applied AFTER INSERT OR UPDATE OR DELETE ON iamwatch.det
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.settings_changed();
 ALTER TABLE iamwatch.detectors ENABLE REPLICA TRIGGER settings_applied;
 
+-- Numbers are found by name in JSON, where extra_float_digits must not round them.
 CREATE FUNCTION iamwatch_internal.check_ranges(detector iamwatch.detectors) RETURNS void
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
 	broken record;
 BEGIN

@@ -173,7 +173,7 @@ COMMENT ON FUNCTION iamwatch_internal.key_of(jsonb, text[]) IS 'the columns of a
 
 -- The coordinator's: all of it; a node's: what it has of that.
 CREATE FUNCTION iamwatch_internal.settings_here() RETURNS jsonb
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
 	part record;
 	settings jsonb := '{}';
@@ -190,7 +190,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.settings_here() IS 'the rows that are the same on all nodes when they are in step';
 
 CREATE FUNCTION iamwatch_internal.take_settings(settings jsonb) RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
 	part record;
 	rows_given jsonb;

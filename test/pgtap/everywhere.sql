@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(16);
+SELECT plan(17);
 
 -- What one server says of its incidents is what the coordinator of several says
 -- of the same, collected: made of alerts by chance, that begin at the same times,
@@ -43,5 +43,10 @@ SELECT is(urgent_among('{2026-01-01Z,2026-01-29 00:00:00.000001Z}', '{5,4}', 1),
 SELECT is(urgent_among('{}', '{}', 5), '{}', 'Of none, none');
 SELECT throws_ok($$SELECT urgent_among('{2026-01-01Z}', '{}', 5)$$, '2202E', NULL, 'As many risks as times');
 SELECT throws_ok($$SELECT urgent_among('{NULL}', '{1}', 5)$$, '22004', NULL, 'and none of them null');
+-- what other nodes are given
+UPDATE detectors SET probability_limit = 0.0123456789;
+SET LOCAL extra_float_digits = -15;
+SELECT ok(settings_here()::text LIKE '%0.0123456789%', 'No setting of a session rounds the numbers that the nodes are given');
+RESET extra_float_digits;
 SELECT * FROM finish();
 ROLLBACK;

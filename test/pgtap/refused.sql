@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(62);
+SELECT plan(65);
 
 -- detectors
 SELECT throws_ok($$UPDATE detectors SET categories = '{crednetial}'$$, '22023', 'unknown category "crednetial"', 'Detector: a category that is misspelled');
@@ -19,6 +19,11 @@ SELECT is(hint($$UPDATE detectors SET context_bits = 11$$) || hint($$UPDATE dete
 SELECT throws_ok($$UPDATE detectors SET effects = '{created}'$$, '22023', 'unknown effect "created"', 'Detector: an effect');
 SELECT throws_ok($$UPDATE detectors SET effects = '{}'$$, '22023', NULL, 'Detector: no effect');
 SELECT throws_ok($$SELECT * FROM backtest('log', categories => '{crednetial}')$$, '22023', 'unknown category "crednetial"', 'Backtest: the same');
+SET LOCAL extra_float_digits = -15;
+SELECT throws_ok($$SELECT * FROM backtest('log', probability_limit => 1.04)$$, '22023', 'probability_limit must be between 0 and 1', 'Backtest: a number that the session would write as 1');
+SELECT throws_ok($$SELECT * FROM backtest_summary('log', probability_limit => 1.04)$$, '22023', 'probability_limit must be between 0 and 1', 'Backtest: and in its summary');
+SELECT throws_ok('UPDATE detectors SET least_risk = 104', '22023', 'least_risk must be between 0 and 100, or null', 'Detector: one that it would write as 100');
+RESET extra_float_digits;
 
 -- the catalogue
 SELECT throws_ok($$INSERT INTO operations (provider, service, operation, category, effect) VALUES ('awss', 'iam', 'X', 'role', 'create')$$, '22023', 'unknown provider "awss"', 'Catalogue: a provider');
