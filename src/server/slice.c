@@ -70,7 +70,7 @@ slice_text(Slice slice)
 }
 
 Slice
-slice_of_text(Datum text)
+slice_of_toasted(Datum text)
 {
 	struct varlena *value = PG_DETOAST_DATUM_PACKED(text);
 

@@ -9,6 +9,7 @@
 #define IAMWATCH_SLICE_H
 
 #include "common/hashfn.h"
+#include "server/compat.h"
 
 /* A string that is not terminated; s is NULL when the field is missing. */
 typedef struct Slice
@@ -74,7 +75,18 @@ slice_or(Slice a, Slice b)
 /* The slice, which is not missing, as a text; in the current memory context. */
 extern Datum slice_text(Slice slice);
 
+/* A copy of what a text says that is stored compressed or apart. */
+extern Slice slice_of_toasted(Datum text);
+
 /* What a text, which is not null, says; a copy if it is stored compressed or apart. */
-extern Slice slice_of_text(Datum text);
+static inline Slice
+slice_of_text(Datum text)
+{
+	const struct varlena *value = (const struct varlena *) DatumGetPointer(text);
+
+	if (VARATT_IS_COMPRESSED(value) || VARATT_IS_EXTERNAL(value))
+		return slice_of_toasted(text);
+	return (Slice) {VARDATA_ANY(value), (int) VARSIZE_ANY_EXHDR(value)};
+}
 
 #endif							/* IAMWATCH_SLICE_H */
