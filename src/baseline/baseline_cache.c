@@ -387,7 +387,7 @@ cache_knows(const Event *event)
 {
 	Fingerprint fingerprint;
 
-	if (!catalogue_is_ready())
+	if (!catalogue_is_ready(event->provider))
 		return false;
 	make_ready();
 	fingerprint = fingerprint_account(event);

@@ -12,7 +12,9 @@
  * A session that stores one event and ends would spend most of its time in
  * copying more than a thousand rows of which it needs one.  So the first
  * questions of a session are answered by reading, by index, the rows that
- * matter to one operation: the copy then is of these alone.
+ * matter to one operation: the copy then is of these alone.  And most sessions
+ * store events of one or two providers: the first copy is of the rows of those
+ * that were asked about by then, and only whoever meets another copies all.
  *
  *-------------------------------------------------------------------------
  */
@@ -73,16 +75,14 @@ typedef struct SuffixRow
 	Operation	operation;
 } SuffixRow;
 
-/* So many questions are answered by index; then all is loaded. */
+/* So many questions are answered by index; then their providers are copied. */
 #define QUESTIONS_BY_INDEX 8
 
 #define EXPECTED_ROWS 2000		/* that are exact */
 
-typedef enum Extent
-{
-	COPY_OF_ONE,				/* what matters to one operation */
-	COPY_OF_ALL
-} Extent;
+/* Sets of providers have provider_bit() of each. */
+#define NO_PROVIDERS UINT64CONST(0)
+#define ALL_PROVIDERS PG_UINT64_MAX
 
 static CachedTable operations = {.name = "operations", .index = "operations_pkey"};
 static exact_hash *exact_rows = NULL;
@@ -90,8 +90,9 @@ static SuffixRow *suffix_rows = NULL;
 static int	suffix_count = 0;
 static int	suffix_capacity = 0;
 static uint64 suffix_providers = 0; /* a bit for each that has any */
-static Extent extent = COPY_OF_ONE;
-static ExactKey copied_one;
+static uint64 copied_providers = NO_PROVIDERS;	/* of which all rows were copied */
+static uint64 asked_providers = NO_PROVIDERS;	/* and those that are to be */
+static ExactKey copied_one;		/* without them: all that matters to this operation */
 static int	questions = 0;
 static Slice words[32];			/* of the rows that were copied, some */
 
@@ -125,17 +126,30 @@ exact_key(Provider provider, Slice service, Slice operation)
 	return key;
 }
 
-static bool
-has_copy_of_all(void)
+/* The last one stands for all further ones. */
+static inline uint64
+provider_bit(Provider provider)
 {
-	return extent == COPY_OF_ALL && cached_table_is_good(&operations);
+	return UINT64CONST(1) << Min((int) provider, 63);
+}
+
+static inline bool
+has_copy_of(uint64 providers)
+{
+	return (copied_providers & providers) == providers && cached_table_is_good(&operations);
+}
+
+static inline bool
+has_copy_of_some(void)
+{
+	return copied_providers != NO_PROVIDERS && cached_table_is_good(&operations);
 }
 
 /* Settings say which of the operations are watched. */
 bool
-catalogue_is_ready(void)
+catalogue_is_ready(Provider provider)
 {
-	return has_copy_of_all() && settings_are_ready();
+	return has_copy_of(provider_bit(provider)) && settings_are_ready();
 }
 
 /* Columns of iamwatch.operations; new ones come after these. */
@@ -176,13 +190,6 @@ category_is_session(const char *category)
 		(strcmp(category, "session") == 0 || strcmp(category, "sign_in") == 0);
 }
 
-/* The last one stands for all further ones. */
-static inline uint64
-provider_bit(Provider provider)
-{
-	return UINT64CONST(1) << Min((int) provider, 63);
-}
-
 /* Of categories and techniques there are some dozens, each of many operations. */
 static const char *
 keep_word(Slice word)
@@ -203,12 +210,11 @@ keep_category(Operation *operation, Slice category)
 }
 
 static void
-load_row(const TableRow *row)
+add_row(Provider provider, const TableRow *row)
 {
 	Slice		category = table_slice(row, OPERATIONS_CATEGORY);
 	Slice		service = table_slice(row, OPERATIONS_SERVICE);
 	Slice		name = table_slice(row, OPERATIONS_OPERATION);
-	Provider	provider = provider_number(table_slice(row, OPERATIONS_PROVIDER));
 	bool		own = slice_is(table_slice(row, OPERATIONS_ORIGIN), "user");
 	Operation	operation;
 
@@ -254,6 +260,16 @@ load_row(const TableRow *row)
 	}
 }
 
+/* Without any provider that is copied, it is a row that was looked up. */
+static void
+load_row(const TableRow *row)
+{
+	Provider	provider = provider_number(table_slice(row, OPERATIONS_PROVIDER));
+
+	if (copied_providers == NO_PROVIDERS || (copied_providers & provider_bit(provider)) != 0)
+		add_row(provider, row);
+}
+
 /* By provider; then the longest suffix first, then a named service, then a user's row. */
 static int
 compare_suffix_rows(const void *a, const void *b)
@@ -271,10 +287,10 @@ compare_suffix_rows(const void *a, const void *b)
 }
 
 static void
-begin_copy(Extent copied, int expected_rows)
+begin_copy(uint64 providers, int expected_rows)
 {
 	(void) cached_table_begin(&operations);
-	extent = copied;
+	copied_providers = providers;
 	memset(words, 0, sizeof(words));
 	suffix_rows = NULL;
 	suffix_count = suffix_capacity = 0;
@@ -291,15 +307,21 @@ end_copy(void)
 	cached_table_end(&operations);
 }
 
+static void
+copy_asked(void)
+{
+	begin_copy(asked_providers, EXPECTED_ROWS);
+	table_read(operations.relid, operations.context, load_row);
+	end_copy();
+}
+
 void
 catalogue_load(void)
 {
 	settings_load();
-	if (has_copy_of_all())
-		return;
-	begin_copy(COPY_OF_ALL, EXPECTED_ROWS);
-	table_read(operations.relid, operations.context, load_row);
-	end_copy();
+	asked_providers = ALL_PROVIDERS;
+	if (!has_copy_of(ALL_PROVIDERS))
+		copy_asked();
 }
 
 /* The rows that catalogue_find() would come upon, in the order of their rank. */
@@ -309,7 +331,7 @@ copy_one(Provider provider, Slice service, Slice operation)
 	Slice		name = {provider_names[provider], strlen(provider_names[provider])};
 	Slice		services[] = {service, SLICE_LITERAL("*")};
 
-	begin_copy(COPY_OF_ONE, 1);
+	begin_copy(NO_PROVIDERS, 1);
 	for (int i = 0; i < lengthof(services) && exact_rows->members == 0; i++)
 		table_look_up(operations.relid, operations.index_relid, (TableKey[])
 					  {
@@ -333,8 +355,13 @@ static void
 copy_for(Provider provider, Slice service, Slice operation)
 {
 	settings_load();
+	asked_providers |= provider_bit(provider);
+	if (has_copy_of(provider_bit(provider)))
+		return;
+	if (has_copy_of_some())		/* who meets another one may meet more */
+		catalogue_load();
 	/* no index finds names in any case */
-	if (!has_copy_of_all() && questions < QUESTIONS_BY_INDEX && provider != PROVIDER_AZURE)
+	else if (questions < QUESTIONS_BY_INDEX && provider != PROVIDER_AZURE)
 	{
 		ExactKey	key = exact_key(provider, service, operation);
 
@@ -346,7 +373,7 @@ copy_for(Provider provider, Slice service, Slice operation)
 		}
 	}
 	else
-		catalogue_load();
+		copy_asked();
 }
 
 const Operation *
@@ -357,9 +384,10 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 }
 
 bool
-catalogue_asks_by_index(void)
+catalogue_asks_by_index(Provider provider)
 {
-	return !has_copy_of_all() && questions++ < QUESTIONS_BY_INDEX;
+	asked_providers |= provider_bit(provider);
+	return !has_copy_of(provider_bit(provider)) && questions++ < QUESTIONS_BY_INDEX;
 }
 
 /* So many characters of the end of a suffix row are in the index. */

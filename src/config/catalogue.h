@@ -36,10 +36,13 @@ typedef struct Operation
 /* Neither sessions nor sign-ins are watched unless a detector names them. */
 extern bool category_is_session(const char *category);
 
-/* Loaded, settings too, and unchanged since?  If not, catalogue_find() is not allowed. */
-extern bool catalogue_is_ready(void);
+/*
+ * Are the provider's rows loaded, settings too, and unchanged since?  If not,
+ * catalogue_find() is not allowed for its operations.
+ */
+extern bool catalogue_is_ready(Provider provider);
 
-/* Load it from iamwatch.operations if need be. */
+/* Load all of it from iamwatch.operations if need be. */
 extern void catalogue_load(void);
 
 /*
@@ -53,7 +56,7 @@ extern const Operation *catalogue_find(Provider provider, Slice service, Slice o
 
 /*
  * The same where the table may be read: the first operations of a session are
- * looked up one by one, then all is loaded.  What it returns is good until the
+ * looked up one by one, then all of their providers are loaded.  What it returns is good until the
  * next call.
  */
 extern const Operation *catalogue_get(Provider provider, Slice service, Slice operation);
@@ -63,9 +66,10 @@ extern const Operation *catalogue_row(Provider provider, Slice service, Slice op
 
 /*
  * Has the session asked so little yet that a look at an index costs less than a
- * copy of the catalogue and of the settings?  Each answer counts as a question.
+ * copy of the catalogue and of the settings?  Each answer counts as a question
+ * about the provider.
  */
-extern bool catalogue_asks_by_index(void);
+extern bool catalogue_asks_by_index(Provider provider);
 
 /*
  * Does the catalogue have nothing of that name, as one look at an index tells?

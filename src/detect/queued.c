@@ -100,7 +100,7 @@ static bool
 tables_know(Recall *recall, const Event *event, const Operation **operation)
 {
 	*operation = NULL;
-	if (catalogue_asks_by_index())
+	if (catalogue_asks_by_index(event->provider))
 	{
 		if (catalogue_lacks(event->provider, event->operation))
 			return recall_knows(recall, event, NULL);
