@@ -74,6 +74,28 @@ SELECT operation FROM iamwatch.baselines WHERE identity = 'bob' ORDER BY 1;
 UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'iamwatch.operations_other'::regclass;
 ALTER INDEX iamwatch.operations_other RENAME TO operations_names;
 
+-- The first copy is of the providers that were met by then; of one that is met later, or whose rows are new, all is known too
+\c -
+INSERT INTO log SELECT aws('Get' || i, who => 'pat') FROM generate_series(1, 9) AS i;
+INSERT INTO log VALUES (aws('DeleteUser', service => 'iam', who => 'pat'));
+INSERT INTO log VALUES (gcp('google.cloud.run.v2.Services.SetIamPolicy')), (gcp('google.cloud.run.v2.Services.GetService'));
+INSERT INTO log VALUES (azure('MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/DELETE'));
+INSERT INTO log VALUES ('{"forge": 1, "at": "2026-03-01T10:00:00Z", "org": "forge", "who": "pat", "what": "org.add_admin", "id": "2"}');
+INSERT INTO log VALUES (aws('DeleteRole', service => 'iam', who => 'pat'));
+SELECT provider, operation FROM iamwatch.baselines AS b WHERE b.identity = 'pat' OR b.operation ILIKE ANY ('{%v2%,%/delete}') ORDER BY 1, 2;
+\c -
+INSERT INTO log VALUES (azure('Microsoft.Web/sites/read'));
+INSERT INTO log VALUES (aws('DeleteGroup', service => 'iam', who => 'pia'));
+INSERT INTO log VALUES (gcp('google.cloud.run.v3.Services.SetIamPolicy'));
+SELECT provider, operation FROM iamwatch.baselines AS b WHERE b.identity = 'pia' OR b.operation LIKE '%v3%' ORDER BY 1, 2;
+\c -
+INSERT INTO log SELECT aws('Get' || i, who => 'pam') FROM generate_series(1, 9) AS i;
+INSERT INTO iamwatch.operations (provider, service, operation, category, effect)
+VALUES ('forge', '*', 'team.open', 'policy', 'modify'), ('aws', 's3', 'PutTags', 'policy', 'modify');
+INSERT INTO log VALUES (aws('PutTags', who => 'pam')),
+	('{"forge": 1, "at": "2026-03-01T10:00:00Z", "org": "forge", "who": "pam", "what": "team.open", "id": "3"}');
+SELECT provider, operation FROM iamwatch.baselines AS b WHERE b.identity = 'pam' ORDER BY 1, 2;
+
 -- Of the settings: what is late
 INSERT INTO log VALUES (aws('GetObject', '2026-09-13 10:00Z'));
 \c -
