@@ -134,9 +134,9 @@ provider_bit(Provider provider)
 }
 
 static inline bool
-has_copy_of(uint64 providers)
+has_copy_of(Provider provider)
 {
-	return (copied_providers & providers) == providers && cached_table_is_good(&operations);
+	return (copied_providers & provider_bit(provider)) != 0 && cached_table_is_good(&operations);
 }
 
 static inline bool
@@ -149,7 +149,7 @@ has_copy_of_some(void)
 bool
 catalogue_is_ready(Provider provider)
 {
-	return has_copy_of(provider_bit(provider)) && settings_are_ready();
+	return has_copy_of(provider) && settings_are_ready();
 }
 
 /* Columns of iamwatch.operations; new ones come after these. */
@@ -320,7 +320,7 @@ catalogue_load(void)
 {
 	settings_load();
 	asked_providers = ALL_PROVIDERS;
-	if (!has_copy_of(ALL_PROVIDERS))
+	if (copied_providers != ALL_PROVIDERS || !cached_table_is_good(&operations))
 		copy_asked();
 }
 
@@ -355,9 +355,9 @@ static void
 copy_for(Provider provider, Slice service, Slice operation)
 {
 	settings_load();
-	asked_providers |= provider_bit(provider);
-	if (has_copy_of(provider_bit(provider)))
+	if (has_copy_of(provider))
 		return;
+	asked_providers |= provider_bit(provider);
 	if (has_copy_of_some())		/* who meets another one may meet more */
 		catalogue_load();
 	/* no index finds names in any case */
@@ -386,8 +386,10 @@ catalogue_get(Provider provider, Slice service, Slice operation)
 bool
 catalogue_asks_by_index(Provider provider)
 {
+	if (has_copy_of(provider))
+		return false;
 	asked_providers |= provider_bit(provider);
-	return !has_copy_of(provider_bit(provider)) && questions++ < QUESTIONS_BY_INDEX;
+	return questions++ < QUESTIONS_BY_INDEX;
 }
 
 /* So many characters of the end of a suffix row are in the index. */
