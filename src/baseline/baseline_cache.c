@@ -107,7 +107,11 @@ fingerprint_account(const Event *event)
 	if (last->provider == event->provider && last->len == account.len && account.len > 0 &&
 		memcmp(last->account, account.s, last->len) == 0)
 		return last->fingerprint;
-	f = fingerprint_add((Fingerprint) {event->provider, event->provider}, account);
+	f = fingerprint_add((Fingerprint)
+						{
+							quick_seed(event->provider, &quick_keys[0]),
+							quick_seed(event->provider, &quick_keys[1])
+						}, account);
 	if (account.len <= sizeof(last->account))
 	{
 		last->provider = event->provider;

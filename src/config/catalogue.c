@@ -106,7 +106,7 @@ static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
 static inline uint64
 hash_of_name(Slice operation, Provider provider)
 {
-	return quick_hash(operation, provider, &quick_keys[0]);
+	return quick_hash(operation, quick_seed(provider, &quick_keys[0]), &quick_keys[0]);
 }
 
 static inline uint64

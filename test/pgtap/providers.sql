@@ -1,6 +1,6 @@
 -- Users' own providers.  Documents have the fields of Okta's System Log.
 \ir settings.psql
-SELECT plan(72);
+SELECT plan(75);
 
 CREATE FUNCTION okta(at text, who text, event_type text, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('uuid', md5(at || event_type), 'published', at, 'eventType', event_type, 'version', '0', 'severity', 'INFO',
@@ -68,6 +68,19 @@ CREATE FUNCTION forge(more jsonb) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT '{"source": "forge", "org": 7, "who": ["ann"], "part": "repo", "what": true, "at": 1767225600123}'::jsonb || more
 $$;
 SELECT is(parse(forge('{}'))::text, '(forge,7,,"2026-01-01 00:00:00.123+00",ann,user,t,repo,true,f,,,,,,,,,)', 'numbers and booleans count as text; milliseconds since 1970');
+
+-- What differs from another provider's only as the numbers of providers do is not taken for it.
+CREATE TABLE alike AS SELECT 'RemoveAl' || chr(ascii('d') # n) || 'Members' AS operation, 'account-' || chr(ascii('d') # n) || '-000001' AS account
+	FROM generate_series(0, 7) AS n;
+CREATE TABLE arrives AS SELECT aws('2026-01-01T00:00:00.123Z', 'ann', 'ListBuckets', 's3', more => '{"recipientAccountId": "account-d-000001"}') AS event;
+INSERT INTO log SELECT forge(jsonb_build_object('org', account, 'who', ARRAY[(parse(event)).identity])) FROM alike, arrives;
+INSERT INTO log SELECT event FROM arrives;
+SELECT is((SELECT count(*) FROM identities WHERE provider = 'forge' AND account LIKE 'account-%'), 8::bigint, 'Alike: an identity of eight accounts');
+SELECT is((SELECT count(*) FROM identities WHERE provider = 'aws' AND account = 'account-d-000001'), 1::bigint, 'Alike: ... is not one of another provider''s');
+INSERT INTO operations (provider, service, operation, category, effect) VALUES ('aws', 'alike.example.com', 'RemoveAldMembers', 'permission', 'modify');
+INSERT INTO log VALUES (aws('2026-01-01T00:00:00.123Z', 'ann', 'RemoveAldMembers', 'alike', more => '{"eventSource": "alike.example.com"}'));
+INSERT INTO log SELECT forge(jsonb_build_object('part', 'alike.example.com', 'what', operation)) FROM alike;
+SELECT is((SELECT string_agg(provider || ' ' || operation, ', ') FROM baselines WHERE service = 'alike.example.com'), 'aws RemoveAldMembers', 'Alike: nor is an operation of the catalogue');
 SELECT is((parse(forge('{"part": null}'))).service, 'forge', 'a default where the path finds nothing');
 SELECT is(unreadable(forge('{"org": null}')), 'no account where iamwatch.providers says it is', 'without a default the account is missing');
 SELECT is(unreadable(forge('{"source": "other"}')), 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers', 'another value is not recognised');
