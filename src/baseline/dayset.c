@@ -228,11 +228,7 @@ dayruns_subtract(DayRuns *result, const DayRuns *a, const DayRuns *b)
 void
 dayruns_remove(DayRuns *set, const DayRuns *days)
 {
-	DayRuns		rest;
-
-	dayruns_init(&rest);
-	dayruns_subtract(&rest, set, days);
-	*set = rest;
+	*set = dayruns_difference_of(set, days);
 }
 
 void

@@ -163,8 +163,7 @@ dayset_union_trans(PG_FUNCTION_ARGS)
 		PG_RETURN_DAYSET_P(dayruns_to_dayset(&added));
 
 	PG_GETARG_DAYRUNS(0, &set);
-	dayruns_init(&both);
-	dayruns_union(&both, &set, &added);
+	both = dayruns_union_of(&set, &added);
 	PG_RETURN_DAYSET_P(dayruns_to_dayset(&both));
 }
 

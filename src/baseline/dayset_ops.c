@@ -78,14 +78,11 @@ Datum
 dayset_contains(PG_FUNCTION_ARGS)
 {
 	DayRuns		a,
-				b,
-				rest;
+				b;
 
 	PG_GETARG_DAYRUNS(0, &a);
 	PG_GETARG_DAYRUNS(1, &b);
-	dayruns_init(&rest);
-	dayruns_subtract(&rest, &b, &a);
-	PG_RETURN_BOOL(rest.n == 0);
+	PG_RETURN_BOOL(dayruns_difference_of(&b, &a).n == 0);
 }
 
 Datum

@@ -61,10 +61,8 @@ is_newcomer(const DayRuns *first_days, int32 day)
 static Dayset *
 part_of(const DayRuns *set, int32 from, int32 to)
 {
-	DayRuns		part;
+	DayRuns		part = dayruns_part_of(set, from, to);
 
-	dayruns_init(&part);
-	dayruns_part(&part, set, from, to);
 	return dayruns_to_dayset(&part);
 }
 

@@ -208,13 +208,7 @@ take_into_behaviour(Behaviour *behaviour, const KeyDays *item)
 	if (behaviour->key_count++ == 0)
 		behaviour->days = item->days;
 	else
-	{
-		DayRuns		all;
-
-		dayruns_init(&all);
-		dayruns_union(&all, &behaviour->days, &item->days);
-		behaviour->days = all;
-	}
+		behaviour->days = dayruns_union_of(&behaviour->days, &item->days);
 }
 
 /* Which keys are of one behaviour. */
@@ -424,10 +418,8 @@ backtest_risk_counts(const BacktestDays *days, const TriedSetting *setting, cons
 
 	if (success != NULL)
 	{
-		DayRuns		either;
+		DayRuns		either = dayruns_union_of(&behaviour->days, &success->days);
 
-		dayruns_init(&either);
-		dayruns_union(&either, &behaviour->days, &success->days);
 		counts.k = dayruns_count(&either, since, day - 1);
 		pfree(either.runs);
 	}

@@ -234,8 +234,7 @@ failed_at(const Facts *facts)
 		return DT_NOBEGIN;
 	if (facts->failed_today != DT_NOBEGIN)
 		return facts->failed_today;
-	dayruns_init(&days);
-	dayruns_part(&days, &facts->failed_days, facts->since, facts->until);
+	days = dayruns_part_of(&facts->failed_days, facts->since, facts->until);
 	return days.n == 0 ? DT_NOBEGIN : days.runs[days.n - 1].hi * USECS_PER_DAY;
 }
 

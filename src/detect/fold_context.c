@@ -178,15 +178,12 @@ look_up_habits(FoldContext *fold)
 	for (int i = 0; i < fold->nhabits; i++)
 	{
 		FoldHabit  *habit = &fold->habits[i];
-		DayRuns		fresh;
 
 		CHECK_FOR_INTERRUPTS();
 		habit->known = stored_habit(fold->account_id, habit->identity_id, habit->kind, habit->value, &habit->stored);
 		if (habit->known)
 		{
-			dayruns_init(&fresh);
-			dayruns_subtract(&fresh, &habit->days, &habit->stored.days);
-			if (fresh.n == 0)
+			if (dayruns_difference_of(&habit->days, &habit->stored.days).n == 0)
 				continue;
 			dayruns_add_all(&habit->days, &habit->stored.days);
 		}

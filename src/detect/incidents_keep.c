@@ -300,9 +300,8 @@ iamwatch_keep_new_incidents(PG_FUNCTION_ARGS)
 
 	if (parts.count > 0)
 		plans_call(CALL_KEEP_INCIDENTS, (Datum[]) {column_array(&parts)}, NULL);
-	if (deferred)
-		;						/* with the incidents */
-	else if (count > LINKS_EVERY || newest % LINKS_EVERY == 0)
+	/* links of deferred incidents are kept with them */
+	if (!deferred && (count > LINKS_EVERY || newest % LINKS_EVERY == 0))
 		plans_call(CALL_KEEP_LINKS, (Datum[]) {BoolGetDatum(false)}, NULL);
 	plans_end(&scope);
 	return PointerGetDatum(NULL);

@@ -103,8 +103,7 @@ count_done(const Memory *memory, int32 since, int32 until)
 
 	if (!memory->event->failed)
 		return dayruns_count(&memory->did, since, until);
-	dayruns_init(&done);
-	dayruns_union(&done, &memory->did, &memory->other_outcome);
+	done = dayruns_union_of(&memory->did, &memory->other_outcome);
 	return dayruns_count(&done, since, until);
 }
 

@@ -266,8 +266,7 @@ score_item(HTAB **classes, const BatchEvent *item, const Detector *detector)
 	if (!score_may_be_unusual(score.k, score.active, detector->probability_limit))
 		return score;
 
-	dayruns_init(&first_days);
-	dayruns_union(&first_days, &identity->first_days, &identity->days);
+	first_days = dayruns_union_of(&identity->first_days, &identity->days);
 	newcomer = is_newcomer(&first_days, day);
 	class = class_days(classes, behaviour, day, detector->training_days, is_user);
 	sums = newcomer ? &class->all : &class->settled;

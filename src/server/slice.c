@@ -120,6 +120,6 @@ slice_folded(Slice slice)
 		return slice;
 	folded = palloc(slice.len);
 	for (i = 0; i < slice.len; i++)
-		folded[i] = slice.s[i] >= 'A' && slice.s[i] <= 'Z' ? slice.s[i] - 'A' + 'a' : slice.s[i];
+		folded[i] = pg_ascii_tolower((unsigned char) slice.s[i]);
 	return (Slice) {folded, slice.len};
 }
