@@ -19,6 +19,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "server/given.h"
 #include "server/objects.h"
 #include "server/table.h"
 #include "utils/builtins.h"
@@ -39,9 +40,7 @@ static Slice
 text_argument(FunctionCallInfo fcinfo, int n)
 {
 	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument %d of a look-up is null", n + 1)));
+		refuse_null("argument %d of a look-up", n + 1);
 	return slice_of_text(PG_GETARG_DATUM(n));
 }
 

@@ -32,6 +32,7 @@
 #include "miscadmin.h"
 #include "server/call.h"
 #include "server/column.h"
+#include "server/given.h"
 #include "server/lock.h"
 #include "server/objects.h"
 #include "utils/array.h"
@@ -395,8 +396,7 @@ take_apart(Datum candidates, int *count)
 	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &rows, &nulls, count);
 	for (int i = 0; i < *count; i++)
 		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a candidate is null")));
+			refuse_null("a candidate");
 	return rows;
 }
 

@@ -24,6 +24,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "server/given.h"
 #include "server/lock.h"
 #include "server/objects.h"
 #include "utils/array.h"
@@ -56,18 +57,6 @@ typedef struct Backtest
 
 /* ---- settings ---- */
 
-static Datum
-field_of(HeapTupleHeader row, const char *name)
-{
-	bool		isnull;
-	Datum		value = GetAttributeByName(row, name, &isnull);
-
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("setting \"%s\" must not be null", name)));
-	return value;
-}
-
 static TriedSetting
 setting_of(HeapTupleHeader row)
 {
@@ -77,21 +66,21 @@ setting_of(HeapTupleHeader row)
 	Datum		value;
 
 	memset(&setting, 0, sizeof(setting));
-	detector->activation_days = DatumGetInt32(field_of(row, "activation_days"));
-	detector->training_days = DatumGetInt32(field_of(row, "training_days"));
-	detector->probability_limit = DatumGetFloat8(field_of(row, "probability_limit"));
-	detector->least_sensitivity = DatumGetInt32(field_of(row, "least_sensitivity"));
-	detector_set_effects(detector, DatumGetArrayTypeP(field_of(row, "effects")));
+	detector->activation_days = DatumGetInt32(given_field_named(row, "activation_days"));
+	detector->training_days = DatumGetInt32(given_field_named(row, "training_days"));
+	detector->probability_limit = DatumGetFloat8(given_field_named(row, "probability_limit"));
+	detector->least_sensitivity = DatumGetInt32(given_field_named(row, "least_sensitivity"));
+	detector_set_effects(detector, DatumGetArrayTypeP(given_field_named(row, "effects")));
 	value = GetAttributeByName(row, "categories", &isnull);
 	if (!isnull)
 		detector_set_categories(detector, DatumGetArrayTypeP(value));
-	setting.deduplication_days = DatumGetInt32(field_of(row, "deduplication_days"));
-	setting.memory_days = DatumGetInt32(field_of(row, "memory_days"));
-	setting.peer_memory_days = DatumGetInt32(field_of(row, "peer_memory_days"));
-	setting.daily_budget = DatumGetInt32(field_of(row, "daily_budget"));
+	setting.deduplication_days = DatumGetInt32(given_field_named(row, "deduplication_days"));
+	setting.memory_days = DatumGetInt32(given_field_named(row, "memory_days"));
+	setting.peer_memory_days = DatumGetInt32(given_field_named(row, "peer_memory_days"));
+	setting.daily_budget = DatumGetInt32(given_field_named(row, "daily_budget"));
 	value = GetAttributeByName(row, "least_risk", &isnull);
 	setting.least_risk = isnull ? -get_float8_infinity() : DatumGetFloat8(value);
-	setting.technique = TextDatumGetCString(field_of(row, "technique"));
+	setting.technique = TextDatumGetCString(given_field_named(row, "technique"));
 	return setting;
 }
 
@@ -137,8 +126,7 @@ take_settings(Backtest *test, ArrayType *array)
 	for (int i = 0; i < test->settings.n; i++)
 	{
 		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("settings must not be null")));
+			refuse_null("a setting of a backtest");
 		items[i] = setting_of(DatumGetHeapTupleHeader(rows[i]));
 		items[i].alike = 0;
 		while (!score_alike(&items[i], &items[items[i].alike]))
@@ -267,16 +255,14 @@ begin_backtest(FunctionCallInfo fcinfo)
 
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument %d of a backtest is null", i + 1)));
+			refuse_null("argument %d of a backtest", i + 1);
 	test->context = context;
 	test->source = PG_GETARG_OID(0);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT,
 					  &test->relations, &nulls, &test->relation_count);
 	for (int i = 0; i < test->relation_count; i++)
 		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a relation of a backtest is null")));
+			refuse_null("a relation of a backtest");
 	test->event_column = PG_GETARG_NAME(2);
 	take_settings(test, PG_GETARG_ARRAYTYPE_P(3));
 	MemoryContextSwitchTo(outer);

@@ -11,6 +11,7 @@
 #include "detect/candidate.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "server/given.h"
 #include "server/objects.h"
 #include "utils/typcache.h"
 
@@ -109,8 +110,7 @@ candidate_read(HeapTupleHeader row, Candidate *candidate)
 
 	read_row(row, CANDIDATE_COLUMNS, values, nulls);
 	if (nulls[CANDIDATE_DETECTOR] || nulls[CANDIDATE_EVENT])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a candidate has no detector or event")));
+		refuse_null("detector and event of a candidate");
 	candidate->detector = values[CANDIDATE_DETECTOR];
 	candidate->event_row = values[CANDIDATE_EVENT];
 	candidate->unusual = !nulls[CANDIDATE_UNUSUAL] && DatumGetBool(values[CANDIDATE_UNUSUAL]);

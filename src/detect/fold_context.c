@@ -20,6 +20,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "server/given.h"
 #include "server/objects.h"
 #include "server/row.h"
 #include "utils/array.h"
@@ -102,18 +103,6 @@ add_sample(FoldContext *fold, const StoredSample *sample, int place)
 	};
 }
 
-static Datum
-column_of(HeapTupleHeader row, int column)
-{
-	bool		isnull;
-	Datum		value = GetAttributeByNum(row, column, &isnull);
-
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a field of a sample is null")));
-	return value;
-}
-
 static void
 add_samples(FoldContext *fold, const Datum *rows, const bool *nulls, int count)
 {
@@ -130,9 +119,9 @@ add_samples(FoldContext *fold, const Datum *rows, const bool *nulls, int count)
 		if (row == NULL)
 			continue;
 		key = GetAttributeByNum(row, SAMPLES_ACCESS_KEY, &no_key);
-		sample_read(DatumGetHeapTupleHeader(column_of(row, SAMPLES_EVENT)),
+		sample_read(DatumGetHeapTupleHeader(given_field(row, SAMPLES_EVENT)),
 					no_key ? SLICE_NONE : slice_of_text(key),
-					DatumGetBool(column_of(row, SAMPLES_NOVEL)), &sample);
+					DatumGetBool(given_field(row, SAMPLES_NOVEL)), &sample);
 		add_sample(fold, &sample, i);
 	}
 }

@@ -25,6 +25,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "server/column.h"
+#include "server/given.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
@@ -296,8 +297,7 @@ alert_argument(FunctionCallInfo fcinfo)
 	ReleaseTupleDesc(desc);
 	for (int i = 0; i < lengthof(used); i++)
 		if (nulls[used[i] - 1])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a field of an alert is null")));
+			refuse_null("a field of an alert");
 	return values;
 }
 

@@ -24,6 +24,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "server/given.h"
 #include "server/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -214,13 +215,7 @@ incident_is_urgent(const IncidentKey *key, TimestampTz began, const double *risk
 static Slice
 field_text(HeapTupleHeader row, int column)
 {
-	bool		isnull;
-	Datum		field = GetAttributeByNum(row, column, &isnull);
-
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("whose incidents is not said")));
-	return slice_of_text(field);
+	return slice_of_text(given_field(row, column));
 }
 
 static IncidentKey
@@ -291,11 +286,8 @@ iamwatch_incident_reach(PG_FUNCTION_ARGS)
 	bool		nulls[3] = {false};
 	TupleDesc	desc;
 
-	since = DatumGetTimestampTz(GetAttributeByNum(part, PART_SINCE, &nulls[0]));
-	until = DatumGetTimestampTz(GetAttributeByNum(part, PART_UNTIL, &nulls[1]));
-	if (nulls[0] || nulls[1])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a time of incidents is not said")));
+	since = DatumGetTimestampTz(given_field(part, PART_SINCE));
+	until = DatumGetTimestampTz(given_field(part, PART_UNTIL));
 	count = incidents_reach(incidents, count, incident_gap(key.detector), &since, &until, ids);
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");

@@ -17,6 +17,7 @@
 #include "mb/pg_wchar.h"
 #include "server/announce.h"
 #include "server/build_jsonb.h"
+#include "server/given.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -74,8 +75,7 @@ static Slice
 text_of(const AlertColumns *alert, int column)
 {
 	if (alert->nulls[column - 1])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a field of an alert is null")));
+		refuse_null("a field of an alert");
 	return slice_of_text(alert->values[column - 1]);
 }
 
@@ -89,8 +89,7 @@ is_urgent(const AlertColumns *alert)
 	double		risk = DatumGetFloat8(alert->values[ALERTS_RISK - 1]);
 
 	if (alert->nulls[ALERTS_FIRST_EVENT_TIME - 1])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a field of an alert is null")));
+		refuse_null("a field of an alert");
 	return incident_is_urgent(&key, DatumGetTimestampTz(alert->values[ALERTS_FIRST_EVENT_TIME - 1]),
 							  alert->nulls[ALERTS_RISK - 1] ? NULL : &risk);
 }

@@ -15,6 +15,7 @@
 
 #include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
+#include "server/given.h"
 #include "server/source.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -44,9 +45,7 @@ begin_query(FunctionCallInfo fcinfo, const char *sql)
 	SourceQuery query = {.sql = sql};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("table and column must not be null")));
+		refuse_null("table and column");
 	query.source = PG_GETARG_OID(0);
 	query.event_column = NameStr(*PG_GETARG_NAME(1));
 	return query;
@@ -224,9 +223,7 @@ begin_order_query(FunctionCallInfo fcinfo)
 	SourceQuery query = begin_query(fcinfo, NULL);
 
 	if (PG_ARGISNULL(2))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("order column must not be null")));
+		refuse_null("order column");
 	query.order_column = NameStr(*PG_GETARG_NAME(2));
 	return query;
 }

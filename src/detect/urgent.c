@@ -19,6 +19,7 @@
 #include "detect/urgent.h"
 #include "fmgr.h"
 #include "lib/qunique.h"
+#include "server/given.h"
 #include "utils/array.h"
 #include "utils/float.h"
 #include "utils/timestamp.h"
@@ -143,9 +144,7 @@ iamwatch_urgent_among(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		if (time_nulls[i] || value_nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("times and risks of incidents must not be null")));
+			refuse_null("times and risks of incidents");
 		began[i] = DatumGetTimestampTz(times[i]);
 		risks[i] = DatumGetFloat8(values[i]);
 	}

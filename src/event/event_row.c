@@ -14,6 +14,7 @@
 #include "event/event_row.h"
 #include "event/providers.h"
 #include "funcapi.h"
+#include "server/given.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
@@ -48,9 +49,7 @@ static Slice
 text_column(const EventColumns *columns, int column)
 {
 	if (columns->nulls[column])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("field \"%s\" of an event is null", names[column])));
+		refuse_null("%s of an event", names[column]);
 	return slice_of_text(columns->values[column]);
 }
 
