@@ -9,8 +9,13 @@ CREATE FUNCTION iamwatch_internal.other_settings(detector text, changes jsonb) R
 DECLARE
 	names constant text[] := '{training_days,activation_days,deduplication_days,probability_limit,categories,least_sensitivity,memory_days,peer_memory_days,least_risk,daily_budget}';
 	unknown text;
+	changed record;
 	s iamwatch.detectors;
 BEGIN
+	IF jsonb_typeof(changes) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION 'settings to be tried are no object: %', coalesce(left(changes::text, 200), 'null')
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give objects such as {"probability_limit": 0.01, "daily_budget": 3}.';
+	END IF;
 	SELECT * INTO s FROM iamwatch.detectors AS d WHERE d.detector = detector;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'detector "%" does not exist', detector
@@ -21,7 +26,16 @@ BEGIN
 		RAISE EXCEPTION 'setting "%" cannot be tried', unknown
 			USING ERRCODE = 'invalid_parameter_value', HINT = format('Use some of %s.', array_to_string(names, ', '));
 	END IF;
-	s := jsonb_populate_record(s, jsonb_strip_nulls(changes));
+	FOR changed IN SELECT c.key, c.value FROM jsonb_each(changes) AS c WHERE c.value <> 'null' LOOP
+		BEGIN
+			s := jsonb_populate_record(s, jsonb_build_object(changed.key, changed.value));
+		EXCEPTION WHEN data_exception THEN
+			RAISE EXCEPTION 'setting "%" cannot be %', changed.key, left(changed.value::text, 200)
+				USING ERRCODE = 'invalid_parameter_value', HINT = format('Use %s.', CASE changed.key
+					WHEN 'categories' THEN 'an array of categories' WHEN 'probability_limit' THEN 'a number'
+					WHEN 'least_risk' THEN 'a number' ELSE 'a whole number' END);
+		END;
+	END LOOP;
 	PERFORM iamwatch_internal.check_categories(s.categories);
 	PERFORM iamwatch_internal.check_ranges(s);
 	RETURN s;
@@ -179,12 +193,12 @@ CREATE FUNCTION iamwatch.backtest_summary(source regclass, settings jsonb[], eve
 		by_severity jsonb, new_alerts bigint, vanished_alerts bigint, incidents bigint, incidents_per_day double precision,
 		urgent_incidents bigint, urgent_per_day double precision)
 	LANGUAGE sql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-	SELECT $2[array_lower($2, 1) + b.setting - 2], b.alerts, b.days, b.alerts_per_day, b.identities, b.by_severity,
+	SELECT s.setting, b.alerts, b.days, b.alerts_per_day, b.identities, b.by_severity,
 		b.new_alerts, b.vanished_alerts, b.incidents, b.incidents_per_day, b.urgent_incidents, b.urgent_per_day
 	FROM iamwatch_internal.backtest_summaries($1, ARRAY(SELECT iamwatch_internal.other_settings($4, x.changes)
-		FROM unnest(ARRAY['{}'::jsonb] || $2) WITH ORDINALITY AS x (changes, n) ORDER BY x.n), $3) AS b
-	WHERE b.setting > 1
-	ORDER BY b.setting
+		FROM (SELECT '{}'::jsonb, 0 UNION ALL SELECT * FROM unnest($2) WITH ORDINALITY) AS x (changes, n) ORDER BY x.n), $3) AS b
+	JOIN unnest($2) WITH ORDINALITY AS s (setting, n) ON s.n = b.setting - 1
+	ORDER BY s.n
 $$;
 COMMENT ON FUNCTION iamwatch.backtest_summary(regclass, jsonb[], name, text) IS
 'the same for several settings, in a row each and one read of the source: objects with those that differ from the detector''s own, such as {"probability_limit": 0.01, "daily_budget": 3}; 22023 for a setting that cannot be tried';

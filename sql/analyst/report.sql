@@ -384,6 +384,12 @@ DECLARE
 	calendar text;
 	matrix text;
 BEGIN
+	since := nullif(since, '-infinity');
+	until := nullif(until, 'infinity');
+	IF NOT isfinite(since) OR NOT isfinite(until) THEN
+		RAISE EXCEPTION 'a report cannot begin at the end of time, nor end at its beginning'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave since or until out for no bound.';
+	END IF;
 	-- one reading; what is grouped by comes out of a fence, as the planner would sort a million rows for fear of as many groups
 	SELECT coalesce(sum(c.n), 0) AS alerts, coalesce(sum(c.unread), 0) AS unread, sum(c.events) AS events, min(c.first) AS first, max(c.last) AS last,
 		array_agg((c.day, c.severity, c.technique, c.n)::iamwatch_internal.report_count) AS counts
@@ -484,4 +490,4 @@ BEGIN
 		to_char(now(), 'YYYY-MM-DD HH24:MI'), iamwatch_internal.report_script());
 END $$;
 COMMENT ON FUNCTION iamwatch.report(timestamptz, timestamptz, text) IS
-'an HTML page of the alerts whose first event, and the incidents of which any event, is in the period (until not included; all if not given), to look at: up to 500 incidents, open ones and high risks first, a line each that opens to its story, which can be filtered; alerts over time, techniques by day, and the calendar of an identity (that of the first incident if not given). Nothing is loaded from elsewhere, its one script is named by its hash, and all data is escaped';
+'an HTML page of the alerts whose first event, and the incidents of which any event, is in the period (until not included; all if not given), to look at: up to 500 incidents, open ones and high risks first, a line each that opens to its story, which can be filtered; alerts over time, techniques by day, and the calendar of an identity (that of the first incident if not given). Nothing is loaded from elsewhere, its one script is named by its hash, and all data is escaped. 22023 for a period that is none';

@@ -16,7 +16,7 @@ COMMENT ON FUNCTION iamwatch_internal.setting_ranges() IS
 
 CREATE TABLE iamwatch.detectors (
 	detector text PRIMARY KEY CHECK (detector <> ''),
-	title text NOT NULL,
+	title text NOT NULL CHECK (title <> ''),
 	enabled boolean NOT NULL DEFAULT true,
 	activation_days integer NOT NULL DEFAULT 14,
 	training_days integer NOT NULL DEFAULT 30,

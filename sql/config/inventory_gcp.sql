@@ -100,7 +100,7 @@ BEGIN
 		SELECT r INTO bad FROM jsonb_array_elements(document) AS r
 		WHERE jsonb_typeof(r) <> 'object' OR EXISTS (SELECT FROM unnest(needed) AS n
 			WHERE jsonb_typeof(r -> n) IS DISTINCT FROM 'string'
-			OR (r ->> n LIKE '%://%' AND iamwatch_internal.gcp_project(r ->> n) IS NULL)) LIMIT 1;
+			OR ((n = 'selfLink' OR r ->> n LIKE '%://%') AND iamwatch_internal.gcp_project(r ->> n) IS NULL)) LIMIT 1;
 	END IF;
 	IF bad IS NOT NULL THEN
 		RAISE EXCEPTION 'the document is not the output of "%": an array of resources with %', command,

@@ -81,7 +81,7 @@ CREATE FUNCTION iamwatch.everywhere(of anyelement) RETURNS SETOF anyelement
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation constant regclass := (SELECT c.oid FROM pg_class AS c
-		WHERE c.reltype = pg_typeof(of) AND c.relnamespace = 'iamwatch'::regnamespace);
+		WHERE c.reltype = pg_typeof(of) AND c.relkind IN ('r', 'v') AND c.relnamespace = 'iamwatch'::regnamespace);
 	incidents iamwatch_internal.kept_incidents[];
 BEGIN
 	IF relation IS NULL THEN

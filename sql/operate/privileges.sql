@@ -68,6 +68,9 @@ BEGIN
 		RAISE EXCEPTION 'invalid value for access: %', coalesce(quote_literal(access), 'null')
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use read, triage, administer or load.';
 	END IF;
+	IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) THEN
+		RAISE EXCEPTION 'role % does not exist', coalesce(role::oid::text, 'null') USING ERRCODE = 'undefined_object', HINT = 'See pg_roles.';
+	END IF;
 	PERFORM iamwatch_internal.grant_on_nodes(role, access);
 	EXECUTE format('GRANT USAGE ON SCHEMA iamwatch, iamwatch_internal TO %s', role);
 	IF access = 'administer' THEN
@@ -99,7 +102,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
-'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), to run iamwatch (administer), or to open files and messages by iamwatch.records() and no more (load), which beside INSERT on the table is all that iamwatch_load uses. Rejected documents are for administrators: they can hold anything. 22023 for any other access';
+'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), to run iamwatch (administer), or to open files and messages by iamwatch.records() and no more (load), which beside INSERT on the table is all that iamwatch_load uses. Rejected documents are for administrators: they can hold anything. 22023 for any other access, 42704 for no role';
 REVOKE ALL ON FUNCTION iamwatch.grant_access(regrole, text) FROM PUBLIC;
 
 -- ALTER DEFAULT PRIVILEGES of whoever installs gives nobody anything here: a role

@@ -10,37 +10,6 @@ CREATE FUNCTION iamwatch_internal.ingest_one(source regclass, event jsonb) RETUR
 COMMENT ON FUNCTION iamwatch_internal.ingest_one(regclass, jsonb) IS
 'one of the documents of iamwatch_internal.ingest(), to be followed by that; so that they need not all be in memory';
 
--- Where to begin: so far before the watermark.
-CREATE FUNCTION iamwatch_internal.before_watermark(source regclass, order_column name, watermark text, overlap text) RETURNS text
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-	SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET extra_float_digits = 3 AS $$
-DECLARE
-	type regtype := (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = source AND a.attname = order_column);
-	is_time boolean := type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
-BEGIN
-	IF overlap IS NULL THEN
-		RETURN watermark;
-	ELSIF is_time AND overlap::interval >= interval '0' THEN
-		RETURN CASE type WHEN 'timestamptz'::regtype THEN (watermark::timestamptz - overlap::interval)::text
-			WHEN 'timestamp'::regtype THEN (watermark::timestamp - overlap::interval)::text
-			ELSE (watermark::date - overlap::interval)::date::text END;
-	ELSIF NOT is_time AND overlap::numeric BETWEEN 0 AND 9223372036854775807 THEN
-		RETURN CASE type WHEN 'smallint'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -32768)::text
-			WHEN 'integer'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -2147483648)::text
-			WHEN 'bigint'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -9223372036854775808)::text
-			WHEN 'numeric'::regtype THEN (watermark::numeric - overlap::numeric)::text
-			WHEN 'real'::regtype THEN (watermark::real - overlap::real)::text
-			WHEN 'double precision'::regtype THEN (watermark::double precision - overlap::double precision)::text
-			ELSE watermark END;
-	END IF;
-	RAISE EXCEPTION 'overlap must not be negative' USING ERRCODE = 'invalid_parameter_value';
-EXCEPTION
-	WHEN datetime_field_overflow OR numeric_value_out_of_range THEN
-		RETURN CASE WHEN is_time THEN '-infinity' ELSE watermark END;
-END $$;
-COMMENT ON FUNCTION iamwatch_internal.before_watermark(regclass, name, text, text) IS
-'the watermark of a source less the overlap; before all times if there is none so early';
-
 CREATE FUNCTION iamwatch_internal.check_overlap(source regclass, order_column name, overlap text) RETURNS void
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -56,16 +25,47 @@ BEGIN
 	END IF;
 	IF NOT (CASE WHEN is_time THEN overlap::interval >= interval '0'
 		ELSE overlap::numeric BETWEEN 0 AND 9223372036854775807 END) THEN
-		RAISE EXCEPTION 'overlap must not be negative' USING ERRCODE = 'invalid_parameter_value';
+		RAISE invalid_parameter_value;
 	END IF;
 EXCEPTION
-	WHEN invalid_datetime_format OR invalid_text_representation OR datetime_field_overflow THEN
-		RAISE EXCEPTION 'invalid overlap: %', quote_literal(overlap)
+	WHEN data_exception THEN
+		RAISE EXCEPTION 'invalid overlap: %', quote_literal(left(overlap, 200))
 			USING ERRCODE = 'invalid_parameter_value', HINT = format('Column "%s" is of type %s: use %s.', order_column, type,
-				CASE WHEN is_time THEN 'an interval such as 10 minutes' ELSE 'a number' END);
+				CASE WHEN is_time THEN 'an interval such as 10 minutes, not below nothing' ELSE 'a number from 0 to 9223372036854775807' END);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.check_overlap(regclass, name, text) IS
 '22023 unless so much can lie between two values of the order column';
+
+-- Where to begin: so far before the watermark.
+CREATE FUNCTION iamwatch_internal.before_watermark(source regclass, order_column name, watermark text, overlap text) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	SET datestyle = 'ISO, YMD' SET timezone = 'UTC' SET extra_float_digits = 3 AS $$
+DECLARE
+	type regtype := (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = source AND a.attname = order_column);
+	is_time boolean := type IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
+BEGIN
+	IF overlap IS NULL THEN
+		RETURN watermark;
+	END IF;
+	PERFORM iamwatch_internal.check_overlap(source, order_column, overlap);
+	IF is_time THEN
+		RETURN CASE type WHEN 'timestamptz'::regtype THEN (watermark::timestamptz - overlap::interval)::text
+			WHEN 'timestamp'::regtype THEN (watermark::timestamp - overlap::interval)::text
+			ELSE (watermark::date - overlap::interval)::date::text END;
+	END IF;
+	RETURN CASE type WHEN 'smallint'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -32768)::text
+		WHEN 'integer'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -2147483648)::text
+		WHEN 'bigint'::regtype THEN GREATEST(watermark::numeric - overlap::numeric, -9223372036854775808)::text
+		WHEN 'numeric'::regtype THEN (watermark::numeric - overlap::numeric)::text
+		WHEN 'real'::regtype THEN (watermark::real - overlap::real)::text
+		WHEN 'double precision'::regtype THEN (watermark::double precision - overlap::double precision)::text
+		ELSE watermark END;
+EXCEPTION
+	WHEN datetime_field_overflow OR numeric_value_out_of_range THEN
+		RETURN CASE WHEN is_time THEN '-infinity' ELSE watermark END;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.before_watermark(regclass, name, text, text) IS
+'the watermark of a source less the overlap; before all times if there is none so early';
 
 -- An id tells an event that comes again; without one, its time does.
 CREATE FUNCTION iamwatch_internal.is_counted(event iamwatch.event) RETURNS boolean

@@ -14,6 +14,7 @@
 
 #include "detect/score.h"
 #include "fmgr.h"
+#include "utils/float.h"
 
 #define OWN_WEIGHT		2.0
 #define PEER_WEIGHT		10.0
@@ -178,7 +179,7 @@ iamwatch_surprise(PG_FUNCTION_ARGS)
 	if (!(probability > 0 && probability <= 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("probability %g is out of range", probability),
+				 errmsg("probability %s is out of range", float8out_internal(probability)),
 				 errdetail("It must be above 0 and at most 1.")));
 	PG_RETURN_FLOAT8(score_surprise(probability));
 }
