@@ -72,6 +72,23 @@ typedef struct JournalIdentity
 	struct JournalIdentity *next;	/* of the same hash */
 } JournalIdentity;
 
+/*
+ * The hashes of the index have no key, so somebody can make very many names of
+ * one.  From so many on they are found by fingerprint.
+ */
+#define MOST_IN_LIST 8
+
+typedef struct AlikeIdentity
+{
+	Fingerprint key;
+	JournalIdentity *identity;
+	uint32		status;
+} AlikeIdentity;
+
+#define SH_PREFIX alike
+#define SH_ELEMENT_TYPE AlikeIdentity
+#include "baseline/fingerprint_table.h"
+
 /* Of the innermost batch; its memory goes with the transaction. */
 static JournalSums *kept = NULL;
 static MemoryContext kept_context = NULL;
@@ -214,6 +231,8 @@ typedef struct Reading
 	MemoryContext memory;		/* of the hash */
 	uint64		hash;
 	JournalIdentity *identities;
+	int			count;
+	alike_hash *alike;			/* the same by name, once there are many */
 	JournalSums *sums;
 	int32		account_id;
 	bool		has_excluded;
@@ -228,17 +247,61 @@ end_of_hash(Reading *reading)
 		add_identity(reading->sums, reading->account_id, i, reading->has_excluded);
 	MemoryContextSwitchTo(outer);
 	reading->identities = NULL;
+	reading->count = 0;
+	reading->alike = NULL;
 	MemoryContextReset(reading->memory);
+}
+
+static void
+note_alike(Reading *reading, JournalIdentity *identity)
+{
+	bool		found;
+	AlikeIdentity *entry = alike_insert(reading->alike, fingerprint_identity(reading->sums->account, &identity->event), &found);
+
+	Assert(!found);
+	entry->identity = identity;
+}
+
+static JournalIdentity *
+find_identity(Reading *reading, Slice name)
+{
+	JournalIdentity *identity = reading->identities;
+
+	if (reading->alike != NULL)
+	{
+		AlikeIdentity *entry = alike_lookup(reading->alike,
+											fingerprint_identity(reading->sums->account, &(Event) {.identity = name}));
+
+		return entry == NULL ? NULL : entry->identity;
+	}
+	while (identity != NULL && !slice_equal(identity->event.identity, name))
+		identity = identity->next;
+	return identity;
+}
+
+static void
+add_to_found(Reading *reading, JournalIdentity *identity)
+{
+	identity->next = reading->identities;
+	reading->identities = identity;
+	if (++reading->count <= MOST_IN_LIST)
+		return;
+	if (reading->alike != NULL)
+	{
+		note_alike(reading, identity);
+		return;
+	}
+	reading->alike = alike_create(CurrentMemoryContext, 4 * MOST_IN_LIST, NULL);
+	for (JournalIdentity *i = reading->identities; i != NULL; i = i->next)
+		note_alike(reading, i);
 }
 
 static JournalIdentity *
 identity_of(Reading *reading, Slice name)
 {
-	JournalIdentity *identity = reading->identities;
+	JournalIdentity *identity = find_identity(reading, name);
 	char	   *copy;
 
-	while (identity != NULL && !slice_equal(identity->event.identity, name))
-		identity = identity->next;
 	if (identity != NULL)
 		return identity;
 	identity = palloc0(sizeof(JournalIdentity));
@@ -248,8 +311,7 @@ identity_of(Reading *reading, Slice name)
 	identity->event.identity = (Slice) {copy, name.len};
 	for (int kind = 0; kind < SUM_KINDS; kind++)
 		dayruns_init(&identity->days[kind]);
-	identity->next = reading->identities;
-	reading->identities = identity;
+	add_to_found(reading, identity);
 	return identity;
 }
 

@@ -24,12 +24,12 @@
 #include "config/settings.h"
 #include "event/event_row.h"
 #include "event/field.h"
+#include "event/operation_key.h"
 #include "event/providers.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/cached_table.h"
 #include "server/objects.h"
-#include "server/quick_hash.h"
 #include "server/table.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -38,26 +38,16 @@ const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "r
 
 PG_FUNCTION_INFO_V1(iamwatch_is_iam);
 
-/*
- * So many bits of hash, with keys that nobody knows, that a chance collision is
- * not worth a thought.
- */
-typedef struct ExactKey
-{
-	uint64		a;				/* of the operation */
-	uint64		b;				/* of the service, and of a */
-} ExactKey;
-
 typedef struct ExactRow
 {
-	ExactKey	key;
+	OperationKey key;
 	Operation	operation;
 	uint32		status;
 } ExactRow;
 
 #define SH_PREFIX exact
 #define SH_ELEMENT_TYPE ExactRow
-#define SH_KEY_TYPE ExactKey
+#define SH_KEY_TYPE OperationKey
 #define SH_KEY key
 #define SH_HASH_KEY(tb, key) ((uint32) (key).b)
 #define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
@@ -92,7 +82,7 @@ static int	suffix_capacity = 0;
 static uint64 suffix_providers = 0; /* a bit for each that has any */
 static uint64 copied_providers = NO_PROVIDERS;	/* of which all rows were copied */
 static uint64 asked_providers = NO_PROVIDERS;	/* and those that are to be */
-static ExactKey copied_one;		/* without them: all that matters to this operation */
+static OperationKey copied_one; /* without them: all that matters to this operation */
 static int	questions = 0;
 static Slice words[32];			/* of the rows that were copied, some */
 
@@ -102,29 +92,6 @@ static Slice words[32];			/* of the rows that were copied, some */
  */
 #define NAME_BITS 65536
 static bits8 exact_names[NAME_BITS / BITS_PER_BYTE];
-
-static inline uint64
-hash_of_name(Slice operation, Provider provider)
-{
-	return quick_hash(operation, quick_seed(provider, &quick_keys[0]), &quick_keys[0]);
-}
-
-static inline uint64
-hash_of_service(Slice service, uint64 name_hash)
-{
-	return quick_hash(service, name_hash, &quick_keys[1]);
-}
-
-static ExactKey
-exact_key(Provider provider, Slice service, Slice operation)
-{
-	ExactKey	key;
-
-	quick_hash_init();
-	key.a = hash_of_name(operation, provider);
-	key.b = hash_of_service(service, key.a);
-	return key;
-}
 
 /* The last one stands for all further ones. */
 static inline uint64
@@ -231,7 +198,7 @@ add_row(Provider provider, const TableRow *row)
 	}
 	if (slice_is(table_slice(row, OPERATIONS_MATCH), "exact"))
 	{
-		ExactKey	key = exact_key(provider, service, name);
+		OperationKey key = operation_key(provider, service, name);
 		bool		found;
 		ExactRow   *exact = exact_insert(exact_rows, key, &found);
 		uint64		bit = key.a % NAME_BITS;
@@ -363,7 +330,7 @@ copy_for(Provider provider, Slice service, Slice operation)
 	/* no index finds names in any case */
 	else if (questions < QUESTIONS_BY_INDEX && provider != PROVIDER_AZURE)
 	{
-		ExactKey	key = exact_key(provider, service, operation);
+		OperationKey key = operation_key(provider, service, operation);
 
 		questions++;
 		if (!cached_table_is_good(&operations) || key.a != copied_one.a || key.b != copied_one.b)
@@ -461,15 +428,15 @@ find_row(Provider provider, Slice service, Slice operation)
 		operation = slice_folded(operation);
 	}
 	Assert(exact_rows != NULL); /* catalogue_is_ready(), or was just loaded */
-	name_hash = hash_of_name(operation, provider);
+	name_hash = operation_name_hash(provider, operation);
 	bit = name_hash % NAME_BITS;
 	if (exact_names[bit / BITS_PER_BYTE] & (1 << (bit % BITS_PER_BYTE)))
 	{
-		exact = exact_lookup(exact_rows, (ExactKey) {name_hash, hash_of_service(service, name_hash)});
+		exact = exact_lookup(exact_rows, (OperationKey) {name_hash, operation_service_hash(service, name_hash)});
 		if (exact == NULL)
-			exact = exact_lookup(exact_rows, (ExactKey)
+			exact = exact_lookup(exact_rows, (OperationKey)
 								 {
-									 name_hash, hash_of_service(SLICE_LITERAL("*"), name_hash)
+									 name_hash, operation_service_hash(SLICE_LITERAL("*"), name_hash)
 								 });
 	}
 	if (exact != NULL)

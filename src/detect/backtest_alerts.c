@@ -25,6 +25,7 @@
 #include "executor/spi.h"
 #include "server/lock.h"
 #include "server/objects.h"
+#include "server/quick_hash.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -47,7 +48,7 @@ typedef struct MetId
 #define SH_ELEMENT_TYPE MetId
 #define SH_KEY_TYPE Slice
 #define SH_KEY event_id
-#define SH_HASH_KEY(tb, key) ((uint32) slice_hash(key, 0))
+#define SH_HASH_KEY(tb, key) ((uint32) quick_hash(key, quick_seed(0, &quick_keys[0]), &quick_keys[0]))
 #define SH_EQUAL(tb, a, b) slice_equal(a, b)
 #define SH_SCOPE static inline
 #define SH_DEFINE
@@ -457,6 +458,7 @@ backtest_raise(SortedEvents *events, BacktestDays *days, Datum row,
 		.ids = AllocSetContextCreate(CurrentMemoryContext, "iamwatch event ids", ALLOCSET_DEFAULT_SIZES)
 	};
 
+	quick_hash_init();			/* ids of events may be made to collide */
 	raising.met = met_create(raising.ids, 64, NULL);
 	alert_settings_read(DatumGetHeapTupleHeader(row), &raising.detector);
 	begin_variations(&raising);

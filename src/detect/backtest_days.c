@@ -23,6 +23,7 @@
 #include "event/day.h"
 #include "miscadmin.h"
 #include "server/lock.h"
+#include "server/quick_hash.h"
 #include "utils/memutils.h"
 
 #define PHASE_SCORING 2
@@ -40,7 +41,7 @@ typedef struct OperationEntry
 #define SH_ELEMENT_TYPE OperationEntry
 #define SH_KEY_TYPE Slice
 #define SH_KEY name
-#define SH_HASH_KEY(tb, key) ((uint32) slice_hash(key, 0))
+#define SH_HASH_KEY(tb, key) ((uint32) quick_hash(key, quick_seed(0, &quick_keys[0]), &quick_keys[0]))
 #define SH_EQUAL(tb, a, b) slice_equal(a, b)
 #define SH_SCOPE static inline
 #define SH_DEFINE
@@ -50,6 +51,7 @@ typedef struct OperationEntry
 void
 backtest_days_init(BacktestDays *days, const TriedSettings *settings, SortedKeys *keys)
 {
+	quick_hash_init();			/* names of operations may be made to collide */
 	memset(days, 0, sizeof(*days));
 	days->settings = settings;
 	days->keys = keys;

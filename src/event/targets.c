@@ -25,6 +25,7 @@
 #include "catalog/pg_type.h"
 #include "event/azure.h"
 #include "event/field.h"
+#include "event/operation_key.h"
 #include "event/paths.h"
 #include "event/providers.h"
 #include "event/targets.h"
@@ -42,7 +43,7 @@ typedef struct Paths
 /* What the table says of one operation. */
 typedef struct KnownPaths
 {
-	uint64		key;
+	OperationKey key;
 	Paths		target;
 	Paths		granted;
 	uint32		status;
@@ -50,10 +51,10 @@ typedef struct KnownPaths
 
 #define SH_PREFIX paths
 #define SH_ELEMENT_TYPE KnownPaths
-#define SH_KEY_TYPE uint64
+#define SH_KEY_TYPE OperationKey
 #define SH_KEY key
-#define SH_HASH_KEY(tb, key) ((uint32) (key))
-#define SH_EQUAL(tb, x, y) ((x) == (y))
+#define SH_HASH_KEY(tb, key) ((uint32) (key).b)
+#define SH_EQUAL(tb, x, y) ((x).a == (y).a && (x).b == (y).b)
 #define SH_SCOPE static inline
 #define SH_DEFINE
 #define SH_DECLARE
@@ -203,7 +204,7 @@ copy_paths(const Paths *paths)
 static const KnownPaths *
 paths_of(Provider provider, Slice service, Slice operation)
 {
-	uint64		key = slice_hash(service, slice_hash(operation, provider + 1));
+	OperationKey key = operation_key(provider, service, operation);
 	const char *name = provider_names[provider];
 	MemoryContext outer;
 	KnownPaths *known;

@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "common/pg_prng.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "server/compat.h"
 #include "server/counter.h"
 #include "server/row.h"
@@ -99,6 +100,7 @@ find_free(Relation table, const Counter *counter, const void *what, TupleTableSl
 	{
 		bool		isnull;
 
+		CHECK_FOR_INTERRUPTS();
 		*era = Max(*era, DatumGetInt16(slot_getattr(slot, counter->era + 1, &isnull)));
 		found = counter->is_it(slot, what) && take_row(table, counter, what, slot, taken);
 	}

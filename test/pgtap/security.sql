@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(46);
+SELECT plan(49);
 -- What docs/security.md says and no other test asserts. Which test asserts which
 -- sentence is in test/reference/promises.txt.
 
@@ -41,6 +41,12 @@ FROM baselines WHERE identity LIKE '%/ops';
 SELECT collide(1, '2026-02-20T10:00:00Z', 'DeleteUser', '1', id => name), collide(1, '2026-02-20T11:00:00Z', 'DeleteUser', '1', id => other),
 	collide(1, '2026-02-20T10:00:00Z', 'DeleteUser', '1', id => name) FROM (SELECT * FROM alike LIMIT 1) AS a;
 SELECT is(event_count, 2::bigint, 'Collisions: ids of events are compared by themselves') FROM alerts WHERE operation = 'DeleteUser' AND account = '1';
+-- what is remembered of operations while documents are read: by hashes with keys
+SELECT is(hashtextextended('AttachUserPolicy', 1), hashtextextended('PKdhtXMmr18n00Db3o89O9MV', 1), 'Collisions: these operations collide, as the provider is hashed with them');
+CREATE FUNCTION gave(operation text) RETURNS text LANGUAGE sql AS $$
+	SELECT (parse(aws('2026-02-20T10:00:00Z', 'ann', operation, more => '{"requestParameters": {"userName": "bob", "policyArn": "arn:admin"}}'))).granted $$;
+SELECT is(gave('PKdhtXMmr18n00Db3o89O9MV'), NULL, 'Collisions: of one nothing is known that it grants');
+SELECT is(gave('AttachUserPolicy'), 'arn:admin', 'Collisions: which hides nothing that the other granted');
 
 -- ---- what is kept of a document that cannot be read ----
 CREATE FUNCTION of_bytes(n integer) RETURNS jsonb LANGUAGE sql AS $$

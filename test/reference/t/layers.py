@@ -31,6 +31,9 @@ for path in glob.glob(os.path.join(ROOT, "src", "**", "*.[ch]"), recursive=True)
     missing |= set(re.findall(r"^}\s*(\w+);", re.sub(r"/\*.*?\*/", "", open(path).read(), flags=re.S), re.M)) - types
 missing = {name for name in missing if name[0].isupper()}
 ok(not missing, "layers: typedefs.list has every type of src/, for make indent", " ".join(sorted(missing)))
+keyless = [os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, "src", "**", "*.[ch]"), recursive=True)
+           if re.search(r"^#define SH_HASH_KEY.*(slice_hash|hash_bytes)", open(path).read(), re.M)]
+ok(not keyless, "layers: no table in memory finds strings by a hash without a key, which whoever chooses them could make collide", " ".join(keyless))
 used = [os.path.basename(path) for path in glob.glob(os.path.join(ROOT, "test", "sql", "*.sql"))
         if not re.match(r"((\\set .*|SET client_min_messages .*|--.*)\n)*DROP EXTENSION iamwatch CASCADE;\n", open(path).read())]
 ok(not used, "layers: a test in test/sql begins with a new extension, whatever ran before in the database", " ".join(used))
