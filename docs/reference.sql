@@ -12,7 +12,7 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'iamwatch');
 CREATE TEMP VIEW routine AS
 SELECT p.oid, p.proname, p.prokind, pg_get_function_identity_arguments(p.oid) AS identity,
-	replace(regexp_replace(pg_get_function_arguments(p.oid), '::(text|name|integer)', '', 'g'), 'timestamp with time zone', 'timestamptz') AS arguments,
+	replace(regexp_replace(pg_get_function_arguments(p.oid), '::(text|name|integer)(\[\])?', '', 'g'), 'timestamp with time zone', 'timestamptz') AS arguments,
 	replace(replace(pg_get_function_result(p.oid), 'timestamp with time zone', 'timestamptz'), 'double precision', 'float8') AS result,
 	p.provolatile, p.proparallel, p.proisstrict, p.prorettype, obj_description(p.oid, 'pg_proc') AS comment
 FROM pg_proc AS p JOIN member AS m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
@@ -29,7 +29,7 @@ SELECT E'\n## ' || CASE c.relkind WHEN 'r' THEN 'Table' ELSE 'View' END || ' `' 
 		SELECT string_agg(format('| `%s` | %s | %s |', a.attname, replace(replace(format_type(a.atttypid, a.atttypmod), 'timestamp with time zone', 'timestamptz'), 'double precision', 'float8'),
 			pg_temp.cell(concat_ws('; ', col_description(c.oid, a.attnum),
 				CASE WHEN a.attidentity <> '' THEN 'identity' END,
-				'default ' || (SELECT regexp_replace(pg_get_expr(d.adbin, d.adrelid), '::[a-z ]+', '', 'g') FROM pg_attrdef AS d
+				'default ' || (SELECT regexp_replace(pg_get_expr(d.adbin, d.adrelid), '::[a-z ]+(\[\])?', '', 'g') FROM pg_attrdef AS d
 					WHERE d.adrelid = c.oid AND d.adnum = a.attnum AND a.attgenerated = '')))), E'\n' ORDER BY a.attnum)
 		FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
 FROM pg_class AS c JOIN member AS m ON m.classid = 'pg_class'::regclass AND m.objid = c.oid

@@ -75,6 +75,29 @@ COMMENT ON COLUMN iamwatch.suppression_counts.alert_id IS 'the alert whose resol
 COMMENT ON COLUMN iamwatch.suppression_counts.alerts IS 'alerts that were not opened';
 COMMENT ON COLUMN iamwatch.suppression_counts.events IS 'events in them';
 
+-- Columns that tell of triage mean nothing for either.
+CREATE VIEW iamwatch.suppressed_alerts AS
+SELECT h.alert_id, h.suppression_id, h.detector, h.variation, h.severity, h.risk, h.detected_at, h.first_event_time, h.last_event_time,
+	h.event_count, h.provider, h.account, h.identity, h.identity_kind, h.service, h.operation, h.failed, h.category, h.sensitivity,
+	h.tactic, h.technique, h.probability, h.surprise, h.evidence
+FROM iamwatch_internal.suppressed_alerts AS h;
+COMMENT ON VIEW iamwatch.suppressed_alerts IS
+'the alerts that would have been, but for a suppression; their events are in iamwatch.alert_events, and iamwatch.explain() explains them';
+COMMENT ON COLUMN iamwatch.suppressed_alerts.suppression_id IS 'what hid it';
+
+CREATE VIEW iamwatch.withdrawn_alerts AS
+SELECT w.alert_id, w.withdrawn_at, w.reason, w.suppression_id, w.detector, w.variation, w.severity, w.risk, w.detected_at,
+	w.first_event_time, w.last_event_time, w.event_count, w.provider, w.account, w.identity, w.identity_kind, w.service, w.operation,
+	w.failed, w.category, w.sensitivity, w.tactic, w.technique, w.probability, w.surprise, w.evidence, w.event_times, w.event_ids
+FROM iamwatch_internal.withdrawn_alerts AS w;
+COMMENT ON VIEW iamwatch.withdrawn_alerts IS
+'alerts that iamwatch.backfill() took back, since the order of event time would not have raised them and nobody had worked on them';
+COMMENT ON COLUMN iamwatch.withdrawn_alerts.withdrawn_at IS 'when, by the clock';
+COMMENT ON COLUMN iamwatch.withdrawn_alerts.reason IS 'why it was taken back';
+COMMENT ON COLUMN iamwatch.withdrawn_alerts.suppression_id IS 'what had hidden it, null if nothing had';
+COMMENT ON COLUMN iamwatch.withdrawn_alerts.event_times IS 'times of the events that it had; they have left iamwatch.alert_events';
+COMMENT ON COLUMN iamwatch.withdrawn_alerts.event_ids IS 'their ids, in the same order';
+
 CREATE FUNCTION iamwatch_internal.check_criteria(rule iamwatch.suppressions) RETURNS void
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

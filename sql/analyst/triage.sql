@@ -193,7 +193,7 @@ BEGIN
 		RAISE EXCEPTION 'alert % was withdrawn', $1
 			USING ERRCODE = 'no_data_found',
 			DETAIL = format('A backfill took it back at %s: %s.', withdrawn.withdrawn_at, withdrawn.reason),
-			HINT = 'See iamwatch_internal.withdrawn_alerts.';
+			HINT = 'See iamwatch.withdrawn_alerts.';
 	END IF;
 	IF EXISTS (SELECT FROM iamwatch_internal.suppressed_alerts AS s WHERE s.alert_id = $1) THEN
 		RAISE EXCEPTION 'alert % is suppressed, so there is nothing to decide', alert_id

@@ -27,7 +27,7 @@ SELECT name, value, value, counted, beyond FROM (VALUES
 	('accounts', 1000000, 'accounts, in all', 'nothing of a further account is learned or alerted'),
 	('new_identities', 1000000, 'identities of an account, by the first day of theirs', 'tested, not learned'),
 	('new_behaviours', 5000000, 'pairs of identity and operation of an account, by the first day of theirs', 'tested, not learned'),
-	('journal_rows', 1000000, 'rows of iamwatch_internal.journal', 'days of identities that are not known yet are tested, not learned'),
+	('journal_rows', 1000000, 'rows of what was learned while another session wrote the account', 'days of identities that are not known yet are tested, not learned'),
 	('alerts', 100000, 'alerts of an account, by day of the event', 'no alert for an identity without any activity in its training period'),
 	('alert_events', 1000000, 'events of an alert', 'counted in the alert, their ids are not kept'),
 	('pending_events', 100000, 'events of a behaviour that wait for another session', 'not counted in the alert'),

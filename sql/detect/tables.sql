@@ -88,10 +88,10 @@ COMMENT ON COLUMN iamwatch.alerts.first_event_time IS 'time of the event that ra
 COMMENT ON COLUMN iamwatch.alerts.event_count IS 'events that raised or joined it, each delivery of one counted once';
 COMMENT ON COLUMN iamwatch.alerts.tactic IS 'ATT&CK tactic of the detector: TA0003 is Persistence';
 COMMENT ON COLUMN iamwatch.alerts.technique IS 'ATT&CK technique of the operation, T1098 if the catalogue has none';
-COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence; where context counts, iamwatch_internal.in_context() of that';
+COMMENT ON COLUMN iamwatch.alerts.probability IS 'iamwatch.probability(k, A, K, N) of the evidence; where context counts, that halved for each context and each of the detector''s context_bits';
 COMMENT ON COLUMN iamwatch.alerts.surprise IS 'bits: -log2(probability)';
 COMMENT ON COLUMN iamwatch.alerts.evidence IS
-'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, source_hosts, user_agents, targets, granted, acting_for, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, as iamwatch_internal.context_of() says; out_of_order: true of an alert that the order of event time would not have raised, but that somebody had worked on when iamwatch.backfill() found out';
+'k: days of the training period on which the identity did it; A: on which it was active; K, N: the same summed over its peers; peers: up to ten that do it; source_addresses, source_hosts, user_agents, targets, granted, acting_for, instances: up to twenty of the events; event_ids: up to a thousand, all are in iamwatch.alert_events; context: what makes it stronger, by the names of iamwatch.detectors.context_kinds; out_of_order: true of an alert that the order of event time would not have raised, but that somebody had worked on when iamwatch.backfill() found out';
 COMMENT ON COLUMN iamwatch.alerts.resolution IS
 'of a closed alert: true_positive takes its days out of the baseline, benign and expected_change stop further alerts of the behaviour; null of an open one';
 COMMENT ON COLUMN iamwatch.alerts.assignee IS 'who works on it';

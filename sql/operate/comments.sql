@@ -8,13 +8,13 @@ COMMENT ON COLUMN iamwatch.accounts.late_events IS 'events that came too late to
 COMMENT ON COLUMN iamwatch.accounts.newest_day IS 'UTC day of the newest event; the kept history counts back from here';
 COMMENT ON COLUMN iamwatch.accounts.provider IS 'aws, gcp, azure, or one of iamwatch.providers';
 COMMENT ON COLUMN iamwatch.alert_events.alert_id IS 'of iamwatch.alerts';
-COMMENT ON COLUMN iamwatch.alert_events.event_id IS 'the providers id of the event; null if the log gave none';
+COMMENT ON COLUMN iamwatch.alert_events.event_id IS 'the provider''s id of the event; null if the log gave none';
 COMMENT ON COLUMN iamwatch.alert_events.event_time IS 'when the event happened';
 COMMENT ON COLUMN iamwatch.alert_history.alert_id IS 'of iamwatch.alerts';
 COMMENT ON COLUMN iamwatch.alert_history.changed_at IS 'when, by the clock';
 COMMENT ON COLUMN iamwatch.alert_history.history_id IS 'its number, in order of the changes';
 COMMENT ON COLUMN iamwatch.alerts.account IS 'AWS account id, GCP project id, Azure subscription or tenant id';
-COMMENT ON COLUMN iamwatch.alerts.alert_id IS 'its number; on Citus with the nodes number in front';
+COMMENT ON COLUMN iamwatch.alerts.alert_id IS 'its number; on Citus with the node''s number in front';
 COMMENT ON COLUMN iamwatch.alerts.category IS 'of the operation, in the catalogue';
 COMMENT ON COLUMN iamwatch.alerts.detected_at IS 'when it was opened, by the clock';
 COMMENT ON COLUMN iamwatch.alerts.detector IS 'one of iamwatch.detectors';
@@ -39,6 +39,9 @@ COMMENT ON COLUMN iamwatch.backfill_progress.rows_done IS 'rows that were read';
 COMMENT ON COLUMN iamwatch.backfill_progress.rows_per_second IS 'since it began';
 COMMENT ON COLUMN iamwatch.backfill_progress.source IS 'the table, view or foreign table';
 COMMENT ON COLUMN iamwatch.backfill_progress.started_at IS 'when it began, by the clock';
+COMMENT ON COLUMN iamwatch.backtest_progress.parts_done IS 'how many of them are done';
+COMMENT ON COLUMN iamwatch.backtest_progress.pid IS 'of the session, as in pg_stat_activity';
+COMMENT ON COLUMN iamwatch.backtest_progress.source IS 'the table, view or foreign table';
 COMMENT ON COLUMN iamwatch.baselines.account IS 'AWS account id, GCP project id, Azure subscription or tenant id';
 COMMENT ON COLUMN iamwatch.baselines.failed IS 'whether it was refused: a behaviour of its own';
 COMMENT ON COLUMN iamwatch.baselines.identity IS 'the principal that persists, not its session';
@@ -108,13 +111,13 @@ COMMENT ON COLUMN iamwatch.operations.attack_technique IS 'ATT&CK technique; nul
 COMMENT ON COLUMN iamwatch.operations.category IS 'what it concerns; detectors watch by category';
 COMMENT ON COLUMN iamwatch.operations.match IS 'exact: the whole name; suffix: how it ends';
 COMMENT ON COLUMN iamwatch.operations.note IS 'for people';
-COMMENT ON COLUMN iamwatch.operations.origin IS 'user, or iamwatch for what is shipped: a users row survives dumps and upgrades, and wins';
-COMMENT ON COLUMN iamwatch.playbook.origin IS 'user, or iamwatch for what is shipped: a users row survives dumps and upgrades, and wins';
+COMMENT ON COLUMN iamwatch.operations.origin IS 'user, or iamwatch for what is shipped: a user''s row survives dumps and upgrades, and wins';
+COMMENT ON COLUMN iamwatch.playbook.origin IS 'user, or iamwatch for what is shipped: a user''s row survives dumps and upgrades, and wins';
 COMMENT ON COLUMN iamwatch.providers.account_path IS 'path of the account, as for the operator #>>; null if there is none';
-COMMENT ON COLUMN iamwatch.providers.acting_for_path IS 'path of the whom the identity acted for, as for the operator #>>; null if there is none';
+COMMENT ON COLUMN iamwatch.providers.acting_for_path IS 'path of whom the identity acted for, as for the operator #>>; null if there is none';
 COMMENT ON COLUMN iamwatch.providers.event_id_path IS 'path of the event id, as for the operator #>>; null if there is none';
 COMMENT ON COLUMN iamwatch.providers.event_time_path IS 'path of the event time, as for the operator #>>; null if there is none';
-COMMENT ON COLUMN iamwatch.providers.granted_path IS 'path of the what was granted, as for the operator #>>; null if there is none';
+COMMENT ON COLUMN iamwatch.providers.granted_path IS 'path of what was granted, as for the operator #>>; null if there is none';
 COMMENT ON COLUMN iamwatch.providers.kind_path IS 'path of what says the kind; see kinds';
 COMMENT ON COLUMN iamwatch.providers.note IS 'for people';
 COMMENT ON COLUMN iamwatch.providers.operation_path IS 'path of the operation, as for the operator #>>; null if there is none';
@@ -159,3 +162,17 @@ COMMENT ON COLUMN iamwatch.suppressions.provider IS 'of the event; null for any'
 COMMENT ON COLUMN iamwatch.suppressions.reason IS 'why, for whoever reads it later';
 COMMENT ON COLUMN iamwatch.suppressions.service IS 'of the event; null for any';
 COMMENT ON COLUMN iamwatch.suppressions.suppression_id IS 'its number';
+
+-- Views of alerts that are none (any more) have the columns of alerts.
+DO $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN SELECT v.oid::regclass AS view, a.attname, col_description('iamwatch.alerts'::regclass, o.attnum) AS said
+		FROM unnest('{iamwatch.suppressed_alerts,iamwatch.withdrawn_alerts}'::regclass[]) AS v (oid)
+		JOIN pg_attribute AS a ON a.attrelid = v.oid AND a.attnum > 0
+		JOIN pg_attribute AS o ON o.attrelid = 'iamwatch.alerts'::regclass AND o.attname = a.attname
+	LOOP
+		EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.attname, c.said);
+	END LOOP;
+END $$;

@@ -39,7 +39,7 @@ DECLARE
 		iamwatch.incidents, iamwatch.incident_links, iamwatch_internal.current_incidents, iamwatch_internal.kept_incidents,
 		iamwatch_internal.changed_incidents, iamwatch_internal.unchanged_incidents, iamwatch_internal.kept_links, iamwatch_internal.links_done, iamwatch.alert_history, iamwatch.excluded_days, iamwatch.suppressions,
 		iamwatch_internal.suppressed_alerts, iamwatch.suppression_counts, iamwatch_internal.account_operations, iamwatch_internal.all_alerts,
-		iamwatch_internal.withdrawn_alerts,
+		iamwatch_internal.withdrawn_alerts, iamwatch.suppressed_alerts, iamwatch.withdrawn_alerts,
 		iamwatch.status, iamwatch.source_status, iamwatch_internal.source_counts, iamwatch.nodes, iamwatch_internal.node_counts, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'refusal', 'to_document', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'risk', 'risk_steps', 'peer_rate', 'find_operation',

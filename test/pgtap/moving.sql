@@ -8,7 +8,7 @@ CREATE TABLE holds (name regclass PRIMARY KEY, what text NOT NULL CHECK (what IN
 INSERT INTO holds VALUES
 	('iamwatch_internal.accounts', 'carried'), ('identity_days', 'carried'), ('account_operations', 'carried'), ('behaviour_days', 'carried'),
 	('habits', 'carried'), ('novelties', 'carried'), ('limit_counts', 'carried'), ('iamwatch.alerts', 'carried'),
-	('suppressed_alerts', 'carried'), ('withdrawn_alerts', 'carried'), ('alert_events', 'carried'), ('alert_history', 'carried'),
+	('iamwatch_internal.suppressed_alerts', 'carried'), ('iamwatch_internal.withdrawn_alerts', 'carried'), ('alert_events', 'carried'), ('alert_history', 'carried'),
 	('suppressions', 'carried'), ('unsent_notifications', 'carried'), ('rejected_events', 'carried'),
 	('instances', 'carried'), ('instance_history', 'carried'), ('firewalls', 'carried'),
 	-- from what is carried
@@ -66,8 +66,8 @@ SELECT put(aws('2025-01-01T10:00:00Z', 'eve', 'CreateUser'));	-- late
 SELECT put(aws('2999-01-01T10:00:00Z', 'eve', 'CreateUser'));	-- from the future
 UPDATE iamwatch_internal.accounts SET dropped_before = '2025-12-01' WHERE account = '111122223333';
 INSERT INTO unsent_notifications SELECT max(alert_id) FROM iamwatch.alerts;
-INSERT INTO withdrawn_alerts SELECT (a::all_alerts).*, NULL, clock_timestamp(), 'no longer unusual', '{2026-02-02 10:00Z}', '{w1}' FROM iamwatch.alerts AS a WHERE identity LIKE '%dan';
-UPDATE withdrawn_alerts SET alert_id = 1000;
+INSERT INTO iamwatch_internal.withdrawn_alerts SELECT (a::all_alerts).*, NULL, clock_timestamp(), 'no longer unusual', '{2026-02-02 10:00Z}', '{w1}' FROM iamwatch.alerts AS a WHERE identity LIKE '%dan';
+UPDATE iamwatch_internal.withdrawn_alerts SET alert_id = 1000;
 INSERT INTO instances VALUES ('aws', '111122223333', 'i-1', '{192.0.2.9}', true, 'eu-west-1', '{sg-1}', '2026-01-01Z', '2026-02-01Z');
 INSERT INTO instance_history VALUES ('aws', '111122223333', 'i-1', '{}', false, 'eu-west-1', '[2025-01-01Z,2026-01-01Z)');
 INSERT INTO firewalls VALUES ('aws', '111122223333', '2026-02-01Z', '["sg-1"]');

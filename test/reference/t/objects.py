@@ -1,5 +1,7 @@
 """docs/reference.md has every object of the extension, as it is now."""
+import glob
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -25,5 +27,11 @@ bare = psql("SELECT p.oid::regprocedure::text FROM pg_proc p WHERE pronamespace 
             " UNION ALL SELECT t.typname FROM pg_type t WHERE typnamespace = 'iamwatch'::regnamespace AND typelem = 0 AND obj_description(oid, 'pg_type') IS NULL"
             " AND (typrelid = 0 OR (SELECT relkind = 'c' FROM pg_class c WHERE c.oid = typrelid))").strip()
 ok(bare == "", "reference: every object has a comment", bare)
+bare = psql("SELECT c.oid::regclass || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            " WHERE c.relnamespace = 'iamwatch'::regnamespace AND c.relkind IN ('r', 'v') AND coalesce(col_description(c.oid, a.attnum), '') = ''").strip()
+ok(bare == "", "reference: every column has a comment", bare)
+named = [f"{os.path.relpath(path, ROOT)}: {name}" for path in [os.path.join(ROOT, "README.md"), *glob.glob(os.path.join(ROOT, "docs", "*"))]
+         if os.path.basename(path) not in ("developing.md", "reference.sql") for name in re.findall(r"iamwatch_internal\.\w+", open(path).read())]
+ok(not named, "reference: no page for users names an object of the machinery", "\n".join(named))
 database.drop()
 finish()
