@@ -48,15 +48,15 @@ COMMENT ON COLUMN iamwatch_internal.kept_incidents.arrives_on IS
 'addresses of the alerts of an identity''s first day, each with the week in which the incident began';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.next_from IS 'from when on an alert would begin another incident';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.kept_by IS 'the transaction that wrote the row; null of what is computed when it is read';
--- the work list; everything by risk; one identity; one account; one day; urgent; links, of
--- which each reading would go through what was added lately, if that waited for its place
+-- the work list; everything by risk; one identity; one account; one day; urgent, which reads
+-- nothing but the index; links, of which each reading would go through what was added lately, if that waited for its place
 CREATE INDEX kept_incidents_open ON iamwatch_internal.kept_incidents (risk DESC, incident_id) WHERE open_alerts > 0;
 CREATE INDEX kept_incidents_risk ON iamwatch_internal.kept_incidents (risk DESC, incident_id);
 CREATE INDEX kept_incidents_identity ON iamwatch_internal.kept_incidents USING hash (identity);
 CREATE INDEX kept_incidents_account ON iamwatch_internal.kept_incidents USING hash (account);
 CREATE INDEX kept_incidents_first ON iamwatch_internal.kept_incidents (first_event_time);
 CREATE INDEX kept_incidents_last ON iamwatch_internal.kept_incidents (last_event_time);
-CREATE INDEX kept_incidents_day ON iamwatch_internal.kept_incidents (detector, first_day, risk);
+CREATE INDEX kept_incidents_day ON iamwatch_internal.kept_incidents (detector, first_day, risk, first_event_time);
 CREATE INDEX kept_incidents_kept_by ON iamwatch_internal.kept_incidents (kept_by);
 CREATE INDEX kept_incidents_actor ON iamwatch_internal.kept_incidents USING hash (acts_as);
 CREATE INDEX kept_incidents_hands ON iamwatch_internal.kept_incidents USING gin (hands) WITH (fastupdate = off) WHERE hands <> '{}';

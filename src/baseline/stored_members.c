@@ -121,7 +121,7 @@ stored_members(int32 account_id, const int64 *identity_ids, int count,
 			scan_again(scan, keys, lengthof(keys));
 		else if ((scan = scan_begin_entries(LOOKUP_IDENTITY_NUMBERS, keys, lengthof(keys))) == NULL)
 			return;
-		while (i < end && scan_next_entry(scan))
+		while (i < end && scan_next_entry(scan, ForwardScanDirection))
 		{
 			int64		identity_id = DatumGetInt64(scan_entry_value(scan, 2));
 			StoredMember member;

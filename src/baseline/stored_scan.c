@@ -27,6 +27,7 @@
 #include "access/itup.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "baseline/stored.h"
 #include "baseline/stored_scan.h"
@@ -89,6 +90,7 @@ typedef struct OpenLookup
 	Relation	index;
 	TupleTableSlot *slot;
 	IndexScanDesc scan;			/* to be begun anew: of tables that stay open */
+	Buffer		visible;		/* a page of what says whose rows everybody sees */
 	int			looks;			/* at all rows of it, or at its file */
 	bool		empty;			/* as was seen, and no table stays open */
 } OpenLookup;
@@ -125,6 +127,8 @@ close_lookups(OpenLookup *opened)
 			index_endscan(opened[i].scan);
 		if (opened[i].slot != NULL)
 			ExecDropSingleTupleTableSlot(opened[i].slot);
+		if (BufferIsValid(opened[i].visible))
+			ReleaseBuffer(opened[i].visible);
 		if (opened[i].index != NULL)
 			index_close(opened[i].index, NoLock);
 		table_close(opened[i].table, NoLock);
@@ -439,10 +443,10 @@ scan_again(IndexScanDesc scan, ScanKey keys, int count)
 }
 
 bool
-scan_next_entry(IndexScanDesc scan)
+scan_next_entry(IndexScanDesc scan, ScanDirection direction)
 {
 	CHECK_FOR_INTERRUPTS();
-	return index_getnext_tid(scan, ForwardScanDirection) != NULL;
+	return index_getnext_tid(scan, direction) != NULL;
 }
 
 /* For columns that are never null; they count from 1. */
@@ -475,6 +479,17 @@ scan_fetch(Lookup lookup, IndexScanDesc scan)
 	 */
 	scan->kill_prior_tuple = false;
 	return found ? slot : NULL;
+}
+
+/* Most rows are older than any snapshot, which their page's bit says without the page. */
+bool
+scan_entry_is_seen(Lookup lookup, IndexScanDesc scan)
+{
+	OpenLookup *open = &lookups[lookup];
+
+	return (!sees_all() &&
+			VM_ALL_VISIBLE(open->table, ItemPointerGetBlockNumber(&scan->xs_heaptid), &open->visible)) ||
+		scan_fetch(lookup, scan) != NULL;
 }
 
 /* So few looks at all rows of so few blocks cost less than to open an index. */

@@ -56,14 +56,16 @@ extern void scan_end(Lookup lookup, IndexScanDesc scan);
 /*
  * The same by what the index has, so that rows which the caller does not want
  * need not be read: each entry first, and its row if scan_fetch() is asked for it.
+ * Whoever wants nothing of the row asks scan_entry_is_seen() whether it counts.
  * scan_again() goes on with other keys; it takes no NULL.  Not where tables stay
  * open.
  */
 extern IndexScanDesc scan_begin_entries(Lookup lookup, ScanKey keys, int count);
 extern void scan_again(IndexScanDesc scan, ScanKey keys, int count);
-extern bool scan_next_entry(IndexScanDesc scan);
+extern bool scan_next_entry(IndexScanDesc scan, ScanDirection direction);
 extern Datum scan_entry_value(IndexScanDesc scan, int column);
 extern TupleTableSlot *scan_fetch(Lookup lookup, IndexScanDesc scan);
+extern bool scan_entry_is_seen(Lookup lookup, IndexScanDesc scan);
 
 /*
  * The same, or all rows of a table that is so small that its index need not be

@@ -35,7 +35,7 @@ PG_FUNCTION_INFO_V1(iamwatch_links_are_kept);
 /* Columns of the index of incidents by day, from 1. */
 enum
 {
-	DAYS_DETECTOR = 1, DAYS_FIRST_DAY, DAYS_RISK
+	DAYS_DETECTOR = 1, DAYS_FIRST_DAY, DAYS_RISK, DAYS_FIRST_EVENT_TIME
 };
 
 void
@@ -68,22 +68,32 @@ key_of_day(ScanKeyData keys[2], Datum detector, int32 day)
 	ScanKeyInit(&keys[1], DAYS_FIRST_DAY, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day));
 }
 
+/* An entry of that index is all that is compared; but what others left to be done is told by names. */
+static bool
+entry_counts(IndexScanDesc scan, bool skip_behind)
+{
+	TupleTableSlot *row;
+
+	if (!skip_behind)
+		return scan_entry_is_seen(LOOKUP_INCIDENT_DAYS, scan);
+	row = scan_fetch(LOOKUP_INCIDENT_DAYS, scan);
+	return row != NULL && !row_is_behind(row);
+}
+
 int
 incidents_of_day(Slice detector, int32 day, int most, bool skip_behind, IncidentRisk *risks)
 {
 	ScanKeyData keys[2];
 	IndexScanDesc scan;
-	TupleTableSlot *row;
 	int			count = 0;
 
 	key_of_day(keys, slice_text(detector), day);
-	scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
-	while (count < most &&
-		   (row = scan_next_in(LOOKUP_INCIDENT_DAYS, scan, BackwardScanDirection)) != NULL)
-		if (!skip_behind || !row_is_behind(row))
+	scan = scan_begin_entries(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
+	while (scan != NULL && count < most && scan_next_entry(scan, BackwardScanDirection))
+		if (entry_counts(scan, skip_behind))
 			risks[count++] = (IncidentRisk) {
-				.began = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME)),
-				.risk = DatumGetFloat8(scan_value(row, KEPT_RISK))
+				.began = DatumGetTimestampTz(scan_entry_value(scan, DAYS_FIRST_EVENT_TIME)),
+				.risk = DatumGetFloat8(scan_entry_value(scan, DAYS_RISK))
 			};
 	scan_end(LOOKUP_INCIDENT_DAYS, scan);
 	return count;
@@ -99,6 +109,7 @@ typedef struct Higher
 	int			most;
 	bool		skip_behind;
 	int			count;
+	IndexScanDesc scan;
 } Higher;
 
 /* The index leads to the higher risks of a day, and nothing else of it is read. */
@@ -106,39 +117,39 @@ static void
 count_of_day(Higher *higher, int32 day)
 {
 	ScanKeyData keys[3];
-	IndexScanDesc scan;
-	TupleTableSlot *row;
 
 	key_of_day(keys, higher->detector, day);
 	ScanKeyInit(&keys[2], DAYS_RISK, BTGreaterStrategyNumber, F_FLOAT8GT, Float8GetDatum(higher->risk));
-	scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
-	while (higher->count < higher->most && (row = scan_next(LOOKUP_INCIDENT_DAYS, scan)) != NULL)
+	if (higher->scan != NULL)
+		scan_again(higher->scan, keys, lengthof(keys));
+	else if ((higher->scan = scan_begin_entries(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys))) == NULL)
+		return;
+	while (higher->count < higher->most && scan_next_entry(higher->scan, ForwardScanDirection))
 	{
-		TimestampTz first = DatumGetTimestampTz(scan_value(row, KEPT_FIRST_EVENT_TIME));
+		TimestampTz first = DatumGetTimestampTz(scan_entry_value(higher->scan, DAYS_FIRST_EVENT_TIME));
 
-		if (first < higher->until && first >= higher->since &&
-			(!higher->skip_behind || !row_is_behind(row)))
+		if (first < higher->until && first >= higher->since && entry_counts(higher->scan, higher->skip_behind))
 			higher->count++;
 	}
-	scan_end(LOOKUP_INCIDENT_DAYS, scan);
 }
 
-/* The last day before one, back to another, on which an incident began; the day before that if none did. */
+/*
+ * The last day before one, back to another, on which an incident began; the day
+ * before that if none did.  Also one of which nobody sees any: it only saves days.
+ */
 static int32
 last_day_before(Datum detector, int32 day, int32 back_to)
 {
 	ScanKeyData keys[3];
 	IndexScanDesc scan;
-	TupleTableSlot *row;
 	int32		last = back_to - 1;
 
 	key_of_day(keys, detector, back_to);
 	ScanKeyInit(&keys[1], DAYS_FIRST_DAY, BTGreaterEqualStrategyNumber, F_DATE_GE, DateADTGetDatum(back_to));
 	ScanKeyInit(&keys[2], DAYS_FIRST_DAY, BTLessStrategyNumber, F_DATE_LT, DateADTGetDatum(day));
-	scan = scan_begin(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
-	row = scan_next_in(LOOKUP_INCIDENT_DAYS, scan, BackwardScanDirection);
-	if (row != NULL)
-		last = DatumGetDateADT(scan_value(row, KEPT_FIRST_DAY));
+	scan = scan_begin_entries(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
+	if (scan != NULL && scan_next_entry(scan, BackwardScanDirection))
+		last = DatumGetDateADT(scan_entry_value(scan, DAYS_FIRST_DAY));
 	scan_end(LOOKUP_INCIDENT_DAYS, scan);
 	return last;
 }
@@ -171,6 +182,7 @@ incidents_higher(Slice detector, TimestampTz began, double risk, int most, Snaps
 		}
 		day = next;
 	}
+	scan_end(LOOKUP_INCIDENT_DAYS, higher.scan);
 	stored_end();
 	return higher.count;
 }

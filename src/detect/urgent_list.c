@@ -44,8 +44,6 @@ typedef struct UrgentDay
 	int			asked;			/* for how many of them */
 	int			count;
 	IncidentRisk  *risks;			/* of those with the highest, from that on */
-	double		reached;		/* below it, an incident is not urgent */
-	double		enough;			/* from it on, it is */
 } UrgentDay;
 
 typedef struct UrgentDetector
