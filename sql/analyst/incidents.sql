@@ -385,12 +385,14 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.fresh_links() IS
 'the links from and to incidents that are not among those of iamwatch_internal.links_done: kept since, or behind their alerts';
 
--- For those who have one end of a few links: with no cost to speak of, so that a
--- list of many incidents is not taken for work that is worth compiling.
-CREATE FUNCTION iamwatch_internal.links_are_kept(of_incident bigint, before xid8, has_changed boolean) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'iamwatch_links_are_kept' LANGUAGE C STABLE STRICT COST 1;
-COMMENT ON FUNCTION iamwatch_internal.links_are_kept(bigint, xid8, boolean) IS
-'whether the links of an incident are rows: it is there, is not behind its alerts, and was kept by a transaction before the one given. Has_changed: whether any is behind';
+-- For each line of a list: with no cost to speak of, so that one of many is not taken
+-- for work that is worth compiling.  All but the first and third are of the statement,
+-- so that it finds them out once.
+CREATE FUNCTION iamwatch_internal.linked_incidents(of_incident bigint, forward boolean, kept_by xid8, before xid8,
+	has_changed boolean, fresh iamwatch_internal.kept_links[]) RETURNS bigint[]
+	AS 'MODULE_PATHNAME', 'iamwatch_linked_incidents' LANGUAGE C STABLE COST 1;
+COMMENT ON FUNCTION iamwatch_internal.linked_incidents(bigint, boolean, xid8, xid8, boolean, iamwatch_internal.kept_links[]) IS
+'the incidents that an incident led to, or came from: links that are rows, of two incidents that are there, are not behind their alerts, and were kept by transactions before the one given; and fresh ones. Has_changed: whether any is behind';
 
 CREATE VIEW iamwatch.incident_links AS
 SELECT l.incident_id, l.led_to, l.reason
@@ -414,19 +416,13 @@ SELECT i.incident_id, i.detector, i.provider, i.account, i.identity, i.identity_
 		(SELECT array_agg(c) FROM iamwatch_internal.computed_incidents() AS c)) AS urgent,
 	i.severity, i.status, i.first_event_time, i.last_event_time, i.alerts, i.open_alerts, i.events,
 	i.operations, i.techniques, i.sensitivity, i.assignees, i.alert_ids,
-	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}' ELSE ARRAY(
-		SELECT l.led_to FROM iamwatch_internal.kept_links AS l WHERE l.incident_id = i.incident_id
-		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
-		AND iamwatch_internal.links_are_kept(l.led_to, (SELECT s.before FROM iamwatch_internal.links_done AS s),
-			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)))
-		UNION ALL
-		SELECT f.led_to FROM iamwatch_internal.fresh_links() AS f WHERE f.incident_id = i.incident_id ORDER BY 1) END AS led_to,
-	ARRAY(SELECT l.incident_id FROM iamwatch_internal.kept_links AS l WHERE l.led_to = i.incident_id
-		AND i.kept_by < (SELECT s.before FROM iamwatch_internal.links_done AS s)
-		AND iamwatch_internal.links_are_kept(l.incident_id, (SELECT s.before FROM iamwatch_internal.links_done AS s),
-			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)))
-		UNION ALL
-		SELECT f.incident_id FROM iamwatch_internal.fresh_links() AS f WHERE f.led_to = i.incident_id ORDER BY 1) AS came_from
+	CASE WHEN i.hands = '{}' AND i.gave_on = '{}' THEN '{}' ELSE
+		iamwatch_internal.linked_incidents(i.incident_id, true, i.kept_by, (SELECT s.before FROM iamwatch_internal.links_done AS s),
+			(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
+			ARRAY(SELECT (f.incident_id, f.led_to, f.reason)::iamwatch_internal.kept_links FROM iamwatch_internal.fresh_links() AS f)) END AS led_to,
+	iamwatch_internal.linked_incidents(i.incident_id, false, i.kept_by, (SELECT s.before FROM iamwatch_internal.links_done AS s),
+		(SELECT EXISTS (SELECT FROM iamwatch_internal.changed_incidents)),
+		ARRAY(SELECT (f.incident_id, f.led_to, f.reason)::iamwatch_internal.kept_links FROM iamwatch_internal.fresh_links() AS f)) AS came_from
 FROM iamwatch_internal.current_incidents AS i;
 COMMENT ON VIEW iamwatch.incidents IS
 'alerts of a detector and identity that belong together: none begins a deduplication period or more after the last event of those before it. The work list: WHERE open_alerts > 0 ORDER BY risk DESC LIMIT 20';

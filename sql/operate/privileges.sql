@@ -49,7 +49,7 @@ DECLARE
 		'check_source', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
 		'detached_partitions', 'rows_inserted',
 		'source_problem', 'observers', 'wanted_observers', 'unwatched_children', 'attack_name',
-		'plain', 'plain_list', 'find_incidents', 'incidents_of', 'handed_how', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'urgent_most', 'fresh_links', 'links_are_kept', 'link_reason',
+		'plain', 'plain_list', 'find_incidents', 'incidents_of', 'handed_how', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'urgent_most', 'fresh_links', 'linked_incidents', 'link_reason',
 		'hands_over', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
 		'report', 'report_timeline', 'report_strip', 'report_story', 'report_incident', 'report_matrix', 'report_script', 'report_calendar',

@@ -78,6 +78,12 @@ typedef struct StoredTables StoredTables;
 extern StoredTables *stored_tables_create(MemoryContext context);
 extern void stored_begin_within(StoredTables *tables);
 
+/*
+ * The same as of a moment, for a function that any expression may call: they stay
+ * open only where the context goes before whatever they are open for.
+ */
+extern void stored_begin_reading(StoredTables *tables, Snapshot snapshot);
+
 extern void stored_init(void);
 
 /* Each returns whether there is a row. */

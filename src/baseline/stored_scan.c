@@ -5,8 +5,7 @@
  *
  * Looked up row by row, without queries: planning them took most of the time
  * of a session that stores few events, and running them most of the time of an
- * event that is new.  Owns which tables and indexes there are for that.  Must
- * never write.
+ * event that is new.  Must never write.
  *
  * To open a table or an index for the first time in a session takes longer than
  * anything that is done with it then, so those that are empty are not opened,
@@ -30,6 +29,7 @@
 #include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "baseline/stored.h"
+#include "baseline/stored_names.h"
 #include "baseline/stored_scan.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
@@ -37,51 +37,11 @@
 #include "server/objects.h"
 #include "server/table.h"
 #include "storage/bufmgr.h"
+#include "tcop/pquery.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
-
-typedef enum Schema
-{
-	IN_PUBLIC,
-	IN_INTERNAL
-} Schema;
-
-static const struct
-{
-	Schema		schema;
-	const char *table;
-	const char *index;
-	bool		rare;			/* rows for a while only, or never */
-}			names[LOOKUP_COUNT] = {
-	[LOOKUP_ACCOUNTS] = {IN_INTERNAL, "accounts", "accounts_account"},
-	[LOOKUP_IDENTITIES] = {IN_INTERNAL, "identity_days", "identity_days_identity"},
-	[LOOKUP_OPERATIONS] = {IN_INTERNAL, "account_operations", "account_operations_operation"},
-	[LOOKUP_BEHAVIOUR_DAYS] = {IN_INTERNAL, "behaviour_days", "behaviour_days_pkey"},
-	[LOOKUP_ALERTS] = {IN_PUBLIC, "alerts", "alerts_identity"},
-	[LOOKUP_SUPPRESSED] = {IN_INTERNAL, "suppressed_alerts", "suppressed_alerts_identity", true},
-	[LOOKUP_EXCLUDED] = {IN_PUBLIC, "alerts", "alerts_excluded"},
-	[LOOKUP_PENDING] = {IN_INTERNAL, "pending_events", "pending_events_identity", true},
-	[LOOKUP_JOURNAL] = {IN_INTERNAL, "journal", "journal_identity", true},
-	[LOOKUP_JOURNAL_FIRST] = {IN_INTERNAL, "journal", "journal_first", true},
-	[LOOKUP_JOURNAL_NEWEST] = {IN_INTERNAL, "journal", "journal_newest", true},
-	[LOOKUP_SAMPLES] = {IN_INTERNAL, "context_journal", "context_journal_identity", true},
-	[LOOKUP_SUPPRESSIONS] = {IN_PUBLIC, "suppressions", "suppressions_pkey", true},
-	[LOOKUP_NEAR_LIMITS] = {IN_INTERNAL, "limit_counts", "limit_counts_near", true},
-	[LOOKUP_TALLIES] = {IN_INTERNAL, "tallies", "tallies_pkey"},
-	[LOOKUP_INCIDENTS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_identity"},
-	[LOOKUP_INCIDENT_DAYS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_day"},
-	[LOOKUP_INCIDENT_NUMBERS] = {IN_INTERNAL, "kept_incidents", "kept_incidents_pkey"},
-	[LOOKUP_CHANGED] = {IN_INTERNAL, "changed_incidents", "changed_incidents_identity", true},
-	[LOOKUP_CHANGES] = {IN_INTERNAL, "changed_incidents", "changed_incidents_changed_at", true},
-	[LOOKUP_ALERT_NUMBERS] = {IN_PUBLIC, "alerts", "alerts_pkey"},
-	[LOOKUP_ALERT_EVENTS] = {IN_PUBLIC, "alert_events", "alert_events_alert"},
-	[LOOKUP_IDENTITY_NUMBERS] = {IN_INTERNAL, "identity_days", "identity_days_pkey"},
-	[LOOKUP_OPERATION_NUMBERS] = {IN_INTERNAL, "account_operations", "account_operations_pkey"},
-	[LOOKUP_NOVELTIES] = {IN_INTERNAL, "novelties", "novelties_pkey"},
-	[LOOKUP_HABITS] = {IN_INTERNAL, "habits", "habits_pkey"}
-};
 
 /* Open from the first look-up on; all but the table unless that is empty. */
 typedef struct OpenLookup
@@ -114,7 +74,7 @@ static OpenLookup once[LOOKUP_COUNT];
 static OpenLookup *lookups = once;
 static StoredTables *staying = NULL;
 static MemoryContext context;	/* what is open outlives who looks something up */
-static Oid	schemas[2];
+static Oid	schemas[SCHEMAS];
 
 static void
 close_lookups(OpenLookup *opened)
@@ -172,8 +132,14 @@ forget_open(SubTransactionId since)
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
+	dlist_mutable_iter iter;
+
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
 		forget_open(TopSubTransactionId);
+	/* a block that commits in its middle goes on with the same memory */
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		dlist_foreach_modify(iter, &all_open)
+			close_tables(dlist_container(StoredTables, node, iter.cur));
 }
 
 static void
@@ -228,8 +194,8 @@ stored_begin(void)
 	stored_begin_as_of(GetTransactionSnapshot());
 }
 
-void
-stored_begin_within(StoredTables *tables)
+static void
+begin_within(StoredTables *tables, SubTransactionId subid, Snapshot snapshot)
 {
 	if (tables->open && tables->owner != CurrentResourceOwner)
 		close_tables(tables);
@@ -237,14 +203,42 @@ stored_begin_within(StoredTables *tables)
 	{
 		memset(tables->lookups, 0, sizeof(tables->lookups));
 		tables->owner = CurrentResourceOwner;
-		tables->subid = GetCurrentSubTransactionId();
+		tables->subid = subid;
 		tables->open = true;
 		dlist_push_head(&all_open, &tables->node);
 	}
 	lookups = tables->lookups;
 	staying = tables;
 	context = tables->context;
-	begin(GetTransactionSnapshot());
+	begin(snapshot);
+}
+
+void
+stored_begin_within(StoredTables *tables)
+{
+	begin_within(tables, GetCurrentSubTransactionId(), GetTransactionSnapshot());
+}
+
+/*
+ * What a query of a portal has open goes with the portal's memory, also where it
+ * is fetched from in a savepoint that is then rolled back.  Other queries of
+ * functions end where they began, but expressions that PL/pgSQL evaluates without
+ * a query keep their memory until the end of the transaction.
+ */
+void
+stored_begin_reading(StoredTables *tables, Snapshot snapshot)
+{
+	MemoryContext within = tables->context;
+
+	if (ActivePortal != NULL && CurrentResourceOwner == ActivePortal->resowner)
+		while (within != NULL && within != ActivePortal->portalContext)
+			within = MemoryContextGetParent(within);
+	else
+		within = NULL;
+	if (within != NULL)
+		begin_within(tables, ActivePortal->createSubid, snapshot);
+	else
+		stored_begin_as_of(snapshot);
 }
 
 void
@@ -260,7 +254,7 @@ stored_end(void)
 static Oid
 schema_of(Lookup lookup)
 {
-	Schema		schema = names[lookup].schema;
+	Schema		schema = stored_names[lookup].schema;
 
 	if (!OidIsValid(schemas[schema]))
 		schemas[schema] = schema == IN_PUBLIC ? public_namespace() : internal_namespace();
@@ -281,9 +275,9 @@ open_table(Lookup lookup)
 		return true;
 	if (open->empty)
 		return false;
-	relid = relation_in(schema_of(lookup), names[lookup].table);
+	relid = relation_in(schema_of(lookup), stored_names[lookup].table);
 	/* whoever asks again and again opens it, and asks it */
-	if (names[lookup].rare && open->looks++ == 0 && table_is_empty(relid))
+	if (stored_names[lookup].rare && open->looks++ == 0 && table_is_empty(relid))
 	{
 		open->empty = staying == NULL;
 		return false;
@@ -311,7 +305,7 @@ open_index(Lookup lookup)
 	}
 	open->empty = false;
 	make_slot(open);
-	open->index = index_open(relation_in(schema_of(lookup), names[lookup].index), AccessShareLock);
+	open->index = index_open(relation_in(schema_of(lookup), stored_names[lookup].index), AccessShareLock);
 }
 
 /*
@@ -432,7 +426,6 @@ scan_end(Lookup lookup, IndexScanDesc scan)
 IndexScanDesc
 scan_begin_entries(Lookup lookup, ScanKey keys, int count)
 {
-	Assert(staying == NULL);
 	return begin_scan(lookup, keys, count, true);
 }
 
@@ -577,6 +570,6 @@ scan_may_find(Lookup lookup, Slice name)
 	Oid			schema = schema_of(lookup);
 	int64		hash = (int64) slice_hash(name, 0);
 
-	return !table_is_empty(relation_in(schema, names[lookup].table)) &&
-		index_may_have(relation_in(schema, names[lookup].index), &hash, 1);
+	return !table_is_empty(relation_in(schema, stored_names[lookup].table)) &&
+		index_may_have(relation_in(schema, stored_names[lookup].index), &hash, 1);
 }

@@ -36,6 +36,9 @@ typedef enum Lookup
 	LOOKUP_INCIDENTS,
 	LOOKUP_INCIDENT_DAYS,
 	LOOKUP_INCIDENT_NUMBERS,
+	LOOKUP_INCIDENTS_SINCE,
+	LOOKUP_LINKS_FROM,
+	LOOKUP_LINKS_TO,
 	LOOKUP_CHANGED,
 	LOOKUP_CHANGES,
 	LOOKUP_ALERT_NUMBERS,
@@ -57,8 +60,7 @@ extern void scan_end(Lookup lookup, IndexScanDesc scan);
  * The same by what the index has, so that rows which the caller does not want
  * need not be read: each entry first, and its row if scan_fetch() is asked for it.
  * Whoever wants nothing of the row asks scan_entry_is_seen() whether it counts.
- * scan_again() goes on with other keys; it takes no NULL.  Not where tables stay
- * open.
+ * scan_again() goes on with other keys; it takes no NULL.
  */
 extern IndexScanDesc scan_begin_entries(Lookup lookup, ScanKey keys, int count);
 extern void scan_again(IndexScanDesc scan, ScanKey keys, int count);

@@ -9,6 +9,7 @@
 #define IAMWATCH_INCIDENTS_H
 
 #include "access/htup.h"
+#include "baseline/stored_scan.h"
 #include "server/slice.h"
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
@@ -78,6 +79,9 @@ typedef struct IncidentRisk
  * stored_begin_as_of() and stored_end(), as many days are asked for at once.
  */
 extern int	incidents_of_day(Slice detector, int32 day, int most, bool skip_behind, IncidentRisk *risks);
+
+/* Is the row of an index entry seen, and, where that is asked for, not behind its alerts? */
+extern bool incidents_entry_counts(Lookup lookup, IndexScanDesc scan, bool skip_behind);
 
 /* How many of those that began in URGENT_DAYS before a time have a higher risk, up to most. */
 extern int	incidents_higher(Slice detector, TimestampTz began, double risk, int most,

@@ -4,9 +4,9 @@
  *		The kept incidents of many identities, for those who read them.
  *
  * Owns what a list asks of other incidents for each of its lines: those of a
- * higher risk before it, and whether the links to one are kept.  By index and
- * without a query, as a query a line would take longer than all else.  Must
- * never write, nor tell anybody what they could not read by a query.
+ * higher risk before it.  By index and without a query, as a query a line would
+ * take longer than all else.  Must never write, nor tell anybody what they could
+ * not read by a query.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,9 +28,6 @@
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
-#include "utils/xid8.h"
-
-PG_FUNCTION_INFO_V1(iamwatch_links_are_kept);
 
 /* Columns of the index of incidents by day, from 1. */
 enum
@@ -41,7 +38,7 @@ enum
 void
 incidents_check_access(void)
 {
-	static const char *const read[] = {"kept_incidents", "changed_incidents"};
+	static const char *const read[] = {"kept_incidents", "changed_incidents", "kept_links"};
 
 	for (int i = 0; i < lengthof(read); i++)
 		if (pg_class_aclcheck(internal_relation(read[i]), GetUserId(), ACL_SELECT) != ACLCHECK_OK)
@@ -68,15 +65,14 @@ key_of_day(ScanKeyData keys[2], Datum detector, int32 day)
 	ScanKeyInit(&keys[1], DAYS_FIRST_DAY, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(day));
 }
 
-/* An entry of that index is all that is compared; but what others left to be done is told by names. */
-static bool
-entry_counts(IndexScanDesc scan, bool skip_behind)
+bool
+incidents_entry_counts(Lookup lookup, IndexScanDesc scan, bool skip_behind)
 {
 	TupleTableSlot *row;
 
 	if (!skip_behind)
-		return scan_entry_is_seen(LOOKUP_INCIDENT_DAYS, scan);
-	row = scan_fetch(LOOKUP_INCIDENT_DAYS, scan);
+		return scan_entry_is_seen(lookup, scan);
+	row = scan_fetch(lookup, scan);
 	return row != NULL && !row_is_behind(row);
 }
 
@@ -90,7 +86,7 @@ incidents_of_day(Slice detector, int32 day, int most, bool skip_behind, Incident
 	key_of_day(keys, slice_text(detector), day);
 	scan = scan_begin_entries(LOOKUP_INCIDENT_DAYS, keys, lengthof(keys));
 	while (scan != NULL && count < most && scan_next_entry(scan, BackwardScanDirection))
-		if (entry_counts(scan, skip_behind))
+		if (incidents_entry_counts(LOOKUP_INCIDENT_DAYS, scan, skip_behind))
 			risks[count++] = (IncidentRisk) {
 				.began = DatumGetTimestampTz(scan_entry_value(scan, DAYS_FIRST_EVENT_TIME)),
 				.risk = DatumGetFloat8(scan_entry_value(scan, DAYS_RISK))
@@ -128,7 +124,7 @@ count_of_day(Higher *higher, int32 day)
 	{
 		TimestampTz first = DatumGetTimestampTz(scan_entry_value(higher->scan, DAYS_FIRST_EVENT_TIME));
 
-		if (first < higher->until && first >= higher->since && entry_counts(higher->scan, higher->skip_behind))
+		if (first < higher->until && first >= higher->since && incidents_entry_counts(LOOKUP_INCIDENT_DAYS, higher->scan, higher->skip_behind))
 			higher->count++;
 	}
 }
@@ -196,31 +192,4 @@ incident_of_row(HeapTupleHeader row, Datum *detector, IncidentRisk *risk)
 	risk->began = DatumGetTimestampTz(GetAttributeByNum(row, KEPT_FIRST_EVENT_TIME, &nulls[1]));
 	risk->risk = DatumGetFloat8(GetAttributeByNum(row, KEPT_RISK, &nulls[2]));
 	return !nulls[0] && !nulls[1] && !nulls[2];
-}
-
-/* links_are_kept(of_incident bigint, before xid8, has_changed boolean) RETURNS boolean */
-Datum
-iamwatch_links_are_kept(PG_FUNCTION_ARGS)
-{
-	FullTransactionId before = PG_GETARG_FULLTRANSACTIONID(1);
-	ScanKeyData key;
-	IndexScanDesc scan;
-	TupleTableSlot *row;
-	bool		kept;
-
-	if (fcinfo->flinfo->fn_extra == NULL)
-	{
-		incidents_check_access();
-		fcinfo->flinfo->fn_extra = fcinfo->flinfo;
-	}
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, PG_GETARG_DATUM(0));
-	stored_begin_as_of(GetActiveSnapshot());
-	scan = scan_begin(LOOKUP_INCIDENT_NUMBERS, &key, 1);
-	row = scan_next(LOOKUP_INCIDENT_NUMBERS, scan);
-	kept = row != NULL &&
-		FullTransactionIdPrecedes(DatumGetFullTransactionId(scan_value(row, KEPT_KEPT_BY)), before) &&
-		!(PG_GETARG_BOOL(2) && row_is_behind(row));
-	scan_end(LOOKUP_INCIDENT_NUMBERS, scan);
-	stored_end();
-	PG_RETURN_BOOL(kept);
 }
