@@ -15,6 +15,11 @@
  * that looks up in its middle, row by row, keeps tables and scans open until its
  * memory goes: to open them is a third of the work.
  *
+ * What a writer looks up it often writes then, so a table is locked as for
+ * writing from the first look on.  With the weaker lock of a reader it would
+ * hold an index and then ask for the table, and REINDEX, which takes the table
+ * first and then waits for its indexes, would end in a deadlock with the INSERT.
+ *
  * Names can be longer than an index row, so indexes are on their hashes, and
  * every row found is compared with the name itself.
  *
@@ -73,6 +78,7 @@ static dlist_head all_open = DLIST_STATIC_INIT(all_open);
 static OpenLookup once[LOOKUP_COUNT];
 static OpenLookup *lookups = once;
 static StoredTables *staying = NULL;
+static LOCKMODE table_lock = AccessShareLock;
 static MemoryContext context;	/* what is open outlives who looks something up */
 static Oid	schemas[SCHEMAS];
 
@@ -169,10 +175,18 @@ stored_tables_create(MemoryContext context)
 	return tables;
 }
 
+/* On a standby no stronger one can be had. */
+static LOCKMODE
+lock_of_writer(void)
+{
+	return XactReadOnly || RecoveryInProgress() || IsInParallelMode() ? AccessShareLock : RowExclusiveLock;
+}
+
 static void
 begin(Snapshot snapshot)
 {
 	schemas[IN_PUBLIC] = schemas[IN_INTERNAL] = InvalidOid;
+	table_lock = lock_of_writer();
 	PushActiveSnapshot(snapshot);
 }
 
@@ -282,7 +296,7 @@ open_table(Lookup lookup)
 		open->empty = staying == NULL;
 		return false;
 	}
-	open->table = table_open(relid, AccessShareLock);
+	open->table = table_open(relid, table_lock);
 	return true;
 }
 
