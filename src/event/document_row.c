@@ -96,6 +96,17 @@ text_value(const char *path, Datum datum, Oid type, JsonbValue *value)
 	return true;
 }
 
+/* Blanks at the end of a char(n) are how it is stored, not what it says. */
+static int
+length_without_padding(const char *text)
+{
+	int			len = strlen(text);
+
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	return len;
+}
+
 /* What a column holds, as a field of a document; false if that is too large. */
 static bool
 column_value(const char *path, Datum datum, Oid type, JsonbValue *value)
@@ -137,7 +148,7 @@ column_value(const char *path, Datum datum, Oid type, JsonbValue *value)
 	}
 	else
 		text = OidOutputFunctionCall(output, datum);
-	string_value(text, strlen(text), value);
+	string_value(text, type == BPCHAROID ? length_without_padding(text) : strlen(text), value);
 	return true;
 }
 

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(23);
+SELECT plan(25);
 
 -- A column for each field, named as exports of CloudTrail tables name them.
 CREATE TABLE trail (id bigint GENERATED ALWAYS AS IDENTITY, event_time timestamptz, event_source text, "eventName" text,
@@ -76,6 +76,14 @@ SET ROLE iamwatch_test_inserter;
 INSERT INTO public.parts VALUES ('2026-03-02', 'iam.amazonaws.com', 'CreateUser', '9', '{"type": "IAMUser", "arn": "a writer"}');
 RESET ROLE;
 SELECT is((SELECT count(*) FROM identities WHERE identity = 'a writer'), 1::bigint, 'Columns: a role that may only insert is enough');
+
+-- A warehouse exports columns of a fixed length.
+CREATE TABLE fixed (event_time char(40), event_source char(40), event_name char(40), recipient_account_id char(20), user_identity char(200));
+SELECT map_columns('fixed'), watch('fixed');
+INSERT INTO fixed VALUES ('2026-03-02T10:00:00Z', 'iam.amazonaws.com', 'CreateUser', '10', '{"type": "IAMUser", "arn": "of a fixed length"}');
+SELECT results_eq($$SELECT account, identity, service, operation FROM baselines WHERE account LIKE '10%'$$,
+	$$VALUES ('10', 'of a fixed length', 'iam', 'CreateUser')$$, 'Columns: of char(n), the blanks at the end are not read');
+SELECT is(to_document(f, '{eventName,event_name}')->>'eventName', 'CreateUser', 'Columns: nor by to_document()') FROM fixed AS f;
 
 -- The set-based path sees the same documents.
 SELECT is((SELECT count(*) FROM backtest('trail')), 1::bigint, 'Columns: backtest finds the same alert');
