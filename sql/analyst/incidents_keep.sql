@@ -291,15 +291,15 @@ COMMENT ON FUNCTION iamwatch_internal.redraw_incidents() IS 'trigger: all incide
 CREATE TRIGGER redraw_incidents AFTER INSERT OR DELETE OR UPDATE OF detector, deduplication_days ON iamwatch.detectors
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.redraw_incidents();
 
--- After a restore that fired no triggers nothing is kept.
+-- A restore that fired no triggers brings alerts of which no incident is kept; alerts that are opened
+-- after it have theirs.
 CREATE FUNCTION iamwatch_internal.find_unkept_incidents() RETURNS void
-	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
-BEGIN
-	IF NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents) AND NOT EXISTS (SELECT FROM iamwatch_internal.changed_incidents) THEN
-		INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
-		SELECT a.detector, a.provider, a.account, a.identity, min(a.first_event_time), max(a.last_event_time)
-		FROM iamwatch.alerts AS a GROUP BY 1, 2, 3, 4;
-	END IF;
-END $$;
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+	INSERT INTO iamwatch_internal.changed_incidents (detector, provider, account, identity, since, until)
+	SELECT a.detector, a.provider, a.account, a.identity, min(a.first_event_time), max(a.last_event_time)
+	FROM iamwatch.alerts AS a
+	WHERE NOT EXISTS (SELECT FROM iamwatch_internal.kept_incidents AS k WHERE k.incident_id = a.incident_id)
+	GROUP BY a.detector, a.provider, a.account, a.identity
+$$;
 COMMENT ON FUNCTION iamwatch_internal.find_unkept_incidents() IS
-'if no incident is kept but there are alerts, as after a restore without triggers, they are all to be done';
+'alerts that belong to no kept incident, as after a restore without triggers: their incidents are to be done';

@@ -150,6 +150,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.replace_variation() IS 'trigger: a shipped row gives way to a restored one';
 CREATE TRIGGER replace_variation BEFORE INSERT ON iamwatch.variations
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.replace_variation();
+ALTER TABLE iamwatch.variations ENABLE ALWAYS TRIGGER replace_variation;	-- restored in the role of a replica too
 
 -- Where an alert is opened the names come with the settings, without a query of
 -- their own.
@@ -286,3 +287,4 @@ COMMENT ON FUNCTION iamwatch_internal.replace_detector() IS
 'trigger: the shipped detector, as long as nobody changed it, gives way to a restored one';
 CREATE TRIGGER replace_detector BEFORE INSERT ON iamwatch.detectors
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.replace_detector();
+ALTER TABLE iamwatch.detectors ENABLE ALWAYS TRIGGER replace_detector;

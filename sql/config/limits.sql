@@ -47,6 +47,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.replace_limit() IS 'trigger: a shipped row gives way to a restored one';
 CREATE TRIGGER replace_limit BEFORE INSERT ON iamwatch.limits
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.replace_limit();
+ALTER TABLE iamwatch.limits ENABLE ALWAYS TRIGGER replace_limit;
 
 CREATE TABLE iamwatch_internal.limit_counts (
 	name text NOT NULL,

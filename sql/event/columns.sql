@@ -42,6 +42,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.number_field() IS 'trigger BEFORE INSERT OR UPDATE on iamwatch_internal.column_fields: the number of the column';
 CREATE TRIGGER number_field BEFORE INSERT OR UPDATE ON iamwatch_internal.column_fields
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.number_field();
+ALTER TABLE iamwatch_internal.column_fields ENABLE ALWAYS TRIGGER number_field;
 
 -- A partition has the columns of the table that it is part of.
 CREATE FUNCTION iamwatch_internal.fields_of(source regclass) RETURNS text[]

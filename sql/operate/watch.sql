@@ -44,6 +44,7 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.number_columns() IS 'trigger BEFORE INSERT OR UPDATE on iamwatch.sources: the numbers of the columns that are named';
 CREATE TRIGGER number_columns BEFORE INSERT OR UPDATE ON iamwatch.sources
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.number_columns();
+ALTER TABLE iamwatch.sources ENABLE ALWAYS TRIGGER number_columns;
 
 CREATE FUNCTION iamwatch_internal.observers(source regclass, OUT trigger name, OUT enabled "char", OUT parent oid,
 	OUT arguments bytea, OUT columns smallint[], OUT definition text) RETURNS SETOF record

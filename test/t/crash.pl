@@ -75,6 +75,23 @@ is($node->safe_psql('data_only', 'SELECT count(*), min(probability_limit) FROM i
 $node->safe_psql('data_only', "SELECT iamwatch.watch('log'); INSERT INTO log VALUES (e('user2', '2026-01-25T12:30:00Z', 'CreateUser'))");
 is($node->safe_psql('data_only', "SELECT event_count FROM iamwatch.alerts WHERE identity = 'user2'"), '2', 'restore, data only: detection goes on');
 
+# The same without triggers, as tools restore in the role of a replica, into a table whose columns have other numbers.
+$node->safe_psql('postgres', 'CREATE DATABASE replica');
+$node->safe_psql('replica', "CREATE EXTENSION iamwatch; $events DROP TABLE log; CREATE TABLE log (gone int, event jsonb); ALTER TABLE log DROP gone");
+{
+	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
+	command_ok([ 'psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('replica'), '-f', "$dump.data" ], 'restore as a replica');
+}
+is($node->safe_psql('replica', $state), $node->safe_psql('restored1', $state), 'restore as a replica: alerts and baselines are the same');
+is($node->safe_psql('replica', 'SELECT count(*), min(probability_limit) FROM iamwatch.detectors'), '1|0.01', 'restore as a replica: so are the settings');
+is($node->safe_psql('replica', 'SELECT event_attnum FROM iamwatch.sources'), '2', 'restore as a replica: the column of the source is found by its name');
+my $incidents = 'SELECT count(*), sum(events) FROM iamwatch.incidents';
+$node->safe_psql('replica', "SELECT iamwatch.watch('log'); INSERT INTO log VALUES (e('user2', '2026-01-25T12:30:00Z', 'CreateUser')), (e('user50', '2026-01-25T12:30:00Z', 'CreateUser'))");
+$node->safe_psql('replica', 'CALL iamwatch.maintain()');
+is($node->safe_psql('replica', $incidents), '21|23', 'restore as a replica: maintain() finds all incidents, also when others have come since');
+$node->safe_psql('replica', 'CALL iamwatch.maintain()');
+is($node->safe_psql('replica', $incidents . "; SELECT count(*) FROM iamwatch_internal.changed_incidents"), "21|23\n0", 'restore as a replica: and once more changes nothing');
+
 # a physical standby
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
