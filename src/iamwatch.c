@@ -36,6 +36,7 @@
 #include "server/announce.h"
 #include "server/compat.h"
 #include "server/lock.h"
+#include "server/plans.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -51,5 +52,6 @@ _PG_init(void)
 	observe_init();
 	lock_init();
 	announce_init();
+	plans_init();
 	MarkGUCPrefixReserved("iamwatch");	/* there are none: what is set is in tables */
 }

@@ -260,6 +260,25 @@ settings_detector(int i)
 	return &detectors[i];
 }
 
+const Detector *
+settings_kept_detectors(int *count)
+{
+	Detector   *kept = palloc(Max(1, detector_count) * sizeof(Detector));
+
+	*count = detector_count;
+	for (int i = 0; i < detector_count; i++)
+	{
+		kept[i] = detectors[i];
+		kept[i].name = pstrdup(detectors[i].name);
+		if (detectors[i].categories == NULL)
+			continue;
+		kept[i].categories = palloc(Max(1, kept[i].ncategories) * sizeof(char *));
+		for (int j = 0; j < kept[i].ncategories; j++)
+			kept[i].categories[j] = pstrdup(detectors[i].categories[j]);
+	}
+	return kept;
+}
+
 bool
 settings_may_activate_on(TimestampTz account_first, int32 day)
 {

@@ -48,6 +48,9 @@ extern int	settings_training_days(void);
 extern int	settings_detector_count(void);
 extern const Detector *settings_detector(int i);
 
+/* A copy of all, for who does what may load the settings anew while it goes through them. */
+extern const Detector *settings_kept_detectors(int *count);
+
 /* Of any detector, enabled or not; as shipped if there is none of the name. */
 typedef struct IncidentSettings
 {

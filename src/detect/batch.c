@@ -106,6 +106,8 @@ batch_read_document(BatchItem *item)
 {
 	item->reason = event_read_loading(item->document, EVENT_FULL, &item->event);
 	if (item->reason == NULL)
+		item->reason = limits_exceeded(&item->event);
+	if (item->reason == NULL)
 		limits_cut_details(&item->event);
 }
 
@@ -126,7 +128,7 @@ append(const BatchItem *item)
 static bool
 is_full(void)
 {
-	return MemoryContextMemAllocated(batch_context, true) > memory_bytes();
+	return batch_context != NULL && MemoryContextMemAllocated(batch_context, true) > memory_bytes();
 }
 
 static void
@@ -206,6 +208,22 @@ compare_items(const void *a, const void *b)
 	return slice_compare(x->event.event_id, y->event.event_id);
 }
 
+/*
+ * Of what was sorted, documents are read again, and may be read otherwise than when
+ * they came: somebody can have changed or deleted their provider meanwhile.
+ */
+static BatchItem *
+in_order(BatchItem *taken, int count)
+{
+	for (int i = 1; i < count; i++)
+		if (compare_items(&taken[i - 1], &taken[i]) > 0)
+		{
+			qsort(taken, count, sizeof(BatchItem), compare_items);
+			break;
+		}
+	return taken;
+}
+
 /* What was collected in this transaction or savepoint and is in memory. */
 static BatchItem *
 take_from_memory(int *count)
@@ -226,20 +244,14 @@ take_from_memory(int *count)
 	*count = item_count - held;
 	if (*count == 0)
 		return NULL;
-	if (held == 0)
-	{
-		taken = items;
-		MemoryContextSetParent(batch_context, CurrentMemoryContext);
-		batch_context = NULL;
-		items = NULL;
-		item_capacity = 0;
-	}
-	else
-	{
-		taken = MemoryContextAllocHuge(CurrentMemoryContext, *count * sizeof(BatchItem));
-		memcpy(taken, items + held, *count * sizeof(BatchItem));
-	}
-	item_count = held;
+	/* what is held is written down, since the memory goes with what is taken */
+	if (held > 0)
+		batch_sort_add(items, held);
+	taken = items + held;
+	MemoryContextSetParent(batch_context, CurrentMemoryContext);
+	batch_context = NULL;
+	items = NULL;
+	item_count = item_capacity = 0;
 	if (*count > 1)
 		qsort(taken, *count, sizeof(BatchItem), compare_items);
 	return taken;
@@ -248,6 +260,8 @@ take_from_memory(int *count)
 BatchItem *
 batch_next_piece(BatchPieces *pieces, int *count)
 {
+	BatchItem  *taken;
+
 	*count = 0;
 	if (!pieces->begun)
 	{
@@ -258,8 +272,10 @@ batch_next_piece(BatchPieces *pieces, int *count)
 		put_aside();
 		pieces->reader = batch_sort_read();
 	}
-	return pieces->reader == NULL ? NULL :
-		batch_sort_next(pieces->reader, memory_bytes(), count);
+	if (pieces->reader == NULL)
+		return NULL;
+	taken = batch_sort_next(pieces->reader, memory_bytes(), count);
+	return in_order(taken, *count);
 }
 
 static void

@@ -232,8 +232,6 @@ write_novelties(const FoldContext *fold)
 {
 	RowTarget	target;
 
-	if (fold->nnovelties == 0)
-		return;
 	row_target_open(&target, internal_relation("novelties"));
 	for (int i = 0; i < fold->nnovelties; i++)
 	{
@@ -296,10 +294,16 @@ fold_context(int32 account_id, Datum samples)
 	stored_begin();
 	add_samples(&fold, rows, nulls, count);
 	merge_habits(&fold);
-	look_up_habits(&fold);
 	look_up_novelties(&fold);
+	/* a trigger that somebody put there may bring habits of its own */
+	if (fold.nnovelties > 0)
+	{
+		stored_end();
+		write_novelties(&fold);
+		stored_begin();
+	}
+	look_up_habits(&fold);
 	stored_end();
 	MemoryContextDelete(fold.scratch);
-	write_novelties(&fold);
 	write_habits(&fold);
 }

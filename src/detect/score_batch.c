@@ -381,9 +381,12 @@ void
 score_batch(Entities *entities)
 {
 	HTAB	   *classes = NULL;
+	const Detector *detectors;
+	int			count;
 
 	if (entities->nbehaviours == 0)
 		return;
+	detectors = settings_kept_detectors(&count);
 	journal_sums_keep();
 	for (int i = 0; i < entities->nbehaviours; i++)
 	{
@@ -396,9 +399,9 @@ score_batch(Entities *entities)
 			item->near = is_near(behaviour, item->event->time);
 			item->cacheable = !item->near;
 		}
-		for (int j = 0; j < settings_detector_count(); j++)
-			if (detector_watches(settings_detector(j), behaviour->operation))
-				score_behaviour(&classes, behaviour, settings_detector(j));
+		for (int j = 0; j < count; j++)
+			if (detector_watches(&detectors[j], behaviour->operation))
+				score_behaviour(&classes, behaviour, &detectors[j]);
 	}
 	journal_sums_forget();
 }

@@ -17,6 +17,7 @@
 #include "server/objects.h"
 #include "server/plans.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #define MAX_ARGUMENTS 12
@@ -86,8 +87,20 @@ static const Statement functions[CALL_COUNT] = {
 
 static SPIPlanPtr plans[PLAN_COUNT];
 
-/* Of the innermost batch; after an error, of none. */
-static PlansScope *current = NULL;
+/*
+ * Of the batches that are being settled, the innermost last: a trigger on one of
+ * our tables may store events of its own.  Where such a batch fails and somebody
+ * catches that, its scope went with the stack, and is forgotten by its savepoint.
+ */
+typedef struct OpenScope
+{
+	PlansScope *scope;
+	SubTransactionId subid;
+} OpenScope;
+
+static OpenScope *open_scopes = NULL;
+static int	scope_count = 0;
+static int	scope_room = 0;
 
 static Oid
 type_of(const char *name)
@@ -165,24 +178,34 @@ get_plan(PlanId id)
 void
 plans_begin(PlansScope *scope)
 {
-	scope->outer = current;
+	if (scope_count == scope_room)
+	{
+		int			room = Max(4, scope_room * 2);
+
+		open_scopes = open_scopes == NULL ? MemoryContextAlloc(TopMemoryContext, room * sizeof(OpenScope)) :
+			repalloc(open_scopes, room * sizeof(OpenScope));
+		scope_room = room;
+	}
 	scope->as_owner = false;
-	current = scope;
+	open_scopes[scope_count++] = (OpenScope) {scope, GetCurrentSubTransactionId()};
 }
 
 void
 plans_end(PlansScope *scope)
 {
-	Assert(current == scope);
+	Assert(scope_count > 0 && open_scopes[scope_count - 1].scope == scope);
 	if (scope->as_owner)
 		owner_end(&scope->owner);
-	current = scope->outer;
+	scope_count--;
 }
 
-static void
-become_owner(PlansScope *scope)
+void
+plans_become_owner(void)
 {
-	Assert(scope != NULL);
+	PlansScope *scope;
+
+	Assert(scope_count > 0);
+	scope = open_scopes[scope_count - 1].scope;
 	if (scope->as_owner)
 		return;
 	owner_begin(&scope->owner);
@@ -190,21 +213,13 @@ become_owner(PlansScope *scope)
 }
 
 void
-plans_become_owner(void)
-{
-	become_owner(current);
-}
-
-void
 plans_run(PlanId id, Datum *values, const char *nulls)
 {
-	PlansScope *scope = current;
 	int			result;
 
 	Assert(id >= 0 && id < PLAN_COUNT);
-	become_owner(scope);
+	plans_become_owner();
 	result = SPI_execute_plan(get_plan(id), values, nulls, false, 0);
-	current = scope;			/* a batch inside may have failed, and been caught */
 	if (result < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -216,7 +231,6 @@ Datum
 plans_call(CallId id, Datum *values, bool *isnull)
 {
 	const Statement *function = &functions[id];
-	PlansScope *scope = current;
 
 	LOCAL_FCINFO(fcinfo, MAX_ARGUMENTS);
 	FmgrInfo	flinfo;
@@ -226,7 +240,7 @@ plans_call(CallId id, Datum *values, bool *isnull)
 
 	for (; count < MAX_ARGUMENTS && function->types[count] != NULL; count++)
 		types[count] = type_of(function->types[count]);
-	become_owner(scope);
+	plans_become_owner();
 	fmgr_info(internal_function(function->sql, types, count), &flinfo);
 	InitFunctionCallInfoData(*fcinfo, &flinfo, count, InvalidOid, NULL, NULL);
 	for (int i = 0; i < count; i++)
@@ -239,8 +253,32 @@ plans_call(CallId id, Datum *values, bool *isnull)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	result = FunctionCallInvoke(fcinfo);
 	PopActiveSnapshot();
-	current = scope;
 	if (isnull != NULL)
 		*isnull = fcinfo->isnull;
 	return result;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+		scope_count = 0;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
+					  SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	/* ids only grow: everything from subid on was inside of it */
+	while (scope_count > 0 && open_scopes[scope_count - 1].subid >= subid)
+		scope_count--;
+}
+
+void
+plans_init(void)
+{
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 }

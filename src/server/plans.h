@@ -36,7 +36,6 @@ typedef enum CallId
 /* Of a batch, on the stack of who settles it. */
 typedef struct PlansScope
 {
-	struct PlansScope *outer;	/* of the batch whose trigger stored this one */
 	bool		as_owner;
 	OwnerScope	owner;
 } PlansScope;
@@ -44,6 +43,8 @@ typedef struct PlansScope
 /* Both between SPI_connect() and SPI_finish(). */
 extern void plans_begin(PlansScope *scope);
 extern void plans_end(PlansScope *scope);
+
+extern void plans_init(void);
 
 /* Become the owner, as the two below do, for what is written without a statement. */
 extern void plans_become_owner(void);

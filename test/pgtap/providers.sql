@@ -1,6 +1,6 @@
 -- Users' own providers.  Documents have the fields of Okta's System Log.
 \ir settings.psql
-SELECT plan(75);
+SELECT plan(77);
 
 CREATE FUNCTION okta(at text, who text, event_type text, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('uuid', md5(at || event_type), 'published', at, 'eventType', event_type, 'version', '0', 'severity', 'INFO',
@@ -143,6 +143,23 @@ INSERT INTO wrong VALUES
 ('kinds = ''{"x": "user"}''', 'provider "forge" maps kinds but has no kind_path'), ('kind_default = ''User''', 'provider "forge" maps to a kind that is none: ''User'''),
 ('event_time_format = ''unix''', 'invalid event_time_format of provider "forge": ''unix'''), ('success_values = ''{ok}''', 'provider "forge" has no result_path');
 SELECT throws_ok(map(setting), '22023', message, 'refused: ' || setting) FROM wrong;
+
+-- Somebody deletes a provider while a statement stores more of its events than memory
+-- holds: here by a trigger, elsewhere in another session.
+SET LOCAL work_mem = '64kB';
+SET LOCAL hash_mem_multiplier = 1;
+INSERT INTO providers (provider, recognised_by, account_default, identity_path, kind_default, service_default, operation_path, event_time_path)
+VALUES ('gone', '{gone}', 'gone', '{who}', 'user', 'gone', '{what}', '{at}');
+CREATE FUNCTION forget_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM iamwatch.providers WHERE provider = 'gone'; RETURN NULL; END $$;
+CREATE TRIGGER zz AFTER INSERT ON log FOR EACH ROW WHEN (NEW.event->>'who' = 'who3000') EXECUTE FUNCTION forget_it();
+DELETE FROM rejected_events;
+SELECT lives_ok($$INSERT INTO log SELECT jsonb_build_object('gone', true, 'who', 'who' || n, 'what', 'x', 'at', '2026-01-0' || 1 + n % 8 || 'T08:00:00Z')
+	FROM generate_series(1, 3000) AS n$$, 'gone: the statement that stores its events succeeds');
+SELECT is((SELECT count(*) FROM identities WHERE account = 'gone') || ' ' || (SELECT count(*) FROM rejected_events WHERE reason LIKE 'of no provider%'),
+	'2250 750', 'gone: each is learned by what was kept of it, or rejected if that is the document');
+DROP TRIGGER zz ON log;
+RESET work_mem;
+RESET hash_mem_multiplier;
 
 -- Before ALTER EXTENSION UPDATE the table is not there.
 SELECT is((parse(forge('{"at": 1}'))).provider, 'forge', 'read by the table');
