@@ -142,6 +142,7 @@ DECLARE
 	wanted record;
 	present record;
 	fires "char";	-- of the trigger for inserts
+	differ boolean;	-- that for updates
 	names text;
 BEGIN
 	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = source_problem.source;
@@ -178,6 +179,7 @@ BEGIN
 			RETURN format('the trigger %s is disabled; ALTER TABLE %s ENABLE TRIGGER %1$s', wanted.trigger, source);
 		END IF;
 		fires := coalesce(fires, present.enabled);
+		differ := present.enabled <> fires;
 		SELECT string_agg(p.relid::text, ', ' ORDER BY p.relid::text) INTO names
 		FROM pg_partition_tree(source) AS p JOIN pg_class AS c ON c.oid = p.relid
 		WHERE p.relid <> source AND c.relkind IN ('r', 'p') AND NOT EXISTS (
@@ -216,6 +218,10 @@ BEGIN
 			WHERE r.srrelid = source OR r.srrelid IN (SELECT p.relid FROM pg_partition_tree(source) AS p)) THEN
 		RETURN format('the trigger fires for what a subscription applies, and none fills it; call iamwatch.watch(%L, %L)',
 			source, event_column);
+	END IF;
+	IF differ THEN
+		RETURN format('the trigger iamwatch_observe_update does not fire for the same as iamwatch_observe; call iamwatch.watch(%L, %L, %L)',
+			source, event_column, CASE fires WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica' ELSE 'origin' END);
 	END IF;
 	RETURN NULL;
 END $$;

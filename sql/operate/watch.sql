@@ -186,6 +186,15 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.unwatched_children(regclass) IS
 'tables that inherit from a table and are not watched: their rows are read with the table, but no trigger fires for them';
 
+CREATE FUNCTION iamwatch_internal.foreign_partitions(source regclass) RETURNS regclass[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(c.oid::regclass ORDER BY c.oid::regclass::text)
+	FROM pg_partition_tree(source) AS p JOIN pg_class AS c ON c.oid = p.relid
+	WHERE c.relkind = 'f' AND NOT EXISTS (SELECT FROM iamwatch.sources AS s WHERE s.source = c.oid AND s.order_column IS NOT NULL)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.foreign_partitions(regclass) IS
+'partitions on other servers that iamwatch.process() does not read: only what is written here fires triggers';
+
 -- How the two triggers of a table are to be.
 CREATE FUNCTION iamwatch_internal.wanted_observers(source regclass, event_column name,
 	OUT trigger name, OUT arguments bytea, OUT columns smallint[], OUT listed text, OUT definition text) RETURNS SETOF record
@@ -288,6 +297,11 @@ BEGIN
 		RAISE WARNING 'rows of tables that inherit from "%" are not watched: %', source,
 			array_to_string(iamwatch_internal.unwatched_children(source), ', ')
 			USING HINT = 'Call iamwatch.watch() for each of them.';
+	END IF;
+	IF iamwatch_internal.foreign_partitions(source) IS NOT NULL THEN
+		RAISE WARNING 'what others write into foreign partitions of "%" is not seen: %', source,
+			array_to_string(iamwatch_internal.foreign_partitions(source), ', ')
+			USING HINT = 'If they are still written to, schedule iamwatch.process() for each of them.';
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.watch(regclass, name, text) IS

@@ -1,6 +1,6 @@
 -- A watch that does not watch says so, updates are seen, and renaming loses nothing.
 \ir settings.psql
-SELECT plan(74);
+SELECT plan(78);
 
 CREATE FUNCTION seen(who text) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM identities WHERE identity LIKE '%/' || who $$;
@@ -81,6 +81,12 @@ SELECT is(problem_of('split'), NULL, 'Problem: mended as it says');
 ALTER TABLE split ENABLE REPLICA TRIGGER iamwatch_observe;
 SELECT matches(problem_of('split'), 'a subscription applies, and none fills it', 'Problem: only for a subscription that is not there');
 ALTER TABLE split ENABLE TRIGGER iamwatch_observe;
+ALTER TABLE log ENABLE ALWAYS TRIGGER iamwatch_observe;
+SELECT is(problem_of('log'), 'the trigger iamwatch_observe_update does not fire for the same as iamwatch_observe; call iamwatch.watch(''public.log'', ''event'', ''always'')',
+	'Problem: triggers of which one is enabled for what a subscription applies');
+SELECT watch('log', 'event', 'always');
+SELECT is(problem_of('log'), NULL, 'Problem: watch() mends that too');
+SELECT watch('log');
 CREATE TABLE parent (event jsonb);
 CREATE TABLE kid () INHERITS (parent);
 CREATE TABLE grandkid () INHERITS (kid);
@@ -100,6 +106,12 @@ CREATE SERVER nowhere FOREIGN DATA WRAPPER none;
 CREATE FOREIGN TABLE outside () INHERITS (parent) SERVER nowhere;
 SELECT matches(problem_of('parent'), 'tables that inherit from it: public.outside;', 'Problem: a foreign table that inherits');
 DROP FOREIGN TABLE outside;
+CREATE FOREIGN TABLE split_outside PARTITION OF split FOR VALUES IN (99) SERVER nowhere;
+SELECT is(foreign_partitions('split'), '{split_outside}', 'Foreign partitions: are those of which watch() warns');
+INSERT INTO sources (source, event_column, order_column) VALUES ('split_outside', 'event', 'at');
+SELECT is(foreign_partitions('split'), NULL, 'Foreign partitions: not one that process() reads');
+DELETE FROM sources WHERE source = 'split_outside'::regclass;
+DROP FOREIGN TABLE split_outside;
 
 -- ---- a partition that was detached ----
 -- its triggers go with it, and no catalog tells of it any more
