@@ -204,7 +204,7 @@ COMMENT ON FUNCTION iamwatch_internal.backfill_working_tables() IS 'make all wor
 CREATE FUNCTION iamwatch_internal.backfill_phase(source regclass, phase text, parts bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	UPDATE iamwatch_internal.backfills AS b SET phase = $2, parts = $3, parts_done = 0,
+	UPDATE iamwatch_internal.backfills AS b SET phase = $2, parts = $3, parts_done = CASE $2 WHEN 'done' THEN $3 ELSE 0 END,
 		changed_at = clock_timestamp(), finished_at = CASE $2 WHEN 'done' THEN clock_timestamp() END
 	WHERE b.source = $1;
 	RAISE NOTICE 'backfill of %: % (% parts)', source, phase, parts;

@@ -127,7 +127,7 @@ is(incidents_amiss('helped'), '0|0|0', 'with two helpers: their incidents are ke
 is($node->safe_psql('helped', q{SELECT pg_stat_force_next_flush(); SELECT pg_stat_get_tuples_inserted('iamwatch_internal.journal'::regclass)}), "\n0",
 	'steps of one account are not taken at once: nothing went by way of the journal');
 is($node->safe_psql('helped', 'SELECT phase, parts_done, parts, alerts, helpers, interrupted FROM iamwatch.backfill_progress'),
-	'done|0|700|700|0|f', 'its progress is that of one session');
+	'done|700|700|700|0|f', 'its progress is that of one session, all of which is done');
 is($node->safe_psql('helped', 'SELECT count(*) FROM iamwatch_internal.backfill_steps'), '0', 'no step is left');
 $node->safe_psql('helped', q{CALL iamwatch.backfill('log')});
 is(state('helped'), $alone, 'and again, alone: nothing changes');
