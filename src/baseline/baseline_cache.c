@@ -371,7 +371,7 @@ is_in_time(const Event *event, Fingerprint key)
 	CachedAccount *account = accounts_lookup(accounts, key);
 
 	return account != NULL && event->time >= account->first &&
-		event->day >= account->newest - settings_kept_days() &&
+		!day_is_late(event->day, account->newest, settings_kept_days()) &&
 		!limits_in_future(event->time);
 }
 

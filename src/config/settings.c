@@ -202,10 +202,10 @@ settings_kept_days(void)
 bool
 settings_is_late(int32 day, int32 newest)
 {
-	if (day >= newest - LEAST_KEPT_DAYS)
+	if (!day_is_late(day, newest, LEAST_KEPT_DAYS))
 		return false;
 	settings_load();
-	return day < newest - kept_days;
+	return day_is_late(day, newest, kept_days);
 }
 
 /* kept_days() RETURNS integer */

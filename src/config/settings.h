@@ -36,7 +36,16 @@ extern void (*settings_changed_hook) (void);
  */
 extern int	settings_kept_days(void);
 
-/* Is a day so much older than the newest that it is not kept?  Loads the settings if that matters. */
+/*
+ * The rule of lateness: is a day so much older than the newest of its account
+ * that it is not kept?  The settings are loaded, or are loaded if they matter.
+ */
+static inline bool
+day_is_late(int32 day, int32 newest, int kept_days)
+{
+	return day < newest - kept_days;
+}
+
 extern bool settings_is_late(int32 day, int32 newest);
 
 /* The longest deduplication period. */

@@ -253,7 +253,7 @@ sort_out(Entities *entities, const BatchItem *batch)
 		Account    *account = item->account;
 		const Operation *operation;
 
-		if (account->stored && event->day < account->stored_newest - settings_kept_days())
+		if (account->stored && day_is_late(event->day, account->stored_newest, settings_kept_days()))
 		{
 			item->late = true;
 			account->late += 1 + batch[i].repeats;
