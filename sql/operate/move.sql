@@ -100,6 +100,20 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.add_counts(integer, iamwatch_internal.counted_elsewhere[]) IS
 'add to what is counted of an account what others counted and was not added before';
 
+-- Who administers may do all but what changes the history of alerts, and what grants: a grant by others
+-- is a warning for each object, and none given.
+CREATE FUNCTION iamwatch_internal.must_be_owner(doing text) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	owner constant regrole := (SELECT n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'iamwatch');
+BEGIN
+	IF NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE EXCEPTION 'only the owner of the extension may %', doing
+			USING ERRCODE = 'insufficient_privilege', HINT = format('Ask a member of role %s.', owner);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.must_be_owner(text) IS '42501 unless who calls has the rights of the owner of the extension';
+
 CREATE FUNCTION iamwatch_internal.lock_account_to_move(provider text, account text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
@@ -474,6 +488,7 @@ BEGIN
 		RAISE EXCEPTION 'this is not what iamwatch.export_account() gave for one account'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give all rows of one call, as an array.';
 	END IF;
+	PERFORM iamwatch_internal.must_be_owner('import an account');
 	PERFORM iamwatch_internal.lock_account_to_move(head->'account'->>'provider', head->'account'->>'account');
 	was_known := EXISTS (SELECT FROM iamwatch_internal.accounts AS a
 		WHERE hashtextextended(a.account, 0) = hashtextextended(head->'account'->>'account', 0)
@@ -492,7 +507,7 @@ BEGIN
 	RETURN (SELECT count(*) FROM unnest(exported) AS x WHERE x ? 'identity');
 END $$;
 COMMENT ON FUNCTION iamwatch.import_account(jsonb[]) IS
-'take over what iamwatch.export_account() gave elsewhere, and return how many identities it has: alerts go on as if the account had always been here. What is known of it already is united with it, and nothing is counted twice, however often it is imported; iamwatch.backfill() then finds the alerts that what was new here would have raised. Alerts and suppressions keep their numbers, unless others have them here. 55P03 while another session writes the account, 22023 for anything else than one export';
+'take over what iamwatch.export_account() gave elsewhere, and return how many identities it has: alerts go on as if the account had always been here. What is known of it already is united with it, and nothing is counted twice, however often it is imported; iamwatch.backfill() then finds the alerts that what was new here would have raised. Alerts and suppressions keep their numbers, unless others have them here. 55P03 while another session writes the account, 22023 for anything else than one export, 42501 for who is not the owner of the extension';
 
 CREATE FUNCTION iamwatch.forget_account(provider text, account text) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET cpu_operator_cost = 1 AS $$
@@ -500,6 +515,7 @@ DECLARE
 	id integer;
 	alert_ids bigint[];
 BEGIN
+	PERFORM iamwatch_internal.must_be_owner('forget an account');
 	PERFORM iamwatch_internal.lock_account_to_move(provider, account);
 	DELETE FROM iamwatch_internal.accounts AS a
 	WHERE hashtextextended(a.account, 0) = hashtextextended($2, 0) AND a.account = $2 AND a.provider = $1
@@ -532,7 +548,7 @@ BEGIN
 	DELETE FROM iamwatch_internal.withdrawn_alerts AS a WHERE a.provider = $1 AND a.account = $2;
 END $$;
 COMMENT ON FUNCTION iamwatch.forget_account(text, text) IS
-'drop all that iamwatch.export_account() gives of an account, but its inventory and suppressions that are not of an alert. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account';
+'drop all that iamwatch.export_account() gives of an account, but its inventory and suppressions that are not of an alert. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account, 42501 for who is not the owner of the extension';
 
 -- ---- between the nodes of Citus ----
 

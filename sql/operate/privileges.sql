@@ -71,6 +71,7 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) THEN
 		RAISE EXCEPTION 'role % does not exist', coalesce(role::oid::text, 'null') USING ERRCODE = 'undefined_object', HINT = 'See pg_roles.';
 	END IF;
+	PERFORM iamwatch_internal.must_be_owner('grant access');
 	PERFORM iamwatch_internal.grant_on_nodes(role, access);
 	EXECUTE format('GRANT USAGE ON SCHEMA iamwatch, iamwatch_internal TO %s', role);
 	IF access = 'administer' THEN
@@ -102,7 +103,7 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION iamwatch.grant_access(regrole, text) IS
-'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), to run iamwatch (administer), or to open files and messages by iamwatch.records() and no more (load), which beside INSERT on the table is all that iamwatch_load uses. Rejected documents are for administrators: they can hold anything. 22023 for any other access, 42704 for no role';
+'give a role what it needs to read alerts and baselines (read), to triage alerts and to suppress some as well (triage), to run iamwatch (administer), or to open files and messages by iamwatch.records() and no more (load), which beside INSERT on the table is all that iamwatch_load uses. Rejected documents are for administrators: they can hold anything. 22023 for any other access, 42704 for no role, 42501 for who is not the owner of the extension';
 REVOKE ALL ON FUNCTION iamwatch.grant_access(regrole, text) FROM PUBLIC;
 
 -- ALTER DEFAULT PRIVILEGES of whoever installs gives nobody anything here: a role

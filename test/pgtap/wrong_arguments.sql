@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(33);
+SELECT plan(37);
 
 -- Whatever is called wrongly says what is wrong in words of its own, with what is allowed: never a message of the
 -- machinery inside.
@@ -45,6 +45,16 @@ SELECT throws_ok('SELECT * FROM everywhere(NULL::event)', '42809', 'type iamwatc
 SELECT throws_ok($$SELECT import_gcp_instances('[{"selfLink": "x", "id": "1"}]', '[]')$$, '22023', NULL, 'GCP: a selfLink that is none names no project either');
 SELECT throws_ok('SELECT surprise(1.0000001)', '22003', 'probability 1.0000001 is out of range', 'Surprise: what is just above 1 is not said to be 1');
 SELECT throws_ok($$UPDATE detectors SET title = ''$$, '23514', 'invalid value for title of iamwatch.detectors', 'Detector: its alerts must be called something');
+
+-- what only the owner may do, since the history of alerts is nobody else's, is said so
+CREATE ROLE iamwatch_tap_admin;
+SELECT grant_access('iamwatch_tap_admin', 'administer');
+SET LOCAL ROLE iamwatch_tap_admin;
+SELECT throws_ok('SELECT grant_access(''iamwatch_tap_admin'', ''read'')', '42501', 'only the owner of the extension may grant access', 'Administrator: grants nobody anything');
+SELECT is(hint('SELECT grant_access(''iamwatch_tap_admin'', ''read'')'), 'Ask a member of role ' || nspowner::regrole || '.', 'Administrator: and is told who does') FROM pg_namespace WHERE nspname = 'iamwatch';
+SELECT throws_ok('SELECT forget_account(''aws'', ''1'')', '42501', 'only the owner of the extension may forget an account', 'Administrator: forgets no account');
+SELECT throws_ok('SELECT import_account(ARRAY[''{"format": 2, "account": {"provider": "aws", "account": "1"}}'']::jsonb[])', '42501', 'only the owner of the extension may import an account', 'Administrator: nor takes one over');
+RESET ROLE;
 
 -- what the machinery is called with by hand
 SELECT throws_ok($$SELECT incidents_behind(ROW(NULL, 'aws', '1', 'ann', now(), now())::incident_part)$$, '22004', 'detector of a row of incident_part must not be null', 'Machinery: a field that is null is named');
