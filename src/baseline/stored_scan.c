@@ -33,6 +33,7 @@
 #include "access/tableam.h"
 #include "access/visibilitymap.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "baseline/stored.h"
 #include "baseline/stored_names.h"
 #include "baseline/stored_scan.h"
