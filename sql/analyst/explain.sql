@@ -611,9 +611,8 @@ BEGIN
 	SELECT to_jsonb(v) INTO i FROM iamwatch.incidents AS v WHERE v.incident_id = $1;
 	IF i IS NULL THEN
 		-- joined by what came later to one that began earlier, or never more than an alert
-		SELECT to_jsonb(v) || jsonb_build_object('asked_for', $1) INTO i FROM iamwatch.alerts AS a
-		JOIN iamwatch.incidents AS v ON v.identity = a.identity AND v.alert_ids @> ARRAY[$1]
-		WHERE a.alert_id = $1;
+		SELECT to_jsonb(v) || jsonb_build_object('asked_for', $1) INTO i FROM iamwatch.incidents AS v
+		WHERE v.identity = (SELECT a.identity FROM iamwatch.alerts AS a WHERE a.alert_id = $1) AND v.alert_ids @> ARRAY[$1];
 	END IF;
 	IF i IS NULL THEN
 		RAISE EXCEPTION 'incident % does not exist', coalesce($1::text, 'null')

@@ -49,16 +49,18 @@ COMMENT ON COLUMN iamwatch_internal.kept_incidents.arrives_on IS
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.next_from IS 'from when on an alert would begin another incident';
 COMMENT ON COLUMN iamwatch_internal.kept_incidents.kept_by IS 'the transaction that wrote the row; null of what is computed when it is read';
 -- the work list; everything by risk; one identity; one account; one day; urgent, which reads
--- nothing but the index; links, of which each reading would go through what was added lately, if that waited for its place
+-- nothing but the index; links, of which each reading would go through what was added lately,
+-- if that waited for its place.  None is of the kind hash, which goes through all that are
+-- alike for each that is added: an account can have very many.
 CREATE INDEX kept_incidents_open ON iamwatch_internal.kept_incidents (risk DESC, incident_id) WHERE open_alerts > 0;
 CREATE INDEX kept_incidents_risk ON iamwatch_internal.kept_incidents (risk DESC, incident_id);
-CREATE INDEX kept_incidents_identity ON iamwatch_internal.kept_incidents USING hash (identity);
-CREATE INDEX kept_incidents_account ON iamwatch_internal.kept_incidents USING hash (account);
+CREATE INDEX kept_incidents_identity ON iamwatch_internal.kept_incidents (hashtextextended(identity, 0), hashtextextended(account, 0));
+CREATE INDEX kept_incidents_account ON iamwatch_internal.kept_incidents (hashtextextended(account, 0));
 CREATE INDEX kept_incidents_first ON iamwatch_internal.kept_incidents (first_event_time);
 CREATE INDEX kept_incidents_last ON iamwatch_internal.kept_incidents (last_event_time);
 CREATE INDEX kept_incidents_day ON iamwatch_internal.kept_incidents (detector, first_day, risk, first_event_time);
 CREATE INDEX kept_incidents_kept_by ON iamwatch_internal.kept_incidents (kept_by);
-CREATE INDEX kept_incidents_actor ON iamwatch_internal.kept_incidents USING hash (acts_as);
+CREATE INDEX kept_incidents_actor ON iamwatch_internal.kept_incidents (acts_as);
 CREATE INDEX kept_incidents_hands ON iamwatch_internal.kept_incidents USING gin (hands) WITH (fastupdate = off) WHERE hands <> '{}';
 CREATE INDEX kept_incidents_gave_on ON iamwatch_internal.kept_incidents USING gin (gave_on) WITH (fastupdate = off) WHERE gave_on <> '{}';
 CREATE INDEX kept_incidents_arrives_on ON iamwatch_internal.kept_incidents USING gin (arrives_on) WITH (fastupdate = off) WHERE arrives_on <> '{}';
@@ -229,7 +231,8 @@ FROM (
 	UNION ALL
 	SELECT c.*, NULL FROM iamwatch_internal.computed_incidents() AS c) AS u
 WHERE ((u.kept_of, u.provider, u.account, u.identity)
-	IN (SELECT q.detector, q.provider, q.account, q.identity FROM iamwatch_internal.changed_incidents AS q)) IS NOT TRUE;
+	IN (SELECT q.detector, q.provider, q.account, q.identity FROM iamwatch_internal.changed_incidents AS q)) IS NOT TRUE
+AND iamwatch_internal.is_indexed(hashtextextended(u.identity, 0)) AND iamwatch_internal.is_indexed(hashtextextended(u.account, 0));
 COMMENT ON VIEW iamwatch_internal.current_incidents IS 'incidents as they are: kept ones, and computed ones where those are behind';
 
 CREATE FUNCTION iamwatch_internal.urgent_most(of_detector text) RETURNS bigint

@@ -11,12 +11,10 @@
  */
 #include "postgres.h"
 
-#include "access/hash.h"
 #include "access/htup_details.h"
 #include "baseline/alert_columns.h"
 #include "baseline/stored.h"
 #include "baseline/stored_scan.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "config/settings.h"
 #include "detect/incident_columns.h"
@@ -31,6 +29,7 @@
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_incident_gap);
 PG_FUNCTION_INFO_V1(iamwatch_incidents_behind);
@@ -83,17 +82,17 @@ compare_incidents(const void *a, const void *b)
 int
 incidents_kept(const IncidentKey *key, KeptIncident **incidents)
 {
-	ScanKeyData scan_key;
+	ScanKeyData scan_keys[2];
 	IndexScanDesc scan;
 	TupleTableSlot *row;
 	int			count = 0;
 	int			capacity = 4;
 
 	*incidents = palloc(capacity * sizeof(KeptIncident));
-	ScanKeyEntryInitialize(&scan_key, 0, 1, HTEqualStrategyNumber, InvalidOid,
-						   DEFAULT_COLLATION_OID, F_TEXTEQ, slice_text(key->identity));
+	scan_key_hash(&scan_keys[0], 1, key->identity);
+	scan_key_hash(&scan_keys[1], 2, key->account);
 	stored_begin();
-	scan = scan_begin(LOOKUP_INCIDENTS, &scan_key, 1);
+	scan = scan_begin(LOOKUP_INCIDENTS, scan_keys, lengthof(scan_keys));
 	while ((row = scan_next(LOOKUP_INCIDENTS, scan)) != NULL)
 	{
 		if (!row_is_of(row, KEPT_DETECTOR, key))

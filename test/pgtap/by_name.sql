@@ -1,6 +1,6 @@
 -- What is asked by the name of an identity reads what is kept of that one, however many there are.
 \ir settings.psql
-SELECT plan(23);
+SELECT plan(31);
 
 -- Two accounts of many, each identity with a few of two hundred operations.
 SELECT lives(n, '2026-01-01', '2026-01-20') FROM unnest('{ann,bob}'::text[]) AS n;
@@ -105,5 +105,24 @@ SELECT cmp_ok(pages(format('SELECT * FROM suppression_preview(identity => %L)', 
 SELECT is((SELECT count(*) FROM suppression_preview(identity => 'arn:aws:iam::222222222222:user/many777')), 1::bigint, 'Preview: and what it would hide is found');
 SELECT cmp_ok(pages('SELECT * FROM fresh_links()'), '<', pg_relation_size('kept_incidents') / current_setting('block_size')::bigint / 4,
 	'Links: those of one that is behind are looked up');
+
+-- an account can have very many: each further one is kept as quickly, and theirs are found
+SELECT is((SELECT string_agg(i.indexrelid::regclass::text, ' ') FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_am AS m ON m.oid = x.relam
+	WHERE m.amname = 'hash' AND x.relnamespace = ANY ('{iamwatch,iamwatch_internal}'::regnamespace[])), NULL, 'Many alike: no index is of the kind that goes through all of them for one more');
+CREATE SEQUENCE further START 1000000;
+CREATE FUNCTION keeps_one(account text, identity text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('INSERT INTO kept_incidents SELECT n, %L, %L, %L, %L, %L, n %% 30, %L, %L, 1, 1, 1, t, t, t::date, %5$L, %5$L, 4, NULL, ARRAY[n], %4$L, %5$L, %5$L, %5$L, %5$L, %5$L, t, NULL'
+		' FROM (SELECT nextval(''further'') AS n, ''2026-06-01''::timestamptz AS t) AS further', 'unusual_iam_activity', 'aws', account, identity, '{}', 'low', 'new')
+$$;
+SELECT cmp_ok(pages(keeps_one('222222222222', 'arn:aws:iam::222222222222:user/many5')), '<=', pages(keeps_one('333333333333', 'other')) + 5, 'Many alike: one more incident of their account');
+SELECT is((SELECT count(*) FROM incidents WHERE account = '333333333333'), 2::bigint, 'Many alike: those of an account with few');
+SELECT cmp_ok(pages('SELECT incident_id FROM incidents WHERE account = ''333333333333'''), '<', 100::bigint, 'Many alike: are found by its name');
+SELECT cmp_ok(pages('SELECT incident_id FROM incidents WHERE identity = ''arn:aws:iam::222222222222:user/many5'''), '<', 100::bigint, 'Incidents: of one identity by its name');
+SELECT cmp_ok(pages('SELECT incident_id FROM incidents WHERE identity IN (''other'', ''arn:aws:iam::222222222222:user/many5'')'), '<', 100::bigint, 'Incidents: of several');
+SELECT is((SELECT count(*) FROM incidents WHERE identity IN ('other', 'arn:aws:iam::222222222222:user/many5', NULL)), 5::bigint, 'Incidents: and all are there');
+PREPARE several AS SELECT count(*) FROM incidents WHERE identity = ANY ($1);
+SET plan_cache_mode = force_generic_plan;
+SELECT cmp_ok(pages('EXECUTE several(''{other,nobody}'')'), '<', 150::bigint, 'Incidents: of several that are a parameter');
+RESET plan_cache_mode;
 SELECT * FROM finish();
 ROLLBACK;
