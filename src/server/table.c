@@ -13,22 +13,16 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "miscadmin.h"
-#include "nodes/tidbitmap.h"
-#include "server/compat.h"
+#include "server/peek.h"
 #include "server/table.h"
-#include "storage/lmgr.h"
-#include "storage/smgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 static void
@@ -86,54 +80,48 @@ table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys, MemoryConte
 	table_close(relation, AccessShareLock);
 }
 
-bool
-index_may_have(Oid relid, const int64 *keys, int count)
+/* One that is just being made does not have all rows yet. */
+static bool
+index_is_valid(Oid relid)
 {
-	Relation	index = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
-	bool		found = false;
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(relid));
+	bool		valid = HeapTupleIsValid(tuple) && ((Form_pg_index) GETSTRUCT(tuple))->indisvalid;
 
-	if (index == NULL)
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return valid;
+}
+
+bool
+index_may_have(Oid namespace, const char *name, const int64 *keys, int count)
+{
+	PeekFile	index;
+	bool		found;
+
+	if (!peek_open(namespace, name, RELKIND_INDEX, &index))
 		return true;
-	if (index->rd_index->indisvalid)
+	found = !index_is_valid(index.relid);
+	for (int i = 0; i < count && !found; i++)
 	{
-		IndexScanDesc scan = begin_index_probe(index, 1);
-		TIDBitmap  *rows = tbm_create(work_mem * (Size) 1024, NULL);
+		ScanKeyData key;
+		BlockNumber page;
 
-		for (int i = 0; i < count && !found; i++)
-		{
-			ScanKeyData key;
-
-			ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
-			index_rescan(scan, &key, 1, NULL, 0);
-			found = index_getbitmap(scan, rows) > 0;
-		}
-		tbm_free(rows);
-		index_endscan(scan);
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
+		found = peek_find(&index, &key, 1, &page, 1) != 0;
 	}
-	else
-		found = true;
-	relation_close(index, AccessShareLock);
+	peek_close(&index);
 	return found;
 }
 
 bool
-table_is_empty(Oid relid)
+table_is_empty(Oid namespace, const char *name)
 {
-	HeapTuple	tuple;
-	bool		empty = false;
+	PeekFile	table;
+	bool		empty;
 
-	LockRelationOid(relid, AccessShareLock);
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		if (form->relkind == RELKIND_RELATION && form->relam == HEAP_TABLE_AM_OID &&
-			form->relpersistence != RELPERSISTENCE_TEMP && OidIsValid(form->relfilenode))
-			empty = smgrnblocks(open_storage(OidIsValid(form->reltablespace) ? form->reltablespace : MyDatabaseTableSpace,
-											 form->relfilenode), MAIN_FORKNUM) == 0;
-		ReleaseSysCache(tuple);
-	}
-	UnlockRelationOid(relid, AccessShareLock);
+	if (!peek_open(namespace, name, RELKIND_RELATION, &table))
+		return false;
+	empty = peek_size(&table) == 0;
+	peek_close(&table);
 	return empty;
 }
