@@ -298,7 +298,7 @@ DECLARE
 	until constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
 	since xid8;
 BEGIN
-	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(4, 1024) THEN
+	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(5, 1024) THEN
 		RETURN;
 	END IF;
 	since := (SELECT s.before FROM iamwatch_internal.links_done AS s);

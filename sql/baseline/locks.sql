@@ -1,4 +1,7 @@
 -- Locks that are tried, never waited for (src/server/lock.c).
+--
+-- Their classes: 1 to write an account, 2 the alerts of a behaviour, 4 to number an
+-- account, 5 to keep the incidents of an identity, or all links; 7 a lane of a backfill.
 
 CREATE FUNCTION iamwatch_internal.try_lock(class integer, key integer) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_try_lock' LANGUAGE C VOLATILE STRICT;

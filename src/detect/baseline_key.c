@@ -27,6 +27,7 @@
 #include "event/providers.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "server/compat.h"
 #include "server/source.h"
 #include "utils/builtins.h"
@@ -216,6 +217,14 @@ baseline_key_kind(Slice key)
 	return key.s[key.len - 1];
 }
 
+/* As a text; whoever made the key by hand may have put anything there. */
+static Datum
+field_text(Slice field)
+{
+	(void) pg_verify_mbstr(GetDatabaseEncoding(), field.s, field.len, false);
+	return slice_text(field);
+}
+
 /*
  * baseline_key_fields(bytea, OUT provider text, OUT account text, OUT identity text,
  * OUT kinds int, OUT service text, OUT operation text, OUT failed boolean)
@@ -228,14 +237,14 @@ iamwatch_baseline_key_fields(PG_FUNCTION_ARGS)
 	Datum		values[7] = {0};
 	bool		nulls[7] = {false};
 
-	values[0] = CStringGetTextDatum(provider_names[fields.provider]);
-	values[1] = slice_text(fields.account);
-	values[2] = slice_text(fields.identity);
+	values[0] = field_text((Slice) {provider_names[fields.provider], strlen(provider_names[fields.provider])});
+	values[1] = field_text(fields.account);
+	values[2] = field_text(fields.identity);
 	values[3] = Int32GetDatum(1 << fields.kind);
 	if (fields.operation.s != NULL)
 	{
-		values[4] = slice_text(fields.service);
-		values[5] = slice_text(fields.operation);
+		values[4] = field_text(fields.service);
+		values[5] = field_text(fields.operation);
 		values[6] = BoolGetDatum(fields.failed);
 	}
 	else

@@ -210,7 +210,7 @@ begins_incident(const AlertRow *alert)
 
 	if (IsolationUsesXactSnapshot() || !incidents_try_lock(&alert->key) ||
 		incidents_are_behind(&alert->key) || alert->nulls[ALERTS_INCIDENT_ID - 1] ||
-		alert->values[ALERTS_INCIDENT_ID - 1] != alert->values[ALERTS_ALERT_ID - 1])
+		DatumGetInt64(alert->values[ALERTS_INCIDENT_ID - 1]) != DatumGetInt64(alert->values[ALERTS_ALERT_ID - 1]))
 		return false;
 	count = incidents_kept(&alert->key, &incidents);
 	return incidents_reach(incidents, count, incident_gap(alert->key.detector), &since, &until,

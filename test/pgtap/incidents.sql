@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(85);
+SELECT plan(86);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -275,5 +275,14 @@ DO $$BEGIN PERFORM keep_changed_incidents(NULL); END$$;
 SELECT is(n, 0::bigint, 'Deferred: nothing waits at the end') FROM stale;
 SELECT is(n, 0::bigint, 'As defined: at the end') FROM differences;
 SELECT is(n, 0::bigint, 'As defined: the incident of each alert, at the end') FROM strays;
+
+-- who numbers an account holds up nobody's incidents
+CREATE FUNCTION locks() RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objid = 63 AND mode = 'ExclusiveLock' $$;
+SELECT next_account_id(63);
+SELECT locks() AS before \gset
+SELECT try_lock_incidents(ROW('x', 'aws', '1', who, now(), now())::incident_part)
+FROM (SELECT 'who' || n AS who FROM generate_series(1, 100000) AS n) AS w WHERE hashtextextended(who, 0) & 1023 = 63 LIMIT 1;
+SELECT is(locks(), :before + 1::bigint, 'Locks: an incident of the number of an account has a lock of its own');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Users' own providers.  Documents have the fields of Okta's System Log.
 \ir settings.psql
-SELECT plan(77);
+SELECT plan(78);
 
 CREATE FUNCTION okta(at text, who text, event_type text, more jsonb = '{}') RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('uuid', md5(at || event_type), 'published', at, 'eventType', event_type, 'version', '0', 'severity', 'INFO',
@@ -127,6 +127,8 @@ SELECT is((SELECT provider || ' ' || account || ' ' || operation FROM baseline_k
 	'okta example.okta.com user.account.privilege.grant', 'a mark tells its provider by name');
 SELECT throws_ok($$SELECT baseline_key_fields('\x030000ff')$$, '22P03', NULL, 'a mark without its provider''s name is refused');
 SELECT throws_ok($$SELECT baseline_key_fields('\x040000')$$, '22P03', NULL, 'so is one of no provider');
+SELECT throws_ok($$SELECT baseline_key_fields(set_byte((baseline_key(aws('2026-02-01T09:00:00Z', 'ann', 'CreateUser'))).key, 5, 255))$$, '22021', NULL,
+	'and a name that is no text of the database, which a mark of somebody''s own can have');
 
 -- Mappings that cannot be.
 CREATE FUNCTION map(more text) RETURNS text LANGUAGE sql AS $$
