@@ -43,7 +43,7 @@ FROM pg_type AS t JOIN member AS m ON m.classid = 'pg_type'::regclass AND m.obji
 WHERE t.typnamespace = 'iamwatch'::regnamespace AND t.typtype IN ('b', 'c', 'd', 'e') AND t.typelem = 0 AND (t.typrelid = 0 OR (SELECT c.relkind = 'c' FROM pg_class AS c WHERE c.oid = t.typrelid))
 ORDER BY t.typname COLLATE "C";
 
-SELECT E'\n## Operators and casts\n\n| operator | result | what it is |\n|---|---|---|';
+SELECT E'\n## Operators and casts\n\nWith `iamwatch` in the `search_path`, or spelled `OPERATOR(iamwatch.@>)`.\n\n| operator | result | what it is |\n|---|---|---|';
 SELECT format('| `%s %s %s` | %s | %s |', format_type(o.oprleft, NULL), pg_temp.cell(o.oprname), format_type(o.oprright, NULL), format_type(o.oprresult, NULL),
 	pg_temp.cell(coalesce(obj_description(o.oid, 'pg_operator'), obj_description(o.oprcode, 'pg_proc'))))
 FROM pg_operator AS o JOIN member AS m ON m.classid = 'pg_operator'::regclass AND m.objid = o.oid

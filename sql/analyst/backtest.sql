@@ -138,7 +138,7 @@ BEGIN
 		'least_risk', least_risk))], event_column) AS a;
 END $$;
 COMMENT ON FUNCTION iamwatch.backtest(regclass, integer, integer, integer, double precision, text[], integer, name, text, double precision) IS
-'the alerts that other settings would have raised over what a source holds, as if nothing else had ever been seen; null settings are the detector''s own, without context. Writes nothing';
+'the alerts that other settings would have raised over what a source holds, as if nothing else had ever been seen; null settings are the detector''s own, without context. Writes nothing; 42704 for a detector that there is not, 22023 for a setting that cannot be tried';
 
 CREATE FUNCTION iamwatch_internal.backtest_summaries(source regclass, settings iamwatch.detectors[], event_column name)
 	RETURNS TABLE (setting integer, alerts bigint, days bigint, alerts_per_day double precision, identities bigint,
@@ -185,7 +185,7 @@ CREATE FUNCTION iamwatch.backtest_summary(source regclass, training_days integer
 $$;
 COMMENT ON FUNCTION iamwatch.backtest_summary(regclass, integer, integer, integer, double precision, text[], integer, name, text,
 	double precision, integer) IS
-'what iamwatch.backtest() gives, in one row to compare settings by: days are those from the first alert to the last, new and vanished alerts are against the detector''s own settings; urgent as iamwatch.detectors.daily_budget says';
+'what iamwatch.backtest() gives, in one row to compare settings by: days are those from the first alert to the last, new and vanished alerts are against the detector''s own settings; urgent as iamwatch.detectors.daily_budget says. 42704, 22023 as iamwatch.backtest()';
 
 CREATE FUNCTION iamwatch.backtest_summary(source regclass, settings jsonb[], event_column name DEFAULT NULL,
 	detector text DEFAULT 'unusual_iam_activity')
@@ -201,4 +201,4 @@ CREATE FUNCTION iamwatch.backtest_summary(source regclass, settings jsonb[], eve
 	ORDER BY s.n
 $$;
 COMMENT ON FUNCTION iamwatch.backtest_summary(regclass, jsonb[], name, text) IS
-'the same for several settings, in a row each and one read of the source: objects with those that differ from the detector''s own, such as {"probability_limit": 0.01, "daily_budget": 3}; 22023 for a setting that cannot be tried';
+'the same for several settings, in a row each and one read of the source: objects with those that differ from the detector''s own, such as {"probability_limit": 0.01, "daily_budget": 3}; 42704 for a detector that there is not, 22023 for a setting that cannot be tried';

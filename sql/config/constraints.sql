@@ -79,6 +79,7 @@ COMMENT ON CONSTRAINT operations_sensitivity_check ON iamwatch.operations IS 'Us
 COMMENT ON CONSTRAINT operations_origin_check ON iamwatch.operations IS 'Leave it out: your own rows have user.';
 COMMENT ON CONSTRAINT providers_success_values_check ON iamwatch.providers IS 'List the results that mean success, not lists of them and no null.';
 COMMENT ON CONSTRAINT limits_value_check ON iamwatch.limits IS 'Use 0 or more; delete the row for no limit.';
+COMMENT ON CONSTRAINT limits_percent ON iamwatch.limits IS 'Use 0 to 100 percent; delete the row for no limit.';
 COMMENT ON CONSTRAINT playbook_kind_check ON iamwatch.playbook IS 'Use category, technique or operation.';
 COMMENT ON CONSTRAINT playbook_name_check ON iamwatch.playbook IS 'Write a category, a technique, or SERVICE:OPERATION, as in iamwatch.alerts.';
 COMMENT ON CONSTRAINT playbook_phase_check ON iamwatch.playbook IS 'Use check or contain.';

@@ -84,11 +84,11 @@ COMMENT ON COLUMN iamwatch.detectors.description IS 'what an alert of it says';
 COMMENT ON COLUMN iamwatch.detectors.goals IS 'what an attacker would want with it';
 COMMENT ON COLUMN iamwatch.detectors.investigative_actions IS 'what to look at first';
 COMMENT ON COLUMN iamwatch.detectors.variation_names IS 'follows from iamwatch.variations: of all, non_user and internet_facing, in this order';
-COMMENT ON COLUMN iamwatch.detectors.least_sensitivity IS 'least sensitivity of operations to watch, 1 to 4';
+COMMENT ON COLUMN iamwatch.detectors.least_sensitivity IS 'least sensitivity of operations to watch';
 COMMENT ON COLUMN iamwatch.detectors.notify IS
 'whether an alert that opens or rises in severity is sent on channel iamwatch_alert; of a transaction that is prepared for two-phase commit by iamwatch.maintain()';
 COMMENT ON COLUMN iamwatch.detectors.context_bits IS
-'bits of surprise, 0 to 10, that each context of an event adds: the probability is halved so many times; 0 leaves context out of the score';
+'bits of surprise that each context of an event adds: the probability is halved so many times; 0 leaves context out of the score';
 COMMENT ON COLUMN iamwatch.detectors.context_kinds IS
 'which contexts count: new_network, new_user_agent, new_region, new_key_network, failed_before, burst, first_day; null for all';
 COMMENT ON COLUMN iamwatch.detectors.memory_days IS

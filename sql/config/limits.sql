@@ -13,7 +13,8 @@ CREATE TABLE iamwatch.limits (
 	value bigint NOT NULL CHECK (value >= 0),
 	shipped_value bigint NOT NULL,
 	counted text NOT NULL,
-	beyond text NOT NULL
+	beyond text NOT NULL,
+	CONSTRAINT limits_percent CHECK (name <> 'notification_queue' OR value <= 100)
 );
 COMMENT ON TABLE iamwatch.limits IS
 'how much may be new: change the value, it holds from the next statement; see iamwatch.limits_hit. A single name may have 64 kB';

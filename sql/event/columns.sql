@@ -120,6 +120,10 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Such as {"eventTime": "happened_at", "userIdentity.arn": "who"}.';
 	END IF;
+	-- to end a mapping is fine, whatever has become of the relation
+	IF fields IS DISTINCT FROM '{}' THEN
+		PERFORM iamwatch_internal.check_relation(source);
+	END IF;
 	SELECT e.key, e.value INTO odd FROM jsonb_each_text(fields) AS e
 	WHERE NOT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = source
 		AND a.attname = e.value AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
@@ -157,4 +161,4 @@ BEGIN
 	WHERE f.source = map_columns.source ORDER BY f.field COLLATE "C";
 END $$;
 COMMENT ON FUNCTION iamwatch.map_columns(regclass, jsonb) IS
-'for a relation that has a column for each field: which column is which, {"path": "column", ...}; without it, by the names of the columns. From then on iamwatch.watch(), process(), backfill() and backtest() make the document of these columns; an empty object ends that. A table that is watched: call iamwatch.watch() again. 22004, 22023 or 42703 for what cannot be mapped';
+'for a relation that has a column for each field: which column is which, {"path": "column", ...}; without it, by the names of the columns. From then on iamwatch.watch(), process(), backfill() and backtest() make the document of these columns; an empty object ends that. A table that is watched: call iamwatch.watch() again. 22004, 22023, 42P01, 42703 or 42809 for what cannot be mapped';

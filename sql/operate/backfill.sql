@@ -522,7 +522,7 @@ BEGIN
 	PERFORM iamwatch_internal.end_backfill(source, pairs, withdrawn, alerts_before);
 END $$;
 COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz) IS
-'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Leaves the alerts that the order of event time gives: numbers are put right, and alerts that it would not have raised are taken back unless somebody has worked on them. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source';
+'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Leaves the alerts that the order of event time gives: numbers are put right, and alerts that it would not have raised are taken back unless somebody has worked on them. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source; 42P01, 42703, 42804, 42809 for what holds no events';
 
 CREATE FUNCTION iamwatch_internal.backfill_partition(most integer) RETURNS integer
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp

@@ -176,3 +176,16 @@ BEGIN
 		EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.attname, c.said);
 	END LOOP;
 END $$;
+
+-- What a setting may be stands in one place; its column says so too.
+DO $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN SELECT a.attname, format('%s; %s to %s', col_description(a.attrelid, a.attnum), r.lowest, r.highest) AS said
+		FROM iamwatch_internal.setting_ranges() AS r
+		JOIN pg_attribute AS a ON a.attrelid = 'iamwatch.detectors'::regclass AND a.attname = r.setting
+	LOOP
+		EXECUTE format('COMMENT ON COLUMN iamwatch.detectors.%I IS %L', c.attname, c.said);
+	END LOOP;
+END $$;

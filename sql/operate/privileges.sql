@@ -46,7 +46,7 @@ DECLARE
 		'session_lock_held', 'backfill_helpers', 'account_bucket', 'alert_lock_key', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'explain_risk', 'raw_events', 'raw_events_of', 'read_by_id',
-		'check_source', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
+		'check_source', 'check_relation', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
 		'detached_partitions', 'rows_inserted',
 		'source_problem', 'observers', 'wanted_observers', 'unwatched_children', 'attack_name',
 		'plain', 'plain_list', 'find_incidents', 'incidents_of', 'handed_how', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'urgent_most', 'fresh_links', 'linked_incidents', 'link_reason',

@@ -123,16 +123,11 @@ CREATE TRIGGER process_batch AFTER INSERT ON iamwatch_internal.end_of_statement
 	FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.process_batch();
 ALTER TABLE iamwatch_internal.end_of_statement ENABLE ALWAYS TRIGGER process_batch;
 
-CREATE FUNCTION iamwatch_internal.check_source(source regclass, event_column name) RETURNS void
+CREATE FUNCTION iamwatch_internal.check_relation(source regclass) RETURNS void
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation pg_class;
-	type regtype;
-	candidates text;
 BEGIN
-	IF source IS NULL OR event_column IS NULL THEN
-		RAISE EXCEPTION 'table and column must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
 	SELECT * INTO relation FROM pg_class AS c WHERE c.oid = source;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'relation with OID % does not exist', source::oid USING ERRCODE = 'undefined_table';
@@ -149,7 +144,19 @@ BEGIN
 			USING ERRCODE = 'wrong_object_type',
 			DETAIL = 'Only tables, views, materialized views and foreign tables have rows.';
 	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.check_relation(regclass) IS '42P01 or 42809 unless the relation is one that can have events';
 
+CREATE FUNCTION iamwatch_internal.check_source(source regclass, event_column name) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	type regtype;
+	candidates text;
+BEGIN
+	IF source IS NULL OR event_column IS NULL THEN
+		RAISE EXCEPTION 'table and column must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM iamwatch_internal.check_relation(source);
 	IF iamwatch_internal.fields_of(source) IS NOT NULL THEN
 		RETURN;
 	END IF;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(37);
+SELECT plan(43);
 
 -- Whatever is called wrongly says what is wrong in words of its own, with what is allowed: never a message of the
 -- machinery inside.
@@ -45,6 +45,16 @@ SELECT throws_ok('SELECT * FROM everywhere(NULL::event)', '42809', 'type iamwatc
 SELECT throws_ok($$SELECT import_gcp_instances('[{"selfLink": "x", "id": "1"}]', '[]')$$, '22023', NULL, 'GCP: a selfLink that is none names no project either');
 SELECT throws_ok('SELECT surprise(1.0000001)', '22003', 'probability 1.0000001 is out of range', 'Surprise: what is just above 1 is not said to be 1');
 SELECT throws_ok($$UPDATE detectors SET title = ''$$, '23514', 'invalid value for title of iamwatch.detectors', 'Detector: its alerts must be called something');
+
+-- what maps columns is a relation of somebody's
+SELECT throws_ok('SELECT map_columns(''pg_class'', ''{"eventTime": "relname"}'')', '42809', 'relation "pg_class" cannot be a source of events', 'Columns: not of the system');
+CREATE SEQUENCE numbers;
+SELECT throws_ok('SELECT map_columns(''numbers'')', '42809', 'relation "public.numbers" cannot be a source of events', 'Columns: not of a sequence');
+SELECT throws_ok('SELECT map_columns(99999999)', '42P01', 'relation with OID 99999999 does not exist', 'Columns: not of what is gone');
+SELECT lives_ok('SELECT map_columns(99999999, ''{}'')', 'Columns: but its mapping can be ended');
+SELECT is(hint('UPDATE limits SET value = 101 WHERE name = ''notification_queue'''), 'Use 0 to 100 percent; delete the row for no limit.', 'Limits: there are no more than 100 percent');
+SELECT is(string_agg(setting, ', '), NULL, 'Detector: the comment of each number says what it may be') FROM setting_ranges()
+WHERE col_description('detectors'::regclass, (SELECT attnum FROM pg_attribute WHERE attrelid = 'detectors'::regclass AND attname = setting)) NOT LIKE format('%%; %s to %s', lowest, highest);
 
 -- what only the owner may do, since the history of alerts is nobody else's, is said so
 CREATE ROLE iamwatch_tap_admin;
