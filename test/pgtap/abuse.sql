@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(57);
+SELECT plan(60);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -206,6 +206,18 @@ INSERT INTO log VALUES
 (aws('2026-03-20T09:00:00Z', 'kim', 'UpdateUser', more => '{"userIdentity": {"type": "AWSService", "invokedBy": "arn:aws:iam::111122223333:user/kim"}}')),
 (aws('2026-03-20T10:00:00Z', 'kim', 'UpdateUser'));
 SELECT is(string_agg(identity_kind, ','), 'user', 'Kinds: nor when both come in one statement') FROM alerts WHERE identity LIKE '%kim';
+
+-- A flood of incidents of higher risk
+SELECT set_limit(name, 1000000) FROM limits WHERE name IN ('alerts', 'new_identities', 'new_behaviours');
+UPDATE detectors SET daily_budget = 1;
+SELECT lives('ole', '2026-02-01', '2026-03-20');
+SELECT flood('2026-03-21T08:00:00Z', 'loud', 28, 'AttachUserPolicy', 'iam');
+SELECT put(aws('2026-03-21T10:00:00Z', who, 'TagUser')) FROM unnest('{ole,pia}'::text[]) AS who;
+SELECT is(urgent, true, 'Ranks: what an identity with a past does for the first time ranks above a flood of new ones') FROM incidents WHERE identity LIKE '%/ole';
+SELECT is((SELECT urgent FROM incidents WHERE identity LIKE '%/pia') || ' ' || (SELECT count(*) FROM incidents WHERE urgent AND identity LIKE '%/loud%'),
+	'false 28', 'Ranks: what another new one does, below it');
+UPDATE alerts SET status = 'closed', resolution = 'benign' WHERE identity LIKE '%/loud%';
+SELECT is(urgent, true, 'Ranks: which is urgent again once the flood is closed as benign') FROM incidents WHERE identity LIKE '%/pia';
 
 -- Last, since it moves the kept history of the account
 SELECT lives('ned', current_date - 20, current_date - 1);
