@@ -93,15 +93,19 @@ DECLARE
 	next record;
 	reached text;
 	taken bigint := 0;
+	is_behind boolean;	-- the last row that was read, the watermark
+	alike bigint := 0;	-- rows that were read with the value of the watermark
 	n bigint := 0;
 BEGIN
 	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = process_rows.source FOR UPDATE;
 	FOR next IN SELECT r.document, r.at, r.fresh FROM iamwatch_internal.read_after(source,
 			iamwatch_internal.event_column_of(source), iamwatch_internal.order_column_of(source),
-			coalesce(known.reading_from, known.watermark), known.watermark, batch_rows) AS r LOOP
+			coalesce(known.reading_from, known.watermark), known.watermark, batch_rows, known.rows_at_watermark IS NULL) AS r LOOP
 		IF next.fresh OR NOT iamwatch_internal.is_counted(iamwatch.parse(next.document)) THEN
 			PERFORM iamwatch_internal.ingest_one(source, next.document);
 		END IF;
+		is_behind := next.fresh IS FALSE;
+		alike := CASE WHEN is_behind THEN 0 WHEN next.fresh IS NULL OR next.at = known.watermark THEN alike + 1 ELSE 1 END;
 		reached := next.at;
 		n := n + 1;
 		IF next.fresh THEN
@@ -112,7 +116,8 @@ BEGIN
 	IF n > 0 THEN
 		PERFORM iamwatch_internal.ingest(source, '{}');
 		UPDATE iamwatch.sources AS s SET watermark = known.watermark, reading_from = reached,
-			events_taken = s.events_taken + taken
+			events_taken = s.events_taken + taken,
+			rows_at_watermark = CASE WHEN is_behind THEN coalesce(s.rows_at_watermark, 0) ELSE alike END
 		WHERE s.source = process_rows.source;
 	END IF;
 	RETURN n;
@@ -124,6 +129,10 @@ COMMENT ON FUNCTION iamwatch_internal.process_rows(regclass, integer) IS
 CREATE FUNCTION iamwatch_internal.process_begin(in_source regclass, in_event_column name, in_order_column name, in_overlap text)
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known iamwatch.sources;
+	found_now record;
+	came bigint;
 BEGIN
 	INSERT INTO iamwatch.sources AS s (source, event_column, order_column, overlap)
 	VALUES (in_source, in_event_column, in_order_column, in_overlap)
@@ -132,12 +141,17 @@ BEGIN
 		EXCLUDED.event_attnum, EXCLUDED.order_column, EXCLUDED.order_attnum,
 		CASE WHEN s.order_attnum = EXCLUDED.order_attnum THEN s.watermark END,
 		coalesce(EXCLUDED.overlap, CASE WHEN s.order_attnum = EXCLUDED.order_attnum THEN s.overlap END));
+	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = in_source;
+	SELECT * INTO found_now FROM iamwatch_internal.read_unordered(in_source, in_event_column, in_order_column, known.watermark);
+	-- a row with the value of the last one can come after it, as times do
+	came := GREATEST(found_now.alike - known.rows_at_watermark, 0);
 	UPDATE iamwatch.sources AS s SET reading_from = iamwatch_internal.before_watermark(in_source, in_order_column, s.watermark, s.overlap),
-		rows_without_order = (SELECT u FROM iamwatch_internal.read_unordered(in_source, in_event_column, in_order_column) AS u)
+		rows_without_order = found_now.unordered, events_taken = s.events_taken + coalesce(came, 0),
+		rows_at_watermark = CASE WHEN came = 0 THEN found_now.alike END
 	WHERE s.source = in_source;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.process_begin(regclass, name, name, text) IS
-'remember by what a source is processed, where the call begins to read, and how many rows have no place in that order';
+'remember by what a source is processed, where the call begins to read, and how many rows have no place in that order or came to that of the last one';
 
 CREATE PROCEDURE iamwatch.process(source regclass, event_column name DEFAULT NULL, order_column name DEFAULT NULL,
 	batch_rows integer DEFAULT 5000, overlap text DEFAULT NULL)

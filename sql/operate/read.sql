@@ -42,15 +42,16 @@ COMMENT ON FUNCTION iamwatch_internal.read_unreadable(regclass, name) IS
 'the documents of a source that iamwatch_internal.refusal() has a reason for';
 
 CREATE FUNCTION iamwatch_internal.read_after(source regclass, event_column name, order_column name, start text,
-	watermark text, most integer, OUT document jsonb, OUT at text, OUT fresh boolean) RETURNS SETOF record
+	watermark text, most integer, alike boolean DEFAULT false, OUT document jsonb, OUT at text, OUT fresh boolean) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'iamwatch_read_after' LANGUAGE C VOLATILE COST 1000000;
-COMMENT ON FUNCTION iamwatch_internal.read_after(regclass, name, name, text, text, integer) IS
-'the next documents of a source in the order of a column, behind the start if that is not null, the value of that column, and whether it is behind the watermark; all that are alike in it come together. Not those for which it is null, infinite, no number, or a time that is yet to come';
+COMMENT ON FUNCTION iamwatch_internal.read_after(regclass, name, name, text, text, integer, boolean) IS
+'the next documents of a source in the order of a column, behind the start if that is not null, with alike from those at it, the value of that column, and whether it is behind the watermark, null if it is at it; all that are alike in it come together. Not those for which it is null, infinite, no number, or a time that is yet to come';
 
-CREATE FUNCTION iamwatch_internal.read_unordered(source regclass, event_column name, order_column name) RETURNS SETOF bigint
+CREATE FUNCTION iamwatch_internal.read_unordered(source regclass, event_column name, order_column name, watermark text,
+	OUT unordered bigint, OUT alike bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'iamwatch_read_unordered' LANGUAGE C VOLATILE COST 1000000;
-COMMENT ON FUNCTION iamwatch_internal.read_unordered(regclass, name, name) IS
-'how many rows of a source have no place in the order of a column: null, infinite, no number, or a time more than a day ahead of the clock';
+COMMENT ON FUNCTION iamwatch_internal.read_unordered(regclass, name, name, text) IS
+'how many rows of a source have no place in the order of a column: null, infinite, no number, or a time more than a day ahead of the clock; and how many have the place of the watermark';
 
 CREATE FUNCTION iamwatch_internal.read_by_id(source regclass, event_column name, provider text, ids text[],
 	OUT document jsonb) RETURNS SETOF jsonb

@@ -12,7 +12,8 @@ CREATE TABLE iamwatch.sources (
 	order_attnum smallint,
 	overlap text,
 	reading_from text,
-	rows_without_order bigint NOT NULL DEFAULT 0
+	rows_without_order bigint NOT NULL DEFAULT 0,
+	rows_at_watermark bigint
 );
 COMMENT ON TABLE iamwatch.sources IS 'where events come from; kept by iamwatch.watch(), iamwatch.unwatch() and iamwatch.process()';
 COMMENT ON COLUMN iamwatch.sources.order_column IS 'for iamwatch.process(): what grows with every row';
@@ -20,6 +21,7 @@ COMMENT ON COLUMN iamwatch.sources.watermark IS 'for iamwatch.process(): its val
 COMMENT ON COLUMN iamwatch.sources.overlap IS 'for iamwatch.process(): how far before the watermark each call begins to read, for rows that are committed late; an interval or a number';
 COMMENT ON COLUMN iamwatch.sources.reading_from IS 'for iamwatch.process(): how far its call has come';
 COMMENT ON COLUMN iamwatch.sources.rows_without_order IS 'for iamwatch.process(): rows that it does not take, as their order value is null, infinite, or a time more than a day ahead of the clock; at the last call';
+COMMENT ON COLUMN iamwatch.sources.rows_at_watermark IS 'for iamwatch.process(): how many rows had the value of the watermark when they were read; if there are more at the next call, it reads them again. Null: it does so in any case';
 COMMENT ON COLUMN iamwatch.sources.silent_after IS
 'iamwatch.source_status calls the source silent when it has taught nothing for so long; every source with daily activity teaches at least once a UTC day';
 COMMENT ON COLUMN iamwatch.sources.events_taken IS 'for iamwatch.process(): how many rows it took';

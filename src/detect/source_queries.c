@@ -229,36 +229,46 @@ begin_order_query(FunctionCallInfo fcinfo)
 }
 
 /*
- * read_after(regclass, name, order_column, start text, watermark text, most)
+ * read_after(regclass, name, order_column, start text, watermark text, most, alike)
  * RETURNS SETOF (document, at text, fresh): the next rows in that order, from
- * behind start; those that are alike in it stay together.  Fresh are those that
- * lie behind the watermark.
+ * behind start, or with alike from those at it; those that are alike in it stay
+ * together.  Fresh are those that lie behind the watermark; null for those at it.
  */
 Datum
 iamwatch_read_after(PG_FUNCTION_ARGS)
 {
 	SourceQuery query = begin_order_query(fcinfo);
+	bool		alike = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
 
 	query.sql = psprintf("SELECT coalesce({document}, 'null'), source_row.{order}::text,"
-						 " $2 IS NULL OR source_row.{order} > $2::{order_type}"
+						 " CASE WHEN $2 IS NULL OR source_row.{order} > $2::{order_type} THEN true"
+						 " WHEN source_row.{order} < $2::{order_type} THEN false END"
 						 " FROM {source} AS source_row"
-						 " WHERE source_row.{order} IS NOT NULL AND ($1 IS NULL OR source_row.{order} > $1::{order_type})%s"
+						 " WHERE source_row.{order} IS NOT NULL AND ($1 IS NULL OR source_row.{order} %s $1::{order_type})%s"
 						 " ORDER BY source_row.{order} FETCH FIRST $3 ROWS WITH TIES",
-						 order_rule(query.source, query.order_column)->taken);
+						 alike ? ">=" : ">", order_rule(query.source, query.order_column)->taken);
 	add_argument(&query, fcinfo, 3, TEXTOID);
 	add_argument(&query, fcinfo, 4, TEXTOID);
 	add_argument(&query, fcinfo, 5, INT4OID);
 	return read_rows(&query, fcinfo);
 }
 
-/* read_unordered(regclass, name, order_column) RETURNS SETOF bigint: their number */
+/*
+ * read_unordered(regclass, name, order_column, watermark text) RETURNS SETOF
+ * (unordered, alike): how many rows have no place in the order, and how many
+ * the watermark's
+ */
 Datum
 iamwatch_read_unordered(PG_FUNCTION_ARGS)
 {
 	SourceQuery query = begin_order_query(fcinfo);
+	const char *odd = order_rule(query.source, query.order_column)->odd;
 
-	query.sql = psprintf("SELECT count(*) FROM {source} AS source_row WHERE source_row.{order} IS NULL%s",
-						 order_rule(query.source, query.order_column)->odd);
+	query.sql = psprintf("SELECT count(*) FILTER (WHERE source_row.{order} IS NULL%s),"
+						 " count(*) FILTER (WHERE source_row.{order} = $1::{order_type})"
+						 " FROM {source} AS source_row"
+						 " WHERE source_row.{order} = $1::{order_type} OR source_row.{order} IS NULL%s", odd, odd);
+	add_argument(&query, fcinfo, 3, TEXTOID);
 	return read_rows(&query, fcinfo);
 }
 

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(43);
+SELECT plan(51);
 -- process() goes by a column that grows.  No setting of a session, and no row
 -- that somebody may insert, makes it miss others.
 CREATE FUNCTION step(source regclass, order_column name DEFAULT NULL, overlap text DEFAULT NULL, batch_rows integer DEFAULT 5000)
@@ -72,6 +72,24 @@ BEGIN
 END $$;
 SELECT is(odd_rows(c), '1 3', 'Order: nor what is no number or no time, as ' || c) FROM unnest('{a,b,c,d,e}'::name[]) AS c;
 SELECT is((SELECT count(*) FROM identities WHERE identity ~ '/odd$'), 0::bigint, 'Order: none of them');
+
+-- Rows that come after others with the same value, as times do.
+CREATE TABLE seconds (at timestamptz, event jsonb);
+INSERT INTO seconds SELECT '2026-02-05T10:00:00Z', aws('2026-02-05T10:00:00Z', 'second' || n, 'ListUsers') FROM generate_series(1, 3) AS n;
+SELECT is(step('seconds', 'at', NULL, 2) || ' ' || step('seconds'), '3 0', 'Alike: are read together, and once');
+INSERT INTO seconds SELECT '2026-02-05T10:00:00Z', aws('2026-02-05T10:00:00Z', 'second' || n, 'ListUsers') FROM generate_series(4, 5) AS n;
+SELECT is(step('seconds') || ' ' || step('seconds'), '5 0', 'Alike: when some came to them they are read again, and then no more');
+SELECT is((SELECT count(*) FROM identities WHERE identity ~ '/second.$'), 5::bigint, 'Alike: none is missed');
+SELECT is((SELECT events_taken FROM sources WHERE source = 'seconds'::regclass), 5::bigint, 'Alike: nor counted twice');
+DELETE FROM seconds WHERE event::text ~ 'second[123]';
+SELECT step('seconds');
+INSERT INTO seconds VALUES ('2026-02-05T10:00:00Z', aws('2026-02-05T10:00:00Z', 'second6', 'ListUsers')), ('2026-02-05T10:00:01Z', aws('2026-02-05T10:00:01Z', 'second7', 'ListUsers'));
+SELECT is(step('seconds'), '4', 'Alike: also when others were deleted, and with those that follow');
+SELECT is((SELECT count(*) FROM identities WHERE identity ~ '/second.$'), 7::bigint, 'Alike: none of them either');
+CREATE TABLE written (n numeric, event jsonb);
+INSERT INTO written SELECT v, aws('2026-02-05T10:00:00Z', 'written' || v, 'ListUsers') FROM unnest('{1.0,1.00,1.000}'::numeric[]) AS v;
+SELECT is(step('written', 'n', '0.5', 1) || ' ' || step('written', NULL, NULL, 1) || ' ' || step('written', NULL, NULL, 1), '3 3 3', 'Alike: however they are written, an overlap ends');
+SELECT is((SELECT rows_at_watermark FROM sources WHERE source = 'written'::regclass), 3::bigint, 'Alike: and they are known to be');
 
 -- A type must have an order.
 CREATE TABLE of_types (v varchar(9), c cidr, r int4range, a integer[], x xid, p point, o regclass);
