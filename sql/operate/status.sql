@@ -171,6 +171,13 @@ BEGIN
 		IF NOT FOUND THEN
 			RETURN format('the trigger %s is not there; call iamwatch.watch(%L, %L)', wanted.trigger, source, event_column);
 		ELSIF present.columns <> wanted.columns OR strpos(present.definition, wanted.listed) = 0 THEN
+			-- they were renamed between the last maintain() and a dump; what is there reads them still
+			SELECT string_agg(quote_ident(f.column_name), ', ' ORDER BY f.field) INTO names
+			FROM iamwatch_internal.column_fields AS f WHERE f.source = source_problem.source AND f.column_attnum IS NULL;
+			IF names IS NOT NULL THEN
+				RETURN format('columns that are mapped are not there: %s; call iamwatch.map_columns(%L) with what they are called now, then iamwatch.watch(%2$L)',
+					names, source);
+			END IF;
 			RETURN format('the trigger %s is for another column; call iamwatch.watch(%L, %L)', wanted.trigger, source, event_column);
 		-- of one column the name may be an old one
 		ELSIF present.arguments <> wanted.arguments AND get_byte(wanted.arguments, 0) = 0 THEN

@@ -1,6 +1,6 @@
 -- A watch that does not watch says so, updates are seen, and renaming loses nothing.
 \ir settings.psql
-SELECT plan(78);
+SELECT plan(80);
 
 CREATE FUNCTION seen(who text) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM identities WHERE identity LIKE '%/' || who $$;
@@ -50,6 +50,11 @@ INSERT INTO flat (id) VALUES (1);
 UPDATE flat SET "eventTime" = '2026-02-10 10:00Z', "eventName" = 'CreateUser', who = '{"type": "IAMUser", "arn": "x/flat", "accountId": "1"}';
 SELECT is(seen('flat'), 1::bigint, 'UPDATE: of mapped columns');
 SELECT is(problem_of('flat'), NULL, 'Problem: none with mapped columns');
+UPDATE column_fields SET column_name = 'as it was' WHERE source = 'flat'::regclass AND column_name = 'eventName';
+SELECT is(problem_of('flat'), 'columns that are mapped are not there: "as it was"; call iamwatch.map_columns(''public.flat'') with what they are called now, then iamwatch.watch(''public.flat'')',
+	'Problem: a mapped column that was renamed before a dump');
+SELECT map_columns('flat', '{"eventTime": "eventTime", "eventSource": "eventSource", "eventName": "eventName", "userIdentity": "who"}'), watch('flat');
+SELECT is(problem_of('flat'), NULL, 'Problem: mended as it says');
 CREATE TABLE split (at int, event jsonb) PARTITION BY LIST (at);
 CREATE TABLE split_1 PARTITION OF split FOR VALUES IN (1);
 CREATE TABLE split_2 PARTITION OF split FOR VALUES IN (2);
