@@ -164,25 +164,25 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.drop_temporary() IS 'drop the working tables of a backfill of this session';
 
 -- Not in the procedure itself, which cannot pin the search path: the session's
--- could have other types of these names.
-CREATE FUNCTION iamwatch_internal.backfill_key_tables() RETURNS void
+-- could have other types of these names.  Tables are made when something goes
+-- into them: to make one and to drop it takes as long as to learn an account.
+CREATE FUNCTION iamwatch_internal.backfill_mark_table() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM iamwatch_internal.drop_temporary();
-	CREATE TEMP TABLE iamwatch_keys (key bytea, days iamwatch.dayset, first timestamptz, events bigint);
 	CREATE TEMP TABLE iamwatch_marks (provider text, account text, identity text, kinds integer,
 		service text, operation text, failed boolean, key bytea, days iamwatch.dayset, first timestamptz, part integer, lane integer);
-	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
-		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
-	CREATE TEMP TABLE iamwatch_read (provider text, account text, first timestamptz);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_key_tables() IS
-'make the working tables of a backfill of this session for what it learns and scores, in place of all that there are';
+COMMENT ON FUNCTION iamwatch_internal.backfill_mark_table() IS
+'make the working table of a backfill of this session for what it learns and scores, in place of all that there are';
 
 -- Apart, since history in which nothing is unusual needs none of them.
 CREATE FUNCTION iamwatch_internal.backfill_event_tables() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	CREATE TEMP TABLE iamwatch_unusual (detector text, key bytea, is_user boolean, day date, k integer,
+		active integer, peer_days bigint, peer_active bigint, probability double precision, active_from timestamptz);
+	CREATE TEMP TABLE iamwatch_read (provider text, account text, first timestamptz);
 	CREATE TEMP TABLE iamwatch_events (key bytea, event iamwatch.event, behaviour text);
 	CREATE TEMP TABLE iamwatch_firsts (key bytea, at timestamptz);
 	CREATE TEMP TABLE iamwatch_raising (behaviour text, detector text, part integer, lane integer, bytes bigint);
@@ -191,15 +191,25 @@ BEGIN
 	CREATE TEMP TABLE iamwatch_chosen (row tid, novel boolean, part integer);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_event_tables() IS
-'make the working tables of a backfill of this session for the events that it reads once more';
+'make the working tables of a backfill of this session for what is unusual, and the events that it reads once more';
 
 CREATE FUNCTION iamwatch_internal.backfill_working_tables() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	PERFORM iamwatch_internal.backfill_key_tables();
+	PERFORM iamwatch_internal.backfill_mark_table();
 	PERFORM iamwatch_internal.backfill_event_tables();
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_working_tables() IS 'make all working tables of a backfill of this session';
+
+-- What a crash may take of a step that only learns or scores is done anew by the
+-- next call.  Not for steps that raise alerts: who is notified of one must find it.
+CREATE FUNCTION iamwatch_internal.commit_in_background() RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM set_config('synchronous_commit', 'off', true);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.commit_in_background() IS
+'let the commit of this transaction not wait for the disk: the next one that does is behind it';
 
 CREATE FUNCTION iamwatch_internal.backfill_phase(source regclass, phase text, parts bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -219,14 +229,17 @@ DECLARE
 	events bigint;
 	some_refused boolean;
 BEGIN
-	WITH read AS (
-		INSERT INTO pg_temp.iamwatch_keys
+	WITH read AS MATERIALIZED (
 		SELECT r.* FROM iamwatch_internal.read_days(leaf, event_column, since, until) AS r
-		RETURNING iamwatch_keys.key, iamwatch_keys.events
+	), marked AS (
+		-- all of it is one step, until backfill_partition() makes it several
+		INSERT INTO pg_temp.iamwatch_marks
+		SELECT f.*, r.key, r.days, r.first, 1, 1
+		FROM read AS r CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(r.key) AS f
+		WHERE r.key IS NOT NULL
 	)
 	SELECT sum(r.events), bool_or(r.key IS NULL) INTO events, some_refused FROM read AS r;
 	IF some_refused THEN
-		DELETE FROM pg_temp.iamwatch_keys AS k WHERE k.key IS NULL;
 		-- one by one: there can be more of them than memory holds
 		PERFORM count(iamwatch_internal.reject(ARRAY[leaf::oid], ARRAY[n.refusal], ARRAY[r.document]))
 		FROM iamwatch_internal.read_unreadable(leaf, event_column) AS r
@@ -236,20 +249,26 @@ BEGIN
 	RETURN coalesce(events, 0);
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_read(regclass, name, timestamptz, timestamptz) IS
-'aggregate the marks of a relation into the working table; how many rows it read';
+'aggregate the days of all keys of a relation into the working table; how many rows it read';
 
 CREATE FUNCTION iamwatch_internal.backfill_learn(part integer) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	-- as in src/server/owner.c: no index is taken for another, whatever the statistics say
 	SET cpu_operator_cost = 1 AS $$
 DECLARE
-	days bigint;
+	of_account record;
+	days bigint := 0;
 BEGIN
-	PERFORM iamwatch_internal.learn(array_agg(ROW(m.provider, m.account, m.first, 0, m.identity, m.kinds,
-		m.service, m.operation, m.failed, m.days, clock_timestamp())::iamwatch_internal.journal))
-	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
-	SELECT coalesce(sum(iamwatch.count_days(m.days)), 0) INTO days
-	FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part;
+	FOR of_account IN
+		SELECT m.provider, m.account, sum(iamwatch.count_days(m.days)) AS days,
+			array_agg(ROW(m.provider, m.account, m.first, 0, m.identity, m.kinds, m.service, m.operation, m.failed,
+				m.days, clock_timestamp())::iamwatch_internal.journal) AS deltas
+		FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part
+		GROUP BY m.provider, m.account
+	LOOP
+		PERFORM iamwatch_internal.learn_account(of_account.provider, of_account.account, of_account.deltas, '{}', true);
+		days := days + of_account.days;
+	END LOOP;
 	RETURN days;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.backfill_learn(integer) IS 'learn a part of the marks; days of them';
@@ -263,18 +282,20 @@ CREATE FUNCTION iamwatch_internal.has_memory(a iamwatch_internal.accounts, read_
 COMMENT ON FUNCTION iamwatch_internal.has_memory(iamwatch_internal.accounts, timestamptz, date, integer) IS
 'whether the baselines of an account have all of so many days before a day, if a backfill has read what there is since a time';
 
-CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RETURNS void
+CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RETURNS SETOF iamwatch_internal.backfill_day
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp SET jit = off AS $$
 	WITH settings AS MATERIALIZED (
 		SELECT s AS detector FROM iamwatch.detectors AS s WHERE s.detector = backfill_score.detector
 	), scored AS MATERIALIZED (
 		SELECT m.* FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_score.part AND m.operation IS NOT NULL
+	), begins AS MATERIALIZED (
+		SELECT m.provider, m.account, min(m.first) AS first FROM pg_temp.iamwatch_marks AS m
+		WHERE m.part = backfill_score.part GROUP BY m.provider, m.account
 	), watched AS MATERIALIZED (
 		SELECT o.* FROM settings AS s
 		CROSS JOIN (SELECT DISTINCT m.provider, m.service, m.operation FROM scored AS m) AS o
 		WHERE iamwatch_internal.is_watched(s.detector, o.provider, o.service, o.operation)
 	)
-	INSERT INTO pg_temp.iamwatch_unusual
 	SELECT (s.detector).detector, g.keys[u.n], u.is_user, u.day, u.k, u.active, u.peer_days, u.peer_active,
 		u.probability, a.first_event_time + (s.detector).activation_days * interval '24 hours'
 	FROM settings AS s
@@ -283,16 +304,17 @@ CREATE FUNCTION iamwatch_internal.backfill_score(part integer, detector text) RE
 			array_agg(ROW(m.provider, m.account, NULL, 0, m.identity, m.kinds, m.service, m.operation,
 				m.failed, m.days, NULL)::iamwatch_internal.journal ORDER BY m.key) AS marks
 		FROM scored AS m
-		WHERE (m.provider, m.service, m.operation) IN (SELECT w.* FROM watched AS w)
+		-- asked of one set that is hashed: nothing is known of either, and they could be joined by comparing all with all
+		WHERE ((m.provider, m.service, m.operation) IN (SELECT w.* FROM watched AS w)) IS TRUE
 		GROUP BY m.provider, m.account) AS g
 	JOIN iamwatch_internal.accounts AS a ON hashtextextended(a.account, 0) = hashtextextended(g.account, 0)
 		AND a.account = g.account AND a.provider = g.provider
 	CROSS JOIN LATERAL iamwatch_internal.unusual_days(iamwatch_internal.widened(s.detector), a.account_id, g.marks) AS u
 	WHERE u.day >= ((a.first_event_time + (s.detector).activation_days * interval '24 hours') AT TIME ZONE 'UTC')::date
-	AND iamwatch_internal.has_memory(a, (SELECT min(r.first) FROM pg_temp.iamwatch_read AS r
-		WHERE r.account = a.account AND r.provider = a.provider), u.day, (s.detector).training_days)
+	AND iamwatch_internal.has_memory(a, (SELECT b.first FROM begins AS b
+		WHERE b.account = a.account AND b.provider = a.provider), u.day, (s.detector).training_days)
 $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_score(integer, text) IS 'score a part of the marks into the working table';
+COMMENT ON FUNCTION iamwatch_internal.backfill_score(integer, text) IS 'the days of a part of the marks that are unusual for a detector';
 
 -- An identity that was seen as two kinds has two keys but one behaviour: an
 -- alert that the one opens, the other joins.  Behaviours that have alerts are
@@ -340,6 +362,7 @@ CREATE FUNCTION iamwatch_internal.begin_backfill(source regclass, since timestam
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM iamwatch_internal.make_backfill_steps(begin_backfill.source, NULL);
 	INSERT INTO iamwatch_internal.backfills AS b (source, since, until, rows_expected)
 	VALUES (begin_backfill.source, begin_backfill.since, begin_backfill.until, (SELECT coalesce(sum(GREATEST(c.reltuples, 0)), 0)
 		FROM iamwatch_internal.leaves(begin_backfill.source) AS l JOIN pg_class AS c ON c.oid = l))
@@ -348,21 +371,23 @@ BEGIN
 		clock_timestamp(), NULL, 0, EXCLUDED.rows_expected, 0, 0, 0);
 	PERFORM iamwatch_internal.backfill_phase(begin_backfill.source, 'reading',
 		(SELECT count(*) FROM iamwatch_internal.leaves(begin_backfill.source)));
-	PERFORM iamwatch_internal.backfill_key_tables();
+	PERFORM iamwatch_internal.backfill_mark_table();
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.begin_backfill(regclass, timestamptz, timestamptz) IS
-'note that a backfill begins, and make its first working tables';
+'note that a backfill begins, and make its first working table';
 
 CREATE FUNCTION iamwatch_internal.begin_backfill_phase(source regclass, phase text, parts bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM iamwatch_internal.make_backfill_steps(source, phase);
 	PERFORM iamwatch_internal.backfill_phase(source, phase, parts);
+	PERFORM iamwatch_internal.commit_in_background();
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.begin_backfill_phase(regclass, text, bigint) IS
 'make the steps of a phase that is done in steps, and tell that it begins';
 
-CREATE PROCEDURE iamwatch_internal.backfill_reading(source regclass, event_column name, since timestamptz, until timestamptz)
+CREATE PROCEDURE iamwatch_internal.backfill_reading(source regclass, event_column name, since timestamptz, until timestamptz,
+	INOUT relations bigint)
 	LANGUAGE plpgsql AS $$
 DECLARE
 	leaf pg_catalog.regclass;
@@ -373,11 +398,13 @@ BEGIN
 		UPDATE iamwatch_internal.backfills AS b SET parts_done = b.parts_done OPERATOR(pg_catalog.+) 1,
 			rows_done = b.rows_done OPERATOR(pg_catalog.+) n, changed_at = pg_catalog.clock_timestamp()
 		WHERE b.source OPERATOR(pg_catalog.=) backfill_reading.source;
+		relations := relations OPERATOR(pg_catalog.+) 1;
+		PERFORM iamwatch_internal.commit_in_background();
 		COMMIT;
 	END LOOP;
 END $$;
-COMMENT ON PROCEDURE iamwatch_internal.backfill_reading(regclass, name, timestamptz, timestamptz) IS
-'the first phase of a backfill: aggregate the days of all keys, a relation after the other';
+COMMENT ON PROCEDURE iamwatch_internal.backfill_reading(regclass, name, timestamptz, timestamptz, bigint) IS
+'the first phase of a backfill: aggregate the days of all keys, a relation after the other; how many it read is added to the last argument';
 
 CREATE PROCEDURE iamwatch_internal.backfill_folding(source regclass)
 	LANGUAGE plpgsql AS $$
@@ -388,6 +415,7 @@ BEGIN
 	LOOP
 		FOR one IN SELECT DISTINCT j.provider, j.account FROM iamwatch_internal.journal AS j LOOP
 			PERFORM iamwatch_internal.fold_journal(one.provider, one.account);
+			PERFORM iamwatch_internal.commit_in_background();
 			COMMIT;
 		END LOOP;
 		EXIT WHEN NOT EXISTS (SELECT FROM iamwatch_internal.journal);
@@ -474,6 +502,7 @@ CREATE PROCEDURE iamwatch.backfill(source regclass, event_column name DEFAULT NU
 	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
 	LANGUAGE plpgsql AS $$
 DECLARE
+	relations bigint := 0;
 	parts integer;
 	pairs bigint := 0;
 	withdrawn bigint := 0;
@@ -493,14 +522,12 @@ BEGIN
 		RAISE EXCEPTION 'another session is backfilling %', source
 			USING ERRCODE = 'lock_not_available', HINT = 'See iamwatch.backfill_progress. To help it, call iamwatch.backfill_work().';
 	END IF;
-	PERFORM iamwatch_internal.make_backfill_steps(source, NULL);
-	COMMIT;
-
 	PERFORM iamwatch_internal.begin_backfill(source, since, until);
 	COMMIT;
-	CALL iamwatch_internal.backfill_reading(source, event_column, since, until);
+	CALL iamwatch_internal.backfill_reading(source, event_column, since, until, relations);
 
-	parts := iamwatch_internal.backfill_partition(CASE WHEN iamwatch_internal.backfill_helpers(source) OPERATOR(pg_catalog.>) 0 THEN 1000 ELSE 5000 END);
+	parts := iamwatch_internal.backfill_partition(relations,
+		CASE WHEN iamwatch_internal.backfill_helpers(source) OPERATOR(pg_catalog.>) 0 THEN 1000 ELSE 5000 END);
 	PERFORM iamwatch_internal.begin_backfill_phase(source, 'learning', parts);
 	COMMIT;
 	CALL iamwatch_internal.take_backfill_steps(source);
@@ -509,12 +536,9 @@ BEGIN
 	PERFORM iamwatch_internal.begin_backfill_phase(source, 'scoring', parts);
 	COMMIT;
 	CALL iamwatch_internal.take_backfill_steps(source);
-	PERFORM iamwatch_internal.collect_scored(source);
-	COMMIT;
 
 	alerts_before := iamwatch_internal.count_alerts();
-	IF iamwatch_internal.backfill_behaviour_keys() IS NOT NULL THEN
-		PERFORM iamwatch_internal.backfill_event_tables();
+	IF iamwatch_internal.collect_scored(source) THEN
 		COMMIT;
 		CALL iamwatch_internal.backfill_fetching(source, event_column, since, until);
 		CALL iamwatch_internal.backfill_raising(source, pairs, withdrawn);
@@ -524,11 +548,25 @@ END $$;
 COMMENT ON PROCEDURE iamwatch.backfill(regclass, name, timestamptz, timestamptz) IS
 'learn from and test what a table, view or foreign table holds, as the triggers would have in order of event time. Column: as watched, else event. Since (included) and until (not): range of event times. Leaves the alerts that the order of event time gives: numbers are put right, and alerts that it would not have raised are taken back unless somebody has worked on them. Commits in steps; stopped, call it again; running it twice changes nothing. 55P03 while another session backfills the same source; 42P01, 42703, 42804, 42809 for what holds no events';
 
-CREATE FUNCTION iamwatch_internal.backfill_partition(most integer) RETURNS integer
+CREATE FUNCTION iamwatch_internal.backfill_partition(relations bigint, most integer) RETURNS integer
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp
 	-- nothing is known of these sets when they are joined; the planner would compare all with all
 	SET enable_nestloop = off SET enable_mergejoin = off SET jit = off AS $$
+DECLARE
+	n bigint;
+	bytes bigint;
 BEGIN
+	SELECT count(*), sum(length(m.key)) INTO n, bytes FROM pg_temp.iamwatch_marks AS m;
+	IF n = 0 THEN
+		RETURN 0;
+	END IF;
+	-- most often there is nothing to merge and one step to do, as which the marks were read
+	IF relations = 1 AND n < most AND bytes < 67108864
+		AND (SELECT count(*) FROM (SELECT DISTINCT m.provider, m.account FROM pg_temp.iamwatch_marks AS m) AS a) < 100 THEN
+		RETURN 1;
+	END IF;
+	ALTER TABLE pg_temp.iamwatch_marks RENAME TO iamwatch_keys;
+	CREATE TEMP TABLE iamwatch_marks (LIKE pg_temp.iamwatch_keys);
 	-- each step has its cost, so they are small only where somebody shares them.
 	-- A lane is some accounts, few enough for each to have a lock of its own, or one
 	-- that is large, of which each part has some identities.  Accounts of one bucket
@@ -539,7 +577,8 @@ BEGIN
 		FROM (SELECT x.key, dayset_union(x.days) AS days, min(x.first) AS first FROM pg_temp.iamwatch_keys AS x GROUP BY x.key) AS k
 		CROSS JOIN LATERAL iamwatch_internal.baseline_key_fields(k.key) AS f
 	), account AS MATERIALIZED (
-		SELECT p.provider, p.account, iamwatch_internal.account_bucket(p.account) AS bucket, count(*) AS n, sum(length(p.key)) AS bytes
+		SELECT p.provider, p.account, iamwatch_internal.account_bucket(p.account) AS bucket, count(*) AS n, sum(length(p.key)) AS bytes,
+			min(p.first) AS first
 		FROM merged AS p GROUP BY p.provider, p.account
 	), bucket AS (
 		SELECT c.bucket, (sum(sum(c.n)) OVER sorted - sum(c.n))::bigint AS before, sum(count(*)) OVER sorted - count(*) AS place
@@ -551,23 +590,20 @@ BEGIN
 	), cut AS MATERIALIZED (
 		SELECT l.lane, 1 + GREATEST(sum(l.n)::bigint / most, sum(l.bytes)::bigint / 67108864) AS parts FROM lane AS l GROUP BY l.lane
 	)
-	SELECT p.*, dense_rank() OVER (ORDER BY l.lane, (hashtextextended(p.identity, 0) & 2147483647) % c.parts), l.lane
+	-- each mark has the first time of its account, so that every step knows it
+	SELECT p.provider, p.account, p.identity, p.kinds, p.service, p.operation, p.failed, p.key, p.days, l.first,
+		dense_rank() OVER (ORDER BY l.lane, (hashtextextended(p.identity, 0) & 2147483647) % c.parts), l.lane
 	FROM merged AS p
 	JOIN lane AS l ON l.account = p.account AND l.provider = p.provider
 	JOIN cut AS c ON c.lane = l.lane;
-	TRUNCATE pg_temp.iamwatch_keys;
-	INSERT INTO pg_temp.iamwatch_read
-	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
+	DROP TABLE pg_temp.iamwatch_keys;
 	CREATE INDEX ON pg_temp.iamwatch_marks (part);
 	-- of the rest it is enough to know how many rows there are
 	ANALYZE pg_temp.iamwatch_marks (part, account);
-	-- names can be too long for any other kind of index
-	CREATE INDEX ON pg_temp.iamwatch_read USING hash (account);
-	ANALYZE pg_temp.iamwatch_read;
-	RETURN (SELECT coalesce(max(m.part), 0) FROM pg_temp.iamwatch_marks AS m);
+	RETURN (SELECT max(m.part) FROM pg_temp.iamwatch_marks AS m);
 END $$;
-COMMENT ON FUNCTION iamwatch_internal.backfill_partition(integer) IS
-'merge what several relations have of a key, and number the steps of a backfill, each of about so many keys at most; how many there are';
+COMMENT ON FUNCTION iamwatch_internal.backfill_partition(bigint, integer) IS
+'merge what so many relations have of a key, and number the steps of a backfill, each of about so many keys at most; how many there are';
 
 CREATE FUNCTION iamwatch_internal.backfill_lanes() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp

@@ -177,10 +177,7 @@ BEGIN
 			UPDATE iamwatch_internal.backfill_steps AS s SET shared = true,
 				marks = (SELECT array_agg(ROW(m.provider, m.account, m.identity, m.kinds, m.service, m.operation, m.failed,
 						m.key, m.days, m.first)::iamwatch_internal.key_read)
-					FROM pg_temp.iamwatch_marks AS m WHERE m.part = one.part),
-				begins = (SELECT array_agg(ROW(b.*)::iamwatch_internal.backfill_begin) FROM pg_temp.iamwatch_read AS b
-					WHERE one.phase = 'scoring' AND (b.provider, b.account) IN (SELECT m.provider, m.account
-						FROM pg_temp.iamwatch_marks AS m WHERE m.part = one.part))
+					FROM pg_temp.iamwatch_marks AS m WHERE m.part = one.part)
 			WHERE s.source = source AND s.part = one.part;
 		END IF;
 	END LOOP;
@@ -189,14 +186,28 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.share_backfill_steps(regclass) IS
 'if sessions help: put into the rows of some more steps, the last first, what is needed to take them; whether it did';
 
-CREATE FUNCTION iamwatch_internal.collect_scored(source regclass) RETURNS void
-	LANGUAGE sql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+CREATE FUNCTION iamwatch_internal.collect_scored(source regclass) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	IF NOT EXISTS (SELECT FROM iamwatch_internal.backfill_steps AS s WHERE s.source = source AND s.unusual IS NOT NULL)
+		AND NOT EXISTS (SELECT FROM iamwatch_internal.all_alerts) THEN
+		RETURN false;
+	END IF;
+	PERFORM iamwatch_internal.backfill_event_tables();
 	INSERT INTO pg_temp.iamwatch_unusual
 	SELECT u.* FROM iamwatch_internal.backfill_steps AS s CROSS JOIN LATERAL unnest(s.unusual) AS u
-	WHERE s.source = $1 AND s.phase = 'scoring'
-$$;
+	WHERE s.source = source AND s.phase = 'scoring';
+	INSERT INTO pg_temp.iamwatch_read
+	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
+	-- names can be too long for any other kind of index
+	CREATE INDEX ON pg_temp.iamwatch_read USING hash (account);
+	ANALYZE pg_temp.iamwatch_read;
+	ANALYZE pg_temp.iamwatch_marks (part, account);
+	RETURN iamwatch_internal.backfill_behaviour_keys() IS NOT NULL;
+END $$;
 COMMENT ON FUNCTION iamwatch_internal.collect_scored(regclass) IS
-'take into the leader''s working tables which days helpers have found unusual';
+'take into the leader''s working tables which days were found unusual; whether there is anything to be raised, or looked at again';
 
 CREATE FUNCTION iamwatch_internal.collect_raised(source regclass) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
@@ -281,6 +292,7 @@ DECLARE
 	days bigint := 0;
 	taken_back bigint;
 	withdrawn bigint := 0;
+	found_unusual iamwatch_internal.backfill_day[];
 BEGIN
 	IF part IS NULL THEN
 		RETURN false;
@@ -292,9 +304,9 @@ BEGIN
 	IF phase = 'learning' THEN
 		days := iamwatch_internal.backfill_learn(part);
 	ELSIF phase = 'scoring' THEN
-		FOR one IN SELECT d.detector FROM iamwatch.detectors AS d WHERE d.enabled LOOP
-			PERFORM iamwatch_internal.backfill_score(part, one.detector);
-		END LOOP;
+		SELECT array_agg(u) INTO found_unusual
+		FROM iamwatch.detectors AS d CROSS JOIN LATERAL iamwatch_internal.backfill_score(part, d.detector) AS u
+		WHERE d.enabled;
 	ELSE
 		PERFORM iamwatch_internal.defer_incidents();
 		FOR one IN SELECT r.behaviour, r.detector FROM pg_temp.iamwatch_raising AS r WHERE r.part = part LOOP
@@ -308,23 +320,21 @@ BEGIN
 		END IF;
 	END IF;
 	-- the leader has what comes of it in its own working tables
-	IF NOT leads AND phase = 'scoring' THEN
-		UPDATE iamwatch_internal.backfill_steps AS s SET unusual = (SELECT array_agg(ROW(u.*)::iamwatch_internal.backfill_day)
-			FROM pg_temp.iamwatch_unusual AS u)
-		WHERE s.source = source AND s.part = part;
-	ELSIF NOT leads AND phase = 'raising' THEN
-		UPDATE iamwatch_internal.backfill_steps AS s SET unusual = NULL,
+	IF NOT leads AND phase = 'raising' THEN
+		UPDATE iamwatch_internal.backfill_steps AS s SET
 			pairs = ARRAY(SELECT ROW(r.behaviour, r.detector)::iamwatch_internal.backfill_pair FROM pg_temp.iamwatch_raising AS r)
 		WHERE s.source = source AND s.part = part;
 	END IF;
 	UPDATE iamwatch_internal.backfill_steps AS s SET done_at = clock_timestamp(), withdrawn = withdrawn,
-		marks = NULL, begins = NULL, events = NULL,
-		unusual = CASE WHEN NOT leads THEN s.unusual END, pairs = CASE WHEN NOT leads THEN s.pairs END
+		marks = NULL, begins = NULL, events = NULL, unusual = found_unusual, pairs = CASE WHEN NOT leads THEN s.pairs END
 	WHERE s.source = source AND s.part = part;
 	-- last of all: whoever waits for this row waits for a commit and for nothing else
 	UPDATE iamwatch_internal.backfills AS b SET parts_done = b.parts_done + pieces, days_done = b.days_done + days,
 		changed_at = clock_timestamp()
 	WHERE b.source = source;
+	IF phase <> 'raising' THEN
+		PERFORM iamwatch_internal.commit_in_background();
+	END IF;
 	RETURN true;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.take_backfill_step(regclass, boolean) IS
