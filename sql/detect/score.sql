@@ -27,11 +27,11 @@ CREATE FUNCTION iamwatch_internal.peer_rate(peer_days bigint, peer_active bigint
 	AS 'MODULE_PATHNAME', 'iamwatch_peer_rate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.peer_rate(bigint, bigint) IS 'the q of iamwatch.probability()';
 
-CREATE FUNCTION iamwatch_internal.may_be_unusual(k integer, active integer, probability_limit double precision)
-	RETURNS boolean
+CREATE FUNCTION iamwatch_internal.may_be_unusual(marked iamwatch.dayset, own iamwatch.dayset, active iamwatch.dayset,
+	training_days integer, probability_limit double precision) RETURNS iamwatch.dayset
 	AS 'MODULE_PATHNAME', 'iamwatch_may_be_unusual' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION iamwatch_internal.may_be_unusual(integer, integer, double precision) IS
-'whether the probability can be below the limit; what peers do only adds to it, so it is asked before they are looked at';
+COMMENT ON FUNCTION iamwatch_internal.may_be_unusual(iamwatch.dayset, iamwatch.dayset, iamwatch.dayset, integer, double precision) IS
+'those of the marked days on which the probability can be below the limit, by the days before them on which the identity did it, and was active; what peers do only adds to it, so it is asked before they are looked at';
 
 CREATE FUNCTION iamwatch_internal.is_person(kinds integer) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_is_person' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

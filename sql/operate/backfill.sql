@@ -98,12 +98,11 @@ CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_a
 		SELECT t.* FROM iamwatch_internal.accounts AS a
 		CROSS JOIN LATERAL iamwatch_internal.excluded_of_account(a.account_id, a.provider, a.account) AS t
 		WHERE a.account_id = in_account
-	), own AS MATERIALIZED (
+	), rare AS MATERIALIZED (
 		SELECT m.n, b.operation_id, is_person(m.kinds) AS is_user, is_person(i.kinds) AS class, day,
-			count_days(CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END,
-				day - settings.training_days, day - 1) AS k,
+			count_days(did.days, day - settings.training_days, day - 1) AS k,
 			count_days(i.days, day - settings.training_days, day - 1) AS active,
-			i.first_days, i.days AS active_days, CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days
+			i.first_days, i.days AS active_days, did.days, iamwatch_internal.is_newcomer(i.first_days, day) AS newcomer
 		FROM unnest(marks) WITH ORDINALITY AS m (provider, account, first_event_time, late_events,
 			identity, kinds, service, operation, failed, days, learned_at, n)
 		-- OFFSET 0, so that each look-up goes by its index whatever the statistics say
@@ -117,10 +116,8 @@ CREATE FUNCTION iamwatch_internal.unusual_days(settings iamwatch.detectors, in_a
 		CROSS JOIN LATERAL (SELECT d.days FROM iamwatch_internal.behaviour_days AS d WHERE d.account_id = in_account
 			AND d.operation_id = b.operation_id AND d.identity_id = i.identity_id OFFSET 0) AS d
 		LEFT JOIN taken AS x ON x.operation_id = b.operation_id AND x.identity_id = i.identity_id
-		CROSS JOIN LATERAL days(m.days) AS day
-	), rare AS MATERIALIZED (
-		SELECT own.*, iamwatch_internal.is_newcomer(own.first_days, own.day) AS newcomer
-		FROM own WHERE iamwatch_internal.may_be_unusual(own.k, own.active, settings.probability_limit)
+		CROSS JOIN LATERAL (SELECT CASE WHEN x.days IS NULL THEN d.days ELSE d.days - x.days END AS days) AS did
+		CROSS JOIN LATERAL days(may_be_unusual(m.days, did.days, i.days, settings.training_days, settings.probability_limit)) AS day
 	), class AS MATERIALIZED (
 		SELECT c.operation_id, c.is_user, c.day, c.newcomer,
 			(SELECT coalesce(sum(CASE WHEN c.newcomer THEN t.identities ELSE t.settled END), 0)
@@ -265,6 +262,7 @@ BEGIN
 				m.days, clock_timestamp())::iamwatch_internal.journal) AS deltas
 		FROM pg_temp.iamwatch_marks AS m WHERE m.part = backfill_learn.part
 		GROUP BY m.provider, m.account
+		ORDER BY m.provider, m.account		-- so that they are numbered in the same order, however steps are cut
 	LOOP
 		PERFORM iamwatch_internal.learn_account(of_account.provider, of_account.account, of_account.deltas, '{}', true);
 		days := days + of_account.days;

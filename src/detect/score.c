@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "baseline/dayset.h"
 #include "detect/score.h"
 #include "fmgr.h"
 #include "utils/float.h"
@@ -129,12 +130,34 @@ iamwatch_peer_rate(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(peer_rate(PG_GETARG_INT64(0), PG_GETARG_INT64(1)));
 }
 
-/* may_be_unusual(k int, active int, probability_limit float8) */
+/*
+ * may_be_unusual(marked, own, active dayset, training_days int,
+ * probability_limit float8) RETURNS dayset: as one call, since most days of
+ * stored history are usual
+ */
 Datum
 iamwatch_may_be_unusual(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(score_may_be_unusual(PG_GETARG_INT32(0), PG_GETARG_INT32(1),
-										PG_GETARG_FLOAT8(2)));
+	DayRuns		marked;
+	DayRuns		own;
+	DayRuns		active;
+	DayRuns		found;
+	int64		training_days = PG_GETARG_INT32(3);
+	double		limit = PG_GETARG_FLOAT8(4);
+
+	PG_GETARG_DAYRUNS(0, &marked);
+	PG_GETARG_DAYRUNS(1, &own);
+	PG_GETARG_DAYRUNS(2, &active);
+	dayruns_init(&found);
+	for (int i = 0; i < marked.n; i++)
+		for (int32 day = marked.runs[i].lo; day <= marked.runs[i].hi; day++)
+		{
+			int32		from = (int32) Max(day - training_days, PG_INT32_MIN);
+
+			if (score_may_be_unusual(dayruns_count(&own, from, day - 1), dayruns_count(&active, from, day - 1), limit))
+				dayruns_add(&found, day, day);
+		}
+	PG_RETURN_DAYSET_P(dayruns_to_dayset(&found));
 }
 
 RiskCounts
