@@ -22,3 +22,7 @@ COMMENT ON FUNCTION iamwatch_internal.session_unlock() IS 'release the lock of t
 CREATE FUNCTION iamwatch_internal.session_lock_held(class integer, key bigint) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_session_lock_held' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.session_lock_held(integer, bigint) IS 'whether any session has a lock of iamwatch';
+
+CREATE FUNCTION iamwatch_internal.must_be_alone(procedure text) RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_must_be_alone' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION iamwatch_internal.must_be_alone(text) IS '2D000 in a transaction block, in which a procedure cannot commit';

@@ -506,6 +506,7 @@ DECLARE
 	withdrawn bigint := 0;
 	alerts_before bigint;
 BEGIN
+	PERFORM iamwatch_internal.must_be_alone('iamwatch.backfill()');
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	IF iamwatch_internal.distribution(source) OPERATOR(pg_catalog.=) 'distributed' THEN

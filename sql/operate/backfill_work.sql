@@ -370,6 +370,7 @@ DECLARE
 	steps bigint := 0;
 	give_up_at pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) coalesce(patience, '0');
 BEGIN
+	PERFORM iamwatch_internal.must_be_alone('iamwatch.backfill_work()');
 	IF NOT iamwatch_internal.may_fold() THEN
 		RAISE EXCEPTION 'cannot backfill in a transaction with a fixed snapshot'
 			USING ERRCODE = 'invalid_transaction_state', HINT = 'SET default_transaction_isolation = ''read committed'' first.';

@@ -147,6 +147,7 @@ CREATE PROCEDURE iamwatch.backfill_contexts(source regclass, event_column name D
 DECLARE
 	leaf pg_catalog.regclass;
 BEGIN
+	PERFORM iamwatch_internal.must_be_alone('iamwatch.backfill_contexts()');
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);
 	IF NOT iamwatch_internal.try_session_lock(3, source::pg_catalog.oid::bigint) THEN

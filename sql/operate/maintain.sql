@@ -102,6 +102,7 @@ CREATE PROCEDURE iamwatch.maintain()
 DECLARE
 	part record;
 BEGIN
+	PERFORM iamwatch_internal.must_be_alone('iamwatch.maintain()');
 	-- under a fixed snapshot, which can be a database's default, nothing is folded
 	COMMIT;
 	SET TRANSACTION ISOLATION LEVEL READ COMMITTED;

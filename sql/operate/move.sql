@@ -608,6 +608,7 @@ DECLARE
 	one record;
 	n bigint := 0;
 BEGIN
+	PERFORM iamwatch_internal.must_be_alone('iamwatch.carry_accounts()');
 	IF NOT iamwatch_internal.is_coordinator() THEN
 		RAISE EXCEPTION 'this is not the coordinator of several nodes'
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without Citus, use iamwatch.export_account() and iamwatch.import_account().';

@@ -159,6 +159,7 @@ CREATE PROCEDURE iamwatch.process(source regclass, event_column name DEFAULT NUL
 DECLARE
 	n bigint;
 BEGIN
+	PERFORM iamwatch_internal.must_be_alone('iamwatch.process()');
 	event_column := coalesce(event_column, iamwatch_internal.event_column_of(source));
 	order_column := coalesce(order_column, iamwatch_internal.order_column_of(source));
 	PERFORM iamwatch_internal.check_source(source, event_column);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * given.c
- *		What a function is called with and cannot be null.
+ *		What a function needs of who calls it: values that are not null, and no
+ *		transaction around what commits.
  *
  * Must never look into a table.
  *
@@ -10,10 +11,14 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "executor/executor.h"
+#include "fmgr.h"
 #include "server/given.h"
 #include "utils/builtins.h"
 #include "utils/typcache.h"
+
+PG_FUNCTION_INFO_V1(iamwatch_must_be_alone);
 
 void
 refuse_null(const char *format,...)
@@ -53,4 +58,17 @@ given_field_named(HeapTupleHeader row, const char *name)
 	if (isnull)
 		refuse_null("%s of a row of %s", name, format_type_be(HeapTupleHeaderGetTypeId(row)));
 	return value;
+}
+
+/* must_be_alone(procedure text): the server itself says no more than that a COMMIT was invalid. */
+Datum
+iamwatch_must_be_alone(PG_FUNCTION_ARGS)
+{
+	if (IsTransactionBlock())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("%s cannot be called in a transaction block", text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				 errdetail("It commits in steps."),
+				 errhint("Call it by itself, with autocommit on where the client begins transactions of its own accord.")));
+	PG_RETURN_VOID();
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * given.h
- *		What a function is called with and cannot be null.
+ *		What a function needs of who calls it: values that are not null.
  *
  * Those that people call say so before, or are strict; what comes here was
  * called by hand, or by SQL of ours that is wrong.

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(43);
+SELECT plan(50);
 
 -- Whatever is called wrongly says what is wrong in words of its own, with what is allowed: never a message of the
 -- machinery inside.
@@ -55,6 +55,11 @@ SELECT lives_ok('SELECT map_columns(99999999, ''{}'')', 'Columns: but its mappin
 SELECT is(hint('UPDATE limits SET value = 101 WHERE name = ''notification_queue'''), 'Use 0 to 100 percent; delete the row for no limit.', 'Limits: there are no more than 100 percent');
 SELECT is(string_agg(setting, ', '), NULL, 'Detector: the comment of each number says what it may be') FROM setting_ranges()
 WHERE col_description('detectors'::regclass, (SELECT attnum FROM pg_attribute WHERE attrelid = 'detectors'::regclass AND attname = setting)) NOT LIKE format('%%; %s to %s', lowest, highest);
+
+-- what commits says so, instead of that a COMMIT was invalid
+SELECT throws_ok(format('CALL iamwatch.%s', c), '2D000', format('iamwatch.%s() cannot be called in a transaction block', split_part(c, '(', 1)), 'Transaction: not in one, ' || c)
+FROM unnest(ARRAY['backfill(''log'')', 'backfill_contexts(''log'')', 'backfill_work()', 'process(''log'')', 'maintain()', 'carry_accounts()']) AS c;
+SELECT is(hint('CALL iamwatch.maintain()'), 'Call it by itself, with autocommit on where the client begins transactions of its own accord.', 'Transaction: and what to do');
 
 -- what only the owner may do, since the history of alerts is nobody else's, is said so
 CREATE ROLE iamwatch_tap_admin;
