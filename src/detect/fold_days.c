@@ -93,6 +93,7 @@ typedef struct Fold
 	FoldBehaviour **last_behaviour;
 	Tallies    *tallies;
 	bool		changed_class;	/* has one become a person, or what is none? */
+	bool		has_triggers;	/* somebody's own, which may have brought events meanwhile */
 } Fold;
 
 /* Made, and zero, when there is none yet. */
@@ -301,8 +302,10 @@ write_identities(Fold *fold)
 		open = true;
 		write_identity(fold, &target, identity, numbers);
 	}
-	if (open)
-		row_target_close(&target);
+	if (!open)
+		return;
+	fold->has_triggers |= target.info->ri_TrigDesc != NULL;
+	row_target_close(&target);
 }
 
 static void
@@ -411,8 +414,10 @@ fold_operations(Fold *fold)
 		values[OPERATIONS_OPERATION - 1] = slice_text(operation->name);
 		row_insert(&target, values, nulls);
 	}
-	if (open)
-		row_target_close(&target);
+	if (!open)
+		return;
+	fold->has_triggers |= target.info->ri_TrigDesc != NULL;
+	row_target_close(&target);
 }
 
 static void
@@ -422,7 +427,7 @@ look_up_behaviours(Fold *fold)
 	for (FoldBehaviour *behaviour = fold->behaviours; behaviour != NULL; behaviour = behaviour->next)
 	{
 		/* what is new has nothing stored */
-		behaviour->known = behaviour->operation->known && behaviour->identity->known &&
+		behaviour->known = (fold->has_triggers || (behaviour->operation->known && behaviour->identity->known)) &&
 			stored_behaviour(fold->account_id, behaviour->operation->operation_id,
 							 behaviour->identity->stored.identity_id, &behaviour->stored);
 		if (!behaviour->known)

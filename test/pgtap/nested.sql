@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(16);
+SELECT plan(18);
 
 -- A trigger of somebody else's on a table of ours, that stores events while a
 -- batch is being settled: these are a batch of their own.
@@ -106,6 +106,17 @@ CREATE TRIGGER also AFTER INSERT ON iamwatch_internal.novelties FOR EACH ROW WHE
 SELECT lives_ok($$SELECT put(aws('2026-02-01T08:00:00Z', 'ann', 'CreateUser', more => '{"userAgent": "other"}'))$$,
 	'Nested: a trigger on what is new to an identity may store an event of the same context');
 DROP TRIGGER also ON iamwatch_internal.novelties;
+
+CREATE FUNCTION of_another() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO public.log VALUES (public.aws('2026-02-03T09:00:00Z', 'another', 'CreateUser'));
+	RETURN NULL;
+END $$;
+CREATE TRIGGER of_another AFTER UPDATE ON iamwatch_internal.identity_days FOR EACH ROW WHEN (pg_trigger_depth() < 3) EXECUTE FUNCTION of_another();
+SELECT lives_ok($$INSERT INTO log VALUES (aws('2026-02-04T08:00:00Z', 'ann', 'ListBuckets', 's3')), (aws('2026-02-04T09:00:00Z', 'another', 'CreateUser'))$$,
+	'Nested: a trigger on the identities may store what an identity does that the statement has just brought');
+SELECT is(days, '{2026-02-03..2026-02-04}'::dayset, 'Nested: both days are learned') FROM baselines WHERE identity LIKE '%/another';
+DROP TRIGGER of_another ON iamwatch_internal.identity_days;
 
 -- Detectors that are gone while a batch is scored: here by a trigger, elsewhere by
 -- another session.  What waits of an account of the same hash has them read again.
