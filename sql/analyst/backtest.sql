@@ -18,7 +18,7 @@ BEGIN
 	END IF;
 	SELECT * INTO s FROM iamwatch.detectors AS d WHERE d.detector = detector;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'detector "%" does not exist', detector
+		RAISE EXCEPTION 'detector % does not exist', coalesce('"' || left(detector, 200) || '"', 'null')
 			USING ERRCODE = 'undefined_object', HINT = 'See iamwatch.detectors.';
 	END IF;
 	SELECT k INTO unknown FROM jsonb_object_keys(changes) AS k WHERE k <> ALL (names) LIMIT 1;

@@ -9,4 +9,4 @@ COMMENT ON FUNCTION iamwatch.parse(jsonb) IS
 
 CREATE FUNCTION iamwatch.unreadable(event jsonb) RETURNS text
 	AS 'MODULE_PATHNAME', 'iamwatch_unreadable' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION iamwatch.unreadable(jsonb) IS 'why the document cannot be read; null if it can';
+COMMENT ON FUNCTION iamwatch.unreadable(jsonb) IS 'why the document cannot be read; null if it can, and for null';

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(50);
+SELECT plan(52);
 
 -- Whatever is called wrongly says what is wrong in words of its own, with what is allowed: never a message of the
 -- machinery inside.
@@ -20,6 +20,9 @@ SELECT is(array_agg(setting->>'training_days' ORDER BY n), '{1,2,3,4}', 'Backtes
 FROM backtest_summary('log', ARRAY[['{"training_days": 1}', '{"training_days": 2}'], ['{"training_days": 3}', '{"training_days": 4}']]::jsonb[])
 	WITH ORDINALITY AS s (setting, alerts, days, alerts_per_day, identities, by_severity, new_alerts, vanished_alerts, incidents, incidents_per_day, urgent_incidents, urgent_per_day, n);
 SELECT is(setting, '{"training_days": null}', 'Backtest: a null is the detector''s own') FROM backtest_summary('log', ARRAY['{"training_days": null}']::jsonb[]);
+
+SELECT throws_ok('SELECT * FROM backtest(''log'', detector => NULL)', '42704', 'detector null does not exist', 'Backtest: no detector');
+SELECT throws_ok('SELECT * FROM backtest(''log'', detector => ''x'')', '42704', 'detector "x" does not exist', 'Backtest: a detector that there is not');
 
 -- how far before the watermark
 CREATE TABLE numbered (id bigint, at timestamptz, event jsonb);
