@@ -8,8 +8,7 @@
 -- a role that may insert could use all of them up.
 
 -- Of what the first event of a session looks up, no table has a default or a
--- check: each is read with the table's description, by every session anew.  Of the
--- first two, src/baseline/stored_glance.c knows how their columns lie in a row.
+-- check: each is read with the table's description, by every session anew.
 
 CREATE TABLE iamwatch_internal.accounts (
 	account_id integer PRIMARY KEY,

@@ -14,7 +14,6 @@
 #include "baseline/alert_columns.h"
 #include "baseline/stored.h"
 #include "baseline/stored_columns.h"
-#include "baseline/stored_rows.h"
 #include "baseline/stored_scan.h"
 #include "event/field.h"
 #include "executor/executor.h"
@@ -39,8 +38,9 @@ alert_is_of(TupleTableSlot *slot, const Event *event)
 		slice_is(scan_text(slot, ALERTS_PROVIDER), provider_names[event->provider]);
 }
 
-bool
-row_is_account(TupleTableSlot *slot, const Event *event, StoredAccount *account)
+/* Is it the row of the account?  Then say what it has. */
+static bool
+read_account(TupleTableSlot *slot, const Event *event, StoredAccount *account)
 {
 	bool		isnull;
 	Datum		datum;
@@ -71,24 +71,20 @@ stored_account(const Event *event, StoredAccount *account)
 	scan_key_hash(&key, 1, event->account);
 	rows = rows_begin(LOOKUP_ACCOUNTS, &key, 1);
 	while (!found && (slot = rows_next(&rows)) != NULL)
-		found = row_is_account(slot, event, account);
+		found = read_account(slot, event, account);
 	rows_end(&rows);
 	return found;
 }
 
-bool
-row_is_identity(TupleTableSlot *slot, int32 account_id, const Event *event, StoredIdentity *identity)
+static void
+read_identity(TupleTableSlot *slot, StoredIdentity *identity)
 {
-	if (DatumGetInt32(scan_value(slot, IDENTITIES_ACCOUNT_ID)) != account_id ||
-		!scan_text_is(slot, IDENTITIES_IDENTITY, event->identity))
-		return false;
 	identity->at = slot->tts_tid;
 	identity->identity_id = DatumGetInt64(scan_value(slot, IDENTITIES_IDENTITY_ID));
 	identity->kinds = DatumGetInt32(scan_value(slot, IDENTITIES_KINDS));
 	dayruns_from_datum(scan_value(slot, IDENTITIES_FIRST_DAYS), &identity->first_days);
 	dayruns_from_datum(scan_value(slot, IDENTITIES_DAYS), &identity->days);
 	dayruns_from_datum(scan_value(slot, IDENTITIES_IAM_DAYS), &identity->iam_days);
-	return true;
 }
 
 bool
@@ -99,10 +95,16 @@ stored_identity(int32 account_id, const Event *event, StoredIdentity *identity)
 	TupleTableSlot *slot;
 	bool		found = false;
 
-	scan_key_identity_name(keys, account_id, event->identity);
+	scan_key_id(&keys[0], 1, account_id);
+	scan_key_short_hash(&keys[1], 2, event->identity);
 	scan = scan_begin(LOOKUP_IDENTITIES, keys, 2);
 	while (!found && (slot = scan_next(LOOKUP_IDENTITIES, scan)) != NULL)
-		found = row_is_identity(slot, account_id, event, identity);
+	{
+		if (!scan_text_is(slot, IDENTITIES_IDENTITY, event->identity))
+			continue;
+		found = true;
+		read_identity(slot, identity);
+	}
 	scan_end(LOOKUP_IDENTITIES, scan);
 	return found;
 }

@@ -90,15 +90,6 @@ extern void stored_init(void);
 extern bool stored_account(const Event *event, StoredAccount *account);
 extern bool stored_identity(int32 account_id, const Event *event, StoredIdentity *identity);
 
-/*
- * Both at once, for the first events of a session: several times as fast as the
- * two are by then, but what is there may not be found.  The schema is the one of
- * the machinery.  Found only if the journal, which could have more of either, is
- * empty.  Needs no stored_begin().
- */
-extern bool stored_glance(Oid schema, const Event *event, StoredAccount *account,
-						  StoredIdentity *identity);
-
 /* Calls take for each identity of the account on the page where one is. */
 typedef void (*TakeBeside) (Slice name, int kinds, const DayRuns *days, void *arg);
 

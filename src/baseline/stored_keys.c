@@ -24,12 +24,11 @@ scan_key_hash(ScanKey key, int column, Slice name)
 	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum((int64) hash));
 }
 
+/* as hashtext(name), which is the lower half of the same */
 void
-scan_key_identity_name(ScanKey keys, int32 account_id, Slice name)
+scan_key_short_hash(ScanKey key, int column, Slice name)
 {
-	scan_key_id(&keys[0], 1, account_id);
-	/* as hashtext(name), which is the lower half of the same */
-	scan_key_id(&keys[1], 2, (int32) (uint32) slice_hash(name, 0));
+	scan_key_id(key, column, (int32) (uint32) slice_hash(name, 0));
 }
 
 void

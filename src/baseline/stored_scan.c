@@ -284,19 +284,20 @@ static bool
 open_table(Lookup lookup)
 {
 	OpenLookup *open = &lookups[lookup];
+	Oid			relid;
 
 	if (open->table != NULL)
 		return true;
 	if (open->empty)
 		return false;
+	relid = relation_in(schema_of(lookup), stored_names[lookup].table);
 	/* whoever asks again and again opens it, and asks it */
-	if (stored_names[lookup].rare && open->looks++ == 0 &&
-		table_is_empty(schema_of(lookup), stored_names[lookup].table))
+	if (stored_names[lookup].rare && open->looks++ == 0 && table_is_empty(relid))
 	{
 		open->empty = staying == NULL;
 		return false;
 	}
-	open->table = table_open(relation_in(schema_of(lookup), stored_names[lookup].table), table_lock);
+	open->table = table_open(relid, table_lock);
 	return true;
 }
 
@@ -499,7 +500,8 @@ scan_entry_is_seen(Lookup lookup, IndexScanDesc scan)
 		scan_fetch(lookup, scan) != NULL;
 }
 
-/* So few looks at all rows of a small table cost less than to open an index. */
+/* So few looks at all rows of so few blocks cost less than to open an index. */
+#define SMALL_BLOCKS 2
 #define MOST_LOOKS 4
 
 static bool
@@ -508,7 +510,7 @@ needs_no_index(Lookup lookup)
 	OpenLookup *open = &lookups[lookup];
 
 	return open->index == NULL && open->looks < MOST_LOOKS && open_table(lookup) &&
-		RelationGetNumberOfBlocks(open->table) <= SMALL_TABLE;
+		RelationGetNumberOfBlocks(open->table) <= SMALL_BLOCKS;
 }
 
 Rows
@@ -583,6 +585,6 @@ scan_may_find(Lookup lookup, Slice name)
 	Oid			schema = schema_of(lookup);
 	int64		hash = (int64) slice_hash(name, 0);
 
-	return !table_is_empty(schema, stored_names[lookup].table) &&
-		index_may_have(schema, stored_names[lookup].index, &hash, 1);
+	return !table_is_empty(relation_in(schema, stored_names[lookup].table)) &&
+		index_may_have(relation_in(schema, stored_names[lookup].index), &hash, 1);
 }

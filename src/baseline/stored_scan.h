@@ -50,9 +50,6 @@ typedef enum Lookup
 	LOOKUP_COUNT
 } Lookup;
 
-/* Blocks of a table that is looked at without its index. */
-#define SMALL_TABLE 2
-
 /* A scan is NULL when the table is empty, and the others take that. */
 extern IndexScanDesc scan_begin(Lookup lookup, ScanKey keys, int count);
 extern TupleTableSlot *scan_next(Lookup lookup, IndexScanDesc scan);
@@ -105,8 +102,8 @@ extern TupleTableSlot *scan_previous(Lookup lookup, IndexScanDesc scan, int *roo
 
 /* Columns of an index count from 1. */
 extern void scan_key_hash(ScanKey key, int column, Slice name);
+extern void scan_key_short_hash(ScanKey key, int column, Slice name);
 extern void scan_key_id(ScanKey key, int column, int32 id);
-extern void scan_key_identity_name(ScanKey keys, int32 account_id, Slice name);	/* two */
 
 /* Columns of the row that was found; scan_value() is for those that are never null. */
 extern Datum scan_column(TupleTableSlot *slot, int column, bool *isnull);

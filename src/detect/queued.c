@@ -33,15 +33,14 @@
 #include "lib/ilist.h"
 #include "nodes/primnodes.h"
 #include "server/objects.h"
-#include "utils/lsyscache.h"
 
 /* Memory has a bound: what is not noted is queued. */
 #define MOST_SEEN 65536
 
 typedef struct Queued
 {
-	dlist_node	node;			/* in all_queued, once there is a recall */
-	bool		noting;			/* called by the WHEN of an AFTER trigger, where all is there */
+	dlist_node	node;			/* in all_queued, if noting */
+	bool		noting;			/* called by the WHEN of an AFTER trigger */
 	Recall	   *recall;
 	Seen	   *seen;
 	int64		repeats;		/* all of them that were not taken */
@@ -83,74 +82,33 @@ queued_by(FunctionCallInfo fcinfo)
 	if (queued != NULL)
 		return queued;
 	queued = MemoryContextAllocZero(context, sizeof(Queued));
-	queued->noting = is_after_trigger(fcinfo) && public_schema_is_there();
+	queued->noting = is_after_trigger(fcinfo) && schemas_are_there();
+	if (queued->noting)
+	{
+		queued->recall = recall_create(context);
+		queued->seen = seen_create(context);
+		queued->forget.func = forget;
+		queued->forget.arg = queued;
+		dlist_push_head(&all_queued, &queued->node);
+		MemoryContextRegisterResetCallback(context, &queued->forget);
+	}
 	fcinfo->flinfo->fn_extra = queued;
 	return queued;
 }
 
-/* What all but the first event of a session, if the tables know it, needs. */
 static bool
-begin_noting(Queued *queued, MemoryContext context)
+tables_know(Recall *recall, const Event *event, const Operation **operation)
 {
-	if (queued->recall != NULL)
-		return true;
-	queued->noting = schemas_are_there();
-	if (!queued->noting)
-		return false;
-	queued->recall = recall_create(context);
-	queued->seen = seen_create(context);
-	queued->forget.func = forget;
-	queued->forget.arg = queued;
-	dlist_push_head(&all_queued, &queued->node);
-	MemoryContextRegisterResetCallback(context, &queued->forget);
-	return true;
-}
-
-/* Is there nothing to do for the event?  Otherwise say which operation it is of, if of any. */
-static bool
-tables_know(FunctionCallInfo fcinfo, Queued *queued, const Event *event, const Operation **operation)
-{
-	bool		by_index = catalogue_asks_by_index(event->provider);
-	bool		lacks = by_index && catalogue_lacks(event->provider, event->operation);
-
 	*operation = NULL;
-	if (lacks && recall_knows_at_a_glance(get_func_namespace(fcinfo->flinfo->fn_oid), event))
-		return true;
-	if (!begin_noting(queued, fcinfo->flinfo->fn_mcxt))
-		return false;
-	if (lacks)
-		return recall_knows(queued->recall, event, NULL);
-	if (by_index && recall_knows_in_any_case(queued->recall, event))
-		return true;
+	if (catalogue_asks_by_index(event->provider))
+	{
+		if (catalogue_lacks(event->provider, event->operation))
+			return recall_knows(recall, event, NULL);
+		if (recall_knows_in_any_case(recall, event))
+			return true;
+	}
 	*operation = catalogue_get(event->provider, event->service, event->operation);
-	return recall_knows(queued->recall, event, *operation);
-}
-
-/* Has the statement queued the like?  Then count it; otherwise note it, if there is room. */
-static bool
-is_repeated(Queued *queued, const Event *event, bool is_operation, MemoryContext context)
-{
-	int			number;
-
-	if (seen_size(queued->seen) >= MOST_SEEN)
-		return false;
-	number = seen_repeats(queued->seen, event, is_operation, queued->count);
-	if (number >= 0)
-	{
-		Assert(number < queued->count);
-		queued->repeats++;
-		queued->repeats_of[number]++;
-		return true;
-	}
-	if (queued->count == queued->capacity)
-	{
-		queued->capacity = Max(64, queued->capacity * 2);
-		queued->repeats_of = queued->repeats_of == NULL ?
-			MemoryContextAlloc(context, queued->capacity * sizeof(int64)) :
-			repalloc(queued->repeats_of, queued->capacity * sizeof(int64));
-	}
-	queued->repeats_of[queued->count++] = 0;
-	return false;
+	return recall_knows(recall, event, *operation);
 }
 
 bool
@@ -158,6 +116,7 @@ queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool re
 {
 	Queued	   *queued = queued_by(fcinfo);
 	const Operation *operation;
+	int			number;
 
 	if (!queued->noting)
 		return true;
@@ -165,10 +124,27 @@ queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool re
 		readable = event_read_loading(document, EVENT_KEY, event) == NULL;
 	if (!readable || limits_exceeded(event) != NULL)
 		return true;
-	if (tables_know(fcinfo, queued, event, &operation))
+	if (tables_know(queued->recall, event, &operation))
 		return false;
-	return !queued->noting ||
-		!is_repeated(queued, event, operation != NULL, fcinfo->flinfo->fn_mcxt);
+	if (seen_size(queued->seen) >= MOST_SEEN)
+		return true;
+	number = seen_repeats(queued->seen, event, operation != NULL, queued->count);
+	if (number >= 0)
+	{
+		Assert(number < queued->count);
+		queued->repeats++;
+		queued->repeats_of[number]++;
+		return false;
+	}
+	if (queued->count == queued->capacity)
+	{
+		queued->capacity = Max(64, queued->capacity * 2);
+		queued->repeats_of = queued->repeats_of == NULL ?
+			MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, queued->capacity * sizeof(int64)) :
+			repalloc(queued->repeats_of, queued->capacity * sizeof(int64));
+	}
+	queued->repeats_of[queued->count++] = 0;
+	return true;
 }
 
 int64

@@ -41,9 +41,6 @@
 /* Memory has a bound: what is not noted is not asked. */
 #define MOST_ASKED 65536
 
-/* So many events of a session are looked at once each: more are worth opening the tables. */
-#define MOST_GLANCES 4
-
 typedef struct RecalledAccount
 {
 	Fingerprint key;
@@ -190,16 +187,11 @@ day_is_scored(const Event *event, const Operation *operation, const StoredAccoun
 
 /* Is the day of the event known of the identity, as that kind? */
 static bool
-day_is_known(const Event *event, const StoredIdentity *identity)
-{
-	return (identity->kinds & (1 << event->kind)) != 0 &&
-		dayruns_contains(&identity->days, event->day);
-}
-
-static bool
 look_up_identity(const Event *event, const StoredAccount *account, StoredIdentity *identity)
 {
-	return stored_identity(account->account_id, event, identity) && day_is_known(event, identity);
+	return stored_identity(account->account_id, event, identity) &&
+		(identity->kinds & (1 << event->kind)) != 0 &&
+		dayruns_contains(&identity->days, event->day);
 }
 
 /* And of the behaviour? */
@@ -301,21 +293,6 @@ is_in_time(const Event *event, const StoredAccount *account)
 {
 	return account->account_id != 0 && event->time >= account->first &&
 		event->day <= account->newest && !settings_is_late(event->day, account->newest);
-}
-
-bool
-recall_knows_at_a_glance(Oid schema, const Event *event)
-{
-	static int	glances = 0;
-	StoredAccount account;
-	StoredIdentity identity;
-
-	if (glances >= MOST_GLANCES || settings_are_ready())
-		return false;
-	glances++;
-	/* what needs the settings has had them read, and is to be remembered */
-	return stored_glance(schema, event, &account, &identity) && account.newest > PG_INT32_MIN &&
-		is_in_time(event, &account) && day_is_known(event, &identity) && !settings_are_ready();
 }
 
 bool

@@ -11,14 +11,6 @@
 #include "config/catalogue.h"
 #include "event/event.h"
 
-/*
- * Do the tables say at a glance that there is nothing to do for the event, which
- * is no IAM operation?  The first events of a session are looked at so, before a
- * Recall is made or the settings are read; nothing is remembered.  The schema is
- * the one of the machinery.
- */
-extern bool recall_knows_at_a_glance(Oid schema, const Event *event);
-
 /* What was asked in one statement. */
 typedef struct Recall Recall;
 

@@ -32,24 +32,23 @@
 	index_beginscan(table, index, snapshot, nkeys, 0)
 #endif
 
-/* A file of this database, and a page of it.  Needs storage/bufmgr.h and storage/smgr.h. */
-#if PG_VERSION_NUM >= 160000
-#define FileLocator RelFileLocator
+/* Of an index alone: its table need not be opened. */
+#if PG_VERSION_NUM >= 180000
+#define begin_index_probe(index, nkeys) index_beginscan_bitmap(index, SnapshotAny, NULL, nkeys)
 #else
-#define FileLocator RelFileNode
+#define begin_index_probe(index, nkeys) index_beginscan_bitmap(index, SnapshotAny, nkeys)
 #endif
-#define locate_file(space, number) ((FileLocator) {space, MyDatabaseId, number})
+
+/* A file of this database.  Needs storage/smgr.h. */
 #if PG_VERSION_NUM >= 170000
-#define open_storage(locator) smgropen(locator, INVALID_PROC_NUMBER)
+#define open_storage(space, number) \
+	smgropen((RelFileLocator) {space, MyDatabaseId, number}, INVALID_PROC_NUMBER)
+#elif PG_VERSION_NUM >= 160000
+#define open_storage(space, number) \
+	smgropen((RelFileLocator) {space, MyDatabaseId, number}, InvalidBackendId)
 #else
-#define open_storage(locator) smgropen(locator, InvalidBackendId)
-#endif
-#if PG_VERSION_NUM >= 150000
-#define read_storage(locator, block, permanent) \
-	ReadBufferWithoutRelcache(locator, MAIN_FORKNUM, block, RBM_NORMAL, NULL, permanent)
-#else
-#define read_storage(locator, block, permanent) \
-	ReadBufferWithoutRelcache(locator, MAIN_FORKNUM, block, RBM_NORMAL, NULL)
+#define open_storage(space, number) \
+	smgropen((RelFileNode) {space, MyDatabaseId, number}, InvalidBackendId)
 #endif
 
 /* Neither waits nor raises an error when shared memory is full. */

@@ -13,16 +13,22 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "server/peek.h"
+#include "miscadmin.h"
+#include "nodes/tidbitmap.h"
+#include "server/compat.h"
 #include "server/table.h"
+#include "storage/lmgr.h"
+#include "storage/smgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 static void
@@ -80,48 +86,54 @@ table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys, MemoryConte
 	table_close(relation, AccessShareLock);
 }
 
-/* One that is just being made does not have all rows yet. */
-static bool
-index_is_valid(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(relid));
-	bool		valid = HeapTupleIsValid(tuple) && ((Form_pg_index) GETSTRUCT(tuple))->indisvalid;
-
-	if (HeapTupleIsValid(tuple))
-		ReleaseSysCache(tuple);
-	return valid;
-}
-
 bool
-index_may_have(Oid namespace, const char *name, const int64 *keys, int count)
+index_may_have(Oid relid, const int64 *keys, int count)
 {
-	PeekFile	index;
-	bool		found;
+	Relation	index = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+	bool		found = false;
 
-	if (!peek_open(namespace, name, RELKIND_INDEX, &index))
+	if (index == NULL)
 		return true;
-	found = !index_is_valid(index.relid);
-	for (int i = 0; i < count && !found; i++)
+	if (index->rd_index->indisvalid)
 	{
-		ScanKeyData key;
-		BlockNumber page;
+		IndexScanDesc scan = begin_index_probe(index, 1);
+		TIDBitmap  *rows = tbm_create(work_mem * (Size) 1024, NULL);
 
-		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
-		found = peek_find(&index, &key, 1, &page, 1) != 0;
+		for (int i = 0; i < count && !found; i++)
+		{
+			ScanKeyData key;
+
+			ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
+			index_rescan(scan, &key, 1, NULL, 0);
+			found = index_getbitmap(scan, rows) > 0;
+		}
+		tbm_free(rows);
+		index_endscan(scan);
 	}
-	peek_close(&index);
+	else
+		found = true;
+	relation_close(index, AccessShareLock);
 	return found;
 }
 
 bool
-table_is_empty(Oid namespace, const char *name)
+table_is_empty(Oid relid)
 {
-	PeekFile	table;
-	bool		empty;
+	HeapTuple	tuple;
+	bool		empty = false;
 
-	if (!peek_open(namespace, name, RELKIND_RELATION, &table))
-		return false;
-	empty = peek_size(&table) == 0;
-	peek_close(&table);
+	LockRelationOid(relid, AccessShareLock);
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (form->relkind == RELKIND_RELATION && form->relam == HEAP_TABLE_AM_OID &&
+			form->relpersistence != RELPERSISTENCE_TEMP && OidIsValid(form->relfilenode))
+			empty = smgrnblocks(open_storage(OidIsValid(form->reltablespace) ? form->reltablespace : MyDatabaseTableSpace,
+											 form->relfilenode), MAIN_FORKNUM) == 0;
+		ReleaseSysCache(tuple);
+	}
+	UnlockRelationOid(relid, AccessShareLock);
 	return empty;
 }
