@@ -270,6 +270,18 @@ stored_pending(const Event *event)
 	return found;
 }
 
+static void
+add_time(TimestampTz **times, int *count, int *capacity, Datum time)
+{
+	if (*count == *capacity)
+	{
+		*capacity = Max(4, *capacity * 2);
+		*times = *times == NULL ? palloc(*capacity * sizeof(TimestampTz)) :
+			repalloc(*times, *capacity * sizeof(TimestampTz));
+	}
+	(*times)[(*count)++] = DatumGetTimestampTz(time);
+}
+
 /* Add the alerts that a table has; returns how many there are now. */
 static int
 add_alerts(Lookup lookup, const Event *event, TimestampTz since, TimestampTz until,
@@ -287,17 +299,8 @@ add_alerts(Lookup lookup, const Event *event, TimestampTz since, TimestampTz unt
 				TimestampTzGetDatum(until));
 	scan = scan_begin(lookup, keys, 3);
 	while ((slot = scan_next(lookup, scan)) != NULL)
-	{
-		if (!alert_is_of(slot, event))
-			continue;
-		if (count == capacity)
-		{
-			capacity = Max(4, capacity * 2);
-			*times = *times == NULL ? palloc(capacity * sizeof(TimestampTz)) :
-				repalloc(*times, capacity * sizeof(TimestampTz));
-		}
-		(*times)[count++] = DatumGetTimestampTz(scan_value(slot, ALERTS_FIRST_EVENT_TIME));
-	}
+		if (alert_is_of(slot, event))
+			add_time(times, &count, &capacity, scan_value(slot, ALERTS_FIRST_EVENT_TIME));
 	scan_end(lookup, scan);
 	return count;
 }
@@ -343,6 +346,26 @@ stored_excluded_days(const Event *event, DayRuns *days)
 		dayruns_add_all(days, &more);
 	}
 	scan_end(LOOKUP_EXCLUDED, scan);
+}
+
+int
+stored_attacks(const Event *event, const char *detector, TimestampTz **times)
+{
+	ScanKeyData keys[2];
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	int			count = 0;
+	int			capacity = 0;
+
+	*times = NULL;
+	scan_key_hash(&keys[0], 1, event->account);
+	scan_key_hash(&keys[1], 2, event->operation);
+	scan = scan_begin(LOOKUP_EXCLUDED, keys, 2);
+	while ((slot = scan_next(LOOKUP_EXCLUDED, scan)) != NULL)
+		if (alert_is_of(slot, event) && slice_is(scan_text(slot, ALERTS_DETECTOR), detector))
+			add_time(times, &count, &capacity, scan_value(slot, ALERTS_FIRST_EVENT_TIME));
+	scan_end(LOOKUP_EXCLUDED, scan);
+	return count;
 }
 
 static bool

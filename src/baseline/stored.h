@@ -177,6 +177,9 @@ extern StoredSums stored_sums_add(StoredSums sums, StoredSums more);
 /* Add the days that true positives have taken out of the behaviour. */
 extern void stored_excluded_days(const Event *event, DayRuns *days);
 
+/* The first events of those alerts of a detector that did; returns how many. */
+extern int	stored_attacks(const Event *event, const char *detector, TimestampTz **times);
+
 /* Calls take for every row that the journal has of the identity. */
 extern void stored_journal(const Event *event,
 						   void (*take) (const StoredDelta *delta, void *arg), void *arg);

@@ -129,6 +129,7 @@ load_row(const TableRow *row)
 {
 	Detector   *detector;
 	int			training = DatumGetInt32(row->values[DETECTORS_TRAINING_DAYS]);
+	int			deduplication = DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]);
 	int			memory = Max(training,
 							 Max(DatumGetInt32(row->values[DETECTORS_MEMORY_DAYS]),
 								 DatumGetInt32(row->values[DETECTORS_PEER_MEMORY_DAYS])));
@@ -136,8 +137,7 @@ load_row(const TableRow *row)
 	kept_days = Max(kept_days, memory +
 					DatumGetInt32(row->values[DETECTORS_LATENESS_DAYS]));
 	memory_days = Max(memory_days, memory);
-	deduplication_days = Max(deduplication_days,
-							 DatumGetInt32(row->values[DETECTORS_DEDUPLICATION_DAYS]));
+	deduplication_days = Max(deduplication_days, deduplication);
 	training_days = Max(training_days, training);
 	if (!DatumGetBool(row->values[DETECTORS_ENABLED]))
 		return;
@@ -149,6 +149,7 @@ load_row(const TableRow *row)
 	detector->name = TextDatumGetCString(row->values[DETECTORS_DETECTOR]);
 	detector->activation_days = DatumGetInt32(row->values[DETECTORS_ACTIVATION_DAYS]);
 	detector->training_days = training;
+	detector->deduplication_days = deduplication;
 	detector->probability_limit =
 		detector_widest_limit(DatumGetFloat8(row->values[DETECTORS_PROBABILITY_LIMIT]),
 							  DatumGetFloat8(row->values[DETECTORS_CONTEXT_BITS]),

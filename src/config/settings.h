@@ -16,6 +16,7 @@ typedef struct Detector
 	char	   *name;
 	int			activation_days;
 	int			training_days;
+	int			deduplication_days;
 	double		probability_limit;	/* the widest: context may decide below it */
 	int			least_sensitivity;
 	int			effects;		/* a set of them, by bits */

@@ -309,6 +309,36 @@ is_of_both_classes(const Identity *identity)
 		(identity->kinds & ~KINDS_OF_PEOPLE) != 0;
 }
 
+/* When attacks began that triage knows of, and for how long more events belong to each. */
+typedef struct Attacks
+{
+	int			count;
+	TimestampTz *began;
+	int64		period;
+} Attacks;
+
+static Attacks
+find_attacks(const Behaviour *behaviour, const Detector *detector)
+{
+	Attacks		attacks = {.period = detector->deduplication_days * USECS_PER_DAY};
+
+	if (behaviour->excluded.n == 0)
+		return attacks;
+	stored_begin();
+	attacks.count = stored_attacks(behaviour->sample, detector->name, &attacks.began);
+	stored_end();
+	return attacks;
+}
+
+static bool
+goes_on(const Attacks *attacks, TimestampTz time)
+{
+	for (int i = 0; i < attacks->count; i++)
+		if (time >= attacks->began[i] && time < attacks->began[i] + attacks->period)
+			return true;
+	return false;
+}
+
 /*
  * Score the events of a behaviour and hand them to assign.c if one is
  * unusual or an alert may be near.
@@ -319,12 +349,16 @@ is_of_both_classes(const Identity *identity)
  * exceptions are the day in which the activation period, or an alert's
  * deduplication period, ends, and an identity that was seen as a person and as
  * none: the day may have been scored against the peers of the other class.
+ *
+ * Either those events by which an attack goes on that triage knows of, or the
+ * others.  True if any were handed over.
  */
-static void
-score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
+static bool
+score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector, bool of_attacks)
 {
 	int			n = behaviour->nevents;
 	TimestampTz account_first = behaviour->identity->account->first;
+	Attacks		attacks = find_attacks(behaviour, detector);
 	Candidates	candidates = {0};
 	bool		opens = false;
 	Score		score = {0};
@@ -343,6 +377,8 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 			!is_of_both_classes(behaviour->identity);
 
 		Assert(!item->late && item->behaviour == behaviour);
+		if (goes_on(&attacks, item->event->time) != of_attacks)
+			continue;
 
 		/* what cannot open an alert, nor is near one, needs no score */
 		if ((day_scored && !item->near) || (!activated && !day_activates))
@@ -371,10 +407,43 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector)
 					   day_scored, &score);
 	}
 	if (candidates.desc == NULL)
-		return;
+		return false;
 
 	cache_forget_behaviour(behaviour->key);
 	candidates_hand_over(&candidates, detector);
+	return true;
+}
+
+/*
+ * What belongs to an attack that triage knows of joins its alert before
+ * anything is scored: the days of it do not count for later days, not those of
+ * the same batch either.
+ */
+static void
+join_attacks(Entities *entities, const Detector *detectors, int count)
+{
+	HTAB	   *classes = NULL;
+	bool		joined = false;
+
+	for (int i = 0; i < entities->nbehaviours; i++)
+	{
+		Behaviour  *behaviour = entities->behaviours[i];
+		bool		more_days = false;
+
+		if (behaviour->excluded.n == 0)
+			continue;
+		for (int j = 0; j < count; j++)
+			if (detector_watches(&detectors[j], behaviour->operation))
+				more_days |= score_behaviour(&classes, behaviour, &detectors[j], true);
+		if (!more_days)
+			continue;
+		stored_begin();
+		stored_excluded_days(behaviour->sample, &behaviour->excluded);
+		stored_end();
+		joined = true;
+	}
+	if (joined)
+		journal_sums_keep();	/* as of now */
 }
 
 void
@@ -399,9 +468,15 @@ score_batch(Entities *entities)
 			item->near = is_near(behaviour, item->event->time);
 			item->cacheable = !item->near;
 		}
+	}
+	join_attacks(entities, detectors, count);
+	for (int i = 0; i < entities->nbehaviours; i++)
+	{
+		Behaviour  *behaviour = entities->behaviours[i];
+
 		for (int j = 0; j < count; j++)
 			if (detector_watches(&detectors[j], behaviour->operation))
-				score_behaviour(&classes, behaviour, &detectors[j]);
+				(void) score_behaviour(&classes, behaviour, &detectors[j], false);
 	}
 	journal_sums_forget();
 }

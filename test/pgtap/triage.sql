@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(50);
+SELECT plan(52);
 
 CREATE FUNCTION alert(who text, operation text = 'CreateUser') RETURNS bigint LANGUAGE sql AS $$
 	SELECT max(alert_id) FROM alerts WHERE identity LIKE '%' || who AND alerts.operation = $2
@@ -138,6 +138,18 @@ SELECT triage((SELECT min(alert_id) FROM alerts WHERE identity LIKE '%eve' AND o
 SELECT triage(alert('eve', 'CreateRole'), resolution => 'true_positive');
 SELECT is(count(*), 0::bigint, 'True positive: earlier decisions on the behaviour no longer hold') FROM suppressions
 WHERE identity LIKE '%eve' AND operation = 'CreateRole' AND NOT failed AND withdrawn_at IS NULL;
+
+-- An attack that goes on: one statement stores what joins the alert and what comes after, in any order.
+SELECT lives(who, '2026-07-21', '2026-09-20') FROM unnest(ARRAY['fay', 'gus']) AS who;
+SELECT put(aws('2026-08-25T10:00:00Z', 'fay', 'CreateLoginProfile', id => 'f1'));
+SELECT triage(alert('fay', 'CreateLoginProfile'), resolution => 'true_positive');
+UPDATE detectors SET probability_limit = 0.05;		-- so that gus is alerted twice
+INSERT INTO log VALUES (aws('2026-09-02T10:00:00Z', 'gus', 'CreateLoginProfile', id => 'g2')), (aws('2026-08-26T09:00:00Z', 'gus', 'CreateLoginProfile', id => 'g1')),
+	(aws('2026-09-01T10:00:00Z', 'fay', 'CreateLoginProfile', id => 'f4')),
+	(aws('2026-08-28T10:00:00Z', 'fay', 'CreateLoginProfile', id => 'f3')), (aws('2026-08-26T10:00:00Z', 'fay', 'CreateLoginProfile'));
+SELECT is(numbers('fay') || ' k=' || (SELECT evidence->>'k' FROM alerts WHERE alert_id = alert('fay', 'CreateLoginProfile')),
+	'2026-08-25 3, 2026-09-01 1 k=0', 'True positive: days that join it in a statement do not count for later days of the statement');
+SELECT is(numbers('gus') || ' K=' || (evidence->>'K') || ' ' || (evidence->'risk'->>'K'), '2026-08-26 1, 2026-09-02 1 K=1 1', 'True positive: nor for peers in it') FROM alerts WHERE alert_id = alert('gus', 'CreateLoginProfile');
 
 SELECT * FROM finish();
 ROLLBACK;
