@@ -304,7 +304,7 @@ write_identities(Fold *fold)
 	}
 	if (!open)
 		return;
-	fold->has_triggers |= target.info->ri_TrigDesc != NULL;
+	fold->has_triggers |= row_target_has_triggers(&target);
 	row_target_close(&target);
 }
 
@@ -416,7 +416,7 @@ fold_operations(Fold *fold)
 	}
 	if (!open)
 		return;
-	fold->has_triggers |= target.info->ri_TrigDesc != NULL;
+	fold->has_triggers |= row_target_has_triggers(&target);
 	row_target_close(&target);
 }
 
@@ -537,7 +537,8 @@ fold_days(const Event *account, int32 account_id, const Deltas *deltas, text *sc
 	fold_operations(&fold);
 	fold_behaviours(&fold);
 	count_toward_limits(&fold, scope, deltas->count);
-	if (fold.changed_class)
+	/* what triggers brought was counted by what was known before */
+	if (fold.changed_class || fold.has_triggers)
 		(void) plans_call(CALL_RETALLY, (Datum[]) {Int32GetDatum(account_id)}, NULL);
 	else
 		tallies_write(fold.tallies);

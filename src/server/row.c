@@ -62,6 +62,15 @@ row_target_close(RowTarget *target)
 	PopActiveSnapshot();
 }
 
+bool
+row_target_has_triggers(const RowTarget *target)
+{
+	const TriggerDesc *triggers = target->info->ri_TrigDesc;
+
+	return triggers != NULL && (triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
+								triggers->trig_update_before_row || triggers->trig_update_after_row);
+}
+
 static void
 set_values(RowTarget *target, const Datum *values, const bool *nulls)
 {

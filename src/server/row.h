@@ -25,6 +25,9 @@ typedef struct RowTarget
 extern void row_target_open(RowTarget *target, Oid table);
 extern void row_target_close(RowTarget *target);
 
+/* Are there triggers that fire for rows?  They may store events of their own. */
+extern bool row_target_has_triggers(const RowTarget *target);
+
 /* A row of all columns. */
 extern void row_insert(RowTarget *target, const Datum *values, const bool *nulls);
 

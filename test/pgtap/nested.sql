@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(18);
+SELECT plan(20);
 
 -- A trigger of somebody else's on a table of ours, that stores events while a
 -- batch is being settled: these are a batch of their own.
@@ -116,7 +116,21 @@ CREATE TRIGGER of_another AFTER UPDATE ON iamwatch_internal.identity_days FOR EA
 SELECT lives_ok($$INSERT INTO log VALUES (aws('2026-02-04T08:00:00Z', 'ann', 'ListBuckets', 's3')), (aws('2026-02-04T09:00:00Z', 'another', 'CreateUser'))$$,
 	'Nested: a trigger on the identities may store what an identity does that the statement has just brought');
 SELECT is(days, '{2026-02-03..2026-02-04}'::dayset, 'Nested: both days are learned') FROM baselines WHERE identity LIKE '%/another';
+CREATE FUNCTION settles_early() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO public.log SELECT public.aws(day || 'T09:00:00Z', 'another', 'DeleteUser') FROM unnest('{2026-01-20,2026-01-21}'::text[]) AS day;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER settles_early AFTER UPDATE ON iamwatch_internal.identity_days FOR EACH ROW WHEN (pg_trigger_depth() < 3) EXECUTE FUNCTION settles_early();
+SELECT put(aws('2026-02-05T09:00:00Z', 'another', 'CreateUser'));
 DROP TRIGGER of_another ON iamwatch_internal.identity_days;
+DROP TRIGGER settles_early ON iamwatch_internal.identity_days;
+CREATE TEMP TABLE counted AS SELECT account_id, operation_id, is_user, day, identities, settled FROM tallies;
+DO $$BEGIN PERFORM iamwatch_internal.retally(account_id) FROM iamwatch_internal.accounts; END$$;
+SELECT is((SELECT count(*) FROM ((TABLE counted EXCEPT ALL SELECT account_id, operation_id, is_user, day, identities, settled FROM tallies)
+		UNION ALL (SELECT account_id, operation_id, is_user, day, identities, settled FROM tallies EXCEPT ALL TABLE counted)) AS d),
+	0::bigint, 'Nested: and the tallies are what follows from the days');
+SELECT ok(count(*) > 20, 'Nested: of which there are some') FROM counted;
 
 -- Detectors that are gone while a batch is scored: here by a trigger, elsewhere by
 -- another session.  What waits of an account of the same hash has them read again.
