@@ -118,11 +118,12 @@ SELECT lives_ok($$INSERT INTO log VALUES (aws('2026-02-04T08:00:00Z', 'ann', 'Li
 SELECT is(days, '{2026-02-03..2026-02-04}'::dayset, 'Nested: both days are learned') FROM baselines WHERE identity LIKE '%/another';
 CREATE FUNCTION settles_early() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO public.log SELECT public.aws(day || 'T09:00:00Z', 'another', 'DeleteUser') FROM unnest('{2026-01-20,2026-01-21}'::text[]) AS day;
+	INSERT INTO public.log SELECT public.aws(day || 'T09:00:00Z', 'third', 'DeleteUser') FROM unnest('{2026-01-20,2026-01-21}'::text[]) AS day;
 	RETURN NULL;
 END $$;
+SELECT put(aws('2026-02-05T09:00:00Z', 'third', 'CreateUser'));
 CREATE TRIGGER settles_early AFTER UPDATE ON iamwatch_internal.identity_days FOR EACH ROW WHEN (pg_trigger_depth() < 3) EXECUTE FUNCTION settles_early();
-SELECT put(aws('2026-02-05T09:00:00Z', 'another', 'CreateUser'));
+SELECT put(aws('2026-02-06T09:00:00Z', 'third', 'CreateUser'));
 DROP TRIGGER of_another ON iamwatch_internal.identity_days;
 DROP TRIGGER settles_early ON iamwatch_internal.identity_days;
 CREATE TEMP TABLE counted AS SELECT account_id, operation_id, is_user, day, identities, settled FROM tallies;
