@@ -23,9 +23,9 @@ TREE_HEADERS = $(wildcard src/*/*.h)
 
 # The install script is put together from these, in this order.
 PARTS = header overview baseline/dayset \
-	event/types event/parse event/documents event/columns baseline/tables baseline/settled detect/tables detect/lookups \
+	event/types event/parse event/documents event/columns baseline/tables baseline/settled baseline/by_name detect/tables detect/lookups \
 	baseline/locks config/copies config/detectors config/catalogue event/providers event/targets config/shipped config/limits config/checks event/rejected \
-	baseline/exclusion detect/score baseline/by_name baseline/context baseline/learn \
+	baseline/exclusion detect/score baseline/context baseline/learn \
 	detect/context_score detect/risk \
 	operate/read config/inventory config/inventory_aws config/inventory_gcp config/inventory_learn detect/alerts \
 	operate/nodes operate/watch operate/maintain operate/backfill_work operate/backfill operate/backfill_alerts operate/context_backfill operate/process \

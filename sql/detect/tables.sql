@@ -102,9 +102,13 @@ COMMENT ON COLUMN iamwatch.alerts.excluded_days IS
 CREATE INDEX alerts_excluded ON iamwatch.alerts (hashtextextended(account, 0), hashtextextended(operation, 0))
 	WHERE excluded_days IS NOT NULL;
 CREATE INDEX alerts_identity ON iamwatch.alerts (hashtextextended(identity, 0), first_event_time);
--- what happened at the same time: costs next to nothing where alerts come in order of time
-CREATE INDEX alerts_first_event_time ON iamwatch.alerts USING brin (first_event_time) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX alerts_first_event_time ON iamwatch.alerts (first_event_time);
 CREATE INDEX alerts_detected_at ON iamwatch.alerts (detected_at);
+-- what people ask for by itself, or several of them together; added to at once, since a
+-- statement would wait for what others had left to add
+CREATE INDEX alerts_names ON iamwatch.alerts USING gin (identity iamwatch_internal.name_ops, account iamwatch_internal.name_ops,
+	operation iamwatch_internal.name_ops, status iamwatch_internal.name_ops) WITH (fastupdate = off);
+CREATE INDEX alerts_incident ON iamwatch.alerts (incident_id);
 
 CREATE TABLE iamwatch_internal.suppressed_alerts (
 	suppression_id bigint NOT NULL,
