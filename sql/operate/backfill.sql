@@ -339,7 +339,7 @@ DECLARE
 BEGIN
 	-- an identity that was seen as two kinds has two keys but one behaviour
 	WITH read AS MATERIALIZED (
-		SELECT r.key, r.at, iamwatch.parse(r.document) AS event, iamwatch_internal.access_key(r.document) AS access_key
+		SELECT r.key, r.at, r.event, r.access_key
 		FROM iamwatch_internal.read_events(leaf, event_column, since, until, keys,
 			ARRAY(SELECT hash_record_extended(ROW(f.key, f.at), 0) FROM pg_temp.iamwatch_firsts AS f)) AS r
 	), concerned AS (

@@ -41,14 +41,15 @@ BEGIN
 			dense_rank() OVER (ORDER BY m.identity, m.account, m.provider) AS who
 		FROM pg_temp.iamwatch_marks AS m
 	), chosen AS (
+		-- several relations may share a day; one sort is enough for both questions
 		SELECT k.n, k.at
 		FROM (
-			SELECT f.*, min(f.at) OVER (PARTITION BY f.who, f.day) AS first_of_day
+			SELECT f.*, row_number() OVER (PARTITION BY f.who, f.day, f.n ORDER BY f.at) AS nth,
+				min(f.at) OVER (PARTITION BY f.who, f.day) AS first_of_day
 			FROM (
-				-- several relations may share a day
-				SELECT m.n, m.iam, m.who, (p.at AT TIME ZONE 'UTC')::date AS day, min(p.at) AS at
-				FROM pg_temp.iamwatch_firsts AS p JOIN mark AS m ON m.key = p.key GROUP BY 1, 2, 3, 4) AS f) AS k
-		WHERE iamwatch_internal.is_sampled(k.iam, k.at = k.first_of_day, k.day, NULL)
+				SELECT m.n, m.iam, m.who, (p.at AT TIME ZONE 'UTC')::date AS day, p.at
+				FROM pg_temp.iamwatch_firsts AS p JOIN mark AS m ON m.key = p.key) AS f) AS k
+		WHERE k.nth = 1 AND iamwatch_internal.is_sampled(k.iam, k.at = k.first_of_day, k.day, NULL)
 	)
 	SELECT m.key, c.at FROM chosen AS c JOIN mark AS m ON m.n = c.n;
 	TRUNCATE pg_temp.iamwatch_firsts;

@@ -15,15 +15,16 @@ COMMENT ON FUNCTION iamwatch_internal.read_firsts(regclass, name, timestamptz, t
 'the first event of each key and day in a source; keys: null for all';
 
 CREATE FUNCTION iamwatch_internal.read_events(source regclass, event_column name, since timestamptz, until timestamptz,
-	keys bytea[], firsts bigint[], OUT key bytea, OUT at timestamptz, OUT document jsonb) RETURNS SETOF record
+	keys bytea[], firsts bigint[], OUT key bytea, OUT at timestamptz, OUT event iamwatch.event, OUT access_key text) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'iamwatch_read_events' LANGUAGE C VOLATILE COST 1000000;
 COMMENT ON FUNCTION iamwatch_internal.read_events(regclass, name, timestamptz, timestamptz, bytea[], bigint[]) IS
-'the documents of a source that have one of the keys, or of which hash_record_extended() of key and time is among the firsts';
+'the events of a source that have one of the keys, or of which hash_record_extended() of key and time is among the firsts';
 
-CREATE FUNCTION iamwatch_internal.event_details(event jsonb, OUT event_id text, OUT instance_id text, OUT source text)
+CREATE FUNCTION iamwatch_internal.event_details(event jsonb, OUT event_id text, OUT instance_id text, OUT source text,
+	OUT access_key text)
 	AS 'MODULE_PATHNAME', 'iamwatch_event_details' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION iamwatch_internal.event_details(jsonb) IS
-'of an event that has a key of iamwatch_internal.baseline_key() what else its alert depends on; source: its addresses, as written';
+'of an event that has a key of iamwatch_internal.baseline_key() what else its alert and its contexts depend on; source: its addresses, as written; access_key: as iamwatch_internal.access_key()';
 
 CREATE FUNCTION iamwatch_internal.key_filter_passes(filter bytea, key bytea) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_key_filter_passes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

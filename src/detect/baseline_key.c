@@ -254,15 +254,16 @@ iamwatch_baseline_key_fields(PG_FUNCTION_ARGS)
 
 /*
  * event_details(jsonb, OUT event_id text, OUT instance_id text, OUT source
- * text): what no key says and alerts depend on, for what has a key
+ * text, OUT access_key text): what no key says and alerts or contexts depend
+ * on, for what has a key
  */
 Datum
 iamwatch_event_details(PG_FUNCTION_ARGS)
 {
 	Event		event;
-	Slice		details[3];
-	Datum		values[3] = {0};
-	bool		nulls[3];
+	Slice		details[4];
+	Datum		values[lengthof(details)] = {0};
+	bool		nulls[lengthof(details)];
 
 	providers_load();
 	if (event_read(PG_GETARG_JSONB_P(0), EVENT_FULL, &event) != NULL)
@@ -271,6 +272,7 @@ iamwatch_event_details(PG_FUNCTION_ARGS)
 	details[0] = event.event_id;
 	details[1] = event.instance_id;
 	details[2] = event.source;
+	details[3] = event.access_key;
 	for (int i = 0; i < lengthof(details); i++)
 	{
 		nulls[i] = details[i].s == NULL;

@@ -127,14 +127,15 @@ iamwatch_read_firsts(PG_FUNCTION_ARGS)
 
 /*
  * read_events(regclass, name, since, until, keys, firsts) RETURNS SETOF (key,
- * at, document): those that have one of the keys, or of which the hash of key
- * and time is among the firsts.
+ * at, event, access_key): those that have one of the keys, or of which the hash
+ * of key and time is among the firsts.  Whoever reads a document parses it, so
+ * parallel workers do.
  */
 Datum
 iamwatch_read_events(PG_FUNCTION_ARGS)
 {
 	SourceQuery query = begin_timed_query(fcinfo,
-										  "SELECT (m).key, (m).at, document"
+										  "SELECT (m).key, (m).at, iamwatch.parse(document), (iamwatch_internal.event_details(document)).access_key"
 										  " FROM (SELECT iamwatch_internal.baseline_key({document}) AS m,"
 										  "  {document} AS document FROM {source} AS source_row) AS keys"
 										  " WHERE ((m).key = ANY ($3)"
