@@ -72,10 +72,11 @@ extern void stored_begin_as_of(Snapshot snapshot);
 /*
  * The same in the middle of a statement, whose own changes they do not see.  The
  * tables stay open until the context goes, which must belong to the statement.
+ * The schema of the machinery is found by its name where it is not given.
  */
 typedef struct StoredTables StoredTables;
 
-extern StoredTables *stored_tables_create(MemoryContext context);
+extern StoredTables *stored_tables_create(MemoryContext context, Oid schema);
 extern void stored_begin_within(StoredTables *tables);
 
 /*

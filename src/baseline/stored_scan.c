@@ -68,6 +68,7 @@ struct StoredTables
 	SubTransactionId subid;		/* in which they were opened */
 	ResourceOwner owner;
 	MemoryContext context;
+	Oid			schema;			/* of the machinery; invalid to find it by its name */
 	MemoryContextCallback close;
 	OpenLookup	lookups[LOOKUP_COUNT];
 };
@@ -165,11 +166,12 @@ stored_init(void)
 }
 
 StoredTables *
-stored_tables_create(MemoryContext context)
+stored_tables_create(MemoryContext context, Oid schema)
 {
 	StoredTables *tables = MemoryContextAllocZero(context, sizeof(StoredTables));
 
 	tables->context = context;
+	tables->schema = schema;
 	tables->close.func = close_tables;
 	tables->close.arg = tables;
 	MemoryContextRegisterResetCallback(context, &tables->close);
@@ -226,6 +228,7 @@ begin_within(StoredTables *tables, SubTransactionId subid, Snapshot snapshot)
 	staying = tables;
 	context = tables->context;
 	begin(snapshot);
+	schemas[IN_INTERNAL] = tables->schema;
 }
 
 void
@@ -284,20 +287,19 @@ static bool
 open_table(Lookup lookup)
 {
 	OpenLookup *open = &lookups[lookup];
-	Oid			relid;
 
 	if (open->table != NULL)
 		return true;
 	if (open->empty)
 		return false;
-	relid = relation_in(schema_of(lookup), stored_names[lookup].table);
 	/* whoever asks again and again opens it, and asks it */
-	if (stored_names[lookup].rare && open->looks++ == 0 && table_is_empty(relid))
+	if (stored_names[lookup].rare && open->looks++ == 0 &&
+		table_is_empty(schema_of(lookup), stored_names[lookup].table))
 	{
 		open->empty = staying == NULL;
 		return false;
 	}
-	open->table = table_open(relid, table_lock);
+	open->table = table_open(relation_in(schema_of(lookup), stored_names[lookup].table), table_lock);
 	return true;
 }
 
@@ -585,6 +587,6 @@ scan_may_find(Lookup lookup, Slice name)
 	Oid			schema = schema_of(lookup);
 	int64		hash = (int64) slice_hash(name, 0);
 
-	return !table_is_empty(relation_in(schema, stored_names[lookup].table)) &&
-		index_may_have(relation_in(schema, stored_names[lookup].index), &hash, 1);
+	return !table_is_empty(schema, stored_names[lookup].table) &&
+		index_may_have(schema, stored_names[lookup].index, &hash, 1);
 }

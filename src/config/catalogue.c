@@ -397,7 +397,7 @@ catalogue_lacks(Provider provider, Slice operation)
 			return false;
 		keys[count++] = (int64) slice_hash(last, seed_of_suffixes(provider));
 	}
-	return !index_may_have(get_relname_relid("operations_names", public_namespace()), keys, count);
+	return !index_may_have(public_namespace(), "operations_names", keys, count);
 }
 
 /* As catalogue_get(), of any operation of the catalogue, whether somebody watches it or not. */

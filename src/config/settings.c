@@ -287,8 +287,7 @@ settings_may_activate_on(TimestampTz account_first, int32 day)
 	int64		days = ((TimestampTz) day * USECS_PER_DAY - account_first) / USECS_PER_DAY;
 	int64		keys[] = {days - 1, days, days + 1};
 
-	return index_may_have(get_relname_relid("detectors_activation", public_namespace()),
-						  keys, lengthof(keys));
+	return index_may_have(public_namespace(), "detectors_activation", keys, lengthof(keys));
 }
 
 static IncidentSettings incident_settings;

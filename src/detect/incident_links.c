@@ -161,7 +161,7 @@ memory_of(FunctionCallInfo fcinfo)
 		remember_fresh(memory, PG_GETARG_ARRAYTYPE_P(5));
 	if (links_done)
 		remember_recent(memory);
-	memory->tables = stored_tables_create(context);
+	memory->tables = stored_tables_create(context, InvalidOid);
 	memory->capacity = 16;
 	memory->found = palloc(memory->capacity * sizeof(Datum));
 	MemoryContextSwitchTo(caller);

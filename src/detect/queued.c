@@ -33,14 +33,16 @@
 #include "lib/ilist.h"
 #include "nodes/primnodes.h"
 #include "server/objects.h"
+#include "utils/lsyscache.h"
 
 /* Memory has a bound: what is not noted is queued. */
 #define MOST_SEEN 65536
 
 typedef struct Queued
 {
-	dlist_node	node;			/* in all_queued, if noting */
-	bool		noting;			/* called by the WHEN of an AFTER trigger */
+	dlist_node	node;			/* in all_queued, once there is a seen */
+	bool		noting;			/* called by the WHEN of an AFTER trigger, where all is there */
+	bool		names_checked;	/* whether both schemas have their names */
 	Recall	   *recall;
 	Seen	   *seen;
 	int64		repeats;		/* all of them that were not taken */
@@ -73,6 +75,29 @@ is_after_trigger(FunctionCallInfo fcinfo)
 		ctid->varattno == SelfItemPointerAttributeNumber;
 }
 
+/*
+ * What finds the machinery by the name of its schema needs both.  To know an
+ * event that is no IAM operation, which the first of a session mostly is, the
+ * schema of the called function is enough.
+ */
+static bool
+may_go_by_name(Queued *queued)
+{
+	if (!queued->names_checked)
+		queued->noting = schemas_are_there();
+	queued->names_checked = true;
+	return queued->noting;
+}
+
+/* The schema of the called function, unless somebody moved that; then it goes by its name. */
+static Oid
+schema_of_machinery(FunctionCallInfo fcinfo)
+{
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+
+	return OidIsValid(get_relname_relid("accounts", schema)) ? schema : InvalidOid;
+}
+
 static Queued *
 queued_by(FunctionCallInfo fcinfo)
 {
@@ -82,33 +107,72 @@ queued_by(FunctionCallInfo fcinfo)
 	if (queued != NULL)
 		return queued;
 	queued = MemoryContextAllocZero(context, sizeof(Queued));
-	queued->noting = is_after_trigger(fcinfo) && schemas_are_there();
+	queued->noting = is_after_trigger(fcinfo) && public_schema_is_there();
 	if (queued->noting)
 	{
-		queued->recall = recall_create(context);
-		queued->seen = seen_create(context);
-		queued->forget.func = forget;
-		queued->forget.arg = queued;
-		dlist_push_head(&all_queued, &queued->node);
-		MemoryContextRegisterResetCallback(context, &queued->forget);
+		Oid			schema = schema_of_machinery(fcinfo);
+
+		if (OidIsValid(schema) || may_go_by_name(queued))
+			queued->recall = recall_create(context, schema);
 	}
 	fcinfo->flinfo->fn_extra = queued;
 	return queued;
 }
 
 static bool
-tables_know(Recall *recall, const Event *event, const Operation **operation)
+tables_know(Queued *queued, const Event *event, const Operation **operation)
 {
+	bool		by_index = catalogue_asks_by_index(event->provider);
+
 	*operation = NULL;
-	if (catalogue_asks_by_index(event->provider))
-	{
-		if (catalogue_lacks(event->provider, event->operation))
-			return recall_knows(recall, event, NULL);
-		if (recall_knows_in_any_case(recall, event))
-			return true;
-	}
+	if (by_index && catalogue_lacks(event->provider, event->operation))
+		return recall_knows(queued->recall, event, NULL);
+	if (!may_go_by_name(queued))
+		return false;
+	if (by_index && recall_knows_in_any_case(queued->recall, event))
+		return true;
 	*operation = catalogue_get(event->provider, event->service, event->operation);
-	return recall_knows(recall, event, *operation);
+	return recall_knows(queued->recall, event, *operation);
+}
+
+/* From the first event on that the tables do not know. */
+static void
+begin_noting(Queued *queued, MemoryContext context)
+{
+	queued->seen = seen_create(context);
+	queued->forget.func = forget;
+	queued->forget.arg = queued;
+	dlist_push_head(&all_queued, &queued->node);
+	MemoryContextRegisterResetCallback(context, &queued->forget);
+}
+
+/* Has the statement queued the like?  Then count it; otherwise note it, if there is room. */
+static bool
+is_repeated(Queued *queued, const Event *event, bool is_operation, MemoryContext context)
+{
+	int			number;
+
+	if (queued->seen == NULL)
+		begin_noting(queued, context);
+	if (seen_size(queued->seen) >= MOST_SEEN)
+		return false;
+	number = seen_repeats(queued->seen, event, is_operation, queued->count);
+	if (number >= 0)
+	{
+		Assert(number < queued->count);
+		queued->repeats++;
+		queued->repeats_of[number]++;
+		return true;
+	}
+	if (queued->count == queued->capacity)
+	{
+		queued->capacity = Max(64, queued->capacity * 2);
+		queued->repeats_of = queued->repeats_of == NULL ?
+			MemoryContextAlloc(context, queued->capacity * sizeof(int64)) :
+			repalloc(queued->repeats_of, queued->capacity * sizeof(int64));
+	}
+	queued->repeats_of[queued->count++] = 0;
+	return false;
 }
 
 bool
@@ -116,35 +180,17 @@ queued_is_needed(FunctionCallInfo fcinfo, Jsonb *document, Event *event, bool re
 {
 	Queued	   *queued = queued_by(fcinfo);
 	const Operation *operation;
-	int			number;
 
 	if (!queued->noting)
 		return true;
-	if (!readable && !providers_are_ready())
+	if (!readable && !providers_are_ready() && may_go_by_name(queued))
 		readable = event_read_loading(document, EVENT_KEY, event) == NULL;
 	if (!readable || limits_exceeded(event) != NULL)
 		return true;
-	if (tables_know(queued->recall, event, &operation))
+	if (tables_know(queued, event, &operation))
 		return false;
-	if (seen_size(queued->seen) >= MOST_SEEN)
-		return true;
-	number = seen_repeats(queued->seen, event, operation != NULL, queued->count);
-	if (number >= 0)
-	{
-		Assert(number < queued->count);
-		queued->repeats++;
-		queued->repeats_of[number]++;
-		return false;
-	}
-	if (queued->count == queued->capacity)
-	{
-		queued->capacity = Max(64, queued->capacity * 2);
-		queued->repeats_of = queued->repeats_of == NULL ?
-			MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, queued->capacity * sizeof(int64)) :
-			repalloc(queued->repeats_of, queued->capacity * sizeof(int64));
-	}
-	queued->repeats_of[queued->count++] = 0;
-	return true;
+	return !queued->noting ||
+		!is_repeated(queued, event, operation != NULL, fcinfo->flinfo->fn_mcxt);
 }
 
 int64

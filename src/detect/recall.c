@@ -76,12 +76,12 @@ struct Recall
 };
 
 Recall *
-recall_create(MemoryContext context)
+recall_create(MemoryContext context, Oid schema)
 {
 	Recall	   *recall = MemoryContextAllocZero(context, sizeof(Recall));
 
 	recall->context = context;
-	recall->tables = stored_tables_create(context);
+	recall->tables = stored_tables_create(context, schema);
 	recall->accounts = recalled_create(context, 1, NULL);
 	recall->asked = asked_create(context, 1, NULL);
 	return recall;

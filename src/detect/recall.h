@@ -14,8 +14,8 @@
 /* What was asked in one statement. */
 typedef struct Recall Recall;
 
-/* All of it lies in the context. */
-extern Recall *recall_create(MemoryContext context);
+/* All of it lies in the context.  The schema is that of the machinery. */
+extern Recall *recall_create(MemoryContext context, Oid schema);
 
 /*
  * Do the tables say that there is nothing to do for the event?  Then it is

@@ -62,10 +62,15 @@ internal_namespace(void)
 }
 
 bool
+public_schema_is_there(void)
+{
+	return OidIsValid(get_namespace_oid(PUBLIC_SCHEMA, true));
+}
+
+bool
 schemas_are_there(void)
 {
-	return OidIsValid(get_namespace_oid(PUBLIC_SCHEMA, true)) &&
-		OidIsValid(get_namespace_oid(INTERNAL_SCHEMA, true));
+	return public_schema_is_there() && OidIsValid(get_namespace_oid(INTERNAL_SCHEMA, true));
 }
 
 Oid

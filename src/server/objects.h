@@ -23,6 +23,9 @@ extern Oid	internal_function(const char *name, const Oid *types, int count);
 /* Whether both schemas have the names that all statements call them by. */
 extern bool schemas_are_there(void);
 
+/* Of the one that people read: for who knows the other without its name. */
+extern bool public_schema_is_there(void);
+
 /* Does this database have the extension citus, so that there may be several nodes? */
 extern bool has_nodes(void);
 

@@ -27,6 +27,7 @@
 #include "storage/smgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -86,44 +87,71 @@ table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys, MemoryConte
 	table_close(relation, AccessShareLock);
 }
 
-bool
-index_may_have(Oid relid, const int64 *keys, int count)
+/*
+ * Lock what has the name; invalid if nothing has.  To have the lock is to have
+ * been told of all that was changed before, so the name still leads to it.
+ */
+static Oid
+lock_named(Oid namespace, const char *name)
 {
-	Relation	index = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+	Oid			relid = get_relname_relid(name, namespace);
+
+	if (!OidIsValid(relid))
+		return InvalidOid;
+	LockRelationOid(relid, AccessShareLock);
+	if (get_relname_relid(name, namespace) == relid)
+		return relid;
+	UnlockRelationOid(relid, AccessShareLock);
+	return InvalidOid;
+}
+
+/* Has the index, which is valid, an entry of one of the keys? */
+static bool
+has_entry(Relation index, const int64 *keys, int count)
+{
+	IndexScanDesc scan = begin_index_probe(index, 1);
+	TIDBitmap  *rows = tbm_create(work_mem * (Size) 1024, NULL);
 	bool		found = false;
 
-	if (index == NULL)
-		return true;
-	if (index->rd_index->indisvalid)
+	for (int i = 0; i < count && !found; i++)
 	{
-		IndexScanDesc scan = begin_index_probe(index, 1);
-		TIDBitmap  *rows = tbm_create(work_mem * (Size) 1024, NULL);
+		ScanKeyData key;
 
-		for (int i = 0; i < count && !found; i++)
-		{
-			ScanKeyData key;
-
-			ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
-			index_rescan(scan, &key, 1, NULL, 0);
-			found = index_getbitmap(scan, rows) > 0;
-		}
-		tbm_free(rows);
-		index_endscan(scan);
+		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
+		index_rescan(scan, &key, 1, NULL, 0);
+		found = index_getbitmap(scan, rows) > 0;
 	}
-	else
-		found = true;
+	tbm_free(rows);
+	index_endscan(scan);
+	return found;
+}
+
+bool
+index_may_have(Oid namespace, const char *name, const int64 *keys, int count)
+{
+	Oid			relid = lock_named(namespace, name);
+	Relation	index;
+	bool		found;
+
+	if (!OidIsValid(relid))
+		return true;
+	index = relation_open(relid, NoLock);
+	found = index->rd_rel->relkind != RELKIND_INDEX || !index->rd_index->indisvalid ||
+		has_entry(index, keys, count);
 	relation_close(index, AccessShareLock);
 	return found;
 }
 
 bool
-table_is_empty(Oid relid)
+table_is_empty(Oid namespace, const char *name)
 {
+	Oid			relid = lock_named(namespace, name);
 	HeapTuple	tuple;
 	bool		empty = false;
 
-	LockRelationOid(relid, AccessShareLock);
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!OidIsValid(relid))
+		return false;
+	tuple = SearchSysCache2(RELNAMENSP, CStringGetDatum(name), ObjectIdGetDatum(namespace));
 	if (HeapTupleIsValid(tuple))
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);

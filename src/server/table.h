@@ -45,14 +45,14 @@ extern void table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys,
  * which takes a session long to make, is not asked for.  False also where that
  * cannot be told so.
  */
-extern bool table_is_empty(Oid relid);
+extern bool table_is_empty(Oid namespace, const char *name);
 
 /*
  * May a row have one of the keys, by the first column of an index, of bigint?
  * Looks at the index alone, so a row that is dead counts, and one that anybody
  * is about to store.  True also where there is no such index.
  */
-extern bool index_may_have(Oid index, const int64 *keys, int count);
+extern bool index_may_have(Oid namespace, const char *name, const int64 *keys, int count);
 
 /* A text of the row; missing when it is null. */
 static inline Slice
