@@ -40,6 +40,17 @@ COMMENT ON TYPE iamwatch_internal.candidate IS 'an event that may open or join a
 COMMENT ON COLUMN iamwatch_internal.candidate.unusual IS 'whether its score alone would open one';
 COMMENT ON COLUMN iamwatch_internal.candidate.day_scored IS 'whether it falls on a day that was scored when another of its events was stored';
 
+-- For constraints: src/detect/alert_words.c says why.
+CREATE FUNCTION iamwatch_internal.is_severity(severity text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_severity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_severity(text) IS 'whether it is informational, low, medium, high or critical';
+CREATE FUNCTION iamwatch_internal.is_alert_status(status text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_alert_status' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_alert_status(text) IS 'whether it is new, investigating or closed';
+CREATE FUNCTION iamwatch_internal.is_resolution(resolution text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_resolution' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_resolution(text) IS 'whether it is true_positive, benign or expected_change';
+
 -- Alerts, and those that a suppression hides, are two tables of one kind: what
 -- concerns both is asked of this one, which has no rows of its own.
 CREATE TABLE iamwatch_internal.all_alerts (
@@ -47,9 +58,9 @@ CREATE TABLE iamwatch_internal.all_alerts (
 	incident_id bigint,
 	detector text NOT NULL,
 	variation text NOT NULL,
-	severity text NOT NULL CONSTRAINT alerts_severity_check CHECK (severity IN ('informational', 'low', 'medium', 'high', 'critical')),
+	severity text NOT NULL CONSTRAINT alerts_severity_check CHECK (iamwatch_internal.is_severity(severity)),
 	risk double precision,
-	status text NOT NULL DEFAULT 'new' CONSTRAINT alerts_status_check CHECK (status IN ('new', 'investigating', 'closed')),
+	status text NOT NULL DEFAULT 'new' CONSTRAINT alerts_status_check CHECK (iamwatch_internal.is_alert_status(status)),
 	detected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	first_event_time timestamptz NOT NULL,
 	last_event_time timestamptz NOT NULL,
@@ -68,7 +79,7 @@ CREATE TABLE iamwatch_internal.all_alerts (
 	probability double precision NOT NULL,
 	surprise double precision NOT NULL,
 	evidence jsonb NOT NULL,
-	resolution text CONSTRAINT alerts_resolution_check CHECK (resolution IN ('true_positive', 'benign', 'expected_change')),
+	resolution text CONSTRAINT alerts_resolution_check CHECK (iamwatch_internal.is_resolution(resolution)),
 	assignee text,
 	note text,
 	attack_until date,
@@ -107,7 +118,8 @@ CREATE INDEX alerts_detected_at ON iamwatch.alerts (detected_at);
 -- what people ask for by itself, or several of them together; added to at once, since a
 -- statement would wait for what others had left to add
 CREATE INDEX alerts_names ON iamwatch.alerts USING gin (identity iamwatch_internal.name_ops, account iamwatch_internal.name_ops,
-	operation iamwatch_internal.name_ops, status iamwatch_internal.name_ops) WITH (fastupdate = off);
+	operation iamwatch_internal.name_ops) WITH (fastupdate = off);
+CREATE INDEX alerts_status ON iamwatch.alerts (status);
 CREATE INDEX alerts_incident ON iamwatch.alerts (incident_id);
 
 CREATE TABLE iamwatch_internal.suppressed_alerts (

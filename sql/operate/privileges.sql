@@ -43,7 +43,7 @@ DECLARE
 		iamwatch.status, iamwatch.source_status, iamwatch_internal.source_counts, iamwatch.nodes, iamwatch_internal.node_counts, iamwatch_internal.given_rows, iamwatch_internal.firewalls, iamwatch.limits, iamwatch.limits_hit';
 	pure constant text[] := ARRAY['parse', 'unreadable', 'refusal', 'to_document', 'fields_of',
 		'document_expression', 'probability', 'surprise', 'risk', 'risk_steps', 'peer_rate', 'find_operation',
-		'session_lock_held', 'backfill_helpers', 'account_bucket', 'alert_lock_key', 'severity_rank', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
+		'session_lock_held', 'backfill_helpers', 'account_bucket', 'alert_lock_key', 'severity_rank', 'is_severity', 'is_alert_status', 'is_resolution', 'is_person', 'kind_name', 'kept_days', 'days', 'count_days',
 		'first_day', 'last_day', 'dayset', 'datemultirange', 'dayset_agg', 'dayset_union', 'cache_status', 'context_values',
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'explain_risk', 'raw_events', 'raw_events_of', 'read_by_id',
 		'check_source', 'check_relation', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
