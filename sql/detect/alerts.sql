@@ -183,13 +183,15 @@ DECLARE
 	e constant iamwatch.event := c.event;
 	near iamwatch.alerts;
 BEGIN
+	-- a range of one hash, and in the order of its index, so that no other serves: that
+	-- of times alone would go through the alerts of everybody in the period
 	SELECT a.* INTO near FROM iamwatch.alerts AS a
-	WHERE hashtextextended(a.identity, 0) = hashtextextended(e.identity, 0)
+	WHERE hashtextextended(a.identity, 0) BETWEEN hashtextextended(e.identity, 0) AND hashtextextended(e.identity, 0)
 	AND a.first_event_time > e.event_time - period AND a.first_event_time < e.event_time + period
 	AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
 	AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
 	AND a.detector = c.detector
-	ORDER BY a.first_event_time LIMIT 1;
+	ORDER BY hashtextextended(a.identity, 0), a.first_event_time LIMIT 1;
 	RETURN near;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.near_alert(iamwatch_internal.candidate, interval) IS
