@@ -143,8 +143,10 @@ BEGIN
 		coalesce(EXCLUDED.overlap, CASE WHEN s.order_attnum = EXCLUDED.order_attnum THEN s.overlap END));
 	SELECT * INTO known FROM iamwatch.sources AS s WHERE s.source = in_source;
 	SELECT * INTO found_now FROM iamwatch_internal.read_unordered(in_source, in_event_column, in_order_column, known.watermark);
-	-- a row with the value of the last one can come after it, as times do
-	came := GREATEST(found_now.alike - known.rows_at_watermark, 0);
+	-- a row with the value of the last one can come after it, as times do; null, so that they are
+	-- read again, if how many there were is not known, as after a call that failed before it read them
+	came := CASE WHEN found_now.alike > known.rows_at_watermark THEN found_now.alike - known.rows_at_watermark
+		WHEN known.rows_at_watermark IS NOT NULL THEN 0 END;
 	UPDATE iamwatch.sources AS s SET reading_from = iamwatch_internal.before_watermark(in_source, in_order_column, s.watermark, s.overlap),
 		rows_without_order = found_now.unordered, events_taken = s.events_taken + coalesce(came, 0),
 		rows_at_watermark = CASE WHEN came = 0 THEN found_now.alike END

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(51);
+SELECT plan(53);
 -- process() goes by a column that grows.  No setting of a session, and no row
 -- that somebody may insert, makes it miss others.
 CREATE FUNCTION step(source regclass, order_column name DEFAULT NULL, overlap text DEFAULT NULL, batch_rows integer DEFAULT 5000)
@@ -86,6 +86,11 @@ SELECT step('seconds');
 INSERT INTO seconds VALUES ('2026-02-05T10:00:00Z', aws('2026-02-05T10:00:00Z', 'second6', 'ListUsers')), ('2026-02-05T10:00:01Z', aws('2026-02-05T10:00:01Z', 'second7', 'ListUsers'));
 SELECT is(step('seconds'), '4', 'Alike: also when others were deleted, and with those that follow');
 SELECT is((SELECT count(*) FROM identities WHERE identity ~ '/second.$'), 7::bigint, 'Alike: none of them either');
+INSERT INTO seconds VALUES ('2026-02-05T10:00:01Z', aws('2026-02-05T10:00:01Z', 'second8', 'ListUsers'));
+SELECT process_begin('seconds', 'event', 'at', NULL);
+SELECT step('seconds');
+SELECT is((SELECT count(*) FROM identities WHERE identity ~ '/second8$'), 1::bigint, 'Alike: nor one that a call which failed had counted, and not read');
+SELECT is((SELECT events_taken FROM sources WHERE source = 'seconds'::regclass), 8::bigint, 'Alike: which is counted once');
 CREATE TABLE written (n numeric, event jsonb);
 INSERT INTO written SELECT v, aws('2026-02-05T10:00:00Z', 'written' || v, 'ListUsers') FROM unnest('{1.0,1.00,1.000}'::numeric[]) AS v;
 SELECT is(step('written', 'n', '0.5', 1) || ' ' || step('written', NULL, NULL, 1) || ' ' || step('written', NULL, NULL, 1), '3 3 3', 'Alike: however they are written, an overlap ends');
