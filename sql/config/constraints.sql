@@ -57,7 +57,7 @@ BEGIN
 	END LOOP;
 END $$;
 
-COMMENT ON CONSTRAINT detectors_detector_check ON iamwatch.detectors IS 'Give it a name.';
+COMMENT ON CONSTRAINT detectors_detector_check ON iamwatch.detectors IS 'Give it a name, of 1000 bytes at most.';
 COMMENT ON CONSTRAINT detectors_title_check ON iamwatch.detectors IS 'Say how its alerts are called.';
 COMMENT ON CONSTRAINT detectors_severity_base_check ON iamwatch.detectors IS 'Use informational, low, medium, high or critical.';
 COMMENT ON CONSTRAINT detectors_severity_non_user_check ON iamwatch.detectors IS 'Use informational, low, medium, high or critical.';

@@ -15,7 +15,8 @@ COMMENT ON FUNCTION iamwatch_internal.setting_ranges() IS
 'what each number of iamwatch.detectors may be, ends included, which are whole so that no setting of a session rounds them: the table''s constraints, their hints, and whatever checks settings before they are stored have it from here';
 
 CREATE TABLE iamwatch.detectors (
-	detector text PRIMARY KEY CHECK (detector <> ''),
+	-- indexes of what it finds have it beside other columns
+	detector text PRIMARY KEY CHECK (detector <> '' AND octet_length(detector) <= 1000),
 	title text NOT NULL CHECK (title <> ''),
 	enabled boolean NOT NULL DEFAULT true,
 	activation_days integer NOT NULL DEFAULT 14,

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(52);
+SELECT plan(54);
 
 -- Whatever is called wrongly says what is wrong in words of its own, with what is allowed: never a message of the
 -- machinery inside.
@@ -48,6 +48,9 @@ SELECT throws_ok('SELECT * FROM everywhere(NULL::event)', '42809', 'type iamwatc
 SELECT throws_ok($$SELECT import_gcp_instances('[{"selfLink": "x", "id": "1"}]', '[]')$$, '22023', NULL, 'GCP: a selfLink that is none names no project either');
 SELECT throws_ok('SELECT surprise(1.0000001)', '22003', 'probability 1.0000001 is out of range', 'Surprise: what is just above 1 is not said to be 1');
 SELECT throws_ok($$UPDATE detectors SET title = ''$$, '23514', 'invalid value for title of iamwatch.detectors', 'Detector: its alerts must be called something');
+
+SELECT throws_ok('UPDATE detectors SET detector = repeat(''x'', 1001)', '23514', 'invalid value for detector of iamwatch.detectors', 'Detector: indexes of alerts and incidents must be able to hold its name');
+SELECT is(hint('UPDATE detectors SET detector = repeat(''x'', 1001)'), 'Give it a name, of 1000 bytes at most.', 'Detector: how long it may be');
 
 -- what maps columns is a relation of somebody's
 SELECT throws_ok('SELECT map_columns(''pg_class'', ''{"eventTime": "relname"}'')', '42809', 'relation "pg_class" cannot be a source of events', 'Columns: not of the system');
