@@ -3,9 +3,8 @@
  * stored_scan.c
  *		Rows of our tables, found by index.
  *
- * Looked up row by row, without queries: planning them took most of the time
- * of a session that stores few events, and running them most of the time of an
- * event that is new.  Must never write.
+ * Row by row, without queries: to plan them took most of the time of a session
+ * that stores few events, and to run them that of a new event.  Must never write.
  *
  * To open a table or an index for the first time in a session takes longer than
  * anything that is done with it then, so those that are empty are not opened,
@@ -120,6 +119,15 @@ close_tables(void *arg)
 	CurrentResourceOwner = owner;
 }
 
+/* That of a cursor that fails in a savepoint is handed to it, wherever it was declared. */
+static bool
+fails_too(ResourceOwner owner)
+{
+	while (owner != NULL && owner != CurTransactionResourceOwner)
+		owner = ResourceOwnerGetParent(owner);
+	return owner != NULL;
+}
+
 /* The server closes what was open in a transaction or savepoint that fails. */
 static void
 forget_open(SubTransactionId since)
@@ -130,7 +138,7 @@ forget_open(SubTransactionId since)
 	{
 		StoredTables *tables = dlist_container(StoredTables, node, iter.cur);
 
-		if (tables->subid < since)
+		if (tables->subid < since && !fails_too(tables->owner))
 			continue;
 		tables->open = false;
 		dlist_delete(&tables->node);

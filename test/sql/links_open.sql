@@ -24,6 +24,22 @@ FETCH 2 incident;
 ROLLBACK TO b;
 FETCH 2 incident;
 COMMIT;
+-- one that is declared before a savepoint, and fails in it
+BEGIN;
+DECLARE incident CURSOR FOR SELECT incident_id, led_to, came_from, 1 / (incident_id - 38) FROM iamwatch.incidents ORDER BY risk DESC LIMIT 4;
+FETCH 1 incident;
+SAVEPOINT a;
+FETCH 4 incident;
+ROLLBACK TO a;
+SELECT count(*), sum(cardinality(led_to)) FROM iamwatch.incidents;
+CLOSE incident;
+DECLARE incident CURSOR FOR SELECT incident_id, led_to, came_from, 1 / (incident_id - 38) FROM iamwatch.incidents ORDER BY risk DESC LIMIT 4;
+FETCH 1 incident;
+SAVEPOINT b;
+SAVEPOINT c;
+FETCH 4 incident;
+ROLLBACK TO b;
+COMMIT;
 -- one that outlives its transaction
 BEGIN;
 DECLARE incident CURSOR WITH HOLD FOR SELECT incident_id, led_to, came_from FROM iamwatch.incidents ORDER BY risk DESC LIMIT 4;
