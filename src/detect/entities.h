@@ -58,6 +58,8 @@ typedef struct Behaviour
 	int			nalerts;
 	TimestampTz *alerts;		/* first events of alerts not far away,
 								 * suppressed ones too */
+	struct Attacks *attacks;	/* of each detector, as of before anything is
+								 * scored; NULL if no day is excluded */
 	int			nevents;
 	int			capacity;
 	struct BatchEvent **events;

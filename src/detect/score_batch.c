@@ -6,7 +6,7 @@
  * Owns which events are scored, against which days and peers; the formula is
  * in score.c.  What is unusual, or may belong to an alert, goes to assign.c,
  * which decides what becomes of it.  Must never read a table but for the days
- * of peers, nor change a baseline.
+ * of peers and what triage decided, nor change a baseline.
  *
  *-------------------------------------------------------------------------
  */
@@ -317,15 +317,21 @@ typedef struct Attacks
 	int64		period;
 } Attacks;
 
-static Attacks
-find_attacks(const Behaviour *behaviour, const Detector *detector)
+/*
+ * Once for the batch: what triage decides meanwhile, in another session or by a
+ * trigger, must neither lose an event nor hand it over twice.
+ */
+static Attacks *
+find_attacks(const Behaviour *behaviour, const Detector *detectors, int count)
 {
-	Attacks		attacks = {.period = detector->deduplication_days * USECS_PER_DAY};
+	Attacks    *attacks = palloc0(Max(1, count) * sizeof(Attacks));
 
-	if (behaviour->excluded.n == 0)
-		return attacks;
 	stored_begin();
-	attacks.count = stored_attacks(behaviour->sample, detector->name, &attacks.began);
+	for (int i = 0; i < count; i++)
+	{
+		attacks[i].period = detectors[i].deduplication_days * USECS_PER_DAY;
+		attacks[i].count = stored_attacks(behaviour->sample, detectors[i].name, &attacks[i].began);
+	}
 	stored_end();
 	return attacks;
 }
@@ -333,6 +339,8 @@ find_attacks(const Behaviour *behaviour, const Detector *detector)
 static bool
 goes_on(const Attacks *attacks, TimestampTz time)
 {
+	if (attacks == NULL)
+		return false;
 	for (int i = 0; i < attacks->count; i++)
 		if (time >= attacks->began[i] && time < attacks->began[i] + attacks->period)
 			return true;
@@ -354,11 +362,11 @@ goes_on(const Attacks *attacks, TimestampTz time)
  * others.  True if any were handed over.
  */
 static bool
-score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector, bool of_attacks)
+score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector,
+				const Attacks *attacks, bool of_attacks)
 {
 	int			n = behaviour->nevents;
 	TimestampTz account_first = behaviour->identity->account->first;
-	Attacks		attacks = find_attacks(behaviour, detector);
 	Candidates	candidates = {0};
 	bool		opens = false;
 	Score		score = {0};
@@ -377,7 +385,7 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector, 
 			!is_of_both_classes(behaviour->identity);
 
 		Assert(!item->late && item->behaviour == behaviour);
-		if (goes_on(&attacks, item->event->time) != of_attacks)
+		if (goes_on(attacks, item->event->time) != of_attacks)
 			continue;
 
 		/* what cannot open an alert, nor is near one, needs no score */
@@ -432,9 +440,11 @@ join_attacks(Entities *entities, const Detector *detectors, int count)
 
 		if (behaviour->excluded.n == 0)
 			continue;
+		behaviour->attacks = find_attacks(behaviour, detectors, count);
 		for (int j = 0; j < count; j++)
 			if (detector_watches(&detectors[j], behaviour->operation))
-				more_days |= score_behaviour(&classes, behaviour, &detectors[j], true);
+				more_days |= score_behaviour(&classes, behaviour, &detectors[j],
+											 &behaviour->attacks[j], true);
 		if (!more_days)
 			continue;
 		stored_begin();
@@ -476,7 +486,8 @@ score_batch(Entities *entities)
 
 		for (int j = 0; j < count; j++)
 			if (detector_watches(&detectors[j], behaviour->operation))
-				(void) score_behaviour(&classes, behaviour, &detectors[j], false);
+				(void) score_behaviour(&classes, behaviour, &detectors[j],
+									   behaviour->attacks == NULL ? NULL : &behaviour->attacks[j], false);
 	}
 	journal_sums_forget();
 }

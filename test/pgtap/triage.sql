@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(52);
+SELECT plan(53);
 
 CREATE FUNCTION alert(who text, operation text = 'CreateUser') RETURNS bigint LANGUAGE sql AS $$
 	SELECT max(alert_id) FROM alerts WHERE identity LIKE '%' || who AND alerts.operation = $2
@@ -150,6 +150,17 @@ INSERT INTO log VALUES (aws('2026-09-02T10:00:00Z', 'gus', 'CreateLoginProfile',
 SELECT is(numbers('fay') || ' k=' || (SELECT evidence->>'k' FROM alerts WHERE alert_id = alert('fay', 'CreateLoginProfile')),
 	'2026-08-25 3, 2026-09-01 1 k=0', 'True positive: days that join it in a statement do not count for later days of the statement');
 SELECT is(numbers('gus') || ' K=' || (evidence->>'K') || ' ' || (evidence->'risk'->>'K'), '2026-08-26 1, 2026-09-02 1 K=1 1', 'True positive: nor for peers in it') FROM alerts WHERE alert_id = alert('gus', 'CreateLoginProfile');
+
+-- What is decided while a batch is scored: here by a trigger, elsewhere by another session.
+CREATE FUNCTION decide() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM iamwatch.triage(public.alert('fay', 'CreateLoginProfile'), resolution => 'true_positive');
+	RETURN NULL;
+END $$;
+CREATE TRIGGER decide AFTER UPDATE ON alerts FOR EACH ROW WHEN (old.event_count < new.event_count AND old.first_event_time < '2026-09-01') EXECUTE FUNCTION decide();
+INSERT INTO log VALUES (aws('2026-08-29T10:00:00Z', 'fay', 'CreateLoginProfile', id => 'f5')), (aws('2026-09-02T10:00:00Z', 'fay', 'CreateLoginProfile', id => 'f6'));
+SELECT is(numbers('fay') || ' ' || string_agg(resolution, ' '), '2026-08-25 4, 2026-09-01 2 true_positive true_positive',
+	'True positive: what is decided while events join an alert loses none of them') FROM alerts WHERE identity LIKE '%fay';
 
 SELECT * FROM finish();
 ROLLBACK;
