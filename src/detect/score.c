@@ -15,6 +15,7 @@
 #include "baseline/dayset.h"
 #include "detect/score.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/float.h"
 
 #define OWN_WEIGHT		2.0
@@ -154,6 +155,7 @@ iamwatch_may_be_unusual(PG_FUNCTION_ARGS)
 		{
 			int32		from = (int32) Max(day - training_days, PG_INT32_MIN);
 
+			CHECK_FOR_INTERRUPTS();
 			if (score_may_be_unusual(dayruns_count(&own, from, day - 1), dayruns_count(&active, from, day - 1), limit))
 				dayruns_add(&found, day, day);
 		}
