@@ -307,6 +307,16 @@ ProcessInterrupts(void)
 
 volatile sig_atomic_t InterruptPending = false;
 
+/* As the server writes a number in a message, near enough. */
+char *
+float8out_internal(double number)
+{
+	char	   *text = palloc(32);
+
+	snprintf(text, 32, "%.17g", number);
+	return text;
+}
+
 /* ---- rows, which no fuzzed function makes ---- */
 
 TypeFuncClass
