@@ -48,7 +48,7 @@ typedef struct MetId
 #define SH_ELEMENT_TYPE MetId
 #define SH_KEY_TYPE Slice
 #define SH_KEY event_id
-#define SH_HASH_KEY(tb, key) ((uint32) quick_hash(key, quick_seed(0, &quick_keys[0]), &quick_keys[0]))
+#define SH_HASH_KEY(tb, key) ((uint32) quick_hash_of_kind(key, 0))
 #define SH_EQUAL(tb, a, b) slice_equal(a, b)
 #define SH_SCOPE static inline
 #define SH_DEFINE

@@ -41,7 +41,7 @@ typedef struct OperationEntry
 #define SH_ELEMENT_TYPE OperationEntry
 #define SH_KEY_TYPE Slice
 #define SH_KEY name
-#define SH_HASH_KEY(tb, key) ((uint32) quick_hash(key, quick_seed(0, &quick_keys[0]), &quick_keys[0]))
+#define SH_HASH_KEY(tb, key) ((uint32) quick_hash_of_kind(key, 0))
 #define SH_EQUAL(tb, a, b) slice_equal(a, b)
 #define SH_SCOPE static inline
 #define SH_DEFINE

@@ -24,7 +24,7 @@ typedef struct OperationKey
 static inline uint64
 operation_name_hash(Provider provider, Slice operation)
 {
-	return quick_hash(operation, quick_seed(provider, &quick_keys[0]), &quick_keys[0]);
+	return quick_hash_of_kind(operation, provider);
 }
 
 static inline uint64

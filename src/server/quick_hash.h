@@ -109,4 +109,11 @@ quick_hash(Slice slice, uint64 seed, const QuickKey *key)
 	return quick_fold(hash ^ key->words[2], (uint64) slice.len ^ key->words[1]);
 }
 
+/* Of a string alone, by the first of the keys. */
+static inline uint64
+quick_hash_of_kind(Slice slice, unsigned kind)
+{
+	return quick_hash(slice, quick_seed(kind, &quick_keys[0]), &quick_keys[0]);
+}
+
 #endif							/* IAMWATCH_QUICK_HASH_H */
