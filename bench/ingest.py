@@ -81,37 +81,56 @@ def pgbench(scripts, *options):
     return dict(zip(scripts, map(float, each)))
 
 
+# Tables beside the bare one, each with a trigger FOR EACH ROW.
+WHEN_FALSE, IN_C, IN_PLPGSQL = "never", "empty_c", "empty_plpgsql"
+
+
 def single_rows():
     fresh("ALTER TABLE bare SET LOGGED; ALTER TABLE watched SET LOGGED; CREATE TABLE pool (id int PRIMARY KEY, event jsonb);")
     pool = write("pool", 20000, 2000, 1, first_day=40, cover=True)
     psql(f"CREATE TEMP TABLE p (event jsonb);\n\\copy p FROM '{pool}'\n"
          "INSERT INTO pool SELECT row_number() OVER (), event FROM p; INSERT INTO watched SELECT event FROM pool; VACUUM ANALYZE;"
-         "CREATE TABLE empty (event jsonb); CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
-         "CREATE TRIGGER nothing AFTER INSERT ON empty FOR EACH ROW WHEN (NEW.event IS NULL) EXECUTE FUNCTION nothing();")
+         "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+         f"CREATE TABLE {WHEN_FALSE} (event jsonb); CREATE TABLE {IN_PLPGSQL} (event jsonb);"
+         f"CREATE TRIGGER nothing AFTER INSERT ON {WHEN_FALSE} FOR EACH ROW WHEN (NEW.event IS NULL) EXECUTE FUNCTION nothing();"
+         f"CREATE TRIGGER nothing AFTER INSERT ON {IN_PLPGSQL} FOR EACH ROW EXECUTE FUNCTION nothing();")
     seconds = int(os.environ.get("BENCH_SECONDS", "20"))    # the first are those of cold backends
-    scripts = {table: f"\\set id random(1, 22000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n"
-               for table in ("bare", "empty", "watched")}
-    connecting = ("-C", "-c", "1", "-T", str(seconds // 3 + 1))
-    for key, options in (("single", ("-c", "4", "-j", "2", "-T", str(seconds))), ("connection", connecting)):
-        over_bare(key, scripts, options)
+    over_bare({"single": "watched"}, "-c", "4", "-j", "2", "-T", str(seconds))
+    connecting = ("-C", "-c", "1", "-T", str(seconds // 2 + 1))
+    in_c = {"connection-c": IN_C} if trigger_in_c() else {}
+    over_bare({"connection": "watched", **in_c, "connection-plpgsql": IN_PLPGSQL}, *connecting)
+    if not in_c:
+        report("connection-c", None, "contrib's extension lo, which has such a trigger, is not installed")
     if wanted("connection-preloaded"):
         restart("ALTER SYSTEM SET shared_preload_libraries = 'iamwatch';")
         try:
-            over_bare("connection-preloaded", scripts, connecting)
+            over_bare({"connection-preloaded": "watched"}, *connecting)
         finally:
             restart("ALTER SYSTEM RESET shared_preload_libraries;")
 
 
-def over_bare(key, scripts, options):
-    """A row: the INSERT into the watched table over that into the bare one."""
-    watched, empty = [], []
-    for _ in range(ROUNDS if wanted(key) else 0):
+def trigger_in_c():
+    """A table with a trigger that does nothing, of a library in C: lo_manage() of contrib looks up the column, and at an INSERT
+    that is all.  False where contrib is not installed."""
+    if psql("SELECT count(*) FROM pg_available_extensions WHERE name = 'lo';").strip() == "0":
+        return False
+    psql(f"CREATE EXTENSION lo; CREATE TABLE {IN_C} (event jsonb);"
+         f"CREATE TRIGGER nothing AFTER INSERT ON {IN_C} FOR EACH ROW EXECUTE FUNCTION lo_manage(event);")
+    return True
+
+
+def over_bare(tables, *options):
+    """Rows and their tables: the INSERT into that over the one into the bare table, all of them by turns."""
+    each = ("bare", WHEN_FALSE, *tables.values())
+    scripts = {table: f"\\set id random(1, 22000)\nINSERT INTO {table} SELECT event FROM pool WHERE id = :id;\n" for table in each}
+    rounds = []
+    for _ in range(ROUNDS if wanted(*tables) else 0):
         t = pgbench(scripts, *options)
-        watched.append(t["watched"] / t["bare"])
-        empty.append(t["empty"] / t["bare"])
-        psql("TRUNCATE bare, empty, watched;")
-    if watched:
-        median(key, watched, f"the tables by turns; {statistics.median(empty):.3f} with a trigger whose WHEN is always false")
+        rounds.append({table: t[table] / t["bare"] for table in each})
+        psql(f"TRUNCATE {', '.join(each)};")
+    for key, table in tables.items() if rounds else ():
+        detail = f"; {statistics.median(r[WHEN_FALSE] for r in rounds):.3f} with a trigger whose WHEN is always false" if table == "watched" else ""
+        median(key, [r[table] for r in rounds], "the tables by turns" + detail)
 
 
 def restart(setting):

@@ -26,6 +26,8 @@ ROWS = [
     Row("single", "single_rows", "single-row INSERT, four clients, over a bare INSERT", 1.04, profile="quiet"),
     Row("connection", "single_rows", "single-row INSERT, a connection each, over a bare INSERT", 1.3, profile="connect"),
     Row("connection-preloaded", "single_rows", "the same with shared_preload_libraries", 1.3, profile="connect-preloaded"),
+    Row("connection-c", "single_rows", "a trigger in C that does nothing, a connection each, over a bare INSERT"),
+    Row("connection-plpgsql", "single_rows", "a trigger in PL/pgSQL that does nothing, a connection each, over a bare INSERT"),
     Row("connect", "count_instructions", "instructions: single-row INSERT, a connection each", kind="instructions"),
     Row("connect-preloaded", "count_instructions", "instructions: the same, with shared_preload_libraries", kind="instructions"),
     Row("plpgsql-row", "against_plpgsql", "the same detection in PL/pgSQL (row trigger) over ours", least=3, profile="quiet"),
