@@ -34,7 +34,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
+static const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
 
 PG_FUNCTION_INFO_V1(iamwatch_is_iam);
 

@@ -20,7 +20,6 @@ typedef enum Effect
 	EFFECT_COUNT
 } Effect;
 
-extern const char *const effect_names[];
 extern Effect effect_named(Slice name);
 
 /* What the catalogue says of an operation; the category ends with a null byte. */

@@ -60,7 +60,7 @@ static int32
 alert_lock_key(const Event *event)
 {
 	uint64		hash = slice_hash(event->identity, slice_hash(event->service,
-															 slice_hash(event->operation, event->failed)));
+															  slice_hash(event->operation, event->failed)));
 
 	return (int32) (slice_hash(event->account, 0) % ACCOUNT_BUCKETS) * BEHAVIOUR_BUCKETS +
 		(int32) (hash % BEHAVIOUR_BUCKETS);
@@ -353,7 +353,10 @@ assign(Assigning *a, Candidate *c)
 	}
 	if (c->unusual && !open_one(a, c) && a->hidden)
 	{
-		/* its own score was too low, by context or risk; that of the suppressed one it follows was not */
+		/*
+		 * its own score was too low, by context or risk; that of the
+		 * suppressed one it follows was not
+		 */
 		c->unusual = false;
 		uncover(a, c);
 		if (c->unusual)

@@ -311,7 +311,11 @@ context_of(const EventColumns *columns, int32 account_id, int64 identity_id,
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < facts.nvalues; i++)
-		/* there must be earlier samples of this kind, for a key of the same key */
+
+		/*
+		 * there must be earlier samples of this kind, for a key of the same
+		 * key
+		 */
 		if (facts.has_others[i] && !facts.is_known[i])
 			jsonb_push_text(&state, kind_name(facts.values[i].kind), facts.values[i].value);
 	failed = failed_at(&facts);

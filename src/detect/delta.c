@@ -110,7 +110,11 @@ delta_row(const Deltas *deltas, const Delta *delta, TupleDesc desc)
 	set_text(values, nulls, JOURNAL_OPERATION, delta->operation);
 	values[JOURNAL_FAILED - 1] = BoolGetDatum(delta->failed);
 	nulls[JOURNAL_FAILED - 1] = delta->operation.s == NULL;
-	/* one that moves the account alone can have days, too: the newest of what was refused */
+
+	/*
+	 * one that moves the account alone can have days, too: the newest of what
+	 * was refused
+	 */
 	nulls[JOURNAL_DAYS - 1] = delta->identity.s == NULL && delta->days.n == 0;
 	if (!nulls[JOURNAL_DAYS - 1])
 		values[JOURNAL_DAYS - 1] = PointerGetDatum(dayruns_to_dayset(&delta->days));

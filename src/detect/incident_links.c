@@ -52,12 +52,14 @@ typedef struct LinkMemory
 	MemoryContext context;
 	Moment		moment;
 	bool		forward;		/* to what an incident led */
-	bool		links_done;		/* some are kept: of incidents kept by transactions before this one */
+	bool		links_done;		/* some are kept: of incidents kept by
+								 * transactions before this one */
 	FullTransactionId before;
 	bool		has_changed;	/* some incidents are behind their alerts */
 	FreshLink  *fresh;			/* in order */
 	int			fresh_count;
-	int64	   *recent;			/* incidents that were kept since, whose links are among the fresh; in order */
+	int64	   *recent;			/* incidents that were kept since, whose links
+								 * are among the fresh; in order */
 	int			recent_count;
 	StoredTables *tables;
 	Datum	   *found;

@@ -189,7 +189,11 @@ new_alert(const AlertSettings *settings, Candidate *candidate, text *scope, Aler
 	double		probability;
 	double		risk;
 	Variation	variation;
-	/* has its counts, and is unusual whatever its own context; without the suppression it had joined */
+
+	/*
+	 * has its counts, and is unusual whatever its own context; without the
+	 * suppression it had joined
+	 */
 	bool		follows_suppressed = !score->nulls[SCORE_RISK_ACTIVE];
 
 	if (operation == NULL)

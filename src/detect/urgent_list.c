@@ -43,7 +43,7 @@ typedef struct UrgentDay
 	bool		whole;			/* all that began on the day were read */
 	int			asked;			/* for how many of them */
 	int			count;
-	IncidentRisk  *risks;			/* of those with the highest, from that on */
+	IncidentRisk *risks;		/* of those with the highest, from that on */
 } UrgentDay;
 
 typedef struct UrgentDetector
@@ -60,7 +60,7 @@ typedef struct UrgentMemory
 	HTAB	   *days;
 	UrgentDetector *detectors;
 	int			detector_count;
-	IncidentRisk  *computed;		/* of incidents that are behind, with their detectors' places */
+	IncidentRisk *computed;		/* of incidents that are behind, with their detectors' places */
 	int			computed_count;
 	bool		has_changed;
 } UrgentMemory;

@@ -59,7 +59,10 @@ static const FieldKeys root_fields = {root_names, ROOT_FIELD_COUNT, &root_layout
 static inline void
 clear_event(Event *event, EventDepth depth)
 {
-	/* by name, which takes a few instructions; memset() of so much is a slow one */
+	/*
+	 * by name, which takes a few instructions; memset() of so much is a slow
+	 * one
+	 */
 	event->provider = 0;
 	event->account = event->identity = event->service = event->operation = SLICE_NONE;
 	event->kind = 0;

@@ -146,7 +146,10 @@ find_keys(const JEntry *entries, int size, const char *base, const FieldKeys *ke
 static inline bool
 is_layout(const KeyLayout *layout, const JEntry *entries, int size, const char *base)
 {
-	/* the longest key, since many layouts differ in it and it costs less than a call */
+	/*
+	 * the longest key, since many layouts differ in it and it costs less than
+	 * a call
+	 */
 	return layout != NULL && layout->size == size && layout->entries[size - 1] == entries[size - 1] &&
 		memcmp(layout->entries, entries, size * sizeof(JEntry)) == 0 &&
 		memcmp(layout->names, base, layout->length) == 0;
