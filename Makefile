@@ -23,7 +23,7 @@ TREE_HEADERS = $(wildcard src/*/*.h)
 
 # The install script is put together from these, in this order.
 PARTS = header overview baseline/dayset \
-	event/types event/parse event/documents event/columns baseline/tables baseline/settled baseline/by_name detect/tables detect/lookups \
+	event/types event/parse event/documents event/products event/columns baseline/tables baseline/settled baseline/by_name detect/tables detect/lookups \
 	baseline/locks config/copies config/detectors config/catalogue event/providers event/targets config/shipped config/limits config/checks event/rejected \
 	baseline/exclusion detect/score baseline/context baseline/learn \
 	detect/context_score detect/risk \

@@ -31,7 +31,9 @@ BEGIN
 		-- Kinesis and SQS give their messages a source and a name as well
 		OR document ?& '{eventName,eventSource}' AND NOT starts_with(coalesce(document->>'eventSource', ''), 'aws:')
 		OR document ?& '{eventname,eventsource}'
-		OR document ?| '{operationName,OperationName}' AND document ?| '{time,timestamp,TimeGenerated}');
+		-- a row that Sentinel made of CloudTrail has both as well
+		OR document ?| '{operationName,OperationName}' AND document ?| '{time,timestamp,TimeGenerated}'
+			AND NOT document ? 'UserIdentityType');
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.is_record(jsonb) IS
 'whether a document has the fields that every audit record of AWS, GCP or Azure has';
@@ -44,6 +46,8 @@ BEGIN
 		-- CloudTrail Lake: a row of a query
 		WHEN document ? 'eventJson' THEN document->'eventJson'
 		WHEN iamwatch_internal.is_record(document) THEN NULL
+		-- what other products took apart
+		WHEN iamwatch_internal.product_record(document) IS NOT NULL THEN iamwatch_internal.product_record(document)
 		-- files of CloudTrail, Lambda's events, Kinesis GetRecords
 		WHEN jsonb_typeof(document->'Records') = 'array' THEN document->'Records'
 		-- Event Hubs, blobs, Firehose
@@ -84,8 +88,18 @@ BEGIN
 		WHEN document ?& '{specversion,data}' THEN document->'data'
 		-- EventBridge
 		WHEN document ?& '{detail-type,detail}' THEN document->'detail'
-		-- CloudTrail Lake: all rows of a query
-		WHEN jsonb_typeof(document->'QueryResultRows') = 'array' THEN document->'QueryResultRows'
+		-- OpenTelemetry
+		WHEN jsonb_typeof(document->'resourceLogs') = 'array' THEN document->'resourceLogs'
+		WHEN jsonb_typeof(document->'scopeLogs') = 'array' THEN document->'scopeLogs'
+		WHEN jsonb_typeof(document->'logRecords') = 'array' THEN document->'logRecords'
+		WHEN jsonb_typeof(document #> '{body,stringValue}') = 'string' THEN document #> '{body,stringValue}'
+		-- Elasticsearch: what a search found
+		WHEN jsonb_typeof(document #> '{hits,hits}') = 'array' THEN document #> '{hits,hits}'
+		-- answers to queries
+		WHEN jsonb_typeof(document->'QueryResultRows') = 'array' OR jsonb_typeof(document #> '{ResultSet,Rows}') = 'array'
+			OR jsonb_typeof(document->'results') = 'array' AND document ?| '{statistics,status,fields,preview,init_offset}'
+			OR jsonb_path_exists(document, '$.tables[*].rows') OR jsonb_path_exists(document, '$.Tables[*].Rows')
+			THEN iamwatch_internal.table_rows(document)
 		END;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.wrapped(jsonb) IS
@@ -204,7 +218,8 @@ BEGIN
 		END IF;
 		-- What shippers put beside the record is left, but only if it is one.
 		FOREACH field IN ARRAY ARRAY['message', 'original', 'event', 'raw_data', 'unmapped', 'aws', 'data', 'jsonPayload',
-			'textPayload', 'eventData', 'detail', 'body', 'payload', 'log', '_raw', '_source'] LOOP
+			'textPayload', 'logEntry', 'eventData', 'detail', 'body', 'Body', 'payload', 'Payload', 'log', 'line', '_raw', '_raw_log', '_source',
+			'event.original', '@message', 'attributes', 'result', '_airbyte_data'] LOOP
 			inner_ := document->field;
 			IF jsonb_typeof(inner_) = 'string' THEN
 				inner_ := iamwatch_internal.unwrap_text(inner_ #>> '{}');
@@ -229,7 +244,7 @@ CREATE FUNCTION iamwatch.records(document jsonb) RETURNS SETOF jsonb
 	SELECT r FROM iamwatch_internal.open_document(document, 0) AS r
 $$;
 COMMENT ON FUNCTION iamwatch.records(jsonb) IS
-'the audit records of a file or message, however deep: CloudTrail files, arrays, lists of the Logging API, Azure Resource Manager and Microsoft Graph, Event Hubs and blobs, LookupEvents, CloudWatch Logs, EventBridge, SNS, SQS, Kinesis, Firehose, Pub/Sub, CloudTrail Lake, rows of BigQuery, Security Lake and other OCSF events that hold the original, and what shippers wrap around a record; JSON in strings and base64 are opened, gzip is not. A test of a connection holds none. Anything else is a record by itself, so that nothing gets lost. Never fails';
+'the audit records of a file or message, however deep: CloudTrail files, arrays, lists of the Logging API, Azure Resource Manager and Microsoft Graph, Event Hubs and blobs, LookupEvents, CloudWatch Logs, EventBridge, SNS, SQS, Kinesis, Firehose, Pub/Sub, Event Grid, OpenTelemetry, answers to queries (CloudTrail Lake, Athena, Insights of CloudWatch Logs, Log Analytics, Elasticsearch, Splunk), rows of BigQuery, Sentinel, Security Lake and other OCSF events that hold the original, and what Elastic and other shippers make of a record; JSON in strings and base64 are opened, gzip is not. A test of a connection holds none. Anything else is a record by itself, so that nothing gets lost. Never fails';
 
 CREATE FUNCTION iamwatch.records(document text) RETURNS SETOF jsonb
 	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -61,7 +61,8 @@ DECLARE
 		'key_of', 'settings_here', 'node_here', 'shards_by_account', 'read_some', 'baseline_key_fields', 'distributed_sources', 'ask_how_nodes_are', 'accounts_elsewhere', 'some_accounts', 'rows_of_nodes', 'urgent_among', 'links_among', 'incidents_among', 'nodes_seen', 'node_problems', 'shard_counts', 'shards_here', 'shard_named', 'counts_elsewhere'];
 	-- and what opens files and messages, which loaders need as well
 	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'log_entry',
-		'cloudtrail_record', 'unwrap_text'];
+		'cloudtrail_record', 'unwrap_text', 'object_of', 'sentinel_cloudtrail', 'sentinel_gcp', 'elastic_cloudtrail', 'elastic_gcp',
+		'event_grid', 'powershell_activity', 'product_record', 'table_rows'];
 	functions text;
 BEGIN
 	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer', 'load') THEN

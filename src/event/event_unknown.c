@@ -15,7 +15,13 @@
 /* Fields that hold many records, in a file or in an answer of an API. */
 static const char *const lists[] = {
 	"Records", "records", "logEvents", "Events", "events", "value", "entries", "Messages",
-	"receivedMessages", "QueryResultRows"
+	"receivedMessages", "QueryResultRows", "results", "tables", "Tables", "resourceLogs"
+};
+
+/* Fields that only what holds records has, beside no others that tell. */
+static const char *const holders[] = {
+	"_raw", "_raw_log", "_source", "hits", "event.original", "@message", "logEntry", "ResultSet",
+	"_airbyte_data"
 };
 
 /* Two fields that an envelope has, of one record or of several. */
@@ -38,7 +44,11 @@ static const char *const envelopes[][3] = {
 	{"class_uid", "time", "an event of OCSF"},
 	{"@timestamp", "message", "what a shipper wrote"},
 	{"@timestamp", "event", "what a shipper wrote"},
-	{"integration", "aws", "what Wazuh wrote"}
+	{"integration", "aws", "what Wazuh wrote"},
+	{"attributes", "message", "what Datadog archived"},
+	{"line", "labels", "a line of Loki"},
+	{"result", "preview", "what Splunk exported"},
+	{"Body", "SequenceNumber", "a message of Event Hubs"}
 };
 
 static bool
@@ -50,6 +60,17 @@ has(JsonbContainer *doc, const char *name)
 		value.type != jbvNull;
 }
 
+static JsonbContainer *
+object_in(JsonbContainer *doc, const char *name)
+{
+	JsonbValue	value;
+
+	if (doc == NULL || getKeyJsonValueFromContainer(doc, name, strlen(name), &value) == NULL ||
+		value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+		return NULL;
+	return value.val.binary.data;
+}
+
 static bool
 has_list(JsonbContainer *doc, const char *name)
 {
@@ -59,12 +80,45 @@ has_list(JsonbContainer *doc, const char *name)
 		value.type == jbvBinary && JsonContainerIsArray(value.val.binary.data);
 }
 
+/* What was made of a record and keeps neither it nor all that it said; or NULL. */
+static const char *
+without_record(JsonbContainer *doc)
+{
+	JsonbContainer *event = object_in(doc, "event");
+	JsonbContainer *product = object_in(object_in(doc, "metadata"), "product");
+	JsonbValue	name;
+
+	if (event != NULL && has(doc, "@timestamp") && !has(doc, "message") && !has(event, "original") &&
+		object_in(object_in(doc, "aws"), "cloudtrail") == NULL && object_in(object_in(doc, "gcp"), "audit") == NULL)
+		return "is what a shipper made of a record, without the record: have it keep event.original";
+	if (has(doc, "class_uid") && product != NULL && !has(doc, "raw_data") && !has(doc, "unmapped") &&
+		getKeyJsonValueFromContainer(product, "name", 4, &name) != NULL && name.type == jbvString &&
+		!slice_equal((Slice) {name.val.string.val, name.val.string.len}, SLICE_LITERAL("CloudTrail")))
+		return "is an event of OCSF without the record that it was made of: have raw_data kept";
+	return NULL;
+}
+
 void
 event_explain_unknown(JsonbContainer *doc, bool is_unknown, const char **reason)
 {
 	if (has(doc, "digestS3Bucket") || has(doc, "digestStartTime"))
 	{
 		*reason = "is a CloudTrail digest: not an event";
+		return;
+	}
+	if (has(doc, "insightDetails"))
+	{
+		*reason = "is a CloudTrail Insights event, of a number of calls: not an event of an identity";
+		return;
+	}
+	if ((has(doc, "s3") && has(doc, "eventSource")) || (has(doc, "s3ObjectKey") && has(doc, "s3Bucket")))
+	{
+		*reason = "tells of a file in S3, and is no event: load that file";
+		return;
+	}
+	if (without_record(doc) != NULL)
+	{
+		*reason = without_record(doc);
 		return;
 	}
 	for (int i = 0; i < lengthof(envelopes); i++)
@@ -79,8 +133,20 @@ event_explain_unknown(JsonbContainer *doc, bool is_unknown, const char **reason)
 			*reason = "looks like a file of records: use iamwatch.records()";
 			return;
 		}
+	for (int i = 0; i < lengthof(holders); i++)
+		if (has(doc, holders[i]))
+		{
+			*reason = "looks like what holds a record: use iamwatch.records()";
+			return;
+		}
 	if (has(doc, "protopayload_auditlog") || has(doc, "proto_payload"))
 		*reason = "looks like a row of BigQuery or Steampipe: use iamwatch.records()";
+	else if (has(doc, "UserIdentityType") || (has(doc, "MethodName") && has(doc, "LogName")))
+		*reason = "looks like a row of Microsoft Sentinel: use iamwatch.records()";
+	else if (has(doc, "eventType") && has(doc, "topic") && has(doc, "data"))
+		*reason = "looks like an event of Event Grid: use iamwatch.records()";
+	else if (has(doc, "EventTimestamp") && has(doc, "EventDataId"))
+		*reason = "looks like what Get-AzActivityLog prints: use iamwatch.records()";
 	else if (has(doc, "eventJson"))
 		*reason = "looks like a row of CloudTrail Lake: use iamwatch.records()";
 	else if (has(doc, "awslogs"))

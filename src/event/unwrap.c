@@ -52,13 +52,48 @@ is_container(Jsonb *document)
 	return !JB_ROOT_IS_SCALAR(document);
 }
 
-/* The text behind byte order marks and white space. */
+/*
+ * The document behind what CloudWatch Logs writes before it on a line: the time,
+ * and for a log group that is followed, the stream.  Where there is neither, the
+ * same place.
+ */
+static const char *
+skip_line_head(const char *at, const char *end)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd";
+	const char *next = at;
+	int			words = 0;
+
+	if (end - at <= (int) strlen(form))
+		return at;
+	for (int i = 0; form[i] != '\0'; i++, next++)
+		if (form[i] == 'd' ? *next < '0' || *next > '9' : *next != form[i])
+			return at;
+	while (next < end && words <= 2)
+	{
+		if (*next == '{')
+			return words > 0 ? next : at;
+		if (*next == ' ' || *next == '\t')
+		{
+			words++;
+			while (next < end && (*next == ' ' || *next == '\t'))
+				next++;
+		}
+		else if (*next == '\n' || *next == '"' || *next == '[')
+			return at;
+		else
+			next++;
+	}
+	return at;
+}
+
+/* The text behind byte order marks, white space and the head of a line. */
 static const char *
 skip_blank(const char *at, const char *end)
 {
 	while (at < end)
 	{
-		if (is_space(*at))
+		if (is_space(*at) || *at == '\x1e')	/* a record separator, as of RFC 7464 */
 			at++;
 		else if (end - at >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0 &&
 				 GetDatabaseEncoding() == PG_UTF8)
@@ -66,7 +101,7 @@ skip_blank(const char *at, const char *end)
 		else
 			break;
 	}
-	return at;
+	return skip_line_head(at, end);
 }
 
 /*

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(101);
+SELECT plan(122);
 
 -- records() opens what records are delivered in: each form is named as the reports name it.
 -- The records: CloudTrail's, a log entry, Azure's activity, Entra's audit.
@@ -86,9 +86,33 @@ SELECT f.name, f.document, f.gives FROM record AS r CROSS JOIN LATERAL (VALUES
 	('null in Records', '{"Records": [null]}', ARRAY['null']),
 	('a broken line between whole ones', aws || E'\n{"eventName": "Cut", "a": "b\n' || gcp, ARRAY[aws, to_json('{"eventName": "Cut", "a": "b'::text)::text, gcp]),
 	('an object that ends too early between whole ones', aws || E'\n{"eventName": {"Cut": 1}\n' || gcp, ARRAY[aws, to_json(E'{"eventName": {"Cut": 1}\n'::text)::text, gcp]),
+	('CloudWatch Logs, exported to S3', '2026-03-01T10:00:05.000Z ' || aws || E'\n2026-03-01T10:00:06.000Z ' || aws || E'\n', ARRAY[aws, aws]),
+	('record separators', E'\x1e' || aws || E'\n\x1e' || gcp || E'\n', ARRAY[aws, gcp]),
+	('aws logs tail', '2026-03-01T10:00:05.000000+00:00 111122223333_CloudTrail_us-east-1 ' || aws, ARRAY[aws]),
+	('a query of CloudWatch Logs Insights', json_build_object('results', json_build_array(json_build_array(json_build_object('field', '@timestamp', 'value', '2026-03-01 10:00:00.000'), json_build_object('field', '@message', 'value', aws))), 'status', 'Complete')::text, ARRAY[aws]),
+	('a query of CloudWatch Logs Insights without the message', '{"results": [[{"field": "eventName", "value": "CreateUser"}, {"field": "eventSource", "value": "iam.amazonaws.com"}]], "statistics": {}}', ARRAY['{"eventName": "CreateUser", "eventSource": "iam.amazonaws.com"}']),
+	('a query of CloudTrail Lake, of columns', '{"QueryResultRows": [[{"eventName": "CreateUser"}, {"eventSource": "iam.amazonaws.com"}], [{"eventName": "DeleteUser"}, {"eventSource": "iam.amazonaws.com"}]]}',
+		ARRAY['{"eventName": "CreateUser", "eventSource": "iam.amazonaws.com"}', '{"eventName": "DeleteUser", "eventSource": "iam.amazonaws.com"}']),
+	('aws athena get-query-results', '{"ResultSet": {"Rows": [{"Data": [{"VarCharValue": "eventname"}, {"VarCharValue": "eventsource"}, {"VarCharValue": "errorcode"}]}, {"Data": [{"VarCharValue": "CreateUser"}, {"VarCharValue": "iam.amazonaws.com"}, {}]}, {"Data": [{"VarCharValue": "DeleteUser"}, {"VarCharValue": "iam.amazonaws.com"}, {"VarCharValue": "AccessDenied"}]}]}}',
+		ARRAY['{"eventname": "CreateUser", "eventsource": "iam.amazonaws.com"}', '{"eventname": "DeleteUser", "eventsource": "iam.amazonaws.com", "errorcode": "AccessDenied"}']),
+	('the API of Log Analytics', '{"tables": [{"name": "PrimaryResult", "columns": [{"name": "ActivityDateTime", "type": "datetime"}, {"name": "Id", "type": "string"}], "rows": [["2026-03-01T10:00:00Z", "D1"], ["2026-03-01T11:00:00Z", "D2"]]}]}',
+		ARRAY['{"ActivityDateTime": "2026-03-01T10:00:00Z", "Id": "D1"}', '{"ActivityDateTime": "2026-03-01T11:00:00Z", "Id": "D2"}']),
+	('Azure Data Explorer', '{"Tables": [{"TableName": "Table_0", "Columns": [{"ColumnName": "ActivityDateTime"}], "Rows": [["2026-03-01T10:00:00Z"]]}]}', ARRAY['{"ActivityDateTime": "2026-03-01T10:00:00Z"}']),
+	('a search of Elasticsearch', json_build_object('took', 1, 'hits', json_build_object('hits', json_build_array(json_build_object('_index', 'i', '_source', json_build_object('event', json_build_object('original', aws))))))::text, ARRAY[aws]),
+	('Elastic, names with dots', json_build_object('@timestamp', '2026-03-01T10:00:00Z', 'event.original', aws)::text, ARRAY[aws]),
+	('Splunk, an export', json_build_object('preview', false, 'result', json_build_object('_raw', aws, '_time', 'x'))::text, ARRAY[aws]),
+	('Splunk, results', json_build_object('results', json_build_array(json_build_object('_raw', aws)), 'fields', '[]'::json)::text, ARRAY[aws]),
+	('Datadog, an archive', json_build_object('date', 'x', 'source', 'cloudtrail', 'message', 'CreateUser', 'attributes', aws::json)::text, ARRAY[aws]),
+	('Loki', json_build_object('labels', '{}'::json, 'line', aws)::text, ARRAY[aws]),
+	('OpenTelemetry', json_build_object('resourceLogs', json_build_array(json_build_object('scopeLogs', json_build_array(json_build_object('logRecords', json_build_array(json_build_object('body', json_build_object('stringValue', aws))))))))::text, ARRAY[aws]),
+	('Event Hubs, a message that was kept', json_build_object('SequenceNumber', 1, 'Body', json_build_object('records', json_build_array(activity::json))::text)::text, ARRAY[activity]),
+	('Airbyte', json_build_object('_airbyte_raw_id', 'x', '_airbyte_data', aws::json)::text, ARRAY[aws]),
 	-- What is a record by itself, and what nobody knows, stays as it is.
 	('an event of Google Workspace', '{"kind": "admin#reports#activity", "id": {"time": "t"}, "events": [{"name": "x"}]}', ARRAY['{"kind": "admin#reports#activity", "id": {"time": "t"}, "events": [{"name": "x"}]}']),
 	('a record of another provider', '{"published": "t", "event": {"a": 1}, "message": "{\"a\": 1}", "value": [1]}', ARRAY['{"published": "t", "event": {"a": 1}, "message": "{\"a\": 1}", "value": [1]}']),
+	('a line that begins with a time, and is no JSON', '2026-03-01T10:00:05.000Z hello', ARRAY['"2026-03-01T10:00:05.000Z hello"']),
+	('a list of results of another provider', '{"results": [{"a": 1}], "total": 1}', ARRAY['{"results": [{"a": 1}], "total": 1}']),
+	('tables of another provider', '{"tables": ["a"], "hits": 3}', ARRAY['{"tables": ["a"], "hits": 3}']),
 	('a record with a list in it', '{"eventName": "x", "eventSource": "y", "Records": [1], "entries": [2]}', ARRAY['{"eventName": "x", "eventSource": "y", "Records": [1], "entries": [2]}']),
 	('a message that is no JSON', '{"Type": "Notification", "TopicArn": "t", "Message": "hello"}', ARRAY['{"Type": "Notification", "TopicArn": "t", "Message": "hello"}']),
 	('a CloudTrail digest', '{"awsAccountId": "1", "digestStartTime": "2026-03-01T10:00:00Z", "logFiles": []}', ARRAY['{"awsAccountId": "1", "digestStartTime": "2026-03-01T10:00:00Z", "logFiles": []}']),

@@ -103,6 +103,10 @@ forms = {
     "text.json": lambda a, b: json.dumps(json.dumps([a, b])),
     "lookup.json": lambda a, b: json.dumps({"Events": [{"EventId": "1", "CloudTrailEvent": json.dumps(e)} for e in (a, b)], "NextToken": "n"}),
     "filter.json": lambda a, b: json.dumps({"events": [{"message": json.dumps(e), "timestamp": 1} for e in (a, b)], "searchedLogStreams": []}),
+    "exported.json.gz": lambda a, b: gzip.compress("".join(f"2026-03-01T10:00:05.000Z {json.dumps(e)}\n" for e in (a, b)).encode()),
+    "tailed.json": lambda a, b: "".join(f"2026-03-01T10:00:05.000000+00:00 111122223333_CloudTrail_us-east-1 {json.dumps(e)}\n" for e in (a, b)),
+    "query.json": lambda a, b: json.dumps({"tables": [{"columns": [{"name": n} for n in a], "rows": [list(a.values()), list(b.values())]}]}),
+    "search.json": lambda a, b: json.dumps({"hits": {"hits": [{"_source": {"event": {"original": json.dumps(e)}}} for e in (a, b)]}}),
     "subscription.json": lambda a, b: json.dumps({"messageType": "DATA_MESSAGE", "logEvents": [{"id": "1", "message": json.dumps(e)} for e in (a, b)]}),
     "firehose.json": lambda a, b: "".join(json.dumps({"messageType": "DATA_MESSAGE", "logEvents": [{"id": "1", "message": json.dumps(e)}]}) for e in (a, b)),
     "bridge.json": lambda a, b: json.dumps([{"detail-type": "AWS API Call via CloudTrail", "detail": e} for e in (a, b)]),
@@ -143,6 +147,13 @@ tried = load("--dry-run", folder)
 ok(f"copy.ndjson: is loaded already, as {folder}/lines.ndjson" in tried.stdout, "dry run: tells what is loaded already", tried.stdout)
 load(folder, "--column", "event", "--state", 'public."my files"')
 ok(rows() == 2 * len(expected) and int(psql('SELECT count(*) FROM "my files"')) == len(forms) + 2, "--state: another table knows nothing of it")
+
+# What CloudWatch Logs exports: the head of a line wherever a piece of the file ends.
+empty()
+fresh()
+put("exported.json", "".join(f"2026-03-01T10:00:05.000Z {json.dumps(event(n, minute(n), userAgent='x' * (n % 997)))}\n" for n in range(6000)))
+done = load(folder)
+ok(done.returncode == 0 and rows() == 6000, "6,000 lines that begin with a time, in several pieces", done.stdout + done.stderr)
 
 # What grew: only what came to it.
 empty()
@@ -501,7 +512,7 @@ text = open(PROGRAM).read()
 names = {"json": json, "re": re}
 exec(text[text.index("def is_record"):text.index("def no_constant")], names)
 fields = ("eventName", "eventSource", "eventname", "eventsource", "protoPayload", "protopayload", "activityDateTime", "ActivityDateTime",
-          "eventTimestamp", "operationName", "OperationName", "time", "timestamp", "TimeGenerated", "Records", "x")
+          "eventTimestamp", "operationName", "OperationName", "time", "timestamp", "TimeGenerated", "UserIdentityType", "Records", "x")
 rng = random.Random(5)
 made = [{f: rng.choice(["a", "aws:sqs", None, 1]) for f in rng.sample(fields, rng.randint(1, 4))} for _ in range(3000)]
 told = psql("SELECT iamwatch_internal.is_record(d) FROM jsonb_array_elements($x$" + json.dumps(made) + "$x$) AS d").split()
