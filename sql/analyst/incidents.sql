@@ -298,6 +298,7 @@ DECLARE
 	until constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
 	since xid8;
 BEGIN
+	-- identities have the keys below (INCIDENT_LOCKS in src/detect/incidents.c)
 	IF NOT iamwatch_internal.may_fold() OR NOT iamwatch_internal.try_lock(5, 1024) THEN
 		RETURN;
 	END IF;

@@ -23,6 +23,8 @@ CREATE INDEX alert_history_alert ON iamwatch.alert_history (alert_id);
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_history', '');
 SELECT pg_catalog.pg_extension_config_dump('iamwatch.alert_history_history_id_seq', '');
 
+-- Both triggers fire in sessions of origin only: a subscriber that is sent the alerts
+-- of another server is sent its decisions too.
 CREATE FUNCTION iamwatch_internal.check_triage() RETURNS trigger
 	LANGUAGE plpgsql SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
@@ -111,9 +113,6 @@ COMMENT ON FUNCTION iamwatch_internal.record_triage() IS
 CREATE TRIGGER record_triage
 	AFTER UPDATE OF status, resolution, assignee, note, attack_until ON iamwatch.alerts
 	FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.record_triage();
-
--- Both are for origin sessions only: a subscriber that is sent the alerts of
--- another server is sent its decisions too.
 
 CREATE FUNCTION iamwatch_internal.told(was iamwatch.alerts, becomes iamwatch.alerts) RETURNS text
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$

@@ -85,7 +85,7 @@ BEGIN
 		'day_learned', did @> day,
 		-- of these days every event is tested anew: see score_batch.c
 		'day_tested_anew', active_from > midnight AND active_from < midnight + interval '24 hours'
-			OR coalesce(kinds & 31 <> 0 AND kinds & ~31 <> 0, false),
+			OR coalesce(iamwatch_internal.is_of_both_classes(kinds), false),
 		'alerts_left', CASE WHEN score.active = 0 THEN iamwatch_internal.limit_room('alerts',
 			iamwatch_internal.limit_scope(event.provider, event.account), day) END);
 END $$;

@@ -37,6 +37,10 @@ CREATE FUNCTION iamwatch_internal.is_person(kinds integer) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_is_person' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.is_person(integer) IS
 'whether a set of kinds has one of a person: root, user, federated_user, anonymous, unknown';
+CREATE FUNCTION iamwatch_internal.is_of_both_classes(kinds integer) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_of_both_classes' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_of_both_classes(integer) IS
+'whether a set of kinds has one of a person and one of what is none';
 
 CREATE FUNCTION iamwatch_internal.kind_name(kinds integer) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (ARRAY['root', 'user', 'federated_user', 'anonymous',

@@ -186,7 +186,7 @@ add_identity(JournalSums *sums, int32 account_id, const JournalIdentity *identit
 		dayruns_init(&stored.days);
 		dayruns_init(&stored.iam_days);
 	}
-	is_user = ((identity->kinds | stored.kinds) & KINDS_OF_PEOPLE) != 0;
+	is_user = kinds_are_person(identity->kinds | stored.kinds);
 	first_days = dayruns_union_of(&stored.first_days, &identity->days[SUM_ANYTHING]);
 	old_from = settled_from(&stored.first_days);
 	from = settled_from(&first_days);

@@ -46,8 +46,7 @@ PG_FUNCTION_INFO_V1(iamwatch_assign_to_alerts);
 
 extern Datum iamwatch_limit_value(PG_FUNCTION_ARGS);
 
-/* The lock under which the alerts of a behaviour are written. */
-#define ALERTS_LOCK_CLASS 2
+/* Of the locks under which the alerts of behaviours are written. */
 #define ACCOUNT_BUCKETS 64
 #define BEHAVIOUR_BUCKETS 32
 
@@ -71,7 +70,7 @@ try_lock_alerts(const Event *event)
 {
 	int32		key = alert_lock_key(event);
 
-	return lock_try_one(ALERTS_LOCK_CLASS, key, (int64) slice_hash(event->account, key));
+	return lock_try_one(LOCK_ALERTS, key, (int64) slice_hash(event->account, key));
 }
 
 /* The alert that is being joined. */

@@ -160,11 +160,10 @@ fold_account(Deltas *deltas, bool moves_account)
 	return account.account_id;
 }
 
-/* Class 1, as iamwatch_internal.try_lock_account(); see locks.sql. */
 static bool
 lock_account(Slice account)
 {
-	return lock_try_one(1, (int32) (slice_hash(account, 0) & 63), (int64) slice_hash(account, 1));
+	return lock_try_one(LOCK_ACCOUNT, (int32) (slice_hash(account, 0) & 63), (int64) slice_hash(account, 1));
 }
 
 static int

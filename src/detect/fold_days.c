@@ -198,12 +198,6 @@ find_entities(Fold *fold, const Deltas *deltas)
 	}
 }
 
-static bool
-is_person(int kinds)
-{
-	return (kinds & KINDS_OF_PEOPLE) != 0;
-}
-
 /* Days that were learned and are not stored, to be counted. */
 static void
 count_fresh(Fold *fold, int32 operation_id, bool is_user, const DayRuns *fresh, int32 settled)
@@ -226,7 +220,7 @@ count_settling(Fold *fold, int32 operation_id, const FoldIdentity *identity, con
 	for (int i = 0; i < settling.n; i++)
 		for (int32 day = settling.runs[i].lo; day <= settling.runs[i].hi; day++)
 			tallies_add(fold->tallies, operation_id,
-						is_person(identity->kinds | identity->stored.kinds), day, 0, 1);
+						kinds_are_person(identity->kinds | identity->stored.kinds), day, 0, 1);
 }
 
 static Datum
@@ -312,7 +306,7 @@ static void
 count_identity(Fold *fold, const FoldIdentity *identity)
 {
 	const StoredIdentity *stored = &identity->stored;
-	bool		is_user = is_person(identity->kinds | stored->kinds);
+	bool		is_user = kinds_are_person(identity->kinds | stored->kinds);
 	int32		settled = settled_from(&identity->first_days);
 	DayRuns		fresh = dayruns_difference_of(&identity->days, &stored->days);
 	DayRuns		fresh_iam = dayruns_difference_of(&identity->iam_days, &stored->iam_days);
@@ -321,7 +315,7 @@ count_identity(Fold *fold, const FoldIdentity *identity)
 	count_fresh(fold, TALLY_IAM, is_user, &fresh_iam, settled);
 	count_settling(fold, TALLY_ANYTHING, identity, &stored->days);
 	count_settling(fold, TALLY_IAM, identity, &stored->iam_days);
-	if (identity->known && is_user != is_person(stored->kinds))
+	if (identity->known && is_user != kinds_are_person(stored->kinds))
 		fold->changed_class = true;
 }
 
@@ -476,7 +470,7 @@ fold_behaviours(Fold *fold)
 		open = true;
 		write_behaviour(fold, &target, behaviour);
 		count_fresh(fold, behaviour->operation->operation_id,
-					is_person(identity->kinds | identity->stored.kinds), &fresh,
+					kinds_are_person(identity->kinds | identity->stored.kinds), &fresh,
 					settled_from(&identity->first_days));
 	}
 	if (open)

@@ -45,8 +45,8 @@ enum
 	PART_DETECTOR = 1, PART_PROVIDER, PART_ACCOUNT, PART_IDENTITY, PART_SINCE, PART_UNTIL
 };
 
-#define LOCK_CLASS 5
-#define LOCKS 1024
+/* Identities share so many locks; that of the number after them is for all links (keep_links()). */
+#define INCIDENT_LOCKS 1024
 
 int64
 incident_gap(Slice detector)
@@ -143,7 +143,7 @@ incidents_are_behind(const IncidentKey *key)
 bool
 incidents_try_lock(const IncidentKey *key)
 {
-	return lock_try(LOCK_CLASS, (int32) (slice_hash(key->identity, 0) % LOCKS));
+	return lock_try(LOCK_INCIDENTS, (int32) (slice_hash(key->identity, 0) % INCIDENT_LOCKS));
 }
 
 static TimestampTz

@@ -118,7 +118,7 @@ meet(int i, const StoredMember *member, void *arg)
 	int64		days;
 
 	CHECK_FOR_INTERRUPTS();
-	if (((member->kinds & KINDS_OF_PEOPLE) != 0) != peers->row->is_user ||
+	if (kinds_are_person(member->kinds) != peers->row->is_user ||
 		slice_equal(member->name, event->identity))
 		return;
 	if (peers->has_excluded)

@@ -160,19 +160,12 @@ alert_may_be_near(const Event *event)
 		stored_pending(event);
 }
 
-/* Was it seen as a person, and as what is none? */
-static bool
-is_of_both_classes(int kinds)
-{
-	return (kinds & KINDS_OF_PEOPLE) != 0 && (kinds & ~KINDS_OF_PEOPLE) != 0;
-}
-
 /* Is a day that was learned scored for good?  The rule is that of score_behaviour(). */
 static bool
 day_is_scored(const Event *event, const Operation *operation, const StoredAccount *account,
-			   int kinds)
+			  int kinds)
 {
-	if (is_of_both_classes(kinds))
+	if (kinds_are_of_both(kinds))
 		return false;
 	for (int i = 0; i < settings_detector_count(); i++)
 	{
@@ -308,7 +301,7 @@ recall_knows_in_any_case(Recall *recall, const Event *event)
 	if (!is_in_time(event, &account))
 		return false;
 	stored_begin_within(recall->tables);
-	known = look_up_identity(event, &account, &identity) && !is_of_both_classes(identity.kinds) &&
+	known = look_up_identity(event, &account, &identity) && !kinds_are_of_both(identity.kinds) &&
 		look_up_behaviour(event, &account, &identity) &&
 		!settings_may_activate_on(account.first, event->day) &&
 		!stored_may_have_alerts(event->identity) && !stored_pending(event);

@@ -190,7 +190,7 @@ risk_counts(const EventRow *row, int32 account_id, int memory_days, int peer_mem
 		sums = ask_sums(event, row->is_user, peers_since, until);
 
 	newcomer = is_newcomer(&identity->first_days, event->day);
-	in_class = ((identity->kinds & KINDS_OF_PEOPLE) != 0) == row->is_user;
+	in_class = kinds_are_person(identity->kinds) == row->is_user;
 	counts.active = dayruns_count(&identity->days, since, until);
 	counts.k = Min(counts.active, count_done(&memory, since, until));
 	counts.iam_days = Min(counts.active, dayruns_count(&identity->iam_days, since, until));

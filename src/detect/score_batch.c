@@ -272,7 +272,7 @@ score_item(HTAB **classes, const BatchEvent *item, const Detector *detector)
 	sums = newcomer ? &class->all : &class->settled;
 	score.peer_days = sums->days;
 	score.peer_active = sums->active;
-	if (((identity->kinds & KINDS_OF_PEOPLE) != 0) == is_user)
+	if (kinds_are_person(identity->kinds) == is_user)
 	{
 		int32		from = newcomer ? since : Max(since, settled_from(&first_days));
 
@@ -300,13 +300,6 @@ is_near(const Behaviour *behaviour, TimestampTz time)
 		if (time > behaviour->alerts[i] - reach && time < behaviour->alerts[i] + reach)
 			return true;
 	return false;
-}
-
-static bool
-is_of_both_classes(const Identity *identity)
-{
-	return (identity->kinds & KINDS_OF_PEOPLE) != 0 &&
-		(identity->kinds & ~KINDS_OF_PEOPLE) != 0;
 }
 
 /* When attacks began that triage knows of, and for how long more events belong to each. */
@@ -382,7 +375,7 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector,
 		bool		day_activates = detector_activates_on(detector, account_first, day);
 		bool		is_user = KIND_IS_USER(item->event->kind);
 		bool		day_scored = !dayruns_contains(&behaviour->fresh, day) && !day_activates &&
-			!is_of_both_classes(behaviour->identity);
+			!kinds_are_of_both(behaviour->identity->kinds);
 
 		Assert(!item->late && item->behaviour == behaviour);
 		if (goes_on(attacks, item->event->time) != of_attacks)

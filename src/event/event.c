@@ -28,6 +28,7 @@
 #include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_is_person);
+PG_FUNCTION_INFO_V1(iamwatch_is_of_both_classes);
 PG_FUNCTION_INFO_V1(iamwatch_parse);
 PG_FUNCTION_INFO_V1(iamwatch_unreadable);
 PG_FUNCTION_INFO_V1(iamwatch_access_key);
@@ -235,5 +236,12 @@ iamwatch_access_key(PG_FUNCTION_ARGS)
 Datum
 iamwatch_is_person(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL((PG_GETARG_INT32(0) & KINDS_OF_PEOPLE) != 0);
+	PG_RETURN_BOOL(kinds_are_person(PG_GETARG_INT32(0)));
+}
+
+/* is_of_both_classes(kinds integer) RETURNS boolean */
+Datum
+iamwatch_is_of_both_classes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(kinds_are_of_both(PG_GETARG_INT32(0)));
 }

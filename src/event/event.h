@@ -48,7 +48,21 @@ typedef enum IdentityKind
 #define KINDS_OF_PEOPLE \
 	((1 << KIND_ROOT) | (1 << KIND_USER) | (1 << KIND_FEDERATED_USER) | \
 	 (1 << KIND_ANONYMOUS) | (1 << KIND_UNKNOWN))
-#define KIND_IS_USER(kind) (((1 << (kind)) & KINDS_OF_PEOPLE) != 0)
+#define KIND_IS_USER(kind) kinds_are_person(1 << (kind))
+
+/* An identity that was seen as several kinds is a person if one of them is. */
+static inline bool
+kinds_are_person(int kinds)
+{
+	return (kinds & KINDS_OF_PEOPLE) != 0;
+}
+
+/* Was it seen as a person, and as what is none? */
+static inline bool
+kinds_are_of_both(int kinds)
+{
+	return kinds_are_person(kinds) && (kinds & ~KINDS_OF_PEOPLE) != 0;
+}
 
 /* How much to read: what decides whether it may be new, or all of it. */
 typedef enum EventDepth

@@ -8,6 +8,14 @@
 #ifndef IAMWATCH_LOCK_H
 #define IAMWATCH_LOCK_H
 
+/* What is locked.  Locks of other classes are taken by SQL alone; sql/baseline/locks.sql lists all. */
+typedef enum LockClass
+{
+	LOCK_ACCOUNT = 1,			/* as iamwatch_internal.try_lock_account() does */
+	LOCK_ALERTS = 2,			/* of a behaviour */
+	LOCK_INCIDENTS = 5			/* of an identity */
+} LockClass;
+
 extern void lock_init(void);
 
 /* Take a lock of a class by its key until the transaction ends, unless another session has it. */
