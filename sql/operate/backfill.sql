@@ -55,7 +55,7 @@ CREATE FUNCTION iamwatch_internal.stored_days_rows(packed bytea, OUT key bytea, 
 	OUT events bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'iamwatch_stored_days_rows' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION iamwatch_internal.stored_days_rows(bytea) IS
-'what iamwatch_internal.stored_days() has packed: the days of a key in one or several rows; the key is null for what cannot be read. Nothing if memory did not hold the keys. 22P03 for anything else';
+'what iamwatch_internal.stored_days() has packed: the days of each key; the key is null for what cannot be read. Nothing if memory did not hold the keys. 22P03 for anything else';
 
 CREATE FUNCTION iamwatch_internal.baseline_key_fields(key bytea, OUT provider text, OUT account text, OUT identity text,
 	OUT kinds integer, OUT service text, OUT operation text, OUT failed boolean)

@@ -13,7 +13,7 @@ GRANT EXECUTE ON FUNCTION iamwatch_internal.may_be_new(jsonb), iamwatch_internal
 -- A source is read with the rights of its owner, who so calls what reads a
 -- document, in the queries of src/detect/source_queries.c and in no other way.
 GRANT EXECUTE ON FUNCTION iamwatch_internal.baseline_key(jsonb), iamwatch_internal.event_details(jsonb), iamwatch.dayset_agg(timestamptz), iamwatch.parse(jsonb),
-	iamwatch_internal.stored_days(jsonb, timestamptz, timestamptz), iamwatch_internal.stored_days_rows(bytea), iamwatch_internal.key_filter_passes(bytea, bytea), iamwatch.dayset_union(iamwatch.dayset)
+	iamwatch_internal.stored_days(jsonb, timestamptz, timestamptz), iamwatch_internal.stored_days_rows(bytea), iamwatch_internal.key_filter_passes(bytea, bytea)
 	TO PUBLIC;
 
 -- What a role asks of all nodes it asks as itself.

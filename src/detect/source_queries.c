@@ -91,11 +91,10 @@ Datum
 iamwatch_read_days(PG_FUNCTION_ARGS)
 {
 	SourceQuery in_memory = begin_timed_query(fcinfo,
-											  "SELECT d.key, iamwatch.dayset_union(d.days), min(d.first), sum(d.events)::bigint"
+											  "SELECT d.key, d.days, d.first, d.events"
 											  " FROM (SELECT iamwatch_internal.stored_days({document}, $1, $2) AS packed"
 											  "  FROM {source} AS source_row) AS s"
-											  " CROSS JOIN LATERAL iamwatch_internal.stored_days_rows(s.packed) AS d"
-											  " GROUP BY d.key");
+											  " CROSS JOIN LATERAL iamwatch_internal.stored_days_rows(s.packed) AS d");
 	SourceQuery by_server = begin_timed_query(fcinfo,
 											  "SELECT (m).key, iamwatch.dayset_agg((m).at), min((m).at), count(*)"
 											  KEYS_OF_SOURCE

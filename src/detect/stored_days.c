@@ -12,12 +12,12 @@
  * The state is a bytea, which travels between processes and nodes.  While an
  * aggregate adds to it, it is one that the server calls expanded: a table in
  * memory, which is packed when the value is passed on.  So each process of a
- * parallel query has a table of its own.  What several have of a key is united
- * by the query, by key, and none needs to know the others' tables:
+ * parallel query has a table of its own, and none needs to know the others'.
+ * What several have of a key is united at the end (stored_days_rows.c):
  *
- *		SELECT d.key, dayset_union(d.days), min(d.first), sum(d.events)
+ *		SELECT d.*
  *		FROM (SELECT stored_days(document, since, until) AS packed FROM source) AS s
- *		CROSS JOIN LATERAL stored_days_rows(s.packed) AS d GROUP BY d.key
+ *		CROSS JOIN LATERAL stored_days_rows(s.packed) AS d
  *
  * The table has a bound.  A process in which it is reached stops reading, and
  * the result is that there is none: then the keys are to be grouped by the
@@ -31,6 +31,7 @@
 #include "baseline/baseline_cache.h"
 #include "baseline/dayset.h"
 #include "detect/baseline_key.h"
+#include "detect/stored_days.h"
 #include "event/limits.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -42,20 +43,9 @@
 
 PG_FUNCTION_INFO_V1(iamwatch_stored_days_add);
 PG_FUNCTION_INFO_V1(iamwatch_stored_days_combine);
-PG_FUNCTION_INFO_V1(iamwatch_stored_days_rows);
-
-/* So many days of a key are kept as one word, which has a number. */
-#define DAYS_IN_WORD	64
 
 /* Of most processors, in bytes. */
 #define CACHE_LINE		64
-
-typedef struct KeyDays
-{
-	TimestampTz first;			/* the earliest event of them */
-	int64		events;
-	uint64		days;			/* bit n stands for day number * DAYS_IN_WORD + n */
-} KeyDays;
 
 /* Small, so that most of the table is in the processor's cache. */
 typedef struct FoundDays
@@ -67,14 +57,6 @@ typedef struct FoundDays
 	int32		number;
 	uint32		status;
 } FoundDays;
-
-/* What is packed: this, and then the bytes of the key. */
-typedef struct PackedDays
-{
-	KeyDays		days;
-	int32		number;
-	int32		length;			/* of the key; -1 if there is none, of documents without */
-} PackedDays;
 
 #define SH_PREFIX found_days
 #define SH_ELEMENT_TYPE FoundDays
@@ -104,9 +86,6 @@ typedef struct StoredDays
 	bool		overflowed;
 	StringInfoData others;		/* packed, of other processes */
 } StoredDays;
-
-/* What is packed begins with a byte: whether the table was too small. */
-#define PACKED_HEADER	1
 
 /*
  * To read history is maintenance, for which more memory may be set than for a
@@ -338,101 +317,4 @@ iamwatch_stored_days_combine(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 		add_packed(state, PG_GETARG_BYTEA_PP(1));
 	PG_RETURN_DATUM(EOHPGetRWDatum(&state->header));
-}
-
-static void
-refuse_packed(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-			 errmsg("invalid days of stored events")));
-}
-
-/* The next of what is packed, and where its key lies; false at the end. */
-static bool
-next_days(const char **at, const char *end, PackedDays *days, const char **key)
-{
-	if (*at == end)
-		return false;
-	if (end - *at < (ptrdiff_t) sizeof(PackedDays))
-		refuse_packed();
-	memcpy(days, *at, sizeof(PackedDays));
-	*key = *at + sizeof(PackedDays);
-	if (days->length < -1 || days->length > end - *key)
-		refuse_packed();
-	*at = *key + Max(days->length, 0);
-	return true;
-}
-
-static Datum
-dayset_of(const PackedDays *packed)
-{
-	DayRuns		set;
-
-	dayruns_init(&set);
-	for (int i = 0; i < DAYS_IN_WORD; i++)
-	{
-		int64		day = (int64) packed->number * DAYS_IN_WORD + i;
-
-		if (((packed->days.days >> i) & 1) == 0)
-			continue;
-		if (!dayset_valid_day(day))
-			refuse_packed();
-		dayruns_add(&set, day, day);
-	}
-	return PointerGetDatum(dayruns_to_dayset(&set));
-}
-
-/*
- * stored_days_rows(packed bytea) RETURNS SETOF (key bytea, days dayset, first
- * timestamptz, events bigint): a key may come several times, and is null for
- * documents that are refused.  Nothing if memory did not hold the days.
- */
-Datum
-iamwatch_stored_days_rows(PG_FUNCTION_ARGS)
-{
-	FuncCallContext *call;
-	struct
-	{
-		const char *at;
-		const char *end;
-	}		   *rest;
-	PackedDays	days;
-	const char *key;
-
-	if (SRF_IS_FIRSTCALL())
-	{
-		MemoryContext outer;
-		bytea	   *packed;
-
-		call = SRF_FIRSTCALL_INIT();
-		outer = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-		call->tuple_desc = baseline_key_desc(fcinfo);
-		packed = PG_GETARG_BYTEA_P_COPY(0);
-		rest = palloc0(sizeof(*rest));
-		rest->end = VARDATA(packed) + VARSIZE(packed) - VARHDRSZ;
-		rest->at = VARDATA(packed);
-		/* says that there is no result, or is empty */
-		rest->at = rest->at == rest->end || *rest->at != 0 ? rest->end : rest->at + PACKED_HEADER;
-		call->user_fctx = rest;
-		MemoryContextSwitchTo(outer);
-	}
-	call = SRF_PERCALL_SETUP();
-	rest = call->user_fctx;
-	if (next_days(&rest->at, rest->end, &days, &key))
-	{
-		Datum		values[4] = {0};
-		bool		nulls[4] = {true, true, true, false};
-
-		if (days.length >= 0)
-		{
-			values[0] = PointerGetDatum(cstring_to_text_with_len(key, days.length));
-			values[1] = dayset_of(&days);
-			values[2] = TimestampTzGetDatum(days.days.first);
-			nulls[0] = nulls[1] = nulls[2] = false;
-		}
-		values[3] = Int64GetDatum(days.days.events);
-		SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc, values, nulls)));
-	}
-	SRF_RETURN_DONE(call);
 }
