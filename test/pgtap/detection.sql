@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(44);
+SELECT plan(46);
 
 -- Activation
 SELECT lives('ann', '2026-01-01', '2026-02-20');
@@ -135,5 +135,16 @@ SELECT is_empty($$SELECT FROM baselines WHERE identity LIKE '%jim'$$, 'Rollback 
 SELECT put(aws('2026-03-30T10:00:00Z', 'jim', 'CreateGroup'));
 SELECT is(count(*), 1::bigint, 'Rollback to a savepoint: what this backend remembered went too') FROM alerts WHERE identity LIKE '%jim';
 
+-- Order within a statement
+UPDATE detectors SET deduplication_days = 0;
+INSERT INTO log SELECT aws('2026-03-24T10:00:00Z', 'bob', 'PutGroupPolicy', id => id) FROM unnest(ARRAY['t2', 't1']) AS id;
+SELECT is(string_agg(evidence->'event_ids'->>0, ' ' ORDER BY alert_id), 't1 t2', 'Order: events of the same time by their ids, however the rows come')
+FROM alerts WHERE operation = 'PutGroupPolicy';
+UPDATE detectors SET deduplication_days = 5;
+
+-- Late within the kept history
+SELECT put(aws(at, 'gil', 'PutGroupPolicy')) FROM unnest(ARRAY['2026-03-03T08:00:00Z', '2026-03-02T08:00:00Z']) AS at;
+SELECT is(first_seen || ' ' || last_seen || ' ' || days, '2026-03-02 2026-03-03 {2026-03-02..2026-03-03}', 'Baseline: begins earlier, when an earlier event arrives later')
+FROM baselines WHERE identity LIKE '%gil';
 SELECT * FROM finish();
 ROLLBACK;

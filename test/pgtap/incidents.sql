@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(86);
+SELECT plan(87);
 
 -- The definition, as plainly as it can be said: what is kept is compared with it.
 CREATE VIEW defined AS
@@ -124,7 +124,8 @@ SELECT is(n, 0::bigint, 'As defined: without one') FROM differences;
 UPDATE detectors SET deduplication_days = 5;
 SELECT is(n, 0::bigint, 'As defined: and with the first again') FROM differences;
 
--- at random: 1,200 alerts of 300 identities in two accounts of two detectors, in any order
+-- at random: 1,200 alerts of 300 identities in two accounts of two detectors, in any order; half
+-- of the times are midnights, so that some lie just 28 days or a deduplication period apart
 INSERT INTO detectors (detector, title, daily_budget) VALUES ('second', 'Second', 1);
 DO $$BEGIN PERFORM setseed(0.5); END$$;
 CREATE TABLE dice AS SELECT n, random() AS a, random() AS b, random() AS c, random() AS d FROM generate_series(1, 1200) AS n;
@@ -132,9 +133,9 @@ CREATE FUNCTION thrown(since int, until int) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO alerts (detector, variation, severity, risk, first_event_time, last_event_time, event_count, provider, account, identity, identity_kind,
 		service, operation, failed, category, sensitivity, tactic, technique, probability, surprise, evidence)
 	SELECT CASE WHEN a < 0.2 THEN 'second' ELSE 'unusual_iam_activity' END, 'base', CASE WHEN b < 0.1 THEN 'medium' ELSE 'low' END, 5 + round((20 * c)::numeric, 1),
-		t, t + d * interval '3 days', 1 + floor(9 * c), 'aws', CASE WHEN b < 0.5 THEN '1' ELSE '2' END, 'who-' || floor(300 * a), 'user',
+		t, t + CASE WHEN n % 2 = 0 THEN floor(3 * d) ELSE 3 * d END * interval '1 day', 1 + floor(9 * c), 'aws', CASE WHEN b < 0.5 THEN '1' ELSE '2' END, 'who-' || floor(300 * a), 'user',
 		'iam', 'Do' || floor(30 * c), false, 'account', 1 + floor(4 * b), 'TA0003', 'T1098', 0.01, 6.6, '{}'
-	FROM dice CROSS JOIN LATERAL (SELECT '2026-05-01'::timestamptz + d * interval '60 days' AS t) AS at WHERE n BETWEEN since AND until
+	FROM dice CROSS JOIN LATERAL (SELECT '2026-05-01'::timestamptz + CASE WHEN n % 2 = 0 THEN floor(60 * d) ELSE 60 * d END * interval '1 day' AS t) AS at WHERE n BETWEEN since AND until
 $$;
 SELECT thrown(n, n) FROM generate_series(1, 200) AS n;
 SELECT is(n, 0::bigint, 'As defined: alerts at random, one by one') FROM differences;
@@ -143,6 +144,8 @@ SELECT thrown(201, 1200);
 SELECT is(n, 0::bigint, 'As defined: alerts at random, all at once') FROM differences;
 SELECT is(n, 0::bigint, 'As defined: the incident of each, all at once') FROM strays;
 SELECT is(count(*) FILTER (WHERE urgent) > 0 AND count(*) FILTER (WHERE NOT urgent) > 0, true, 'Urgent: some are, some are not') FROM incidents WHERE detector = 'second';
+SELECT is(count(*), 0::bigint, 'Urgent: a notification of any alert says what its incident is') FROM all_alerts AS a JOIN incidents AS i USING (incident_id)
+WHERE (notification(a)::jsonb->>'urgent')::boolean <> i.urgent;
 UPDATE alerts SET status = 'closed', resolution = CASE WHEN alert_id % 2 = 0 THEN 'benign' ELSE 'true_positive' END WHERE account = '2' AND alert_id % 3 = 0;
 DELETE FROM alerts WHERE account = '1' AND alert_id % 5 = 0;
 UPDATE all_alerts SET last_event_time = last_event_time + interval '1 day', event_count = event_count + 1 WHERE alert_id % 7 = 0;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(60);
+SELECT plan(61);
 
 -- The number itself: r = (P + 0.1) / (N + 10), pi = (B + 2 r) / (A + 2), phi = (K + 1) / (P + 20),
 -- rho = (k + 2 pi phi) / (A + 2), risk = -log2 rho + 2 * sensitivity.
@@ -127,7 +127,13 @@ SELECT put(aws('2026-06-28T10:00:00Z', 'kim', 'CreateLoginProfile', id => 'l1'))
 SELECT cmp_ok(risk, '>=', 18::float8, 'Least risk: one of higher risk does') FROM alerts WHERE operation = 'CreateLoginProfile';
 SELECT is((SELECT count(*) FROM backtest('log') AS b WHERE b.risk < 18), 0::bigint, 'Least risk: backtest leaves out the same');
 SELECT is((SELECT count(*) FROM backtest('log', least_risk => 0)) > (SELECT count(*) FROM backtest('log')), true, 'Least risk: another can be tried');
-UPDATE detectors SET least_risk = NULL;
+UPDATE detectors SET least_risk = 5, probability_limit = 0.05;
+SELECT put(aws('2026-06-29T10:00:00Z', 'kim', 'DetachUserPolicy', id => 'd3'));
+SELECT put(aws('2026-06-28T12:00:00Z', 'kim', 'DetachUserPolicy', id => 'd4'));
+SELECT is(event_count || ' ' || first_event_time, '1 2026-06-29 10:00:00+00', 'Least risk: what happened on a day of lower risk does not join the alert of a later day')
+FROM alerts WHERE operation = 'DetachUserPolicy';
+DELETE FROM alerts WHERE operation = 'DetachUserPolicy';
+UPDATE detectors SET least_risk = NULL, probability_limit = 0.02;
 SELECT is(count(*), 0::bigint, 'Risk: backtest finds that of every alert that the triggers raised')
 FROM alerts AS a LEFT JOIN backtest('leases') AS b USING (provider, account, identity, service, operation, failed, first_event_time)
 WHERE a.account IN ('666666666666', '777777777777') AND (b.risk IS NULL OR round(b.risk::numeric, 9) <> round(a.risk::numeric, 9) OR b.risk_counts <> a.evidence->'risk');

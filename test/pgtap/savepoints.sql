@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(12);
+SELECT plan(13);
 
 -- A trigger of somebody else's, beside ours, that inserts into another watched
 -- table in a block of its own, and fails there for some rows.
@@ -27,6 +27,20 @@ INSERT INTO log SELECT aws('2026-03-01T08:00:00Z', who, 'CreateUser') FROM unnes
 SELECT results_eq('SELECT names()', ARRAY['bad1', 'bad2', 'bad3', 'good1', 'good2', 'copy of good1', 'copy of good2'],
 	'Savepoint: what rolls back around another trigger''s insert takes none of the outer statement''s events with it');
 SELECT is((SELECT count(*) FROM baselines), 7::bigint, 'Savepoint: nor their operations');
+
+-- a statement that another trigger ends after ours has queued the end of it
+CREATE TABLE refusing (event jsonb);
+SELECT watch('refusing');
+CREATE FUNCTION refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'refused'; END$$;
+CREATE TRIGGER zz_refuse_row AFTER INSERT ON refusing FOR EACH ROW WHEN (NEW.event->'userIdentity'->>'arn' LIKE '%bad%')
+	EXECUTE FUNCTION refuse_row();
+DO $$BEGIN
+	INSERT INTO refusing VALUES (aws('2026-03-01T09:00:00Z', 'bad4', 'CreateUser'));
+EXCEPTION WHEN raise_exception THEN
+	NULL;
+END$$;
+INSERT INTO refusing VALUES (aws('2026-03-01T09:00:00Z', 'good4', 'CreateUser'));
+SELECT results_eq($$SELECT n FROM names() AS n WHERE n LIKE '%4'$$, ARRAY['good4'], 'Savepoint: a statement that fails there leaves the next one its end');
 
 -- a batch that is settled in parts, because it is larger than the memory for it
 SET LOCAL work_mem = '64kB';
