@@ -8,21 +8,22 @@
  * The way of one event, from trigger to alert.  Each folder uses only those
  * under it.
  *
- *	detect/		observe.c takes it from the trigger; recall.c asks the tables what
- *				this backend does not remember; batch.c keeps the rest to the end
- *				of the statement; detect.c then has entities.c look up all that
- *				the batch concerns, learn.c hand over what is new, and
- *				score_batch.c score it and hand over what is unusual; assign.c
- *				lets that join an alert or has open_alert.c open one;
- *				incidents_keep.c keeps the incidents of the alerts
+ *	detect/		observe.c takes it from the trigger; queued.c and recall.c ask the
+ *				tables what this backend does not remember; batch.c keeps the rest
+ *				to the end of the statement; detect.c then has entities.c look up
+ *				all that the batch concerns, learn.c hand what is new to fold.c,
+ *				which writes it, and score_batch.c score it and hand over what is
+ *				unusual; assign.c lets that join an alert or has open_alert.c open
+ *				one; incidents_keep.c keeps the incidents of the alerts
  *	baseline/	baseline_cache.c says, in memory, whether an event teaches
  *				anything: mostly it does not, and that is the end of its way;
  *				stored.c looks up what the tables hold
  *	config/		settings.c and catalogue.c keep copies of what was set
  *	event/		event.c has the document read by the file of its provider;
  *				document.c makes one of text, document_row.c of columns
- *	server/		plans.c runs the SQL of sql/baseline and sql/detect, as the
- *				owner by owner.c; source.c reads what others own
+ *	server/		row.c writes single rows, and plans.c runs the SQL of sql/baseline
+ *				and sql/detect for what is rare, as the owner by owner.c; source.c
+ *				reads what others own
  *
  *-------------------------------------------------------------------------
  */

@@ -4,7 +4,7 @@
 -- one that brings the day of an identity that is known already.  These reach
 -- the detector in any case, so all other events cost nothing more.
 --
--- As in learn.sql, one session at a time writes the accounts of a bucket, and
+-- As for days (src/detect/fold.c), one session at a time writes an account, and
 -- whoever finds it taken appends to a journal.
 
 CREATE TABLE iamwatch_internal.habits (

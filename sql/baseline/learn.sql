@@ -1,7 +1,7 @@
 -- What is learned: sets of days, and the tallies that follow from them.
 --
 -- src/detect/fold.c writes them, one session at a time those of an account.
--- Here is what that is rare, or is done for a whole account.
+-- Here is what is rare, or is done for a whole account.
 
 CREATE FUNCTION iamwatch_internal.account_bucket(account text) RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT RETURN (hashtextextended(account, 0) & 63)::integer;

@@ -148,4 +148,4 @@ BEGIN
 	PERFORM iamwatch_internal.maintain_nodes();
 END $$;
 COMMENT ON PROCEDURE iamwatch.maintain() IS
-'fold what concurrent sessions appended, settle their pending events, bring incidents up to date, send notifications that could not be sent, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. On the coordinator of several nodes it does so, and iamwatch.sync_nodes(), for all. Safe beside ingest, never changes what is alerted; run it daily';
+'fold what concurrent sessions appended, assign their pending events, bring incidents up to date, send notifications that could not be sent, drop days past the kept history: the longest lateness allowance and twice the longest memory of a detector. On the coordinator of several nodes it does so, and iamwatch.sync_nodes(), for all. Safe beside ingest, never changes what is alerted; run it daily';

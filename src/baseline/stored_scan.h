@@ -3,7 +3,8 @@
  * stored_scan.h
  *		Rows of our tables, found by index.
  *
- * For stored.c; between stored_begin() and stored_end().
+ * For the files that look up in tables, stored.c above all; between stored_begin()
+ * and stored_end().
  *
  *-------------------------------------------------------------------------
  */

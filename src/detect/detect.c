@@ -5,7 +5,7 @@
  *
  * In sets, not event by event, and in this order: entities.c looks up what is
  * stored of the accounts, identities and behaviours in the batch; learn.c has
- * learn.sql write what is new; score_batch.c scores, and hands what is unusual to
+ * fold.c write what is new; score_batch.c scores, and hands what is unusual to
  * assign.c; then baseline_cache.c is told what need not be asked again.
  *
  * That the whole batch is learned before any of it is scored changes nothing:

@@ -4,9 +4,9 @@
  *		Hands over what a batch adds to the baselines, and to the sample of
  *		contexts.
  *
- * Owns what is new: the days that nothing stored has.  fold.c writes them, and
- * context.sql the sample, under one lock; or, when another session is writing
- * the same account, both go to their journals.  Must never look anything up.
+ * Owns what is new: the days that nothing stored has.  fold.c writes them, and the
+ * sample, under one lock; or, when another session is writing the same account,
+ * both go to their journals.  Must never look anything up.
  *
  *-------------------------------------------------------------------------
  */

@@ -88,7 +88,7 @@ static const Statement functions[CALL_COUNT] = {
 static SPIPlanPtr plans[PLAN_COUNT];
 
 /*
- * Of the batches that are being settled, the innermost last: a trigger on one of
+ * Of the batches that are being processed, the innermost last: a trigger on one of
  * our tables may store events of its own.  Where such a batch fails and somebody
  * catches that, its scope went with the stack, and is forgotten by its savepoint.
  */

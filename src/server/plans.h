@@ -29,11 +29,11 @@ typedef enum CallId
 	CALL_LEAVE_TO_NEXT,			/* leave what is new of an account in the journals */
 	CALL_ASSIGN_TO_ALERTS,		/* make alerts of what is unusual */
 	CALL_KEEP_INCIDENTS,		/* bring the incidents of alerts up to date */
-	CALL_KEEP_LINKS,			/* ... and the links of incidents that are settled */
+	CALL_KEEP_LINKS,			/* ... and the links of those whose writers have ended */
 	CALL_COUNT
 } CallId;
 
-/* Of a batch, on the stack of who settles it. */
+/* Of a batch, on the stack of who processes it. */
 typedef struct PlansScope
 {
 	bool		as_owner;

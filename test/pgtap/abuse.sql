@@ -136,7 +136,7 @@ SET work_mem = '2MB';
 SET hash_mem_multiplier = 2;
 INSERT INTO log SELECT aws('2026-02-16T08:00:00Z', 'm' || i, 'CreateSAMLProvider', more => jsonb_build_object('userAgent', repeat('u', 1000000)))
 FROM generate_series(1, 100) AS i;
-SELECT cmp_ok(last_value, '<', 4 * 1048576 + 3 * 1048576::bigint, 'Memory: documents of a megabyte are settled when the memory for a hash table is reached') FROM peak;
+SELECT cmp_ok(last_value, '<', 4 * 1048576 + 3 * 1048576::bigint, 'Memory: documents of a megabyte are put into files when the memory for a hash table is reached') FROM peak;
 SELECT cmp_ok(last_value, '>', 1048576::bigint, 'Memory: which is what was measured') FROM peak;
 DROP TRIGGER z_sample ON log;
 SELECT cmp_ok(coalesce(memory_of('iamwatch events%'), 0), '<', 65536::bigint, 'Memory: nothing of them stays when the statement ends');

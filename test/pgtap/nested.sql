@@ -2,7 +2,7 @@
 SELECT plan(20);
 
 -- A trigger of somebody else's on a table of ours, that stores events while a
--- batch is being settled: these are a batch of their own.
+-- batch is being processed: these are a batch of their own.
 CREATE FUNCTION shorts(like_this text) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM identities WHERE identity LIKE '%user/' || like_this || '%'
 $$;

@@ -42,12 +42,12 @@ END$$;
 INSERT INTO refusing VALUES (aws('2026-03-01T09:00:00Z', 'good4', 'CreateUser'));
 SELECT results_eq($$SELECT n FROM names() AS n WHERE n LIKE '%4'$$, ARRAY['good4'], 'Savepoint: a statement that fails there leaves the next one its end');
 
--- a batch that is settled in parts, because it is larger than the memory for it
+-- a batch that is processed in pieces, because it is larger than the memory for it
 SET LOCAL work_mem = '64kB';
 SET LOCAL hash_mem_multiplier = 1;
 INSERT INTO log SELECT aws('2026-03-02T08:00:00Z', CASE n % 3 WHEN 0 THEN 'bad' ELSE 'fine' END || lpad(n::text, 4, '0'), 'CreateUser',
 	more => jsonb_build_object('x', repeat(md5(n::text), 30))) FROM generate_series(1, 300) AS n;
-SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ '^(bad|fine)\d{4}$'), 300::bigint, 'Savepoint: nor when a batch is settled in parts');
+SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ '^(bad|fine)\d{4}$'), 300::bigint, 'Savepoint: nor when a batch is processed in pieces');
 SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ 'copy of .*bad'), 0::bigint, 'Savepoint: what rolled back is not learned');
 SELECT is((SELECT count(*) FROM names() AS n WHERE n ~ 'copy of .*fine'), 200::bigint, 'Savepoint: what did not is');
 -- The lock of a backfill goes with the savepoint under which it fails.

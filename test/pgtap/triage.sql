@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(53);
+SELECT plan(55);
 
 CREATE FUNCTION alert(who text, operation text = 'CreateUser') RETURNS bigint LANGUAGE sql AS $$
 	SELECT max(alert_id) FROM alerts WHERE identity LIKE '%' || who AND alerts.operation = $2
@@ -22,6 +22,8 @@ SELECT throws_ok($$SELECT triage(alert('ann'), 'closed', 'ignored')$$, '23514', 
 SELECT throws_ok($$SELECT triage(alert('ann'), attack_until => '2026-02-09')$$, '23514', NULL, 'attack_until: with true_positive only');
 SELECT throws_ok($$SELECT triage(alert('ann'), resolution => 'true_positive', attack_until => '2026-01-31')$$, '22023', NULL,
 	'attack_until: not before the alert');
+SELECT throws_ok(format('SELECT triage(alert(%L), resolution => ''true_positive'', attack_until => %L)', 'ann', first_event_time::date + 3651), '22023', NULL,
+	'attack_until: not more than 3650 days after it') FROM alerts WHERE alert_id = alert('ann');
 SELECT throws_ok('SELECT triage(-1)', 'P0002', 'alert -1 does not exist', 'triage(): no such alert');
 SELECT triage(alert('ann'), 'investigating', assignee => 'kim', note => 'asked her');
 SELECT is(status || assignee || note, 'investigatingkimasked her', 'triage(): sets what is given') FROM alerts WHERE identity LIKE '%ann';
@@ -45,6 +47,7 @@ SELECT is(baseline('ann'), '{2026-02-01,2026-02-03}', 'True positive: before, th
 SELECT put(aws('2026-02-10T10:00:00Z', 'ann', 'CreateUser', id => 'a3'));
 SELECT is(numbers('ann'), '2026-02-01 2', 'True positive: before, the habit is usual');
 UPDATE alerts SET status = 'closed', resolution = 'true_positive' WHERE identity LIKE '%ann';
+SELECT throws_ok($$UPDATE alerts SET status = 'new', resolution = 'benign' WHERE identity LIKE '%ann'$$, '23514', NULL, 'Status: an alert that is opened again has no other resolution');
 SELECT is(baseline('ann'), '{2026-02-10}', 'True positive: the days of its events are out of the baseline, others are not');
 SELECT is(days, '{2026-02-01,2026-02-03}'::dayset, 'True positive: they can be listed') FROM excluded_days;
 SELECT is(count_days(days), 51, 'True positive: days of activity are as they were') FROM identities WHERE identity LIKE '%ann';

@@ -37,7 +37,7 @@ sub load
 }
 
 # A COPY that is under way: its rows have been sent, and with this little memory
-# for the batch most of them were settled already, but its end has not come.
+# for the batch most of them are in files already, but its end has not come.
 sub half_a_copy
 {
 	my ($piece) = @_;
