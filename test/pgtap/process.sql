@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(53);
+SELECT plan(58);
 -- process() goes by a column that grows.  No setting of a session, and no row
 -- that somebody may insert, makes it miss others.
 CREATE FUNCTION step(source regclass, order_column name DEFAULT NULL, overlap text DEFAULT NULL, batch_rows integer DEFAULT 5000)
@@ -123,5 +123,19 @@ CREATE TABLE unnamed (id bigint, event jsonb);
 INSERT INTO unnamed SELECT n, aws('2026-02-10T10:0' || n || ':00Z', 'joe', 'CreateUser') - 'eventID' FROM generate_series(1, 3) AS n;
 SELECT step('unnamed', 'id', '10') FROM generate_series(1, 3);
 SELECT is(event_count, 3::bigint, 'Overlap: events without an id are not counted again') FROM alerts WHERE identity ~ '/joe$';
+SELECT put(aws('2026-02-10T11:00:00Z', 'joe', 'CreateUser', id => 'named'));
+INSERT INTO unnamed VALUES (2, aws('2026-02-10T11:00:00Z', 'joe', 'CreateUser') - 'eventID');
+SELECT step('unnamed');
+SELECT is(event_count, 5::bigint, 'Overlap: one without is another than one of the same time with an id') FROM alerts WHERE identity ~ '/joe$';
+
+-- How many rows have the value of the last one is known with an overlap, too.
+CREATE TABLE ticks (n integer, event jsonb);
+INSERT INTO ticks SELECT n, aws('2026-02-05T10:00:00Z', 'tick' || n, 'ListUsers') FROM unnest('{1,2,2}'::int[]) AS n;
+SELECT step('ticks', 'n', '2'), step('ticks');
+SELECT is((SELECT rows_at_watermark FROM sources WHERE source = 'ticks'::regclass), 2::bigint,
+	'Alike: they are counted after those before them that are read again');
+CREATE TABLE lowest (s smallint, i integer, b bigint);
+SELECT is(before_watermark('lowest', c, (least + 1)::text, '2'), least::text, 'Overlap: no further back than the type goes, ' || c)
+FROM (VALUES ('s', -32768::numeric), ('i', -2147483648), ('b', -9223372036854775808)) AS v (c, least);
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(58);
+SELECT plan(59);
 
 CREATE FUNCTION from_address(at text, who text, operation text, address text, id text = gen_random_uuid()::text) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log VALUES (aws(at, who, operation, id => id, more => jsonb_build_object('sourceIPAddress', address)))
@@ -129,6 +129,9 @@ SELECT from_address('2026-03-10T00:00:00Z', 'eve', 'CreateUser', '198.51.100.1')
 SELECT is(shown('dan') || '/' || hidden('dan') || ' ' || shown('eve') || '/' || hidden('eve'), '/CreateUser 1 CreateUser 1/', 'Expiry: by event time, to the microsecond');
 SELECT from_address('2026-03-10T00:00:00Z', 'dan', 'CreateUser', '198.51.100.1');
 SELECT is(shown('dan') || '/' || hidden('dan'), 'CreateUser 1/CreateUser 1', 'Expiry: what goes on after it is alerted');
+SELECT lives('hal', '2026-02-01', '2026-03-09');
+SELECT from_address(at, 'hal', 'CreateUser', '198.51.100.1') FROM unnest(ARRAY['2026-03-02T10:00:00Z', '2026-03-07T09:59:59.999999Z', '2026-03-07T10:00:00Z']) AS at;
+SELECT is(shown('hal') || '/' || hidden('hal'), '/CreateUser 2', 'Suppressed: the deduplication period ends 5 days after the first event, to the microsecond');
 
 -- Withdrawn
 SELECT from_address('2026-03-09T12:00:00Z', 'fay', 'CreateUser', '198.51.100.1', 'f1');
@@ -139,11 +142,11 @@ SELECT from_address('2026-03-09T13:00:00Z', 'fay', 'CreateUser', '198.51.100.1',
 SELECT is(shown('fay') || '/' || hidden('fay'), 'CreateUser 1/CreateUser 1', 'Withdrawn: what follows is');
 
 -- A chain of rules
-INSERT INTO suppressions (reason, source_network) VALUES ('one', '192.0.2.16'), ('two', '192.0.2.17');
+INSERT INTO suppressions (reason, source_network) VALUES ('one', '192.0.2.16'), ('two', '192.0.2.17'), ('three', '192.0.2.16/30');
 SELECT from_address('2026-03-15T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.16', 'f3');
 SELECT from_address('2026-03-16T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.17', 'f4');
 SELECT from_address('2026-03-17T12:00:00Z', 'fay', 'DeleteUser', '192.0.2.16', 'f5');
-SELECT is(string_agg(reason || ' ' || events, ', ' ORDER BY reason), 'one 2, two 1', 'Several: each counts what it hid') FROM suppression_counts WHERE reason IN ('one', 'two');
+SELECT is(string_agg(reason || ' ' || events, ', ' ORDER BY reason), 'one 2, three 0, two 1', 'Several: the first that matches counts what it hid') FROM suppression_counts WHERE reason IN ('one', 'two', 'three');
 SELECT is(count(*), (SELECT count(DISTINCT (alert_id, event_id)) FROM alert_events), 'Nothing is counted twice') FROM alert_events;
 SELECT is_empty('SELECT alert_id FROM all_alerts GROUP BY alert_id HAVING count(*) > 1', 'An alert is suppressed or not, never both');
 SELECT is_empty('SELECT alert_id FROM alert_events EXCEPT SELECT alert_id FROM all_alerts', 'No event is without its alert');

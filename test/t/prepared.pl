@@ -83,11 +83,13 @@ psql(event('user7', '12:00Z'));
 is(status('journal_rows > 0 AND pending_events > 0'), 't', 'Days and events wait for a prepared transaction');
 is(status('waiting_since IS NULL AND held_by = \'[]\''), 't', 'Status: not named within a minute');
 psql("UPDATE iamwatch_internal.journal SET learned_at = learned_at - interval '2 minutes'");
+psql("BEGIN; SELECT iamwatch_internal.try_lock(7, key) FROM iamwatch_internal.waiting; PREPARE TRANSACTION 'of another class'");
 is(status("waiting_since < now() - interval '2 minutes' AND waiting_since > now() - interval '10 minutes'"), 't', 'Status: since when it waits');
 is(status("held_by->0->>'gid' || ' ' || (held_by->0->>'role') || ' ' || jsonb_array_length(held_by) || ' ' || ((held_by->0->>'since')::timestamptz < now())"),
-	'hold writer 1 true', 'Status: who holds it, by the name of the prepared transaction');
+	'hold writer 1 true', 'Status: who holds it, and nobody else, by the name of the prepared transaction');
+psql("ROLLBACK PREPARED 'of another class'");
 is($node->safe_psql('postgres', "SELECT held_by->0->>'gid' FROM iamwatch.status", extra_params => [ '-U', 'reader' ]), 'hold', 'Status: a reader sees it');
-psql("DELETE FROM iamwatch_internal.journal; UPDATE iamwatch_internal.pending_events SET left_at = left_at - interval '2 minutes'");
+psql("DELETE FROM iamwatch_internal.journal; UPDATE iamwatch_internal.pending_events SET left_at = left_at - interval '90 seconds'");
 is(status("waiting_since < now() AND held_by->0->>'gid' = 'hold'"), 't', 'Status: events of an alert that wait');
 psql($maintain);
 is(status('pending_events'), '1', 'maintain() leaves them');
