@@ -48,7 +48,7 @@ DECLARE
 		'explain', 'explain_json', 'explain_identity', 'explain_score', 'explain_risk', 'raw_events', 'raw_events_of', 'read_by_id',
 		'check_source', 'check_relation', 'order_type', 'column_number', 'current_column', 'event_column_of', 'order_column_of',
 		'detached_partitions', 'rows_inserted',
-		'source_problem', 'observers', 'wanted_observers', 'unwatched_children', 'attack_name',
+		'source_problem', 'observers', 'is_filled_by_triggers', 'owners_without_observe', 'wanted_observers', 'unwatched_children', 'attack_name',
 		'plain', 'plain_list', 'find_incidents', 'incidents_of', 'handed_how', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'urgent_most', 'fresh_links', 'linked_incidents', 'link_reason',
 		'hands_over', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',

@@ -221,7 +221,7 @@ BEGIN
 			HINT = 'Name a column that grows with every row, such as an identity column or the time of loading.';
 	END IF;
 	PERFORM iamwatch_internal.order_type(source, order_column);
-	IF EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = source AND t.tgname = 'iamwatch_observe') THEN
+	IF EXISTS (SELECT FROM iamwatch_internal.observers(source)) THEN
 		RAISE EXCEPTION 'relation "%" is watched already', source
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 			HINT = 'Either triggers or iamwatch.process(): see iamwatch.unwatch().';

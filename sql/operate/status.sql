@@ -169,7 +169,9 @@ BEGIN
 	FOR wanted IN SELECT * FROM iamwatch_internal.wanted_observers(source, event_column) LOOP
 		SELECT * INTO present FROM iamwatch_internal.observers(source) AS o WHERE o.trigger = wanted.trigger;
 		IF NOT FOUND THEN
-			RETURN format('the trigger %s is not there; call iamwatch.watch(%L, %L)', wanted.trigger, source, event_column);
+			RETURN format('the trigger %s is not %s; call iamwatch.watch(%L, %L)', wanted.trigger,
+				CASE WHEN EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = source AND t.tgname = wanted.trigger)
+				THEN 'that of iamwatch' ELSE 'there' END, source, event_column);
 		ELSIF present.columns <> wanted.columns OR strpos(present.definition, wanted.listed) = 0 THEN
 			-- they were renamed between the last maintain() and a dump; what is there reads them still
 			SELECT string_agg(quote_ident(f.column_name), ', ' ORDER BY f.field) INTO names
@@ -182,6 +184,9 @@ BEGIN
 		-- of one column the name may be an old one
 		ELSIF present.arguments <> wanted.arguments AND get_byte(wanted.arguments, 0) = 0 THEN
 			RETURN format('columns were mapped anew; call iamwatch.watch(%L)', source);
+		ELSIF wanted.every_update AND NOT present.every_update THEN
+			RETURN format('a trigger BEFORE UPDATE may change documents in an UPDATE that names other columns, for which the trigger %s does not fire; call iamwatch.watch(%L, %L)',
+				wanted.trigger, source, event_column);
 		ELSIF present.enabled = 'D' THEN
 			RETURN format('the trigger %s is disabled; ALTER TABLE %s ENABLE TRIGGER %1$s', wanted.trigger, source);
 		END IF;
@@ -203,6 +208,10 @@ BEGIN
 		IF names IS NOT NULL THEN
 			RETURN format('no trigger fires for tables that inherit from it: %s; call iamwatch.watch() for each', names);
 		END IF;
+	END IF;
+	names := array_to_string(iamwatch_internal.owners_without_observe(source), ', ');
+	IF names IS NOT NULL THEN
+		RETURN format('%s cannot make or attach partitions of it; GRANT EXECUTE ON FUNCTION iamwatch_internal.observe() TO %1$s', names);
 	END IF;
 	names := (SELECT string_agg(d.relation::text, ', ' ORDER BY d.relation::text)
 		FROM iamwatch_internal.detached_partitions(source) AS d WHERE NOT d.quiet);

@@ -49,18 +49,39 @@ CREATE TRIGGER number_columns BEFORE INSERT OR UPDATE ON iamwatch.sources
 ALTER TABLE iamwatch.sources ENABLE ALWAYS TRIGGER number_columns;
 
 CREATE FUNCTION iamwatch_internal.observers(source regclass, OUT trigger name, OUT enabled "char", OUT parent oid,
-	OUT arguments bytea, OUT columns smallint[], OUT definition text) RETURNS SETOF record
+	OUT arguments bytea, OUT columns smallint[], OUT definition text, OUT every_update boolean) RETURNS SETOF record
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
 	SELECT t.tgname, t.tgenabled, nullif(t.tgparentid, 0), t.tgargs,
 		ARRAY(SELECT DISTINCT d.refobjsubid::smallint FROM pg_depend AS d
 			WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
 			AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid AND d.refobjsubid > 0 ORDER BY 1),
-		pg_get_triggerdef(t.oid)
+		pg_get_triggerdef(t.oid), (t.tgtype & 16) <> 0 AND cardinality(t.tgattr::smallint[]) = 0
 	FROM pg_trigger AS t
 	WHERE t.tgrelid = source AND t.tgname IN ('iamwatch_observe', 'iamwatch_observe_update') AND NOT t.tgisinternal
+	-- and not one of somebody else's that is only called so
+	AND t.tgfoid = to_regproc('iamwatch_internal.observe')
+	AND t.tgtype = CASE t.tgname WHEN 'iamwatch_observe' THEN 5 ELSE 17 END		-- AFTER INSERT, AFTER UPDATE, FOR EACH ROW
 $$;
 COMMENT ON FUNCTION iamwatch_internal.observers(regclass) IS
 'the triggers of iamwatch.watch() on a table, and the columns that each looks at';
+
+CREATE FUNCTION iamwatch_internal.is_filled_by_triggers(source regclass) RETURNS boolean
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT FROM pg_trigger AS t
+		WHERE t.tgrelid IN (SELECT source UNION ALL SELECT p.relid FROM pg_partition_tree(source) AS p)
+		AND (t.tgtype & 19) = 19 AND NOT t.tgisinternal)		-- BEFORE, UPDATE, FOR EACH ROW
+$$;
+COMMENT ON FUNCTION iamwatch_internal.is_filled_by_triggers(regclass) IS
+'whether an UPDATE may change a document without naming its column: somebody''s trigger BEFORE UPDATE FOR EACH ROW may';
+
+CREATE FUNCTION iamwatch_internal.owners_without_observe(source regclass) RETURNS regrole[]
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array_agg(DISTINCT c.relowner::regrole)
+	FROM pg_partition_tree(source) AS p JOIN pg_class AS c ON c.oid = p.relid
+	WHERE c.relkind = 'p' AND NOT has_function_privilege(c.relowner, to_regproc('iamwatch_internal.observe'), 'EXECUTE')
+$$;
+COMMENT ON FUNCTION iamwatch_internal.owners_without_observe(regclass) IS
+'who owns a partitioned table, or a part of it that has partitions, and cannot make or attach any, as these get its triggers: whoever makes a trigger must be allowed to call its function';
 
 -- After a dump that was made when the name was an old one, its trigger knows.
 CREATE FUNCTION iamwatch_internal.event_column_of(source regclass) RETURNS name
@@ -206,7 +227,7 @@ COMMENT ON FUNCTION iamwatch_internal.foreign_partitions(regclass) IS
 
 -- How the two triggers of a table are to be.
 CREATE FUNCTION iamwatch_internal.wanted_observers(source regclass, event_column name,
-	OUT trigger name, OUT arguments bytea, OUT columns smallint[], OUT listed text, OUT definition text) RETURNS SETOF record
+	OUT trigger name, OUT arguments bytea, OUT columns smallint[], OUT listed text, OUT definition text, OUT every_update boolean) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
 DECLARE
 	fields text[] := iamwatch_internal.fields_of(source);
@@ -224,6 +245,7 @@ BEGIN
 	listed := (SELECT string_agg(format('new.%I', u), ', ' ORDER BY n) FROM unnest(used) WITH ORDINALITY AS u (u, n));
 	columns := ARRAY(SELECT DISTINCT iamwatch_internal.column_number(source, u) FROM unnest(used) AS u ORDER BY 1);
 	trigger := 'iamwatch_observe';
+	every_update := false;
 	definition := format('CREATE TRIGGER iamwatch_observe AFTER INSERT ON %s FOR EACH ROW WHEN (%s) %s', source, news, calls);
 	RETURN NEXT;
 	-- text and json are compared as text, which costs less than to read them
@@ -233,14 +255,36 @@ BEGIN
 		new_value := format('new.%I::text', event_column);
 	END IF;
 	trigger := 'iamwatch_observe_update';
-	definition := format('CREATE TRIGGER iamwatch_observe_update AFTER UPDATE OF %s ON %s FOR EACH ROW'
-		' WHEN (%s IS DISTINCT FROM %s AND %s) %s', (SELECT string_agg(quote_ident(a.attname), ', ')
-			FROM pg_attribute AS a WHERE a.attrelid = source AND a.attnum = ANY (columns)),
+	every_update := iamwatch_internal.is_filled_by_triggers(source);
+	definition := format('CREATE TRIGGER iamwatch_observe_update AFTER UPDATE%s ON %s FOR EACH ROW'
+		' WHEN (%s IS DISTINCT FROM %s AND %s) %s', CASE WHEN NOT every_update THEN
+			(SELECT ' OF ' || string_agg(quote_ident(a.attname), ', ')
+			FROM pg_attribute AS a WHERE a.attrelid = source AND a.attnum = ANY (columns)) END,
 		source, old_value, new_value, news, calls);
 	RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.wanted_observers(regclass, name) IS
 'the triggers that iamwatch.watch() makes on a table: for what is inserted, and for documents that an UPDATE changes';
+
+-- Otherwise no row would fit once time has left the last partition.
+CREATE FUNCTION iamwatch_internal.let_make_partitions(source regclass) RETURNS void
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	owners constant text := array_to_string(iamwatch_internal.owners_without_observe(source), ', ');
+	command constant text := 'GRANT EXECUTE ON FUNCTION iamwatch_internal.observe() TO ' || owners;
+BEGIN
+	IF owners IS NULL THEN
+		RETURN;
+	END IF;
+	IF has_function_privilege(to_regproc('iamwatch_internal.observe'), 'EXECUTE WITH GRANT OPTION') THEN
+		EXECUTE command;
+	ELSE
+		RAISE WARNING '% cannot make or attach partitions of "%"', owners, source
+			USING HINT = format('Have the owner of iamwatch run: %s.', command);
+	END IF;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.let_make_partitions(regclass) IS
+'let the owners of a partitioned table, and of parts of it, make the triggers of further partitions, or warn that they cannot';
 
 CREATE FUNCTION iamwatch.watch(source regclass, event_column name DEFAULT 'event',
 	fires text DEFAULT 'origin') RETURNS void
@@ -284,11 +328,15 @@ BEGIN
 	FOR wanted IN SELECT * FROM iamwatch_internal.wanted_observers(source, event_column) LOOP
 		SELECT * INTO present FROM iamwatch_internal.observers(source) AS o WHERE o.trigger = wanted.trigger;
 		IF FOUND AND ((present.arguments, present.columns) IS DISTINCT FROM (wanted.arguments, wanted.columns)
-				OR strpos(present.definition, wanted.listed) = 0) THEN
+				OR present.every_update <> wanted.every_update OR strpos(present.definition, wanted.listed) = 0) THEN
 			PERFORM iamwatch_internal.change_trigger(source, format('DROP TRIGGER %I ON %s', wanted.trigger, source));
 			present.enabled := NULL;
 		END IF;
 		IF present.enabled IS NULL THEN
+			-- one of somebody else's that is only called so
+			IF EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = source AND t.tgname = wanted.trigger) THEN
+				PERFORM iamwatch_internal.change_trigger(source, format('DROP TRIGGER %I ON %s', wanted.trigger, source));
+			END IF;
 			PERFORM iamwatch_internal.change_trigger(source, wanted.definition);
 			present.enabled := 'O';
 		END IF;
@@ -302,6 +350,7 @@ BEGIN
 	SET (event_column, event_attnum) = (EXCLUDED.event_column, EXCLUDED.event_attnum)
 	WHERE (s.event_column, s.event_attnum) IS DISTINCT FROM (EXCLUDED.event_column, EXCLUDED.event_attnum);
 	PERFORM iamwatch_internal.remember_partitions(source);
+	PERFORM iamwatch_internal.let_make_partitions(source);
 	IF iamwatch_internal.unwatched_children(source) IS NOT NULL THEN
 		RAISE WARNING 'rows of tables that inherit from "%" are not watched: %', source,
 			array_to_string(iamwatch_internal.unwatched_children(source), ', ')

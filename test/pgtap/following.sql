@@ -1,6 +1,6 @@
 -- A watch that does not watch says so, updates are seen, and renaming loses nothing.
 \ir settings.psql
-SELECT plan(80);
+SELECT plan(90);
 
 CREATE FUNCTION seen(who text) RETURNS bigint LANGUAGE sql AS $$
 	SELECT count(*) FROM identities WHERE identity LIKE '%/' || who $$;
@@ -66,6 +66,38 @@ SELECT is(seen('in a partition') + seen('moved'), 2::bigint, 'UPDATE: in a parti
 SELECT unwatch('steps');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'steps'::regclass), 0::bigint, 'unwatch() takes both triggers away');
 
+
+-- a trigger that fills the column, in an UPDATE that does not name it
+CREATE TABLE filled (raw text, n int, event jsonb);
+CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.event := NEW.raw::jsonb; RETURN NEW; END$$;
+CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON filled FOR EACH ROW EXECUTE FUNCTION fill();
+SELECT watch('filled');
+INSERT INTO filled VALUES (e('filled1')::text);
+UPDATE filled SET raw = e('filled2')::text;
+SELECT is(seen('filled1') + seen('filled2'), 2::bigint, 'UPDATE: of what a trigger makes the document of');
+SELECT is(problem_of('filled'), NULL, 'Problem: none then');
+DROP TRIGGER fill ON filled;
+SELECT watch('filled');
+SELECT matches(pg_get_triggerdef(oid), 'UPDATE OF event', 'UPDATE: without such a trigger, one of other columns is no business of ours')
+FROM pg_trigger WHERE tgrelid = 'filled'::regclass AND tgname = 'iamwatch_observe_update';
+CREATE TRIGGER fill BEFORE UPDATE ON filled FOR EACH ROW EXECUTE FUNCTION fill();
+SELECT is(problem_of('filled'), 'a trigger BEFORE UPDATE may change documents in an UPDATE that names other columns, for which the trigger iamwatch_observe_update does not fire; call iamwatch.watch(''public.filled'', ''event'')',
+	'Problem: a trigger that was made since may change documents');
+SELECT watch('filled');
+UPDATE filled SET raw = e('filled3')::text;
+SELECT is(seen('filled3') || coalesce(problem_of('filled'), ''), '1', 'Problem: watch() mends that');
+CREATE TABLE filled_in_part (at int, raw text, event jsonb) PARTITION BY LIST (at);
+CREATE TABLE filled_in_part_1 PARTITION OF filled_in_part FOR VALUES IN (1);
+SELECT watch('filled_in_part');
+CREATE TRIGGER fill BEFORE UPDATE ON filled_in_part_1 FOR EACH ROW EXECUTE FUNCTION fill();
+SELECT matches(problem_of('filled_in_part'), 'BEFORE UPDATE may change documents', 'Problem: such a trigger on a partition');
+SELECT watch('filled_in_part');
+INSERT INTO filled_in_part VALUES (1);
+UPDATE filled_in_part SET raw = e('filled4')::text;
+SELECT is(seen('filled4') || coalesce(problem_of('filled_in_part'), ''), '1', 'Problem: watch() mends that as well');
+SELECT unwatch('filled'), unwatch('filled_in_part');
+DROP TABLE filled, filled_in_part;
+
 -- ---- a watch that does not watch ----
 SELECT is((SELECT string_agg(problem, ' ') FROM source_status), NULL, 'Problem: none when all is well');
 SELECT is(source_problems, '{}', 'Problem: none in status then') FROM status;
@@ -78,6 +110,18 @@ ALTER TABLE log DISABLE TRIGGER iamwatch_observe_update;
 SELECT matches(problem_of('log'), 'iamwatch_observe_update is disabled', 'Problem: that for updates as well');
 DROP TRIGGER iamwatch_observe ON log;
 SELECT is(problem_of('log'), 'the trigger iamwatch_observe is not there; call iamwatch.watch(''public.log'', ''event'')', 'Problem: a dropped trigger');
+SELECT watch('log');
+CREATE FUNCTION does_nothing() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+DROP TRIGGER iamwatch_observe ON log;
+CREATE TRIGGER iamwatch_observe AFTER INSERT ON log FOR EACH ROW WHEN (iamwatch_internal.may_be_new(new.event, new.ctid)) EXECUTE FUNCTION does_nothing('event');
+SELECT is(problem_of('log'), 'the trigger iamwatch_observe is not that of iamwatch; call iamwatch.watch(''public.log'', ''event'')',
+	'Problem: a trigger of the same name that calls another function');
+SELECT watch('log');
+INSERT INTO log VALUES (e('after another one'));
+SELECT is(seen('after another one') || coalesce(problem_of('log'), ''), '1', 'Problem: watch() puts its own in the place of that');
+DROP TRIGGER iamwatch_observe ON log;
+CREATE TRIGGER iamwatch_observe AFTER DELETE ON log FOR EACH ROW WHEN (old.event IS NOT NULL) EXECUTE FUNCTION iamwatch_internal.observe('event');
+SELECT matches(problem_of('log'), 'iamwatch_observe is not that of iamwatch', 'Problem: one that fires for something else');
 SELECT watch('log');
 ALTER TABLE split_2 DISABLE TRIGGER iamwatch_observe;
 SELECT matches(problem_of('split'), 'iamwatch_observe does not fire in partitions: public.split_2;', 'Problem: a partition whose owner disabled the clone');

@@ -1,6 +1,6 @@
 -- Declaratively partitioned tables: whichever way a row comes in, it is seen once.
 \ir settings.psql
-SELECT plan(18);
+SELECT plan(27);
 
 CREATE FUNCTION busy() RETURNS text LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(regexp_replace(identity, '.*/', '') || count_days(days), ' ' ORDER BY identity), '')
@@ -80,6 +80,44 @@ GRANT SELECT ON wanted TO iamwatch_partitions;
 SET ROLE iamwatch_partitions;
 SELECT set_eq($$SELECT tried('parted')$$, $$TABLE wanted$$, 'for who may read the parent and no partition, too');
 RESET ROLE;
+
+-- Whose owner is nobody special: who makes a partition makes its triggers.
+CREATE ROLE iamwatch_parted_owner;
+CREATE ROLE iamwatch_parted_member IN ROLE iamwatch_parted_owner;
+GRANT USAGE, CREATE ON SCHEMA public TO iamwatch_parted_owner;
+CREATE TABLE owned (at int, event jsonb) PARTITION BY LIST (at);
+ALTER TABLE owned OWNER TO iamwatch_parted_owner;
+SELECT watch('owned');
+SET ROLE iamwatch_parted_member;
+SELECT lives_ok('CREATE TABLE owned_1 PARTITION OF owned FOR VALUES IN (1)', 'Its owner, or who has the rights of the owner, makes a partition of a watched table');
+RESET ROLE;
+SET ROLE iamwatch_parted_owner;
+CREATE TABLE owned_2 (at int, event jsonb);
+SELECT lives_ok('ALTER TABLE owned ATTACH PARTITION owned_2 FOR VALUES IN (2)', 'and attaches one');
+SELECT throws_ok($$CREATE TRIGGER mine AFTER INSERT ON owned_2 FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.observe('event')$$,
+	'42501', 'permission denied for schema iamwatch_internal', 'but makes no trigger of ours by its name');
+CREATE TABLE owned_3 PARTITION OF owned FOR VALUES IN (3) PARTITION BY LIST ((event->>'eventSource'));
+RESET ROLE;
+INSERT INTO owned VALUES (2, aws('2026-01-05T08:00:00Z', 'attached', 'ListBuckets', 's3'));
+SELECT matches(busy(), 'attached1', 'What comes into it is seen');
+SELECT is(problem, NULL, 'Problem: none') FROM source_status WHERE source = 'owned'::regclass;
+CREATE ROLE iamwatch_parted_other;
+GRANT USAGE, CREATE ON SCHEMA public TO iamwatch_parted_other;
+ALTER TABLE owned_3 OWNER TO iamwatch_parted_other;
+SELECT is(problem, 'iamwatch_parted_other cannot make or attach partitions of it; GRANT EXECUTE ON FUNCTION iamwatch_internal.observe() TO iamwatch_parted_other',
+	'Problem: an owner who came later cannot, of a part of it') FROM source_status WHERE source = 'owned'::regclass;
+SELECT watch('owned');
+SELECT is(problem, NULL, 'Problem: watch() mends it') FROM source_status WHERE source = 'owned'::regclass;
+SET ROLE iamwatch_parted_other;
+SELECT lives_ok($$CREATE TABLE owned_3_iam PARTITION OF owned_3 FOR VALUES IN ('iam.amazonaws.com')$$, 'and that owner too makes partitions');
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION iamwatch_internal.observe() FROM iamwatch_parted_owner;
+GRANT iamwatch_parted_owner TO iamwatch_partitions;
+SET client_min_messages = error;
+SET ROLE iamwatch_partitions;
+SELECT lives_ok($$SELECT watch('owned')$$, 'Who may watch, but not grant, is only warned');
+RESET ROLE;
+DROP TABLE owned;
 
 SELECT unwatch('parted');
 SELECT is(count(*), 1::bigint, 'To unwatch the parent unwatches all of its partitions')
