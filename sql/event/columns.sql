@@ -12,7 +12,8 @@ COMMENT ON TABLE iamwatch_internal.column_fields IS
 'relations with a column for each field: which column is which; kept by iamwatch.map_columns()';
 COMMENT ON COLUMN iamwatch_internal.column_fields.field IS
 'path in the record as the provider writes it, steps divided by dots, such as userIdentity.arn';
-SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.column_fields', '');
+-- Of a relation that is gone a dump would have a number, which may be another's where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.column_fields', 'WHERE pg_catalog.pg_table_is_visible(source) IS NOT NULL');
 
 COMMENT ON COLUMN iamwatch_internal.column_fields.column_attnum IS 'number of the column in the relation, by which it is found after it was renamed';
 

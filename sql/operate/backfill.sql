@@ -26,7 +26,8 @@ CREATE TABLE iamwatch_internal.backfills (
 	withdrawn bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE iamwatch_internal.backfills IS 'the last backfill of each source; read iamwatch.backfill_progress';
-SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.backfills', '');
+-- Of a relation that is gone a dump would have a number, which may be another's where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.backfills', 'WHERE pg_catalog.pg_table_is_visible(source) IS NOT NULL');
 
 -- Volatile, though it gives the same for the same: a subquery with a volatile
 -- column is planned by itself, so each document is read once, and still in

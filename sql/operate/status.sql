@@ -27,7 +27,8 @@ COMMENT ON COLUMN iamwatch_internal.source_counts.lag IS 'how far behind the clo
 COMMENT ON COLUMN iamwatch_internal.source_counts.era IS 'grows every few changes, so that the newest version is found first: see counter.c';
 CREATE INDEX source_counts_source ON iamwatch_internal.source_counts (source, era);
 ALTER TABLE iamwatch_internal.source_counts REPLICA IDENTITY FULL;
-SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.source_counts', '');
+-- Of a relation that is gone a dump would have a number, which may be another's where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('iamwatch_internal.source_counts', 'WHERE pg_catalog.pg_table_is_visible(source) IS NOT NULL');
 
 CREATE FUNCTION iamwatch_internal.fold_source_counts() RETURNS void
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

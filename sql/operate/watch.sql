@@ -25,7 +25,8 @@ COMMENT ON COLUMN iamwatch.sources.rows_at_watermark IS 'for iamwatch.process():
 COMMENT ON COLUMN iamwatch.sources.silent_after IS
 'iamwatch.source_status calls the source silent when it has taught nothing for so long; every source with daily activity teaches at least once a UTC day';
 COMMENT ON COLUMN iamwatch.sources.events_taken IS 'for iamwatch.process(): how many rows it took';
-SELECT pg_catalog.pg_extension_config_dump('iamwatch.sources', '');
+-- Of a relation that is gone a dump would have a number, which may be another's where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('iamwatch.sources', 'WHERE pg_catalog.pg_table_is_visible(source) IS NOT NULL');
 COMMENT ON COLUMN iamwatch.sources.event_column IS 'holds the document; of no account when the columns of the source are mapped, see iamwatch.map_columns()';
 COMMENT ON COLUMN iamwatch.sources.event_attnum IS 'number of the event column in the source, by which it is found after it was renamed; null if there was no such column';
 COMMENT ON COLUMN iamwatch.sources.order_attnum IS 'number of the order column in the source';

@@ -134,7 +134,7 @@ tallies_write(const Tallies *tallies)
 	if (tallies->entries->members == 0)
 		return;
 	look_up(tallies);
-	row_target_open(&target, internal_relation("tallies"));
+	row_target_open(&target, internal_relation("tallies"), TALLIES_COLUMNS);
 	tally_start_iterate(tallies->entries, &i);
 	while ((entry = tally_iterate(tallies->entries, &i)) != NULL)
 		write_entry(&target, tallies->account_id, entry);

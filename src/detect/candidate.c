@@ -7,10 +7,10 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "detect/candidate.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "server/composite.h"
 #include "server/given.h"
 #include "server/objects.h"
 #include "utils/typcache.h"
@@ -22,37 +22,14 @@ enum
 	CANDIDATE_SCORE, CANDIDATE_COLUMNS
 };
 
-/* The first columns of a row; those after them are somebody's own. */
-static void
-read_row(HeapTupleHeader row, int count, Datum *values, bool *nulls)
-{
-	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
-	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
-											  HeapTupleHeaderGetTypMod(row));
-
-	if (desc->natts == count)
-		heap_deform_tuple(&tuple, desc, values, nulls);
-	else
-	{
-		if (desc->natts < count)
-			elog(ERROR, "a row has %d columns, not %d", desc->natts, count);
-		for (int i = 0; i < count; i++)
-			values[i] = heap_getattr(&tuple, i + 1, desc, &nulls[i]);
-	}
-	ReleaseTupleDesc(desc);
-}
-
 static Datum
 make_row(const char *type, int count, const Datum *values, const bool *nulls)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(internal_type(type), -1);
-	HeapTuple	tuple;
+	Datum		row = composite_make(desc, count, values, nulls);
 
-	if (desc->natts != count)
-		elog(ERROR, "type %s has %d attributes, not %d", type, desc->natts, count);
-	tuple = heap_form_tuple(desc, (Datum *) values, (bool *) nulls);
 	ReleaseTupleDesc(desc);
-	return HeapTupleGetDatum(tuple);
+	return row;
 }
 
 void
@@ -60,7 +37,7 @@ score_row_read(HeapTupleHeader row, ScoreRow *score)
 {
 	if (row != NULL)
 	{
-		read_row(row, SCORE_COLUMNS, score->values, score->nulls);
+		composite_read(row, SCORE_COLUMNS, score->values, score->nulls);
 		return;
 	}
 	memset(score->values, 0, sizeof(score->values));
@@ -108,7 +85,7 @@ candidate_read(HeapTupleHeader row, Candidate *candidate)
 	Datum		values[CANDIDATE_COLUMNS];
 	bool		nulls[CANDIDATE_COLUMNS];
 
-	read_row(row, CANDIDATE_COLUMNS, values, nulls);
+	composite_read(row, CANDIDATE_COLUMNS, values, nulls);
 	if (nulls[CANDIDATE_DETECTOR] || nulls[CANDIDATE_EVENT])
 		refuse_null("detector and event of a candidate");
 	candidate->detector = values[CANDIDATE_DETECTOR];
@@ -137,5 +114,5 @@ void
 alert_settings_read(HeapTupleHeader row, AlertSettings *settings)
 {
 	settings->row = HeapTupleHeaderGetDatum(row);
-	read_row(row, DETECTORS_COLUMNS, settings->values, settings->nulls);
+	composite_read(row, DETECTORS_COLUMNS, settings->values, settings->nulls);
 }

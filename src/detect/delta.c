@@ -9,11 +9,11 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "baseline/stored_columns.h"
 #include "detect/delta.h"
 #include "funcapi.h"
 #include "server/column.h"
+#include "server/composite.h"
 #include "server/objects.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -65,19 +65,15 @@ deltas_add_array(Deltas *deltas, Datum array)
 	bool	   *missing;
 	int			count;
 
-	Assert(desc->natts == JOURNAL_COLUMNS);
 	deconstruct_array(DatumGetArrayTypeP(array), desc->tdtypeid, -1, false, TYPALIGN_DOUBLE,
 					  &rows, &missing, &count);
 	for (int i = 0; i < count; i++)
 	{
-		HeapTupleData tuple;
 		Delta		delta;
 
 		if (missing[i])
 			continue;
-		tuple.t_data = DatumGetHeapTupleHeader(rows[i]);
-		tuple.t_len = HeapTupleHeaderGetDatumLength(tuple.t_data);
-		heap_deform_tuple(&tuple, desc, values, nulls);
+		composite_read(DatumGetHeapTupleHeader(rows[i]), JOURNAL_COLUMNS, values, nulls);
 		read_delta(&delta, values, nulls);
 		deltas_add(deltas, &delta);
 	}
@@ -92,7 +88,7 @@ set_text(Datum *values, bool *nulls, int column, Slice slice)
 		values[column - 1] = slice_text(slice);
 }
 
-static HeapTuple
+static Datum
 delta_row(const Deltas *deltas, const Delta *delta, TupleDesc desc)
 {
 	Datum		values[JOURNAL_COLUMNS] = {0};
@@ -119,7 +115,7 @@ delta_row(const Deltas *deltas, const Delta *delta, TupleDesc desc)
 	if (!nulls[JOURNAL_DAYS - 1])
 		values[JOURNAL_DAYS - 1] = PointerGetDatum(dayruns_to_dayset(&delta->days));
 	values[JOURNAL_LEARNED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	return heap_form_tuple(desc, values, nulls);
+	return composite_make(desc, JOURNAL_COLUMNS, values, nulls);
 }
 
 Datum
@@ -129,9 +125,8 @@ deltas_array(const Deltas *deltas)
 	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
 	Column		rows = column_make(type, deltas->count);
 
-	Assert(desc->natts == JOURNAL_COLUMNS);
 	for (int i = 0; i < deltas->count; i++)
-		column_add(&rows, HeapTupleGetDatum(delta_row(deltas, &deltas->items[i], desc)));
+		column_add(&rows, delta_row(deltas, &deltas->items[i], desc));
 	ReleaseTupleDesc(desc);
 	return column_array(&rows);
 }

@@ -68,7 +68,7 @@ move_account(const StoredAccount *account, const Deltas *deltas)
 	values[ACCOUNTS_LATE_EVENTS - 1] = Int64GetDatum(moved.late_events);
 	values[ACCOUNTS_DROPPED_BEFORE - 1] = DateADTGetDatum(moved.dropped_before);
 	nulls[ACCOUNTS_DROPPED_BEFORE - 1] = moved.dropped_before == PG_INT32_MIN;
-	row_target_open(&target, internal_relation("accounts"));
+	row_target_open(&target, internal_relation("accounts"), ACCOUNTS_COLUMNS);
 	row_update_at(&target, &moved.at, values, nulls);
 	row_target_close(&target);
 }

@@ -232,7 +232,7 @@ write_novelties(const FoldContext *fold)
 {
 	RowTarget	target;
 
-	row_target_open(&target, internal_relation("novelties"));
+	row_target_open(&target, internal_relation("novelties"), NOVELTIES_COLUMNS);
 	for (int i = 0; i < fold->nnovelties; i++)
 	{
 		const FoldNovelty *novelty = &fold->novelties[i];
@@ -257,7 +257,7 @@ write_habits(const FoldContext *fold)
 
 	if (fold->nhabits == 0)
 		return;
-	row_target_open(&target, internal_relation("habits"));
+	row_target_open(&target, internal_relation("habits"), HABITS_COLUMNS);
 	for (int i = 0; i < fold->nhabits; i++)
 	{
 		const FoldHabit *habit = &fold->habits[i];

@@ -292,7 +292,7 @@ write_identities(Fold *fold)
 		if (!has_news(identity))
 			continue;
 		if (!open)
-			row_target_open(&target, internal_relation("identity_days"));
+			row_target_open(&target, internal_relation("identity_days"), IDENTITIES_COLUMNS);
 		open = true;
 		write_identity(fold, &target, identity, numbers);
 	}
@@ -399,7 +399,7 @@ fold_operations(Fold *fold)
 		if (operation->known)
 			continue;
 		if (!open)
-			row_target_open(&target, internal_relation("account_operations"));
+			row_target_open(&target, internal_relation("account_operations"), OPERATIONS_COLUMNS);
 		open = true;
 		values[OPERATIONS_ACCOUNT_ID - 1] = Int32GetDatum(fold->account_id);
 		values[OPERATIONS_OPERATION_ID - 1] = Int32GetDatum(operation->operation_id);
@@ -466,7 +466,7 @@ fold_behaviours(Fold *fold)
 		if (fresh.n == 0)
 			continue;
 		if (!open)
-			row_target_open(&target, internal_relation("behaviour_days"));
+			row_target_open(&target, internal_relation("behaviour_days"), BEHAVIOUR_DAYS_COLUMNS);
 		open = true;
 		write_behaviour(fold, &target, behaviour);
 		count_fresh(fold, behaviour->operation->operation_id,

@@ -26,6 +26,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "server/column.h"
+#include "server/composite.h"
 #include "server/objects.h"
 #include "server/plans.h"
 #include "server/row.h"
@@ -195,8 +196,7 @@ part_of_alert(const AlertRow *alert, TupleDesc desc)
 	};
 	bool		nulls[lengthof(values)] = {false};
 
-	Assert(desc->natts == lengthof(values));
-	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	return composite_make(desc, lengthof(values), values, nulls);
 }
 
 /* Is the alert the first of an incident, of which nobody left anything to do? */
@@ -229,7 +229,7 @@ keep_first(const AlertRow *alert)
 	if (!incident_of_one(alert->values, alert->nulls, values, nulls))
 		return false;
 	plans_become_owner();
-	row_target_open(&target, internal_relation("kept_incidents"));
+	row_target_open(&target, internal_relation("kept_incidents"), KEPT_COLUMNS);
 	has_more = RelationGetNumberOfAttributes(target.table) != KEPT_COLUMNS; /* somebody's own */
 	if (!has_more)
 		row_insert(&target, values, nulls);
@@ -248,7 +248,7 @@ note_changed(const AlertRow *alert)
 	};
 	bool		nulls[lengthof(values)] = {false};
 
-	row_insert_one(internal_relation("changed_incidents"), values, nulls);
+	row_insert_one(internal_relation("changed_incidents"), lengthof(values), values, nulls);
 }
 
 /*

@@ -12,12 +12,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "detect/fold.h"
 #include "detect/learn.h"
 #include "detect/sample.h"
 #include "funcapi.h"
 #include "server/column.h"
+#include "server/composite.h"
 #include "server/objects.h"
 #include "server/plans.h"
 #include "utils/array.h"
@@ -102,13 +102,12 @@ add_sample(Learned *learned, const BatchEvent *item, int capacity)
 		learned->desc = lookup_rowtype_tupdesc(type, -1);
 		learned->samples = column_make(type, capacity);
 	}
-	Assert(learned->desc->natts == lengthof(values));
 	values[0] = event_to_datum(event);
 	nulls[1] = event->access_key.s == NULL;
 	values[1] = nulls[1] ? (Datum) 0 : slice_text(event->access_key);
 	values[2] = BoolGetDatum(sample_is_novel(item->brings_behaviour, event->day,
 											 item->behaviour == NULL ? NULL : &item->behaviour->days));
-	column_add(&learned->samples, HeapTupleGetDatum(heap_form_tuple(learned->desc, values, nulls)));
+	column_add(&learned->samples, composite_make(learned->desc, lengthof(values), values, nulls));
 }
 
 static void

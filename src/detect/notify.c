@@ -10,18 +10,17 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "detect/incidents.h"
 #include "detect/notify.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "server/announce.h"
+#include "server/composite.h"
 #include "server/build_jsonb.h"
 #include "server/given.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
-#include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_notification);
 PG_FUNCTION_INFO_V1(iamwatch_notify_alert);
@@ -130,13 +129,7 @@ notify_alert(const AlertSettings *settings, const AlertColumns *alert)
 static bool
 read_alert(HeapTupleHeader row, AlertColumns *alert)
 {
-	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
-	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
-
-	if (desc->natts != ALERTS_EXCLUDED_DAYS)
-		elog(ERROR, "an alert has %d columns, not %d", desc->natts, ALERTS_EXCLUDED_DAYS);
-	heap_deform_tuple(&tuple, desc, alert->values, alert->nulls);
-	ReleaseTupleDesc(desc);
+	composite_read(row, ALERTS_EXCLUDED_DAYS, alert->values, alert->nulls);
 	return !alert->nulls[ALERTS_ALERT_ID - 1];
 }
 

@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "baseline/stored.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
@@ -26,6 +25,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/build_jsonb.h"
+#include "server/composite.h"
 #include "server/call.h"
 #include "server/insert.h"
 #include "server/objects.h"
@@ -254,13 +254,10 @@ static Datum
 alert_datum(const AlertColumns *alert)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(internal_type("all_alerts"), -1);
-	HeapTuple	tuple;
+	Datum		row = composite_make(desc, ALERTS_EXCLUDED_DAYS, alert->values, alert->nulls);
 
-	if (desc->natts != ALERTS_EXCLUDED_DAYS)
-		elog(ERROR, "table all_alerts has %d columns, not %d", desc->natts, ALERTS_EXCLUDED_DAYS);
-	tuple = heap_form_tuple(desc, (Datum *) alert->values, (bool *) alert->nulls);
 	ReleaseTupleDesc(desc);
-	return HeapTupleGetDatum(tuple);
+	return row;
 }
 
 static void

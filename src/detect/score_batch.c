@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "baseline/journal_sums.h"
 #include "baseline/settled.h"
 #include "baseline/stored.h"
@@ -21,6 +20,7 @@
 #include "detect/score_batch.h"
 #include "funcapi.h"
 #include "server/column.h"
+#include "server/composite.h"
 #include "server/objects.h"
 #include "server/plans.h"
 #include "utils/builtins.h"
@@ -95,8 +95,7 @@ score_to_datum(const Score *score, TupleDesc desc)
 	};
 
 	StaticAssertStmt(lengthof(values) == lengthof(nulls), "a flag a value");
-	Assert(desc->natts == lengthof(values));
-	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	return composite_make(desc, lengthof(values), values, nulls);
 }
 
 static void
@@ -109,9 +108,7 @@ candidates_add(Candidates *candidates, const Detector *detector, const Event *ev
 	};
 	bool		nulls[lengthof(values)] = {false};
 
-	Assert(candidates->desc->natts == lengthof(values));
-	column_add(&candidates->rows,
-			   HeapTupleGetDatum(heap_form_tuple(candidates->desc, values, nulls)));
+	column_add(&candidates->rows, composite_make(candidates->desc, lengthof(values), values, nulls));
 }
 
 static void

@@ -24,6 +24,7 @@
 #include "event/document.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "server/catching.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_to_document);
@@ -50,6 +51,7 @@ try_jsonb(const char *text)
 {
 	MemoryContext context = CurrentMemoryContext;
 	Jsonb	   *volatile document = NULL;
+	bool		errors_exit = catch_errors();
 
 	PG_TRY();
 	{
@@ -57,6 +59,7 @@ try_jsonb(const char *text)
 	}
 	PG_CATCH();
 	{
+		ExitOnAnyError = errors_exit;
 		switch (geterrcode())
 		{
 			case ERRCODE_INVALID_TEXT_REPRESENTATION:
@@ -74,6 +77,7 @@ try_jsonb(const char *text)
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	ExitOnAnyError = errors_exit;
 	return document;
 }
 

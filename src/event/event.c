@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "event/address.h"
 #include "event/day.h"
 #include "event/document.h"
@@ -22,6 +21,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "server/compat.h"
+#include "server/composite.h"
 #include "server/objects.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -161,15 +161,8 @@ event_to_datum(const Event *event)
 	TupleDesc	desc = lookup_rowtype_tupdesc(public_type("event"), -1);
 	Datum		values[19];
 	bool		nulls[19] = {false};
-	HeapTuple	tuple;
+	Datum		row;
 	int			i = 0;
-
-	if (desc->natts != lengthof(values))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("type iamwatch.event has %d attributes, not %d",
-						desc->natts, (int) lengthof(values)),
-				 errhint("Run ALTER EXTENSION iamwatch UPDATE.")));
 
 	values[i++] = CStringGetTextDatum(provider_names[event->provider]);
 	values[i] = slice_datum(event->account, &nulls[i]), i++;
@@ -191,9 +184,9 @@ event_to_datum(const Event *event)
 	values[i] = slice_datum(event->granted, &nulls[i]), i++;
 	values[i] = slice_datum(event->acting_for, &nulls[i]), i++;
 
-	tuple = heap_form_tuple(desc, values, nulls);
+	row = composite_make(desc, lengthof(values), values, nulls);
 	ReleaseTupleDesc(desc);
-	return HeapTupleGetDatum(tuple);
+	return row;
 }
 
 /* parse(jsonb) RETURNS iamwatch.event: null for what is not readable. */

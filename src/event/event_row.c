@@ -9,16 +9,15 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "event/day.h"
 #include "event/event_row.h"
 #include "event/providers.h"
 #include "funcapi.h"
+#include "server/composite.h"
 #include "server/given.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 static const char *const names[EVENT_FAILED + 1] = {
 	"provider", "account", "event_id", "event_time", "identity", "identity_kind", "is_user", "service",
@@ -28,14 +27,7 @@ static const char *const names[EVENT_FAILED + 1] = {
 void
 event_columns(HeapTupleHeader row, EventColumns *columns)
 {
-	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
-											  HeapTupleHeaderGetTypMod(row));
-	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
-
-	if (desc->natts != EVENT_COLUMNS)
-		elog(ERROR, "not a row of iamwatch.event");
-	heap_deform_tuple(&tuple, desc, columns->values, columns->nulls);
-	ReleaseTupleDesc(desc);
+	composite_read(row, EVENT_COLUMNS, columns->values, columns->nulls);
 }
 
 Slice

@@ -21,6 +21,7 @@
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "server/catching.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -230,6 +231,7 @@ try_split(const char *text, int len)
 {
 	MemoryContext context = CurrentMemoryContext;
 	Jsonb	   *volatile documents = NULL;
+	bool		errors_exit = catch_errors();
 
 	PG_TRY();
 	{
@@ -237,12 +239,14 @@ try_split(const char *text, int len)
 	}
 	PG_CATCH();
 	{
+		ExitOnAnyError = errors_exit;
 		if (geterrcode() != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	ExitOnAnyError = errors_exit;
 	return documents;
 }
 
@@ -322,21 +326,25 @@ from_utf8(char *bytes, int len)
 {
 	MemoryContext context = CurrentMemoryContext;
 	char	   *volatile text = NULL;
+	bool		errors_exit;
 
 	if (!pg_verify_mbstr(PG_UTF8, bytes, len, true))
 		return NULL;
+	errors_exit = catch_errors();
 	PG_TRY();
 	{
 		text = pg_any_to_server(bytes, len, PG_UTF8);
 	}
 	PG_CATCH();
 	{
+		ExitOnAnyError = errors_exit;
 		if (geterrcode() != ERRCODE_UNTRANSLATABLE_CHARACTER)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	ExitOnAnyError = errors_exit;
 	return text;
 }
 

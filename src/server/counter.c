@@ -119,9 +119,8 @@ counter_add(const Counter *counter, const void *what)
 	int			natts;
 	bool		found;
 
-	row_target_open(&target, counter->table);
+	row_target_open(&target, counter->table, counter->ncolumns);
 	natts = RelationGetDescr(target.table)->natts;
-	Assert(natts == counter->ncolumns);
 	old = table_slot_create(target.table, NULL);
 	found = !IsolationUsesXactSnapshot() && find_free(target.table, counter, what, old, &era);
 	memset(target.slot->tts_values, 0, natts * sizeof(Datum));

@@ -35,7 +35,8 @@ insert_begin(InsertTarget *target, Oid table)
 {
 	RowTarget  *row = &target->row;
 
-	row_target_open(row, table);
+	row_target_open(row, table, 0);
+	row->columns = RelationGetNumberOfAttributes(row->table);	/* insert_needs_statement() has seen to it */
 	ExecBSInsertTriggers(row->estate, row->info);
 	target->capture = MakeTransitionCaptureState(row->info->ri_TrigDesc, table, CMD_INSERT);
 }

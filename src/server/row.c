@@ -21,13 +21,15 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "server/compat.h"
 #include "server/row.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 void
-row_target_open(RowTarget *target, Oid table)
+row_target_open(RowTarget *target, Oid table, int columns)
 {
 	/* On a standby every transaction is read-only. */
 	PreventCommandIfReadOnly("INSERT");
@@ -45,6 +47,10 @@ row_target_open(RowTarget *target, Oid table)
 	ExecOpenIndices(target->info, false);
 	target->slot = MakeSingleTupleTableSlot(RelationGetDescr(target->table), &TTSOpsVirtual);
 	target->place = NULL;
+	target->columns = columns;
+	if (RelationGetNumberOfAttributes(target->table) < columns)
+		elog(ERROR, "table %s has %d columns, not %d", RelationGetRelationName(target->table),
+			 RelationGetNumberOfAttributes(target->table), columns);
 	AfterTriggerBeginQuery();	/* somebody may have put triggers on it */
 }
 
@@ -74,19 +80,39 @@ row_target_has_triggers(const RowTarget *target)
 static void
 set_values(RowTarget *target, const Datum *values, const bool *nulls)
 {
-	int			natts = RelationGetDescr(target->table)->natts;
-
 	ExecClearTuple(target->slot);
 	if (values == target->slot->tts_values)
 		return;
-	memcpy(target->slot->tts_values, values, natts * sizeof(Datum));
-	memcpy(target->slot->tts_isnull, nulls, natts * sizeof(bool));
+	memcpy(target->slot->tts_values, values, target->columns * sizeof(Datum));
+	memcpy(target->slot->tts_isnull, nulls, target->columns * sizeof(bool));
+}
+
+/* Those that are generated are computed when the row is written. */
+static void
+set_defaults(RowTarget *target)
+{
+	for (int i = target->columns; i < RelationGetNumberOfAttributes(target->table); i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(target->table), i);
+		Expr	   *value = NULL;
+
+		if (!column->attisdropped && column->attgenerated == '\0')
+			value = (Expr *) build_column_default(target->table, i + 1);
+		target->slot->tts_values[i] = (Datum) 0;
+		target->slot->tts_isnull[i] = true;
+		if (value != NULL)
+			target->slot->tts_values[i] = ExecEvalExpr(ExecInitExpr(expression_planner(value), NULL),
+													   GetPerTupleExprContext(target->estate),
+													   &target->slot->tts_isnull[i]);
+	}
 }
 
 void
 row_insert(RowTarget *target, const Datum *values, const bool *nulls)
 {
 	set_values(target, values, nulls);
+	if (target->columns < RelationGetNumberOfAttributes(target->table))
+		set_defaults(target);
 	ExecSimpleRelationInsert(target->info, target->estate, ExecStoreVirtualTuple(target->slot));
 	ResetPerTupleExprContext(target->estate);
 }
@@ -106,20 +132,36 @@ row_update(RowTarget *target, TupleTableSlot *old)
 void
 row_update_at(RowTarget *target, const ItemPointerData *at, const Datum *values, const bool *nulls)
 {
-	/* of the old row, only its place is asked for */
-	if (target->place == NULL)
-		target->place = MakeSingleTupleTableSlot(RelationGetDescr(target->table), &TTSOpsVirtual);
-	target->place->tts_tid = *at;
+	int			natts = RelationGetNumberOfAttributes(target->table);
+
 	set_values(target, values, nulls);
+	/* of the old row, mostly only its place is asked for */
+	if (target->place == NULL)
+		target->place = target->columns == natts ?
+			MakeSingleTupleTableSlot(RelationGetDescr(target->table), &TTSOpsVirtual) :
+			table_slot_create(target->table, NULL);
+	target->place->tts_tid = *at;
+	if (target->columns < natts)
+	{
+		ItemPointerData tid = *at;
+
+		if (!table_tuple_fetch_row_version(target->table, &tid, SnapshotAny, target->place))
+			elog(ERROR, "a row of %s is not there", RelationGetRelationName(target->table));
+		slot_getallattrs(target->place);
+		memcpy(target->slot->tts_values + target->columns, target->place->tts_values + target->columns,
+			   (natts - target->columns) * sizeof(Datum));
+		memcpy(target->slot->tts_isnull + target->columns, target->place->tts_isnull + target->columns,
+			   (natts - target->columns) * sizeof(bool));
+	}
 	row_update(target, target->place);
 }
 
 void
-row_insert_one(Oid table, const Datum *values, const bool *nulls)
+row_insert_one(Oid table, int columns, const Datum *values, const bool *nulls)
 {
 	RowTarget	target;
 
-	row_target_open(&target, table);
+	row_target_open(&target, table, columns);
 	row_insert(&target, values, nulls);
 	row_target_close(&target);
 }

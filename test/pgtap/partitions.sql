@@ -1,6 +1,6 @@
 -- Declaratively partitioned tables: whichever way a row comes in, it is seen once.
 \ir settings.psql
-SELECT plan(27);
+SELECT plan(30);
 
 CREATE FUNCTION busy() RETURNS text LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(regexp_replace(identity, '.*/', '') || count_days(days), ' ' ORDER BY identity), '')
@@ -96,6 +96,7 @@ CREATE TABLE owned_2 (at int, event jsonb);
 SELECT lives_ok('ALTER TABLE owned ATTACH PARTITION owned_2 FOR VALUES IN (2)', 'and attaches one');
 SELECT throws_ok($$CREATE TRIGGER mine AFTER INSERT ON owned_2 FOR EACH ROW EXECUTE FUNCTION iamwatch_internal.observe('event')$$,
 	'42501', 'permission denied for schema iamwatch_internal', 'but makes no trigger of ours by its name');
+SELECT throws_ok($$SELECT iamwatch_internal.observe()$$, '42501', 'permission denied for schema iamwatch_internal', 'nor calls its function');
 CREATE TABLE owned_3 PARTITION OF owned FOR VALUES IN (3) PARTITION BY LIST ((event->>'eventSource'));
 RESET ROLE;
 INSERT INTO owned VALUES (2, aws('2026-01-05T08:00:00Z', 'attached', 'ListBuckets', 's3'));
@@ -111,6 +112,27 @@ SELECT is(problem, NULL, 'Problem: watch() mends it') FROM source_status WHERE s
 SET ROLE iamwatch_parted_other;
 SELECT lives_ok($$CREATE TABLE owned_3_iam PARTITION OF owned_3 FOR VALUES IN ('iam.amazonaws.com')$$, 'and that owner too makes partitions');
 RESET ROLE;
+-- TimescaleDB makes the triggers of a chunk by their text, as the owner of the hypertable.
+CREATE TABLE like_a_chunk (at int, event jsonb);
+ALTER TABLE like_a_chunk OWNER TO iamwatch_parted_owner;
+CREATE FUNCTION pg_temp.make_triggers() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	made text;
+BEGIN
+	FOR made IN SELECT replace(pg_get_triggerdef(t.oid), ' ON public.owned ', ' ON public.like_a_chunk ')
+		FROM pg_trigger AS t WHERE tgrelid = 'public.owned'::regclass
+	LOOP
+		EXECUTE made;
+	END LOOP;
+END $$;
+SET ROLE iamwatch_parted_owner;
+SELECT throws_ok('SELECT pg_temp.make_triggers()', '42501', NULL, 'The owner of a table makes no triggers by their text');
+RESET ROLE;
+GRANT USAGE ON SCHEMA iamwatch, iamwatch_internal TO iamwatch_parted_owner;
+SET ROLE iamwatch_parted_owner;
+SELECT lives_ok('SELECT pg_temp.make_triggers()', 'but does with the rights that the owner of a hypertable is to be given');
+RESET ROLE;
+DROP TABLE like_a_chunk;
 REVOKE EXECUTE ON FUNCTION iamwatch_internal.observe() FROM iamwatch_parted_owner;
 GRANT iamwatch_parted_owner TO iamwatch_partitions;
 SET client_min_messages = error;

@@ -97,6 +97,12 @@ SELECT count(*) > 150 AS many FROM tries;
 SELECT came_of('application_name', 'x') AS usual \gset
 SELECT left(:'usual', 8) AS usual;
 SELECT name, value, came_of(name, value) FROM tries WHERE came_of(name, value) <> :'usual' ORDER BY 1, 2;
+-- A role that has every error end its session stores documents that cannot be read all the same.
+SELECT count(*) AS before FROM iamwatch.rejected_events \gset
+SET exit_on_error = on;
+INSERT INTO texts VALUES ('{"bad'), (E'{"escaped": "\\u0000"}'), ('{"number": 1e999999}'), ('[1, 2'), ('{"message": "{\\"inner"}');
+RESET exit_on_error;
+SELECT count(*) - :before AS rejected FROM iamwatch.rejected_events;
 DROP TABLE log, texts, stored, tries;
 DROP FUNCTION e, came_of, state;
 DROP ROLE iamwatch_settings_writer;
