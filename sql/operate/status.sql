@@ -212,7 +212,7 @@ BEGIN
 	END IF;
 	names := array_to_string(iamwatch_internal.owners_without_observe(source), ', ');
 	IF names IS NOT NULL THEN
-		RETURN format('%s cannot make or attach partitions of it; GRANT EXECUTE ON FUNCTION iamwatch_internal.observe() TO %1$s', names);
+		RETURN format('%s cannot make or attach partitions of it; call iamwatch.watch(%L, %L) as the owner of iamwatch', names, source, event_column);
 	END IF;
 	names := (SELECT string_agg(d.relation::text, ', ' ORDER BY d.relation::text)
 		FROM iamwatch_internal.detached_partitions(source) AS d WHERE NOT d.quiet);

@@ -79,7 +79,7 @@ CREATE FUNCTION iamwatch_internal.owners_without_observe(source regclass) RETURN
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT array_agg(DISTINCT c.relowner::regrole)
 	FROM pg_partition_tree(source) AS p JOIN pg_class AS c ON c.oid = p.relid
-	WHERE c.relkind = 'p' AND NOT has_function_privilege(c.relowner, to_regproc('iamwatch_internal.observe'), 'EXECUTE')
+	WHERE c.relkind = 'p' AND NOT has_function_privilege(c.relowner, to_regproc('iamwatch_internal.observe'), 'execute')
 $$;
 COMMENT ON FUNCTION iamwatch_internal.owners_without_observe(regclass) IS
 'who owns a partitioned table, or a part of it that has partitions, and cannot make or attach any, as these get its triggers: whoever makes a trigger must be allowed to call its function';

@@ -105,7 +105,7 @@ SELECT is(problem, NULL, 'Problem: none') FROM source_status WHERE source = 'own
 CREATE ROLE iamwatch_parted_other;
 GRANT USAGE, CREATE ON SCHEMA public TO iamwatch_parted_other;
 ALTER TABLE owned_3 OWNER TO iamwatch_parted_other;
-SELECT is(problem, 'iamwatch_parted_other cannot make or attach partitions of it; GRANT EXECUTE ON FUNCTION iamwatch_internal.observe() TO iamwatch_parted_other',
+SELECT is(problem, 'iamwatch_parted_other cannot make or attach partitions of it; call iamwatch.watch(''public.owned'', ''event'') as the owner of iamwatch',
 	'Problem: an owner who came later cannot, of a part of it') FROM source_status WHERE source = 'owned'::regclass;
 SELECT watch('owned');
 SELECT is(problem, NULL, 'Problem: watch() mends it') FROM source_status WHERE source = 'owned'::regclass;
@@ -128,12 +128,12 @@ END $$;
 SET ROLE iamwatch_parted_owner;
 SELECT throws_ok('SELECT pg_temp.make_triggers()', '42501', NULL, 'The owner of a table makes no triggers by their text');
 RESET ROLE;
-GRANT USAGE ON SCHEMA iamwatch, iamwatch_internal TO iamwatch_parted_owner;
+SELECT grant_access('iamwatch_parted_owner', 'administer');
 SET ROLE iamwatch_parted_owner;
-SELECT lives_ok('SELECT pg_temp.make_triggers()', 'but does with the rights that the owner of a hypertable is to be given');
+SELECT lives_ok('SELECT pg_temp.make_triggers()', 'but does as an administrator, which the owner of a hypertable is to be');
 RESET ROLE;
 DROP TABLE like_a_chunk;
-REVOKE EXECUTE ON FUNCTION iamwatch_internal.observe() FROM iamwatch_parted_owner;
+REVOKE ALL ON FUNCTION iamwatch_internal.observe() FROM iamwatch_parted_owner;
 GRANT iamwatch_parted_owner TO iamwatch_partitions;
 SET client_min_messages = error;
 SET ROLE iamwatch_partitions;
