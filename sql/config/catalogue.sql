@@ -16,12 +16,13 @@ CREATE TABLE iamwatch.operations (
 );
 -- Most events are of operations that are not here; a session that knows nothing yet
 -- sees that in this index alone (catalogue_lacks() in src/config/catalogue.c).  Of a
--- suffix row it has the end, as long as nearly all suffixes are, and whose it is: the
--- shipped ones are of GCP and Azure, and many names of AWS end like them.
-CREATE INDEX operations_names ON iamwatch.operations ((CASE match WHEN 'suffix'
-	THEN hashtextextended(right(lower(operation COLLATE "C"), 4),
-		CASE provider WHEN 'aws' THEN 1 WHEN 'gcp' THEN 2 WHEN 'azure' THEN 3 ELSE 4 END)
-	ELSE hashtextextended(lower(operation COLLATE "C"), 0) END));
+-- suffix row it has the end, or nothing of one that is shorter, as no shipped one is.
+-- Of integer, as the index of identities that the session opens next: what compares
+-- them is then looked up once.
+CREATE INDEX operations_names ON iamwatch.operations (hashtext(provider || ' ' || CASE
+	WHEN match = 'exact' THEN lower(operation COLLATE "C")
+	WHEN length(operation) < 4 THEN ''
+	ELSE right(lower(operation COLLATE "C"), 4) END));
 COMMENT ON TABLE iamwatch.operations IS
 'the catalogue: which operations are IAM operations. Your own rows have origin user, win over the shipped ones, and survive dumps and upgrades';
 COMMENT ON COLUMN iamwatch.operations.provider IS 'aws, gcp, azure, or one of iamwatch.providers';

@@ -64,7 +64,7 @@ BEGIN
 	END LOOP;
 END $$;
 -- what a session that knows nothing yet sees of them (settings_may_activate_on() in src/config/settings.c)
-CREATE INDEX detectors_activation ON iamwatch.detectors ((activation_days::bigint));
+CREATE INDEX detectors_activation ON iamwatch.detectors (activation_days);
 COMMENT ON TABLE iamwatch.detectors IS 'the settings, one row a detector; a change holds from the next statement of every session';
 COMMENT ON COLUMN iamwatch.detectors.activation_days IS 'no alert until the account has that much log time before the event';
 COMMENT ON COLUMN iamwatch.detectors.training_days IS 'the days before an event that it is compared with';

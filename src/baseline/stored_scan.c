@@ -592,9 +592,9 @@ scan_page(Lookup lookup, BlockNumber page, void (*take) (TupleTableSlot *slot, v
 bool
 scan_may_find(Lookup lookup, Slice name)
 {
-	Oid			schema = schema_of(lookup);
-	int64		hash = (int64) slice_hash(name, 0);
+	ScanKeyData key;
 
-	return !table_is_empty(schema, stored_names[lookup].table) &&
-		index_may_have(schema, stored_names[lookup].index, &hash, 1);
+	scan_key_hash(&key, 1, name);
+	return !table_is_empty(schema_of(lookup), stored_names[lookup].table) &&
+		index_may_have(schema_of(lookup), stored_names[lookup].index, &key, 1);
 }

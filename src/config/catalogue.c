@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/stratnum.h"
 #include "config/catalogue.h"
 #include "config/settings.h"
 #include "event/event_row.h"
@@ -32,6 +33,7 @@
 #include "server/objects.h"
 #include "server/table.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 static const char *const effect_names[EFFECT_COUNT] = {"create", "modify", "delete", "read"};
@@ -362,40 +364,35 @@ catalogue_asks_by_index(Provider provider)
 /* So many characters of the end of a suffix row are in the index. */
 #define INDEXED_END 4
 
-/* What the ends of suffix rows are hashed with. */
-static uint64
-seed_of_suffixes(Provider provider)
+/* As the index operations_names of sql/config/catalogue.sql has it. */
+static void
+key_of_name(ScanKey key, Provider provider, Slice name)
 {
-	switch (provider)
-	{
-		case PROVIDER_AWS:
-			return 1;
-		case PROVIDER_GCP:
-			return 2;
-		case PROVIDER_AZURE:
-			return 3;
-		default:
-			return 4;
-	}
+	Slice		words[] = {{provider_names[provider], strlen(provider_names[provider])}, SLICE_LITERAL(" "), name};
+	uint64		hash = slice_hash(slice_join(lengthof(words), words), 0);
+
+	ScanKeyInit(key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) (uint32) hash));
 }
 
-/* The index of the names says so: as sql/config/catalogue.sql defines it. */
 bool
 catalogue_lacks(Provider provider, Slice operation)
 {
-	int64		keys[1 + INDEXED_END];
+	Slice		name = slice_folded(operation);
+	ScanKeyData keys[3];
 	int			count = 0;
 
-	operation = slice_folded(operation);
-	keys[count++] = (int64) slice_hash(operation, 0);
-	for (int end = 1; end <= Min(INDEXED_END, operation.len); end++)
+	key_of_name(&keys[count++], provider, name);
+	/* suffixes that are shorter than what the index has of others */
+	key_of_name(&keys[count++], provider, SLICE_LITERAL(""));
+	if (name.len >= INDEXED_END)
 	{
-		Slice		last = {operation.s + operation.len - end, end};
+		Slice		end = {name.s + name.len - INDEXED_END, INDEXED_END};
 
 		/* a byte is a character only in ASCII */
-		if (IS_HIGHBIT_SET(last.s[0]))
-			return false;
-		keys[count++] = (int64) slice_hash(last, seed_of_suffixes(provider));
+		for (int i = 0; i < end.len; i++)
+			if (IS_HIGHBIT_SET(end.s[i]))
+				return false;
+		key_of_name(&keys[count++], provider, end);
 	}
 	return !index_may_have(public_namespace(), "operations_names", keys, count);
 }

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "access/stratnum.h"
 #include "catalog/pg_type.h"
 #include "config/detector_columns.h"
 #include "config/settings.h"
@@ -24,6 +25,7 @@
 #include "server/table.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -284,9 +286,11 @@ bool
 settings_may_activate_on(TimestampTz account_first, int32 day)
 {
 	/* begun days count, and where one ends may be a matter of microseconds */
-	int64		days = ((TimestampTz) day * USECS_PER_DAY - account_first) / USECS_PER_DAY;
-	int64		keys[] = {days - 1, days, days + 1};
+	int32		days = ((TimestampTz) day * USECS_PER_DAY - account_first) / USECS_PER_DAY;
+	ScanKeyData keys[3];
 
+	for (int i = 0; i < lengthof(keys); i++)
+		ScanKeyInit(&keys[i], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(days - 1 + i));
 	return index_may_have(public_namespace(), "detectors_activation", keys, lengthof(keys));
 }
 

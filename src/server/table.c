@@ -107,7 +107,7 @@ lock_named(Oid namespace, const char *name)
 
 /* Has the index, which is valid, an entry of one of the keys? */
 static bool
-has_entry(Relation index, const int64 *keys, int count)
+has_entry(Relation index, ScanKey keys, int count)
 {
 	IndexScanDesc scan = begin_index_probe(index, 1);
 	TIDBitmap  *rows = tbm_create(work_mem * (Size) 1024, NULL);
@@ -115,10 +115,7 @@ has_entry(Relation index, const int64 *keys, int count)
 
 	for (int i = 0; i < count && !found; i++)
 	{
-		ScanKeyData key;
-
-		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(keys[i]));
-		index_rescan(scan, &key, 1, NULL, 0);
+		index_rescan(scan, &keys[i], 1, NULL, 0);
 		found = index_getbitmap(scan, rows) > 0;
 	}
 	tbm_free(rows);
@@ -127,7 +124,7 @@ has_entry(Relation index, const int64 *keys, int count)
 }
 
 bool
-index_may_have(Oid namespace, const char *name, const int64 *keys, int count)
+index_may_have(Oid namespace, const char *name, ScanKey keys, int count)
 {
 	Oid			relid = lock_named(namespace, name);
 	Relation	index;

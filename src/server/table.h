@@ -8,6 +8,7 @@
 #ifndef IAMWATCH_TABLE_H
 #define IAMWATCH_TABLE_H
 
+#include "access/skey.h"
 #include "server/slice.h"
 
 /* A row while it is being read; columns count from 0, dropped ones too. */
@@ -48,11 +49,11 @@ extern void table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys,
 extern bool table_is_empty(Oid namespace, const char *name);
 
 /*
- * May a row have one of the keys, by the first column of an index, of bigint?
- * Looks at the index alone, so a row that is dead counts, and one that anybody
- * is about to store.  True also where there is no such index.
+ * May a row have one of the keys, each of the first column of an index?  Looks at
+ * the index alone, so a row that is dead counts, and one that anybody is about to
+ * store.  True also where there is no such index.
  */
-extern bool index_may_have(Oid namespace, const char *name, const int64 *keys, int count);
+extern bool index_may_have(Oid namespace, const char *name, ScanKey keys, int count);
 
 /* A text of the row; missing when it is null. */
 static inline Slice

@@ -46,7 +46,7 @@ INSERT INTO log VALUES (aws(U&'GetSchl\00FCssel', service => 'ec2')), (aws('Q', 
 \c -
 INSERT INTO log VALUES (aws('ShareObjects'));
 TABLE learned;
--- the ends are told apart by provider; those of own providers are of one kind
+-- the ends are told apart by provider
 INSERT INTO iamwatch.providers (provider, recognised_by, account_path, identity_path, service_default, operation_path, event_time_path, event_time_format, event_id_path)
 VALUES ('forge', '{forge}', '{org}', '{who}', 'forge', '{what}', '{at}', 'rfc3339', '{id}');
 INSERT INTO iamwatch.operations (provider, service, operation, match, category, effect) VALUES ('forge', '*', '.add_admin', 'suffix', 'permission', 'create');
