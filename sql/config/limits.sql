@@ -58,16 +58,18 @@ CREATE TABLE iamwatch_internal.limit_counts (
 	refused bigint NOT NULL,
 	changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	era smallint NOT NULL DEFAULT 0,
-	-- of their own, so that no index is on a column that each change changes
-	large boolean GENERATED ALWAYS AS (taken >= 10000) STORED,
-	hit boolean GENERATED ALWAYS AS (refused > 0) STORED
+	-- Columns of their own, so that no index is on a column that each change changes; who
+	-- writes a row says what they are.  Generated ones would be no part of a publication of
+	-- all tables, and PostgreSQL from 18 on then refuses every change of a row.
+	large boolean NOT NULL,
+	hit boolean NOT NULL
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE iamwatch_internal.limit_counts IS
 'what counts toward a limit, and what went over it; several rows for one when sessions wrote at once. Read iamwatch.limits_hit';
 COMMENT ON COLUMN iamwatch_internal.limit_counts.scope IS 'PROVIDER/ACCOUNT, or the source of rejected documents';
 COMMENT ON COLUMN iamwatch_internal.limit_counts.changed_at IS 'maintain() drops what has not changed for 90 days, and small counts without refusals after 2';
 COMMENT ON COLUMN iamwatch_internal.limit_counts.era IS 'grows every few changes, so that the newest version is found first: see counter.c';
-COMMENT ON COLUMN iamwatch_internal.limit_counts.large IS 'whether it could be near a limit';
+COMMENT ON COLUMN iamwatch_internal.limit_counts.large IS 'whether it could be near a limit: iamwatch_internal.is_large_count()';
 COMMENT ON COLUMN iamwatch_internal.limit_counts.hit IS 'whether any was refused';
 CREATE INDEX limit_counts_scope ON iamwatch_internal.limit_counts (hashtextextended(scope, 0), name, day, era);
 -- nearly always empty: accounts that could be near a limit
@@ -92,10 +94,14 @@ CREATE FUNCTION iamwatch_internal.limit_value(limit_name text) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'iamwatch_limit_value' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.limit_value(text) IS 'a limit, or the largest bigint if it does not hold';
 
+CREATE FUNCTION iamwatch_internal.is_large_count(taken bigint) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'iamwatch_is_large_count' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iamwatch_internal.is_large_count(bigint) IS 'whether so many, counted toward a limit on a day, could be near it: 10,000 and more';
+
 CREATE FUNCTION iamwatch_internal.is_near_limit(scope text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_is_near_limit' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION iamwatch_internal.is_near_limit(text) IS
-'whether 10,000 or more were counted toward a limit on a day: by hash, so it may say so of another, but never misses one';
+'whether a large count was made toward a limit on a day: by hash, so it may say so of another, but never misses one';
 
 CREATE FUNCTION iamwatch_internal.limit_room(limit_name text, in_scope text, on_day date) RETURNS bigint
 	LANGUAGE plpgsql STABLE AS $$
@@ -149,8 +155,8 @@ COMMENT ON FUNCTION iamwatch_internal.is_account_over() IS 'whether a further ac
 CREATE FUNCTION iamwatch_internal.may_reach_limit(in_scope text, more bigint) RETURNS boolean
 	LANGUAGE plpgsql STABLE AS $$
 BEGIN
-	IF iamwatch_internal.limit_value('new_identities') < more + 10000
-		OR iamwatch_internal.limit_value('new_behaviours') < more + 10000 THEN
+	IF NOT iamwatch_internal.is_large_count(iamwatch_internal.limit_value('new_identities') - more)
+		OR NOT iamwatch_internal.is_large_count(iamwatch_internal.limit_value('new_behaviours') - more) THEN
 		RETURN true;
 	ELSIF iamwatch_internal.is_near_limit(in_scope) THEN
 		RETURN EXISTS (SELECT FROM iamwatch_internal.limit_counts AS c
@@ -288,8 +294,9 @@ BEGIN
 			FOR UPDATE OF f SKIP LOCKED))
 		RETURNING c.*
 	)
-	INSERT INTO iamwatch_internal.limit_counts (name, scope, day, taken, refused, changed_at)
-	SELECT t.name, t.scope, t.day, sum(t.taken), sum(t.refused), max(t.changed_at)
+	INSERT INTO iamwatch_internal.limit_counts (name, scope, day, taken, refused, changed_at, large, hit)
+	SELECT t.name, t.scope, t.day, sum(t.taken), sum(t.refused), max(t.changed_at),
+		iamwatch_internal.is_large_count(sum(t.taken)::bigint), sum(t.refused) > 0
 	FROM taken AS t GROUP BY t.name, t.scope, t.day;
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.fold_counts() IS

@@ -92,8 +92,9 @@ BEGIN
 		IF c.name = 'late_events' THEN
 			UPDATE iamwatch_internal.accounts AS a SET late_events = a.late_events + more WHERE a.account_id = in_account_id;
 		ELSE
-			INSERT INTO iamwatch_internal.limit_counts (name, scope, day, taken, refused, changed_at)
-			VALUES (c.name, limit_scope(c.provider, c.account), c.day, more, more_refused, c.changed_at);
+			INSERT INTO iamwatch_internal.limit_counts (name, scope, day, taken, refused, changed_at, large, hit)
+			VALUES (c.name, limit_scope(c.provider, c.account), c.day, more, more_refused, c.changed_at,
+				is_large_count(more), more_refused > 0);
 		END IF;
 	END LOOP;
 END $$;

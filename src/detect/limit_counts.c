@@ -20,6 +20,10 @@
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_count_limit);
+PG_FUNCTION_INFO_V1(iamwatch_is_large_count);
+
+/* From so many on, a limit is asked for: none is that low unless somebody lowered it. */
+#define LARGE_COUNT 10000
 
 /* Columns of iamwatch_internal.limit_counts, from 0. */
 enum
@@ -65,6 +69,8 @@ static void
 add_count(Datum *values, bool *nulls, bool is_new, const void *what)
 {
 	const LimitCount *count = what;
+	int64		taken;
+	int64		refused;
 
 	if (is_new)
 	{
@@ -75,9 +81,13 @@ add_count(Datum *values, bool *nulls, bool is_new, const void *what)
 		values[COUNTS_TAKEN] = values[COUNTS_REFUSED] = Int64GetDatum(0);
 	}
 	*count->first_refused = count->refused > 0 && DatumGetInt64(values[COUNTS_REFUSED]) == 0;
-	values[COUNTS_TAKEN] = Int64GetDatum(DatumGetInt64(values[COUNTS_TAKEN]) + count->taken);
-	values[COUNTS_REFUSED] = Int64GetDatum(DatumGetInt64(values[COUNTS_REFUSED]) + count->refused);
+	taken = DatumGetInt64(values[COUNTS_TAKEN]) + count->taken;
+	refused = DatumGetInt64(values[COUNTS_REFUSED]) + count->refused;
+	values[COUNTS_TAKEN] = Int64GetDatum(taken);
+	values[COUNTS_REFUSED] = Int64GetDatum(refused);
 	values[COUNTS_CHANGED_AT] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[COUNTS_LARGE] = BoolGetDatum(taken >= LARGE_COUNT);
+	values[COUNTS_HIT] = BoolGetDatum(refused > 0);
 }
 
 /* As limit_scope() of limits.sql. */
@@ -136,4 +146,11 @@ iamwatch_count_limit(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(limit_count(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), PG_GETARG_DATEADT(2),
 							   PG_GETARG_INT64(3), PG_GETARG_INT64(4)));
+}
+
+/* is_large_count(taken bigint) RETURNS boolean */
+Datum
+iamwatch_is_large_count(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(PG_GETARG_INT64(0) >= LARGE_COUNT);
 }

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(60);
+SELECT plan(64);
 
 CREATE FUNCTION flood(at text, prefix text, n integer, operation text = 'ListBuckets', service text = 's3') RETURNS void LANGUAGE sql AS $$
 	INSERT INTO log SELECT aws(at, prefix || i, operation, service) FROM generate_series(1, n) AS i
@@ -14,10 +14,21 @@ SELECT is_empty('SELECT FROM limits_hit', 'Limits: ordinary data reaches none');
 -- A limit far above what one statement brings: an index tells who is near it
 SAVEPOINT near;
 SELECT set_limit('new_identities', 20000);
-INSERT INTO limit_counts (name, scope, day, taken, refused) VALUES ('new_identities', 'aws/111122223333', '2026-02-10', 19998, 0);
+INSERT INTO limit_counts (name, scope, day, taken, refused, large, hit) VALUES ('new_identities', 'aws/111122223333', '2026-02-10', 19998, 0, true, false);
 SELECT flood('2026-02-10T08:00:00Z', 'near', 5);
 SELECT is(count(*), 2::bigint, 'Near: of five identities those two that the limit has room for') FROM identities WHERE identity LIKE '%near%';
 SELECT is(refused('new_identities'), 3::bigint, 'Near: the others are counted');
+ROLLBACK TO near;
+-- how large a count is, is written with it, for that index
+SELECT count_limit('alerts', 'aws/counted', '2026-02-10', 9999, 0);
+SELECT is(large || ' ' || hit, 'false false', 'Near: not up to 9,999') FROM limit_counts WHERE scope = 'aws/counted';
+SELECT count_limit('alerts', 'aws/counted', '2026-02-10', 1, 1);
+SELECT is(large || ' ' || hit, 'true true', 'Near: from 10,000 on, and hit when one is refused') FROM limit_counts WHERE scope = 'aws/counted';
+SELECT count_limit('alerts', 'aws/counted', '2026-02-10', -1, 0);
+SELECT is(large || ' ' || hit, 'false true', 'Near: not when that is counted back') FROM limit_counts WHERE scope = 'aws/counted';
+INSERT INTO limit_counts (name, scope, day, taken, refused, large, hit) VALUES ('alerts', 'aws/counted', '2026-02-10', 1, 0, false, false);
+SELECT fold_counts();
+SELECT is(taken || ' ' || large || ' ' || hit, '10000 true true', 'Near: by what several sessions counted, once it is put together') FROM limit_counts WHERE scope = 'aws/counted';
 ROLLBACK TO near;
 
 -- A flood of identities
@@ -111,7 +122,8 @@ SELECT is(octet_length(event_id), 65536, 'Details: an event id is cut') FROM ale
 
 -- Upkeep
 SELECT sum(refused) AS before FROM limits_hit \gset
-INSERT INTO limit_counts (name, scope, day, taken, refused) VALUES ('alerts', 'aws/large', '2026-02-10', 1000, 0), ('alerts', 'aws/small', '2026-02-10', 999, 0);
+INSERT INTO limit_counts (name, scope, day, taken, refused, large, hit) VALUES ('alerts', 'aws/large', '2026-02-10', 1000, 0, false, false),
+	('alerts', 'aws/small', '2026-02-10', 999, 0, false, false);
 UPDATE limit_counts SET changed_at = now() - interval '3 days';
 SELECT fold_counts();
 SELECT is(string_agg(scope, ' '), 'aws/large', 'Upkeep: of what was counted without a refusal, a thousand and more stay for longer') FROM limit_counts WHERE scope IN ('aws/large', 'aws/small');

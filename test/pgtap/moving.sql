@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(36);
+SELECT plan(37);
 
 -- Every table of the extension is one of these.  A new one makes the test fail
 -- until somebody has said which, and, if an account has state in it, until
@@ -156,6 +156,11 @@ SELECT is((SELECT count(*) FROM alerts WHERE operation = 'DeleteUser' AND alert_
 SELECT is((SELECT event_count FROM alerts WHERE operation = 'DeleteUser'), (SELECT count(*) FROM alert_events AS e JOIN alerts AS a USING (alert_id) WHERE a.operation = 'DeleteUser'),
 	'Taken: with its events');
 SELECT is((SELECT count(*) FROM incidents AS i WHERE incident_id <> ALL (alert_ids)), 0::bigint, 'Taken: incidents have the numbers that their alerts have here');
+
+SELECT add_counts(account_id, ARRAY[ROW('aws', '111122223333', 'elsewhere', 'new_identities', '2026-02-01', 12000, 1, now())::counted_elsewhere])
+FROM accounts WHERE account = '111122223333';
+SELECT is(taken || ' ' || large || ' ' || hit, '12000 true true', 'Counts: those that came are found as those made here are') FROM limit_counts
+WHERE name = 'new_identities' AND day = '2026-02-01';
 
 SELECT throws_ok('SELECT import_account(ARRAY[''{}''::jsonb])', '22023', NULL, 'import_account(): takes only what was exported');
 SELECT throws_ok('SELECT export_account(''aws'', ''nobody'')', 'P0002', NULL, 'export_account(): an account that is not known');

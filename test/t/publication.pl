@@ -17,6 +17,11 @@ is($node->safe_psql('postgres', q{
 	WHERE c.relkind = 'r' AND c.relreplident = 'n' OR (c.relkind = 'r' AND c.relreplident = 'd'
 		AND NOT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary))}),
 	'', 'Every table has a primary key or a replica identity');
+is($node->safe_psql('postgres', q{
+	SELECT string_agg(a.attrelid::regclass || '.' || a.attname, ' ') FROM pg_attribute AS a
+	JOIN pg_depend AS d ON d.objid = a.attrelid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+	WHERE a.attgenerated <> '' AND NOT a.attisdropped}),
+	'', 'No column is generated: from PostgreSQL 18 on, a replica identity must not have one that is not published');
 
 # Runs, and tells what was wrong with it.
 sub runs
