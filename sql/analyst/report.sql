@@ -415,6 +415,7 @@ BEGIN
 			WHERE i.first_event_time < until AND i.last_event_time >= since OFFSET 0) AS x
 		GROUP BY x.who) AS w;
 
+	-- so many alerts of each are in its story that 500 incidents stay under 2 MB;
 	-- those that are chosen first, so that only of them it is asked what is urgent and linked;
 	-- each half is in the order of an index
 	WITH open AS MATERIALIZED (
@@ -431,7 +432,7 @@ BEGIN
 		FROM (SELECT 1 AS half, o.* FROM open AS o UNION ALL SELECT 2, c.* FROM closed AS c) AS c
 		ORDER BY place LIMIT most
 	)
-	SELECT array_agg(c.incident_id ORDER BY c.place), max(c.risk) AS highest, LEAST(100, GREATEST(6, 3000 / GREATEST(count(*), 1)))::integer AS story
+	SELECT array_agg(c.incident_id ORDER BY c.place), max(c.risk) AS highest, LEAST(100, GREATEST(3, 1800 / GREATEST(count(*), 1)))::integer AS story
 	INTO shown FROM chosen AS c;
 	chosen := shown.array_agg;
 	SELECT string_agg(iamwatch_internal.report_incident(i, shown.highest, c.place, shown.story), '' ORDER BY c.place) AS articles,

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(13);
+SELECT plan(14);
 
 SELECT is(html(E'<a href="x">\'&\x07\nb'), '<bdi>&lt;a href=&quot;x&quot;&gt;&#39;&amp;  b</bdi>', 'Escaping: no character of HTML and no control character is left');
 SELECT is(html('abcdef', 4), '<bdi>abc&hellip;</bdi>', 'Escaping: cut before it is escaped');
@@ -28,5 +28,14 @@ SELECT is(report_timeline('2026-01-01', '2026-01-02', '{}') IS NULL, false, 'Rep
 SELECT alike(report_timeline('2020-01-01', '2026-04-01', NULL), '%Alerts a 39 days%', 'Report: long periods are shown in steps of several days');
 SELECT lives($$someone$$::text, '2026-02-01', '2026-02-10');
 SELECT is(report(of_identity => 'arn:aws:iam::111122223333:user/someone') LIKE '%What <bdi>someone</bdi> does%any activity%', true, 'Report: the calendar of the identity that was asked for');
+-- Names, targets, addresses and programs that are as long as they are shown.
+INSERT INTO alerts (detector, variation, severity, first_event_time, last_event_time, provider, account, identity, identity_kind, service,
+	operation, failed, category, sensitivity, tactic, technique, probability, surprise, risk, evidence)
+SELECT 'unusual_iam_activity', 'base', 'low', at, at, 'aws', '111122223333', repeat('long', 50) || n, 'user', 'iam', repeat('operation', 8) || m, true, 'permission', 3,
+	'TA0003', 'T1098.003', 0.001, 10, 20, jsonb_build_object('k', 100, 'A', 100, 'K', 1000, 'N', 1000, 'targets', jsonb_build_array(repeat('target', 10) || n || m),
+		'granted', jsonb_build_array(repeat('granted', 10)), 'source_addresses', '["2001:db8:1234:5678:9abc:def0:1234:5678"]'::jsonb, 'user_agents', jsonb_build_array(repeat('agent', 10)),
+		'context', '{"new_network": "x", "new_user_agent": "x", "new_region": "x", "burst": 9}'::jsonb)
+FROM generate_series(1, 500) AS n, generate_series(1, 12) AS m, LATERAL (SELECT '2026-03-01T10:00Z'::timestamptz + m * interval '1 minute') AS t (at);
+SELECT cmp_ok(octet_length(report()), '<', 2000000, 'Report: 500 incidents are under 2 MB, however many alerts they have and whatever these are called');
 SELECT * FROM finish();
 ROLLBACK;
