@@ -83,26 +83,77 @@ $$;
 COMMENT ON FUNCTION iamwatch_internal.document_expression(regclass, name, name) IS
 'SQL for the document of a row of the relation, of which the query has the alias: names are quoted, fields are a constant';
 
+-- Names without case, dots and underscores.
+CREATE FUNCTION iamwatch_internal.plain_name(name text) RETURNS text
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT lower(translate(name, '_.', '') COLLATE "C")
+$$;
+COMMENT ON FUNCTION iamwatch_internal.plain_name(text) IS 'a name of a column or field without case, dots and underscores, by which they are compared';
+
 CREATE FUNCTION iamwatch_internal.guess_fields(source regclass) RETURNS TABLE (field text, column_name name)
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT DISTINCT ON (known.field) known.field, a.attname
-	FROM pg_attribute AS a
-	JOIN unnest(CASE WHEN EXISTS (SELECT FROM pg_attribute AS t WHERE t.attrelid = source
-			AND lower(replace(t.attname, '_', '') COLLATE "C") = 'activitydatetime' AND NOT t.attisdropped)
-		THEN ARRAY['ActivityDateTime', 'ActivityDisplayName', 'AADTenantId', 'TenantId', 'InitiatedBy', 'TargetResources',
-			'LoggedByService', 'Result', 'ResultReason', 'AdditionalDetails', 'Category', 'OperationName', 'Identity', 'Id',
-			'CorrelationId', 'ResourceId', 'TimeGenerated']
-		ELSE ARRAY['eventVersion', 'userIdentity', 'eventTime', 'eventSource', 'eventName', 'awsRegion',
-			'sourceIPAddress', 'userAgent', 'errorCode', 'errorMessage', 'requestParameters', 'responseElements',
-			'additionalEventData', 'requestID', 'eventID', 'eventType', 'recipientAccountId', 'readOnly',
-			'protoPayload', 'timestamp', 'insertId', 'resource', 'logName', 'severity', 'operation'] END) AS known (field)
-		ON lower(replace(a.attname, '_', '') COLLATE "C") IN (lower(known.field COLLATE "C"),
-			CASE known.field WHEN 'protoPayload' THEN 'protopayloadauditlog' END)
-	WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
-	ORDER BY known.field, a.attnum
+	WITH columns AS (
+		SELECT a.attname, a.attnum, iamwatch_internal.plain_name(a.attname) AS plain
+		FROM pg_attribute AS a WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
+	), kind (entra, activity, gcp) AS (
+		SELECT bool_or(c.plain IN ('activitydatetime', 'initiatedby')),
+			bool_or(c.plain IN ('operationnamevalue', 'activitystatusvalue')),
+			bool_or(c.plain IN ('protopayload', 'protopayloadauditlog', 'methodname')
+				OR starts_with(c.plain, 'protopayload'))
+		FROM columns AS c
+	), known (field, other) AS (
+		SELECT f, '{}'::text[] FROM kind, unnest(CASE WHEN kind.entra THEN
+				ARRAY['ActivityDateTime', 'ActivityDisplayName', 'AADTenantId', 'TenantId', 'InitiatedBy', 'TargetResources',
+					'LoggedByService', 'Result', 'ResultReason', 'AdditionalDetails', 'Category', 'OperationName', 'Identity', 'Id',
+					'CorrelationId', 'ResourceId', 'TimeGenerated']
+			WHEN kind.activity THEN
+				ARRAY['TimeGenerated', 'EventTimestamp', 'OperationNameValue', 'OperationName', 'CategoryValue', 'Category', 'Caller',
+					'CallerIpAddress', 'Claims', 'Authorization', 'ActivityStatusValue', 'ActivitySubstatusValue', 'SubscriptionId',
+					'ResourceId', 'ResourceProviderValue', 'CorrelationId', 'EventDataId', 'HTTPRequest', 'Properties']
+			ELSE
+				ARRAY['eventVersion', 'userIdentity', 'eventTime', 'eventSource', 'eventName', 'awsRegion',
+					'sourceIPAddress', 'userAgent', 'errorCode', 'errorMessage', 'requestParameters', 'responseElements',
+					'additionalEventData', 'requestID', 'eventID', 'eventType', 'recipientAccountId', 'readOnly',
+					'timestamp', 'insertId', 'resource', 'logName', 'severity', 'operation',
+					-- flattened
+					'userIdentity.type', 'userIdentity.principalId', 'userIdentity.arn', 'userIdentity.accountId',
+					'userIdentity.userName', 'userIdentity.accessKeyId', 'userIdentity.invokedBy', 'userIdentity.identityProvider',
+					'resource.type', 'resource.labels', 'resource.labels.project_id'] END) AS f
+		-- flattened otherwise: BigQuery, and what Microsoft Sentinel calls the fields
+		UNION ALL
+		SELECT v.field, v.other FROM kind, (VALUES ('protoPayload', '{protopayloadauditlog}'::text[]),
+			('userIdentity.sessionContext.sessionIssuer.type', '{sessionissuertype}'),
+			('userIdentity.sessionContext.sessionIssuer.arn', '{sessionissuerarn}'),
+			('userIdentity.sessionContext.sessionIssuer.principalId', '{sessionissuerprincipalid}'),
+			('userIdentity.sessionContext.sessionIssuer.accountId', '{sessionissueraccountid}'),
+			('userIdentity.sessionContext.sessionIssuer.userName', '{sessionissuerusername}'),
+			('eventID', '{awseventid}'), ('eventType', '{eventtypename}')) AS v (field, other)
+		WHERE NOT kind.entra AND NOT kind.activity
+		UNION ALL
+		SELECT v.field, v.other FROM kind, (VALUES ('protoPayload.serviceName', '{protopayloadauditlogservicename,servicename}'::text[]),
+			('protoPayload.methodName', '{protopayloadauditlogmethodname,methodname}'),
+			('protoPayload.resourceName', '{protopayloadauditlogresourcename,gcpresourcename}'),
+			('protoPayload.authenticationInfo', '{protopayloadauditlogauthenticationinfo,authenticationinfo}'),
+			('protoPayload.authenticationInfo.principalEmail', '{protopayloadauditlogauthenticationinfoprincipalemail,principalemail}'),
+			('protoPayload.requestMetadata', '{protopayloadauditlogrequestmetadata,requestmetadata}'),
+			('protoPayload.requestMetadata.callerIp', '{protopayloadauditlogrequestmetadatacallerip}'),
+			('protoPayload.status', '{protopayloadauditlogstatus}'),
+			('resource.labels.project_id', '{projectid}'), ('timestamp', '{timegenerated}')) AS v (field, other)
+		WHERE kind.gcp AND NOT kind.entra AND NOT kind.activity
+		UNION ALL
+		SELECT 'eventTime', '{timegenerated}' FROM kind WHERE NOT kind.gcp AND NOT kind.entra AND NOT kind.activity
+	), found AS (
+		SELECT DISTINCT ON (k.field) k.field, c.attname
+		FROM (SELECT k.field, ARRAY[iamwatch_internal.plain_name(k.field)] || k.other AS names FROM known AS k) AS k
+		CROSS JOIN LATERAL unnest(k.names) WITH ORDINALITY AS n (plain, place)
+		JOIN columns AS c ON c.plain = n.plain
+		ORDER BY k.field, n.place, c.attnum
+	)
+	SELECT f.field, f.attname FROM found AS f		-- not a part of what is a column itself
+	WHERE NOT EXISTS (SELECT FROM found AS o WHERE starts_with(f.field, o.field || '.'))
 $$;
 COMMENT ON FUNCTION iamwatch_internal.guess_fields(regclass) IS
-'columns that are named as fields of CloudTrail, Cloud Audit Log or Entra audit log records are, whatever the case and underscores';
+'columns that are named as fields of CloudTrail, Cloud Audit Log, Entra audit log or Azure Activity log records are, flattened ones too, whatever the case, dots and underscores';
 
 CREATE FUNCTION iamwatch.map_columns(source regclass, fields jsonb DEFAULT NULL)
 	RETURNS TABLE (field text, column_name name)
@@ -153,10 +204,19 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'One is a part of the other.';
 	END IF;
 	IF fields IS NULL AND NOT EXISTS (SELECT FROM iamwatch_internal.column_fields AS f
-		WHERE f.source = map_columns.source AND f.field IN ('eventTime', 'timestamp', 'ActivityDateTime')) THEN
+		WHERE f.source = map_columns.source AND f.field IN ('eventTime', 'timestamp', 'ActivityDateTime', 'TimeGenerated', 'EventTimestamp')) THEN
 		RAISE EXCEPTION 'no column of relation "%" is named as a field of audit records', source
 			USING ERRCODE = 'undefined_column',
 			HINT = 'Name them, such as {"eventTime": "happened_at", "userIdentity.arn": "who"}.';
+	END IF;
+	-- of which every row would be rejected
+	IF fields IS NULL AND NOT EXISTS (SELECT FROM iamwatch_internal.column_fields AS f WHERE f.source = map_columns.source
+			AND (f.field IN ('protoPayload', 'InitiatedBy', 'Caller', 'Claims') OR f.field LIKE 'userIdentity%'
+				OR f.field LIKE 'protoPayload.authenticationInfo%')) THEN
+		RAISE EXCEPTION 'no column of relation "%" is named as the field that says who acted', source
+			USING ERRCODE = 'undefined_column', DETAIL = format('Recognised are %s.', (SELECT string_agg(f.field, ', ' ORDER BY f.field COLLATE "C")
+				FROM iamwatch_internal.column_fields AS f WHERE f.source = map_columns.source)),
+			HINT = 'Name it with the others, such as {"eventTime": "happened_at", "userIdentity.arn": "who"}.';
 	END IF;
 	RETURN QUERY SELECT f.field, f.column_name FROM iamwatch_internal.column_fields AS f
 	WHERE f.source = map_columns.source ORDER BY f.field COLLATE "C";

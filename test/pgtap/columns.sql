@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(25);
+SELECT plan(35);
 
 -- A column for each field, named as exports of CloudTrail tables name them.
 CREATE TABLE trail (id bigint GENERATED ALWAYS AS IDENTITY, event_time timestamptz, event_source text, "eventName" text,
@@ -51,6 +51,42 @@ INSERT INTO entra VALUES ('d1', '2026-03-01T10:00Z', 'Add member to role', 'tena
 SELECT is((SELECT provider || ' ' || identity FROM identities WHERE account = 'tenant'), 'azure ann@contoso.com', 'Columns: the table of Entra''s audit log is recognised');
 SELECT is((SELECT (e).target || ' ' || (e).failed FROM (SELECT parse(to_document(f.*, fields_of('entra'))) AS e FROM entra AS f) AS x), 'Bob false',
 	'Columns: its text of objects and arrays is read');
+
+-- What others flatten: names with dots or underscores, Microsoft Sentinel's, BigQuery's.
+CREATE TABLE flattened (eventtime timestamptz, eventname text, eventsource text, recipientaccountid text, useridentity_type text, useridentity_arn text,
+	useridentity_principalid text, useridentity_sessioncontext_sessionissuer_arn text);
+CREATE TABLE dotted ("eventTime" text, "eventName" text, "eventSource" text, "recipientAccountId" text, "userIdentity.type" text, "userIdentity.arn" text);
+CREATE TABLE sentinel ("TimeGenerated" timestamptz, "EventName" text, "EventSource" text, "RecipientAccountId" text, "UserIdentityType" text, "UserIdentityArn" text,
+	"UserIdentityPrincipalid" text, "SessionIssuerArn" text, "AwsEventId" text);
+CREATE TABLE sentinel_gcp ("TimeGenerated" timestamptz, "MethodName" text, "ServiceName" text, "LogName" text, "InsertId" text, "PrincipalEmail" text, "ProjectId" text, "RequestMetadata" text);
+CREATE TABLE activity ("TimeGenerated" timestamptz, "OperationNameValue" text, "Caller" text, "CallerIpAddress" inet, "SubscriptionId" text, "ActivityStatusValue" text,
+	"EventDataId" text, "Claims" text, "CategoryValue" text, "_ResourceId" text);
+CREATE TABLE entra_view ("TimeGenerated" timestamptz, "OperationName" text, "InitiatedBy" jsonb, "Result" text, "AADTenantId" text, "LoggedByService" text, "Category" text);
+INSERT INTO flattened VALUES ('2026-03-01T10:00Z', 'CreateUser', 'iam.amazonaws.com', '1', 'AssumedRole', 'arn:aws:sts::1:assumed-role/dev/i-0123456789abcdef0', 'AROA:i-0123456789abcdef0', 'arn:aws:iam::1:role/p/dev');
+INSERT INTO dotted VALUES ('2026-03-01T10:00:00Z', 'CreateUser', 'iam.amazonaws.com', '1', 'IAMUser', 'arn:aws:iam::1:user/ann');
+INSERT INTO sentinel VALUES ('2026-03-01T10:00Z', 'CreateUser', 'iam.amazonaws.com', '1', 'AssumedRole', 'arn:aws:sts::1:assumed-role/dev/ann@b.c', 'AROA:ann@b.c', 'arn:aws:iam::1:role/dev', 'e1');
+INSERT INTO sentinel_gcp VALUES ('2026-03-01T10:00Z', 'SetIamPolicy', 'iam.googleapis.com', 'projects/p/logs/x', 'g1', 'ann@b.c', 'p1', '{"callerIp": "192.0.2.1"}');
+INSERT INTO activity VALUES ('2026-03-01T10:00Z', 'MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE', 'ann@b.c', '192.0.2.1', 'aaaa', 'Success', 'z1', '{}', 'Administrative', '/subscriptions/aaaa/x');
+INSERT INTO entra_view VALUES ('2026-03-01T10:00Z', 'Add member to role', '{"user": {"userPrincipalName": "ann@b.c"}}', 'success', 'tttt', 'Core Directory', 'AuditLogs');
+CREATE FUNCTION read_of(source regclass) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE e iamwatch.event; BEGIN
+	PERFORM map_columns(source);
+	EXECUTE format('SELECT (parse(to_document(t, fields_of(%L)))).* FROM %s AS t', source, source) INTO e;
+	RETURN concat_ws(' ', e.account, e.identity, e.identity_kind, e.operation, e.event_id, e.source_ip);
+END $$;
+SELECT is(read_of(source), reads, 'Columns: recognised and read: ' || source) FROM (VALUES
+	('flattened', '1 arn:aws:iam::1:role/p/dev instance CreateUser'), ('dotted', '1 arn:aws:iam::1:user/ann user CreateUser'),
+	('sentinel', '1 arn:aws:sts::1:assumed-role/dev/ann@b.c federated_user CreateUser e1'), ('sentinel_gcp', 'p1 ann@b.c user SetIamPolicy g1 192.0.2.1'),
+	('activity', 'aaaa ann@b.c user microsoft.authorization/roleassignments/write z1 192.0.2.1'), ('entra_view', 'tttt ann@b.c user Add member to role')) AS x (source, reads);
+CREATE TABLE both_forms (event_time timestamptz, event_name text, event_source text, user_identity jsonb, user_identity_arn text);
+SELECT is((SELECT string_agg(field, ' ' ORDER BY field COLLATE "C") FROM map_columns('both_forms')), 'eventName eventSource eventTime userIdentity',
+	'Columns: an object is taken, and not its parts beside it');
+CREATE TABLE nobody (event_time timestamptz, event_name text, event_source text, username text);
+SELECT throws_ok($$SELECT map_columns('nobody')$$, '42703', 'no column of relation "public.nobody" is named as the field that says who acted',
+	'Columns: a mapping of which every row would be rejected is refused');
+SELECT lives_ok($$SELECT map_columns('nobody', '{"eventTime": "event_time", "eventName": "event_name", "eventSource": "event_source", "userIdentity.arn": "username"}')$$,
+	'Columns: unless who acted is named');
+SELECT is((SELECT count(*) FROM iamwatch_internal.column_fields WHERE source = 'both_forms'::regclass), 4::bigint, 'Columns: and each mapping is kept');
 
 -- Data is never SQL.
 SELECT throws_ok($$SELECT map_columns('flat', '{"eventTime": "now()); DROP TABLE flat; --"}')$$, '42703',
