@@ -135,8 +135,9 @@ CREATE FUNCTION iamwatch_internal.guess_fields(source regclass) RETURNS TABLE (f
 			('protoPayload.resourceName', '{protopayloadauditlogresourcename,gcpresourcename}'),
 			('protoPayload.authenticationInfo', '{protopayloadauditlogauthenticationinfo,authenticationinfo}'),
 			('protoPayload.authenticationInfo.principalEmail', '{protopayloadauditlogauthenticationinfoprincipalemail,principalemail}'),
+			('protoPayload.authenticationInfo.principalSubject', '{protopayloadauditlogauthenticationinfoprincipalsubject,principalsubject}'),
 			('protoPayload.requestMetadata', '{protopayloadauditlogrequestmetadata,requestmetadata}'),
-			('protoPayload.requestMetadata.callerIp', '{protopayloadauditlogrequestmetadatacallerip}'),
+			('protoPayload.requestMetadata.callerIp', '{protopayloadauditlogrequestmetadatacallerip,callerip}'),
 			('protoPayload.status', '{protopayloadauditlogstatus}'),
 			('resource.labels.project_id', '{projectid}'), ('timestamp', '{timegenerated}')) AS v (field, other)
 		WHERE kind.gcp AND NOT kind.entra AND NOT kind.activity

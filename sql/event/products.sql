@@ -54,14 +54,17 @@ CREATE FUNCTION iamwatch_internal.sentinel_gcp(document jsonb) RETURNS jsonb
 		'logName', document->'LogName',
 		'timestamp', coalesce(document->'Timestamp', document->'TimeGenerated'),
 		'resource', jsonb_build_object('type', document->'GCPResourceType',
-			'labels', jsonb_build_object('project_id', document->'ProjectId'))))
+			'labels', jsonb_build_object('project_id', document->'ProjectId')),
+		-- the table does not have whether it ends what began before: where nobody is named, it does
+		'operation', CASE WHEN coalesce(document->>'PrincipalEmail', '') = ''
+			AND coalesce(iamwatch_internal.object_of(document->'AuthenticationInfo'), '{}') = '{}' THEN '{"last": true}'::jsonb END))
 		|| jsonb_build_object('protoPayload', jsonb_strip_nulls(jsonb_build_object(
 			'serviceName', document->'ServiceName',
 			'methodName', document->'MethodName',
 			'resourceName', document->'GCPResourceName',
-			'authenticationInfo', coalesce(iamwatch_internal.object_of(document->'AuthenticationInfo'), '{}')
+			'authenticationInfo', nullif(coalesce(iamwatch_internal.object_of(document->'AuthenticationInfo'), '{}')
 				|| CASE WHEN coalesce(document->>'PrincipalEmail', '') = '' THEN '{}'
-					ELSE jsonb_build_object('principalEmail', document->'PrincipalEmail') END,
+					ELSE jsonb_build_object('principalEmail', document->'PrincipalEmail') END, '{}'),
 			'requestMetadata', iamwatch_internal.object_of(document->'RequestMetadata'),
 			'request', iamwatch_internal.object_of(document->'Request'),
 			'response', iamwatch_internal.object_of(document->'Response'),
@@ -118,14 +121,16 @@ CREATE FUNCTION iamwatch_internal.elastic_gcp(document jsonb) RETURNS jsonb
 		'insertId', document #> '{event,id}',
 		'logName', document #> '{log,logger}',
 		'timestamp', document->'@timestamp',
-		'resource', jsonb_build_object('labels', jsonb_build_object('project_id', document #> '{cloud,project,id}'))))
+		'resource', jsonb_build_object('labels', jsonb_build_object('project_id', document #> '{cloud,project,id}')),
+		-- the end of what began before
+		'operation', CASE WHEN document #> '{event,type}' ? 'end' THEN '{"last": true}'::jsonb END))
 		|| jsonb_build_object('protoPayload', jsonb_strip_nulls(jsonb_build_object(
 			'serviceName', coalesce(audit->'service_name', document #> '{service,name}'),
 			'methodName', coalesce(audit->'method_name', document #> '{event,action}'),
 			'resourceName', audit->'resource_name',
-			'authenticationInfo', jsonb_build_object('principalEmail', coalesce(audit #> '{authentication_info,principal_email}',
-					document #> '{client,user,email}'),
-				'principalSubject', coalesce(audit #> '{authentication_info,principal_subject}', document #> '{client,user,id}')),
+			'authenticationInfo', nullif(jsonb_strip_nulls(jsonb_build_object('principalEmail', coalesce(
+					audit #> '{authentication_info,principal_email}', document #> '{client,user,email}'),
+				'principalSubject', coalesce(audit #> '{authentication_info,principal_subject}', document #> '{client,user,id}'))), '{}'),
 			'requestMetadata', jsonb_build_object('callerIp', document #> '{source,ip}',
 				'callerSuppliedUserAgent', document #> '{user_agent,original}'),
 			'request', coalesce(iamwatch_internal.object_of(audit #> '{flattened,request}'), audit->'request'),

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(31);
+SELECT plan(33);
 
 -- Records that other products took apart are put together again by records(), so that what is read
 -- of them is what is read of the record: who, what, when, where, on what.
@@ -66,6 +66,11 @@ FROM product ORDER BY n;
 SELECT is(unreadable(record), NULL, name || ': which can be read') FROM product ORDER BY n;
 SELECT is((SELECT string_agg(name, ', ') FROM product WHERE unreadable(kept) !~ 'use iamwatch.records\(\)'), NULL, 'unreadable() says to use records() for each');
 SELECT is((SELECT count(*) FROM records((SELECT jsonb_build_object('value', jsonb_agg(kept)) FROM product))), 9::bigint, 'Lists of them are opened');
+
+-- The end of a long-running operation names nobody, and its start does: it is put down to nobody.
+SELECT alike((SELECT unreadable(r) FROM records(d) AS r), '%operation%', 'An end that names nobody: ' || name) FROM (
+	SELECT name, kept - '{PrincipalEmail,AuthenticationInfo}'::text[] FROM product WHERE name = 'Sentinel, GCPAuditLogs'
+	UNION ALL SELECT name, jsonb_set(kept - 'client', '{event,type}', '["end"]') FROM product WHERE name = 'Elastic, GCP') AS x (name, d);
 
 -- Cut or changed, they fail nothing, and none is lost.
 SELECT is((SELECT count(*) FROM product CROSS JOIN LATERAL jsonb_object_keys(kept) AS key
