@@ -31,6 +31,7 @@
 
 #include "baseline/baseline_cache.h"
 #include "baseline/stored.h"
+#include "baseline/told.h"
 #include "detect/batch.h"
 #include "detect/observe.h"
 #include "fmgr.h"
@@ -48,6 +49,7 @@ void
 _PG_init(void)
 {
 	cache_init();
+	told_init();
 	stored_init();
 	batch_init();
 	observe_init();

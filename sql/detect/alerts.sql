@@ -109,6 +109,11 @@ CREATE FUNCTION iamwatch_internal.open_alert(settings iamwatch.detectors, c iamw
 COMMENT ON FUNCTION iamwatch_internal.open_alert(iamwatch.detectors, iamwatch_internal.candidate, bigint) IS
 'open an alert, a suppressed one if the suppression is given that hides it; its number. Null if there is none: the operation has left the catalogue, or context counts and does not make it unusual, or its risk is below the least, or the limit alerts is reached and nothing is known of the identity';
 
+CREATE FUNCTION iamwatch_internal.tell_of_alerts() RETURNS void
+	AS 'MODULE_PATHNAME', 'iamwatch_tell_of_alerts' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION iamwatch_internal.tell_of_alerts() IS
+'have all sessions look up anew, from when this transaction commits, whether an event may join an alert: for alerts that come otherwise than by iamwatch_internal.open_alert()';
+
 -- ---- join one ----
 
 CREATE FUNCTION iamwatch_internal.worst_variation(settings iamwatch.detectors, events iamwatch.event[],

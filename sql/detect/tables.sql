@@ -40,6 +40,11 @@ COMMENT ON TYPE iamwatch_internal.candidate IS 'an event that may open or join a
 COMMENT ON COLUMN iamwatch_internal.candidate.unusual IS 'whether its score alone would open one';
 COMMENT ON COLUMN iamwatch_internal.candidate.day_scored IS 'whether it falls on a day that was scored when another of its events was stored';
 
+-- src/baseline/told.c
+CREATE TYPE iamwatch_internal.opened_alerts AS ();
+COMMENT ON TYPE iamwatch_internal.opened_alerts IS
+'has no values: sessions are told that an alert was opened by the invalidation of its entry in the catalogs';
+
 -- For constraints: src/detect/alert_words.c says why.
 CREATE FUNCTION iamwatch_internal.is_severity(severity text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'iamwatch_is_severity' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -463,6 +463,7 @@ DECLARE
 	element jsonb;
 	number bigint;
 BEGIN
+	PERFORM iamwatch_internal.tell_of_alerts();
 	FOR element IN SELECT x FROM unnest(exported) AS x WHERE x ?| '{alert,suppressed,withdrawn}' LOOP
 		number := iamwatch_internal.import_alert(element, ids);
 		PERFORM iamwatch_internal.pass_number('iamwatch.alerts_alert_id_seq', number);

@@ -6,7 +6,8 @@
  *
  * A fact, once true in the tables, stays true: days are only ever added, but
  * for maintenance, which drops what is too old to be asked for, and triage
- * takes none out but has them not counted.  So what is remembered may lag
+ * takes none out but has them not counted.  Only of a behaviour it is true until an
+ * alert is opened, as told.c says.  So what is remembered may lag
  * behind the tables, which costs time, but is never ahead of them: what a
  * transaction remembers is forgotten when it, or the savepoint that it was in,
  * rolls back.
@@ -24,6 +25,7 @@
 
 #include "access/xact.h"
 #include "baseline/baseline_cache.h"
+#include "baseline/told.h"
 #include "config/catalogue.h"
 #include "config/settings.h"
 #include "event/field.h"
@@ -145,12 +147,13 @@ with_kind(Fingerprint identity, IdentityKind kind)
 
 /*
  * What is known of a behaviour holds for people, or for what is none: the
- * other would be scored against other peers.
+ * other would be scored against other peers.  And until alerts are opened: what
+ * was remembered before is not found any more, and goes when room is made.
  */
 static Fingerprint
 with_class(Fingerprint behaviour, bool is_user)
 {
-	behaviour.b += 1 + is_user;
+	behaviour.b += 2 * times_told + is_user;
 	return behaviour;
 }
 
@@ -346,8 +349,10 @@ cache_remember_identity_days(Fingerprint identity, IdentityKind kind, int32 day,
 }
 
 void
-cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day)
+cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day, uint64 told)
 {
+	if (told != times_told)
+		return;
 	note_level();
 	(void) remember_day(with_class(behaviour, KIND_IS_USER(kind)), day);
 }

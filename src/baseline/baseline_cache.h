@@ -38,7 +38,8 @@ extern bool cache_knows_of(const Event *event, const Operation *operation);
  * Remember what the tables say now: the account's first event and newest day;
  * that the identity is active on the day, and on further days as far as there
  * is room; that further events of the behaviour by a person, or by what is
- * none, on the day change nothing.
+ * none, on the day change nothing, as long as nothing is told of alerts since it was
+ * looked up (told.h).
  * Forgotten if the transaction or savepoint in which it was remembered rolls
  * back.
  */
@@ -46,9 +47,10 @@ extern void cache_remember_account(Fingerprint account, TimestampTz first, int32
 extern void cache_remember_identity(Fingerprint identity, IdentityKind kind, int32 day);
 extern void cache_remember_identity_days(Fingerprint identity, IdentityKind kind, int32 day,
 										 const DayRuns *days);
-extern void cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day);
+extern void cache_remember_behaviour(Fingerprint behaviour, IdentityKind kind, int32 day,
+									 uint64 told);
 
-/* An alert may have been opened that concerns events of any near day. */
+/* An alert was opened that concerns events of any near day. */
 extern void cache_forget_behaviour(Fingerprint behaviour);
 
 /* How much is remembered, and its memory, the old generation included. */

@@ -21,6 +21,7 @@
 #include "postgres.h"
 
 #include "baseline/baseline_cache.h"
+#include "baseline/told.h"
 #include "catalog/pg_type.h"
 #include "config/settings.h"
 #include "detect/batch.h"
@@ -58,7 +59,7 @@ reject(const BatchItem *batch, int count)
 }
 
 static void
-remember(Entities *entities)
+remember(Entities *entities, uint64 told)
 {
 	for (int i = 0; i < entities->naccounts; i++)
 	{
@@ -76,7 +77,7 @@ remember(Entities *entities)
 		Assert(item->event->day <= item->account->newest);
 		cache_remember_identity(item->identity->key, item->event->kind, item->event->day);
 		if (item->behaviour != NULL && item->cacheable)
-			cache_remember_behaviour(item->behaviour->key, item->event->kind, item->event->day);
+			cache_remember_behaviour(item->behaviour->key, item->event->kind, item->event->day, told);
 	}
 }
 
@@ -152,10 +153,12 @@ detect(const BatchItem *batch, int count, LateEvents *late)
 		reject(batch + readable, count - readable);
 	if (readable > 0)
 	{
+		uint64		told = told_begin();
+
 		entities_find(&entities, batch, readable);
 		learn_batch(&entities);
 		score_batch(&entities);
-		remember(&entities);
+		remember(&entities, told);
 	}
 	count_outcomes(&entities, batch, count);
 	count_late(&entities, batch, late);

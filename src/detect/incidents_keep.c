@@ -18,6 +18,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "baseline/alert_columns.h"
+#include "baseline/told.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "detect/incident_of_one.h"
@@ -329,6 +330,8 @@ iamwatch_note_changed_incident(PG_FUNCTION_ARGS)
 	AlertRow	row = read_alert(trigger->tg_trigtuple, desc);
 
 	note_changed(&row);
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		told_alert_opened();
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
 		AlertRow	new = read_alert(trigger->tg_newtuple, desc);

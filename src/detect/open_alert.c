@@ -11,7 +11,9 @@
  */
 #include "postgres.h"
 
+#include "baseline/baseline_cache.h"
 #include "baseline/stored.h"
+#include "baseline/told.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "config/catalogue.h"
@@ -333,6 +335,14 @@ note_event(int64 alert_id, const EventColumns *event, bool has_room)
 	return true;
 }
 
+/* Further events of the behaviour may join it, also on days of which nothing more was to be learned. */
+static void
+tell_sessions(const Event *event)
+{
+	cache_forget_behaviour(fingerprint_behaviour(fingerprint_identity(fingerprint_account(event), event), event));
+	told_alert_opened();
+}
+
 bool
 open_alert(const AlertSettings *settings, Candidate *candidate, const int64 *suppression,
 		   AlertColumns *alert)
@@ -346,6 +356,7 @@ open_alert(const AlertSettings *settings, Candidate *candidate, const int64 *sup
 	else
 		write_alert(alert, &candidate->columns);
 	limit_count(cstring_to_text("alerts"), scope, candidate->event.event.day, 1, 0);
+	tell_sessions(&candidate->event.event);
 	return true;
 }
 

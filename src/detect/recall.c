@@ -29,6 +29,7 @@
 
 #include "baseline/baseline_cache.h"
 #include "baseline/stored.h"
+#include "baseline/told.h"
 #include "config/settings.h"
 #include "detect/entities.h"
 #include "detect/recall.h"
@@ -262,7 +263,7 @@ remember_identity(Recall *recall, const Event *event, const StoredAccount *accou
 
 static bool
 look_up(Recall *recall, const Event *event, const Operation *operation,
-		const StoredAccount *account, Fingerprint identity_key)
+		const StoredAccount *account, Fingerprint identity_key, uint64 told)
 {
 	StoredIdentity identity;
 
@@ -276,7 +277,7 @@ look_up(Recall *recall, const Event *event, const Operation *operation,
 		!day_is_scored(event, operation, account, identity.kinds) ||
 		alert_may_be_near(event))
 		return false;
-	cache_remember_behaviour(fingerprint_behaviour(identity_key, event), event->kind, event->day);
+	cache_remember_behaviour(fingerprint_behaviour(identity_key, event), event->kind, event->day, told);
 	return true;
 }
 
@@ -316,6 +317,7 @@ recall_knows(Recall *recall, const Event *event, const Operation *operation)
 	Fingerprint identity_key;
 	Fingerprint asked;
 	StoredAccount account;
+	uint64		told;
 	bool		known;
 	bool		found;
 
@@ -330,8 +332,9 @@ recall_knows(Recall *recall, const Event *event, const Operation *operation)
 	if (!is_in_time(event, &account))
 		return false;
 
+	told = operation == NULL ? 0 : told_begin();
 	stored_begin_within(recall->tables);
-	known = look_up(recall, event, operation, &account, identity_key);
+	known = look_up(recall, event, operation, &account, identity_key, told);
 	stored_end();
 	if (known)
 		recall->hits++;

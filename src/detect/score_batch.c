@@ -407,7 +407,6 @@ score_behaviour(HTAB **classes, Behaviour *behaviour, const Detector *detector,
 	if (candidates.desc == NULL)
 		return false;
 
-	cache_forget_behaviour(behaviour->key);
 	candidates_hand_over(&candidates, detector);
 	return true;
 }

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(23);
+SELECT plan(25);
 
 -- What the tables know need not be queued by a session that knows nothing; what
 -- an alert may take, or is still to be scored, is.  A change of the settings has
@@ -137,5 +137,17 @@ SELECT count_from_here();
 INSERT INTO log SELECT aws('2026-01-03T08:00:00Z', 'new' || n, 'ListBuckets', 's3') FROM generate_series(1, 300) AS n;
 INSERT INTO log SELECT aws('2026-01-03T08:00:00Z', who, 'ListBuckets', 's3') FROM unnest('{ann,bob,cid}'::text[]) AS who;
 SELECT is(queued(), 300::bigint, 'Recall: where most is new, and in the next statement');
+
+-- an alert that comes from elsewhere, and takes days that are remembered
+SELECT put(aws('2026-01-17T09:00:00Z', 'ann', 'CreateUser'));
+SELECT put(aws('2026-01-17T09:00:00Z', 'ann', 'CreateUser'));
+SELECT count_from_here();
+SELECT put(aws('2026-01-17T09:00:00Z', 'ann', 'CreateUser'));
+SELECT put(aws('2026-01-17T09:00:00Z', 'ann', 'CreateUser'));
+SELECT is(queued(), 0::bigint, 'Recall: a usual operation on a day that is known');
+SELECT import_alerts(ARRAY[jsonb_build_object('alert', to_jsonb(a) || '{"alert_id": 1000, "operation": "CreateUser", "first_event_time": "2026-01-16T09:00:00Z"}')], '{}')
+FROM alerts AS a WHERE operation = 'PutUserPolicy';
+SELECT put(aws('2026-01-17T09:00:00Z', 'ann', 'CreateUser'));
+SELECT is((SELECT event_count FROM alerts WHERE alert_id = 1000), 5::bigint, 'Recall: ... joins an alert that was imported since');
 SELECT * FROM finish();
 ROLLBACK;
