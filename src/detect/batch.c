@@ -29,6 +29,7 @@
 #include "config/catalogue.h"
 #include "config/settings.h"
 #include "detect/batch.h"
+#include "detect/batch_item.h"
 #include "detect/batch_sort.h"
 #include "detect/queued.h"
 #include "detect/sample.h"
@@ -38,7 +39,7 @@
 #include "utils/memutils.h"
 
 static MemoryContext batch_context = NULL;
-static BatchItem *items = NULL;
+static PackedItem **items = NULL;
 static int	item_count = 0;
 static int	item_capacity = 0;
 
@@ -63,48 +64,19 @@ only_repeats(const Event *event, bool is_operation, int64 repeats)
 	index = seen_repeats(seen, event, is_operation, item_count);
 	Assert(index < item_count);
 	if (index >= 0)
-		items[index].repeats += 1 + repeats;
+		item_add_repeats(items[index], 1 + repeats);
 	return index >= 0;
 }
 
-static char *
-keep_slice(char *at, Slice *slice)
-{
-	memcpy(at, slice->s, slice->len);
-	slice->s = at;
-	return at + slice->len;
-}
-
 /*
- * Of what is no IAM operation, only the sample of contexts asks for more than
- * the names.
+ * Of an IAM operation everything is read, as an alert may need it, and of the events that
+ * may be in the sample of contexts; of others, the names are enough.
  */
 static void
-keep_names(Event *event)
+read_details(BatchItem *item, Jsonb *document)
 {
-	char	   *at = palloc(event->account.len + event->identity.len +
-							event->service.len + event->operation.len);
-
-	at = keep_slice(at, &event->account);
-	at = keep_slice(at, &event->identity);
-	at = keep_slice(at, &event->service);
-	keep_slice(at, &event->operation);
-	event->error_code = SLICE_NONE;
-}
-
-static void
-keep_document(BatchItem *item, const Jsonb *document)
-{
-	item->document = palloc(VARSIZE(document));
-	memcpy(item->document, document, VARSIZE(document));
-	if (item->reason == NULL)
-		batch_read_document(item);
-}
-
-void
-batch_read_document(BatchItem *item)
-{
-	item->reason = event_read_loading(item->document, EVENT_FULL, &item->event);
+	item->detailed = true;
+	item->reason = event_read_loading(document, EVENT_FULL, &item->event);
 	if (item->reason == NULL)
 		item->reason = limits_exceeded(&item->event);
 	if (item->reason == NULL)
@@ -112,17 +84,17 @@ batch_read_document(BatchItem *item)
 }
 
 static void
-append(const BatchItem *item)
+append(PackedItem *item)
 {
 	if (item_count == item_capacity)
 	{
 		int			capacity = Max(64, item_capacity * 2);
 
-		items = items == NULL ? palloc(capacity * sizeof(BatchItem)) :
-			repalloc_huge(items, capacity * sizeof(BatchItem));
+		items = items == NULL ? palloc(capacity * sizeof(PackedItem *)) :
+			repalloc_huge(items, capacity * sizeof(PackedItem *));
 		item_capacity = capacity;
 	}
-	items[item_count++] = *item;
+	items[item_count++] = item;
 }
 
 static bool
@@ -180,14 +152,12 @@ batch_add(Oid source, Datum document, bool isnull)
 			return false;
 	}
 
-	outer = MemoryContextSwitchTo(batch_context);
+	if (item.reason == NULL && (is_operation || sample_is_day(item.event.day)))
+		read_details(&item, stored);
 	if (item.reason != NULL)
-		item.reason = pstrdup(item.reason);
-	if (!is_operation && !sample_is_day(item.event.day))
-		keep_names(&item.event);
-	else if (stored != NULL)
-		keep_document(&item, stored);
-	append(&item);
+		item.document = stored;
+	outer = MemoryContextSwitchTo(batch_context);
+	append(item_pack(&item));
 	MemoryContextSwitchTo(outer);
 	if (is_full())
 		put_aside();
@@ -198,30 +168,14 @@ batch_add(Oid source, Datum document, bool isnull)
 static int
 compare_items(const void *a, const void *b)
 {
-	const BatchItem *x = a;
-	const BatchItem *y = b;
+	const PackedItem *x = *(PackedItem *const *) a;
+	const PackedItem *y = *(PackedItem *const *) b;
 
-	if ((x->reason == NULL) != (y->reason == NULL))
-		return x->reason == NULL ? -1 : 1;
-	if (x->event.time != y->event.time)
-		return x->event.time < y->event.time ? -1 : 1;
-	return slice_compare(x->event.event_id, y->event.event_id);
-}
-
-/*
- * Of what was sorted, documents are read again, and may be read otherwise than when
- * they came: somebody can have changed or deleted their provider meanwhile.
- */
-static BatchItem *
-in_order(BatchItem *taken, int count)
-{
-	for (int i = 1; i < count; i++)
-		if (compare_items(&taken[i - 1], &taken[i]) > 0)
-		{
-			qsort(taken, count, sizeof(BatchItem), compare_items);
-			break;
-		}
-	return taken;
+	if (item_is_rejected(x) != item_is_rejected(y))
+		return item_is_rejected(x) ? 1 : -1;
+	if (item_time(x) != item_time(y))
+		return item_time(x) < item_time(y) ? -1 : 1;
+	return slice_compare(item_event_id(x), item_event_id(y));
 }
 
 /* What was collected in this transaction or savepoint and is in memory. */
@@ -229,14 +183,15 @@ static BatchItem *
 take_from_memory(int *count)
 {
 	SubTransactionId current = GetCurrentSubTransactionId();
+	PackedItem **packed;
 	BatchItem  *taken;
 	int			held = 0;
 
 	forget_seen();				/* it has the old order */
 	for (int i = 0; i < item_count; i++)
-		if (items[i].subid < current)
+		if (item_subid(items[i]) < current)
 		{
-			BatchItem	other = items[i];
+			PackedItem *other = items[i];
 
 			items[i] = items[held];
 			items[held++] = other;
@@ -247,21 +202,21 @@ take_from_memory(int *count)
 	/* what is held is written down, since the memory goes with what is taken */
 	if (held > 0)
 		batch_sort_add(items, held);
-	taken = items + held;
+	packed = items + held;
 	MemoryContextSetParent(batch_context, CurrentMemoryContext);
 	batch_context = NULL;
 	items = NULL;
 	item_count = item_capacity = 0;
-	if (*count > 1)
-		qsort(taken, *count, sizeof(BatchItem), compare_items);
+	qsort(packed, *count, sizeof(PackedItem *), compare_items);
+	taken = palloc_extended(*count * sizeof(BatchItem), MCXT_ALLOC_HUGE);
+	for (int i = 0; i < *count; i++)
+		item_unpack(packed[i], &taken[i]);
 	return taken;
 }
 
 BatchItem *
 batch_next_piece(BatchPieces *pieces, int *count)
 {
-	BatchItem  *taken;
-
 	*count = 0;
 	if (!pieces->begun)
 	{
@@ -274,8 +229,7 @@ batch_next_piece(BatchPieces *pieces, int *count)
 	}
 	if (pieces->reader == NULL)
 		return NULL;
-	taken = batch_sort_next(pieces->reader, memory_bytes(), count);
-	return in_order(taken, *count);
+	return batch_sort_next(pieces->reader, memory_bytes(), count);
 }
 
 static void
@@ -304,7 +258,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId subid,
 	forget_seen();
 	/* ids only grow: everything from subid on was inside of it */
 	for (int i = 0; i < item_count; i++)
-		if (items[i].subid < subid)
+		if (item_subid(items[i]) < subid)
 			items[kept++] = items[i];
 	item_count = kept;
 	batch_sort_forget(subid);

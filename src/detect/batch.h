@@ -8,18 +8,7 @@
 #ifndef IAMWATCH_BATCH_H
 #define IAMWATCH_BATCH_H
 
-#include "access/xact.h"
-#include "event/event.h"
-
-typedef struct BatchItem
-{
-	Event		event;			/* points into the document, if there is one */
-	Jsonb	   *document;		/* NULL if it was, or is no IAM operation */
-	const char *reason;			/* why it is rejected; NULL if it is not */
-	Oid			source;			/* the table it was stored in */
-	SubTransactionId subid;
-	int64		repeats;		/* further events that only say the same again */
-} BatchItem;
+#include "detect/batch_item.h"
 
 /*
  * Add a document; what matters of it is copied.  Returns false when it turned
@@ -27,9 +16,6 @@ typedef struct BatchItem
  * context, which should be that of a row.
  */
 extern bool batch_add(Oid source, Datum document, bool isnull);
-
-/* Read the event of the item from its document, all of it. */
-extern void batch_read_document(BatchItem *item);
 
 /*
  * Take out what was collected in this transaction or savepoint, in order of

@@ -54,25 +54,6 @@ struct BatchReader
 	SubTransactionId subid;		/* where the reading began */
 };
 
-/* An item in a row.  Strings follow in this order, then the document. */
-typedef struct StoredItem
-{
-	TimestampTz time;
-	int32		day;
-	int16		provider;
-	int8		kind;
-	bool		failed;
-	Oid			source;
-	SubTransactionId subid;
-	int64		repeats;
-	int32		account;		/* lengths */
-	int32		identity;
-	int32		service;
-	int32		operation;
-	int32		reason;			/* -1 if there is none */
-	int32		document;		/* 0 if there is none */
-} StoredItem;
-
 static Run *runs = NULL;
 
 static TupleDesc
@@ -159,115 +140,8 @@ end_run(Run *run)
 	MemoryContextDelete(run->context);
 }
 
-static char *
-put_slice(char *at, Slice slice)
-{
-	if (slice.len > 0)
-		memcpy(at, slice.s, slice.len);
-	return at + slice.len;
-}
-
-static Datum
-store_item(const BatchItem *item)
-{
-	const Event *event = &item->event;
-	StoredItem	stored;
-	bytea	   *result;
-	char	   *at;
-	Size		size;
-
-	memset(&stored, 0, sizeof(stored));
-	stored.time = event->time;
-	stored.day = event->day;
-	stored.provider = event->provider;
-	stored.kind = event->kind;
-	stored.failed = event->failed;
-	stored.source = item->source;
-	stored.subid = item->subid;
-	stored.repeats = item->repeats;
-	stored.reason = item->reason == NULL ? -1 : (int32) strlen(item->reason);
-	stored.document = item->document == NULL ? 0 : (int32) VARSIZE(item->document);
-	if (item->document == NULL && item->reason == NULL)
-	{
-		stored.account = event->account.len;
-		stored.identity = event->identity.len;
-		stored.service = event->service.len;
-		stored.operation = event->operation.len;
-	}
-	size = VARHDRSZ + sizeof(stored) + stored.account + stored.identity + stored.service +
-		stored.operation + Max(stored.reason, 0) + (Size) stored.document;
-	result = palloc(size);
-	SET_VARSIZE(result, size);
-	at = VARDATA(result);
-	memcpy(at, &stored, sizeof(stored));
-	at += sizeof(stored);
-	if (stored.account > 0)
-	{
-		at = put_slice(at, event->account);
-		at = put_slice(at, event->identity);
-		at = put_slice(at, event->service);
-		at = put_slice(at, event->operation);
-	}
-	if (stored.reason > 0)
-		at = put_slice(at, (Slice) {item->reason, stored.reason});
-	if (stored.document > 0)
-		memcpy(at, item->document, stored.document);
-	Assert(at + stored.document == (char *) result + size);
-	return PointerGetDatum(result);
-}
-
-static Slice
-get_slice(char **at, int32 len)
-{
-	Slice		slice = {*at, len};
-
-	*at += len;
-	return slice;
-}
-
-/* What the item points to is copied to the current memory context. */
-static void
-load_item(bytea *row, BatchItem *item)
-{
-	StoredItem	stored;
-	char	   *at = VARDATA_ANY(row);
-	Size		rest = VARSIZE_ANY_EXHDR(row) - sizeof(stored);
-	char	   *copy = palloc(rest + 1);
-
-	memcpy(&stored, at, sizeof(stored));
-	memcpy(copy, at + sizeof(stored), rest);
-	memset(item, 0, sizeof(*item));
-	item->event.time = stored.time;
-	item->event.day = stored.day;
-	item->event.provider = stored.provider;
-	item->event.kind = stored.kind;
-	item->event.failed = stored.failed;
-	item->source = stored.source;
-	item->subid = stored.subid;
-	item->repeats = stored.repeats;
-	if (stored.account > 0)
-	{
-		item->event.account = get_slice(&copy, stored.account);
-		item->event.identity = get_slice(&copy, stored.identity);
-		item->event.service = get_slice(&copy, stored.service);
-		item->event.operation = get_slice(&copy, stored.operation);
-	}
-	if (stored.reason >= 0)
-	{
-		item->reason = pnstrdup(copy, stored.reason);
-		copy += stored.reason;
-	}
-	if (stored.document > 0)
-	{
-		item->document = palloc(stored.document);	/* jsonb is aligned */
-		memcpy(item->document, copy, stored.document);
-		if (item->reason == NULL)
-			batch_read_document(item);
-	}
-}
-
 void
-batch_sort_add(const BatchItem *items, int count)
+batch_sort_add(PackedItem *const *items, int count)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "iamwatch row",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -275,20 +149,16 @@ batch_sort_add(const BatchItem *items, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		const BatchItem *item = &items[i];
-		Slice		id = item->event.event_id;
-		Run		   *run = run_of(item->subid);
+		const PackedItem *item = items[i];
+		Run		   *run = run_of(item_subid(item));
 		ResourceOwner owner;
-		bytea	   *event_id = palloc(VARHDRSZ + id.len);
 
-		SET_VARSIZE(event_id, VARHDRSZ + id.len);
-		put_slice(VARDATA(event_id), id);
 		ExecClearTuple(run->head);
 		memset(run->head->tts_isnull, false, ROW_COLUMNS * sizeof(bool));
-		run->head->tts_values[ROW_REJECTED - 1] = BoolGetDatum(item->reason != NULL);
-		run->head->tts_values[ROW_TIME - 1] = Int64GetDatum(item->event.time);
-		run->head->tts_values[ROW_EVENT_ID - 1] = PointerGetDatum(event_id);
-		run->head->tts_values[ROW_ITEM - 1] = store_item(item);
+		run->head->tts_values[ROW_REJECTED - 1] = BoolGetDatum(item_is_rejected(item));
+		run->head->tts_values[ROW_TIME - 1] = Int64GetDatum(item_time(item));
+		run->head->tts_values[ROW_EVENT_ID - 1] = slice_text(item_event_id(item));
+		run->head->tts_values[ROW_ITEM - 1] = PointerGetDatum(item);
 		ExecStoreVirtualTuple(run->head);
 		owner = use_owner(run->owner);
 		tuplesort_puttupleslot(run->sort, run->head);
@@ -412,7 +282,7 @@ batch_sort_next(BatchReader *reader, Size bytes, int *count)
 			items = items == NULL ? palloc(capacity * sizeof(BatchItem)) :
 				repalloc_huge(items, capacity * sizeof(BatchItem));
 		}
-		load_item(row, &items[(*count)++]);
+		item_unpack_bytea(row, &items[(*count)++]);
 		used += sizeof(BatchItem) + VARSIZE_ANY(row);
 		advance(run);
 	}

@@ -13,8 +13,8 @@
 /* Is there anything of this transaction or savepoint? */
 extern bool batch_sort_has_items(void);
 
-/* Put items aside.  What they point to is copied. */
-extern void batch_sort_add(const BatchItem *items, int count);
+/* Put items aside.  They are copied. */
+extern void batch_sort_add(PackedItem *const *items, int count);
 
 /*
  * Begin to read what was put aside in this transaction or savepoint.  It is no

@@ -269,7 +269,7 @@ sort_out(Entities *entities, const BatchItem *batch)
 		item->identity = find_identity(entities, fingerprint_identity(account->key, event),
 									   account, event);
 		item->identity->kinds |= 1 << event->kind;
-		operation = batch[i].document == NULL ? NULL :
+		operation = !batch[i].detailed ? NULL :
 			catalogue_get(event->provider, event->service, event->operation);
 		if (operation != NULL)
 		{
