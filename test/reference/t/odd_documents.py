@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 import reference
 from harness import ROOT, Database, finish, ok
 
-database = Database("iamwatch_mutants")
+database = Database("iamwatch_odd_documents")
 DOCUMENTS = 10000
 PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
 
