@@ -455,18 +455,93 @@ CREATE FUNCTION iamwatch_internal.later_use_line(used jsonb, in_account text) RE
 $$;
 COMMENT ON FUNCTION iamwatch_internal.later_use_line(jsonb, text) IS 'one of iamwatch_internal.later_use(), in a line, as told in an account';
 
+-- The parts of what iamwatch.explain() says, each from a part of iamwatch.explain_json().
+
+CREATE FUNCTION iamwatch_internal.normal_lines(normal jsonb, began timestamptz) RETURNS text[]
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
+DECLARE
+	first_day constant date := began AT TIME ZONE 'UTC';
+	lines text[];
+	one jsonb;
+	name text;
+	earlier text[] := '{}';
+	fresh text[] := '{}';
+BEGIN
+	lines := ARRAY['', 'What it normally does',
+		format('  active on %s of the %s days before, first seen %s', coalesce(normal->>'days_before', '0'),
+			normal->>'training_days', coalesce(normal->>'first_seen', 'not at all'))];
+	FOR one IN SELECT * FROM jsonb_array_elements(normal->'operations') LOOP
+		name := format('%s:%s%s', plain(one->>'service'), plain(one->>'operation'),
+			CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END);
+		IF (one->>'days_before')::integer > 0 THEN
+			lines := lines || format('  %s on %s, %s of them before, since %s', name, number_of((one->>'days')::bigint, 'day'),
+				 one->>'days_before', one->>'first_seen');
+		ELSIF (one->>'first_seen')::date < first_day THEN
+			earlier := array_append(earlier, name);
+		ELSE
+			fresh := array_append(fresh, name);
+		END IF;
+	END LOOP;
+	IF cardinality(earlier) + cardinality(fresh) = jsonb_array_length(normal->'operations') THEN
+		lines := lines || '  no IAM operation in those days'::text;
+	END IF;
+	IF earlier <> '{}' THEN
+		lines := lines || ('  not in those days, but earlier: ' || array_to_string(earlier, ', '));
+	END IF;
+	IF fresh <> '{}' THEN
+		lines := lines || ('  new to it since then: ' || array_to_string(fresh, ', '));
+	END IF;
+	IF (normal->>'operations_in_all')::bigint > jsonb_array_length(normal->'operations') THEN
+		lines := lines || format('  and %s other operations', (normal->>'operations_in_all')::bigint
+			- jsonb_array_length(normal->'operations'));
+	END IF;
+	RETURN lines;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.normal_lines(jsonb, timestamptz) IS 'what the identity of an alert that began then normally does, in lines';
+
+CREATE FUNCTION iamwatch_internal.playbook_lines(playbook jsonb) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(playbook->'check') WITH ORDINALITY AS t (s, n) ORDER BY n)
+		|| ARRAY['', 'If it was an attack']
+		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(playbook->'contain') WITH ORDINALITY AS t (s, n) ORDER BY n)
+$$;
+COMMENT ON FUNCTION iamwatch_internal.playbook_lines(jsonb) IS 'the steps to check, and those if it was an attack, in lines';
+
+CREATE FUNCTION iamwatch_internal.proof_lines(score jsonb, risk jsonb, failed boolean) RETURNS text[]
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	lines text[] := ARRAY['', 'How unusual',
+		format('  k = %s: days of the training period on which it did this', score->>'k'),
+		format('  A = %s: days on which it did anything', score->>'A'),
+		format('  K = %s: its peers'' days of doing this', score->>'K'),
+		format('  N = %s: its peers'' active days', score->>'N'),
+		'  the days of a peer count from its third active day on, unless the identity is new itself'];
+BEGIN
+	lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(score->'steps') AS s);
+
+	IF risk <> 'null' THEN
+		lines := lines || ARRAY['', 'How much it matters',
+			format('  k = %s: days on which it did this%s, of the %s before', risk->>'k',
+				CASE WHEN failed THEN ', failed or not' ELSE '' END, risk->>'memory_days'),
+			format('  A = %s: days on which it did anything', risk->>'A'),
+			format('  B = %s: days on which it did any IAM operation', risk->>'B'),
+			format('  K = %s: its peers'' days of doing this, in the %s days before', risk->>'K', risk->>'peer_memory_days'),
+			format('  N = %s: its peers'' active days', risk->>'N'),
+			format('  P = %s: its peers'' days of any IAM operation', risk->>'P')];
+		lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(risk->'steps') AS s);
+	END IF;
+	RETURN lines;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.proof_lines(jsonb, jsonb, boolean) IS
+'the numbers that probability and risk of an alert follow from, and how, in lines; failed: whether what it did failed';
+
 CREATE FUNCTION iamwatch.explain(alert_id bigint) RETURNS text
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 DECLARE
 	x constant jsonb := iamwatch.explain_json(alert_id);
 	what constant jsonb := x->'what';
-	normal constant jsonb := x->'normal';
 	lines text[];
 	one jsonb;
-	name text;
-	first_day constant date := (x#>>'{what,first_event_time}')::timestamptz AT TIME ZONE 'UTC';
-	earlier text[] := '{}';
-	fresh text[] := '{}';
 BEGIN
 	lines := ARRAY[
 		format('Alert %s: %s (%s, %s)', x->>'alert_id', coalesce(x->>'title', x->>'detector'), x->>'severity', x->>'variation'),
@@ -510,34 +585,7 @@ BEGIN
 				FROM jsonb_array_elements(x#>'{related,alerts}') WITH ORDINALITY AS t (r, n) ORDER BY n);
 	END IF;
 
-	lines := lines || ARRAY['', 'What it normally does',
-		format('  active on %s of the %s days before, first seen %s', coalesce(normal->>'days_before', '0'),
-			normal->>'training_days', coalesce(normal->>'first_seen', 'not at all'))];
-	FOR one IN SELECT * FROM jsonb_array_elements(normal->'operations') LOOP
-		name := format('%s:%s%s', plain(one->>'service'), plain(one->>'operation'),
-			CASE WHEN (one->>'failed')::boolean THEN ' (failed)' ELSE '' END);
-		IF (one->>'days_before')::integer > 0 THEN
-			lines := lines || format('  %s on %s, %s of them before, since %s', name, number_of((one->>'days')::bigint, 'day'),
-				 one->>'days_before', one->>'first_seen');
-		ELSIF (one->>'first_seen')::date < first_day THEN
-			earlier := array_append(earlier, name);
-		ELSE
-			fresh := array_append(fresh, name);
-		END IF;
-	END LOOP;
-	IF cardinality(earlier) + cardinality(fresh) = jsonb_array_length(normal->'operations') THEN
-		lines := lines || '  no IAM operation in those days'::text;
-	END IF;
-	IF earlier <> '{}' THEN
-		lines := lines || ('  not in those days, but earlier: ' || array_to_string(earlier, ', '));
-	END IF;
-	IF fresh <> '{}' THEN
-		lines := lines || ('  new to it since then: ' || array_to_string(fresh, ', '));
-	END IF;
-	IF (normal->>'operations_in_all')::bigint > jsonb_array_length(normal->'operations') THEN
-		lines := lines || format('  and %s other operations', (normal->>'operations_in_all')::bigint
-			- jsonb_array_length(normal->'operations'));
-	END IF;
+	lines := lines || iamwatch_internal.normal_lines(x->'normal', (x#>>'{what,first_event_time}')::timestamptz);
 
 	lines := lines || ARRAY['', 'Who else does it',
 		format('  its peers, on %s of their %s active days', x#>>'{peers,days}', x#>>'{peers,active_days}')];
@@ -546,30 +594,9 @@ BEGIN
 	END LOOP;
 
 	lines := lines || ARRAY['', 'What to do'] || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x->'investigate') AS s)
-		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,check}') WITH ORDINALITY AS t (s, n) ORDER BY n)
-		|| ARRAY['', 'If it was an attack']
-		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,contain}') WITH ORDINALITY AS t (s, n) ORDER BY n);
+		|| iamwatch_internal.playbook_lines(x->'playbook');
 
-	-- from here on, the proof
-	lines := lines || ARRAY['', 'How unusual',
-		format('  k = %s: days of the training period on which it did this', x#>>'{score,k}'),
-		format('  A = %s: days on which it did anything', x#>>'{score,A}'),
-		format('  K = %s: its peers'' days of doing this', x#>>'{score,K}'),
-		format('  N = %s: its peers'' active days', x#>>'{score,N}'),
-		'  the days of a peer count from its third active day on, unless the identity is new itself'];
-	lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x#>'{score,steps}') AS s);
-
-	IF x->'risk' <> 'null' THEN
-		lines := lines || ARRAY['', 'How much it matters',
-			format('  k = %s: days on which it did this%s, of the %s before', x#>>'{risk,k}',
-				CASE WHEN (what->>'failed')::boolean THEN ', failed or not' ELSE '' END, x#>>'{risk,memory_days}'),
-			format('  A = %s: days on which it did anything', x#>>'{risk,A}'),
-			format('  B = %s: days on which it did any IAM operation', x#>>'{risk,B}'),
-			format('  K = %s: its peers'' days of doing this, in the %s days before', x#>>'{risk,K}', x#>>'{risk,peer_memory_days}'),
-			format('  N = %s: its peers'' active days', x#>>'{risk,N}'),
-			format('  P = %s: its peers'' days of any IAM operation', x#>>'{risk,P}')];
-		lines := lines || ARRAY(SELECT '  ' || s FROM jsonb_array_elements_text(x#>'{risk,steps}') AS s);
-	END IF;
+	lines := lines || iamwatch_internal.proof_lines(x->'score', x->'risk', (what->>'failed')::boolean);
 
 	lines := lines || ARRAY['', 'ATT&CK',
 		format('  tactic %s %s', x#>>'{attack,tactic}', x#>>'{attack,tactic_name}'),
@@ -688,10 +715,7 @@ BEGIN
 				CASE WHEN l->'incident_id' = x->'incident_id' THEN l->>'led_to' ELSE l->>'incident_id' END, plain(l->>'reason'))
 				FROM jsonb_array_elements(x->'links') WITH ORDINALITY AS t (l, n) ORDER BY n);
 	END IF;
-	lines := lines || ARRAY['', 'What to do, by its alert with the highest risk']
-		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,check}') WITH ORDINALITY AS t (s, n) ORDER BY n)
-		|| ARRAY['', 'If it was an attack']
-		|| ARRAY(SELECT '  ' || (s->>'step') FROM jsonb_array_elements(x#>'{playbook,contain}') WITH ORDINALITY AS t (s, n) ORDER BY n);
+	lines := lines || ARRAY['', 'What to do, by its alert with the highest risk'] || iamwatch_internal.playbook_lines(x->'playbook');
 	RETURN array_to_string(lines, E'\n');
 END $$;
 COMMENT ON FUNCTION iamwatch.explain_incident(bigint) IS
