@@ -129,11 +129,13 @@ CREATE FUNCTION iamwatch_internal.explain_score(evidence jsonb, probability doub
 	probability_limit double precision) RETURNS jsonb
 	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	k constant bigint := evidence->'k';
-	active constant bigint := evidence->'A';
+	k constant integer := evidence->'k';
+	active constant integer := evidence->'A';
 	peer_days constant bigint := evidence->'K';
 	peer_active constant bigint := evidence->'N';
 	rate constant float8 := iamwatch_internal.peer_rate(peer_days, peer_active);
+	counted constant float8 := iamwatch.probability(k, active, peer_days, peer_active);
+	bits constant numeric := round(log(2, (counted / probability)::numeric), 2);	-- what context adds to the surprise
 BEGIN
 	RETURN jsonb_build_object('k', k, 'A', active, 'K', peer_days, 'N', peer_active,
 		'peer_rate', rate, 'probability', probability, 'probability_limit', probability_limit,
@@ -141,8 +143,10 @@ BEGIN
 			format('q = (K + 10 * 0.01) / (N + 10) = (%s + 0.1) / (%s + 10) = %s',
 				peer_days, peer_active, rate::numeric(12, 6)),
 			format('p = (k + 2 q) / (A + 2) = (%s + 2 * %s) / (%s + 2) = %s',
-				k, rate::numeric(12, 6), active, probability::numeric(12, 6)),
-			format('p = %s %s the limit %s', probability::numeric(12, 6),
+				k, rate::numeric(12, 6), active, counted::numeric(12, 6)))
+			|| CASE WHEN bits > 0 THEN jsonb_build_array(format('with %s bits for its context: p = %s / 2 ^ %s = %s',
+				bits, counted::numeric(12, 6), bits, probability::numeric(12, 6))) ELSE '[]' END
+			|| jsonb_build_array(format('p = %s %s the limit %s', probability::numeric(12, 6),
 				CASE WHEN probability < probability_limit THEN 'is below' ELSE 'is not below' END, probability_limit),
 			format('surprise = -log2(p) = %s bits', surprise::numeric(12, 2))));
 END $$;

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE FUNCTION context(who text, what text = 'CreateUser') RETURNS jsonb LANGUAGE sql AS
 	$$SELECT evidence->'context' FROM alerts WHERE identity LIKE '%/' || who AND operation = what AND NOT failed ORDER BY alert_id DESC LIMIT 1$$;
@@ -82,6 +82,11 @@ SELECT is(context('bob', 'DeleteUser'), NULL, 'Score: without context it is not 
 SELECT does('2026-02-23T10:00:00Z', 'bob', 'UpdateUser', '{"sourceIPAddress": "198.51.100.1", "userAgent": "curl/8", "awsRegion": "us-east-1"}');
 SELECT is(probability, probability((evidence->>'k')::int, (evidence->>'A')::int, (evidence->>'K')::bigint, (evidence->>'N')::bigint) / 2 ^ 6,
 	'Score: each context halves the probability by its bits') FROM alerts WHERE operation = 'UpdateUser';
+SELECT is((explain_json(alert_id)->'score'->'steps') - 3 - 0, jsonb_build_array(
+	format('p = (k + 2 q) / (A + 2) = (%s + 2 * %s) / (%s + 2) = %s', evidence->'k', q::numeric(12, 6), evidence->'A', (p * 2 ^ 6)::numeric(12, 6)),
+	format('with 6.00 bits for its context: p = %s / 2 ^ 6.00 = %s', (p * 2 ^ 6)::numeric(12, 6), p::numeric(12, 6)),
+	format('surprise = -log2(p) = %s bits', surprise::numeric(12, 2))), 'Score: explain() tells the probability of the counts, and what context makes of it')
+FROM (SELECT *, probability AS p, ((evidence->>'K')::float8 + 0.1) / ((evidence->>'N')::float8 + 10) AS q FROM alerts WHERE operation = 'UpdateUser') AS a;
 UPDATE detectors SET context_kinds = '{new_region}';
 SELECT does('2026-02-23T11:00:00Z', 'bob', 'DeleteRole', '{"sourceIPAddress": "203.0.113.9", "userAgent": "wget/8"}');
 SELECT is(context('bob', 'DeleteRole'), NULL, 'Score: only contexts that are chosen count');

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(51);
+SELECT plan(52);
 
 CREATE FUNCTION verdict(event jsonb) RETURNS text LANGUAGE sql AS $$SELECT why_json(event)->>'verdict'$$;
 CREATE FUNCTION said(event jsonb) RETURNS text LANGUAGE sql AS $$SELECT split_part(why(event), E'\n', 1)$$;
@@ -85,6 +85,8 @@ SELECT cmp_ok((detector(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup', more =
 	(detector(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup'))->>'probability')::float8, 'Context: counts if the detector says so');
 SELECT matches(why(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup', more => '{"sourceIPAddress": "203.0.113.5"}')),
 	'context: from network 203.0.113.0/24, which it was not seen in', 'Context: in words');
+SELECT matches(why(aws('2026-02-18T10:00:00Z', 'ann', 'CreateGroup', more => '{"sourceIPAddress": "203.0.113.5"}')),
+	E'\n  with 1.00 bits for its context: p = ', 'Context: what it makes of the probability');
 UPDATE detectors SET context_bits = 0;
 
 INSERT INTO suppressions (reason, operation, starts_at) VALUES ('groups', 'CreateGroup', '2026-02-01');
