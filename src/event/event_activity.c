@@ -220,7 +220,7 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 							  (const char *) memchr(event->operation.s, '/', event->operation.len) -
 							  event->operation.s};
 	if (time.s == NULL)
-		return "time and eventTimestamp are missing";
+		return "time and eventTimestamp are missing or no strings";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return time_reason("time", time);
 
@@ -231,7 +231,7 @@ event_read_activity(JsonbContainer *doc, Slice operation, EventDepth depth, Even
 								  slice_or(FIELD_STRING(doc, "tenantId"),
 										   FIELD_STRING(claims, CLAIM_TENANT)));
 	if (event->account.s == NULL)
-		return "no account: resourceId names no subscription, and subscriptionId and tenantId are missing";
+		return "no account: resourceId names no subscription, and subscriptionId and tenantId are missing or no strings";
 	event->account = slice_folded(event->account);
 
 	/* that a person is named, is enough */

@@ -464,22 +464,22 @@ event_read_aws(JsonbContainer *doc, const Field *root, EventDepth depth, Event *
 	event->provider = PROVIDER_AWS;
 	event->service = root[ROOT_EVENT_SOURCE].string;
 	if (event->service.s == NULL)
-		return "eventSource is missing";
+		return "eventSource is missing or no string";
 	event->operation = root[ROOT_EVENT_NAME].string;
 	if (event->operation.s == NULL)
-		return "eventName is missing";
+		return "eventName is missing or no string";
 	if (time.s == NULL)
-		return "eventTime is missing";
+		return "eventTime is missing or no string";
 	identity = field_actor(&root[ROOT_USER_IDENTITY], "userIdentity", &reason);
 	if (identity == NULL)
-		return reason != NULL ? reason : "userIdentity is missing";
+		return reason != NULL ? reason : "userIdentity is missing or no object";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return time_reason("eventTime", time);
 	fields_read(identity, &user_fields, user);
 	event->account = slice_or(root[ROOT_RECIPIENT_ACCOUNT_ID].string,
 							  user[USER_ACCOUNT_ID].string);
 	if (event->account.s == NULL)
-		return "no account: recipientAccountId and userIdentity.accountId are missing";
+		return "no account: recipientAccountId and userIdentity.accountId are missing or no strings";
 	identify(doc, user, event, &reason);
 	if (reason != NULL)
 		return reason;

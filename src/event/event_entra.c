@@ -145,14 +145,14 @@ event_read_entra(JsonbContainer *doc, EventDepth depth, Event *event)
 	if (event->operation.s == NULL)
 		event->operation = trimmed(AZURE_STRING(doc, "operationName", "OperationName"));
 	if (event->operation.s == NULL)
-		return "activityDisplayName and operationName are missing";
+		return "activityDisplayName and operationName are missing or no strings";
 	event->service = slice_or(AZURE_STRING(record, "loggedByService", "LoggedByService"),
 							  SLICE_LITERAL("Microsoft Entra ID"));
 	time = AZURE_STRING(record, "activityDateTime", "ActivityDateTime");
 	if (time.s == NULL)
 		time = slice_or(AZURE_STRING(doc, "time", "TimeGenerated"), FIELD_STRING(doc, "Time"));
 	if (time.s == NULL)
-		return "activityDateTime and time are missing";
+		return "activityDateTime and time are missing or no strings";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return time_reason("activityDateTime", time);
 

@@ -184,12 +184,12 @@ event_read_gcp(JsonbContainer *doc, JsonbContainer *payload, const Field *root, 
 	fields_read(payload, &payload_fields, fields);
 	event->service = fields[PAYLOAD_SERVICE_NAME].string;
 	if (event->service.s == NULL)
-		return "protoPayload.serviceName is missing";
+		return "protoPayload.serviceName is missing or no string";
 	event->operation = fields[PAYLOAD_METHOD_NAME].string;
 	if (event->operation.s == NULL)
-		return "protoPayload.methodName is missing";
+		return "protoPayload.methodName is missing or no string";
 	if (time.s == NULL)
-		return "timestamp is missing";
+		return "timestamp is missing or no string";
 	if (!rfc3339_read(time.s, time.len, &event->time, &event->day))
 		return time_reason("timestamp", time);
 	labels = FIELD_OBJECT(field_as_object(&root[ROOT_RESOURCE]), "labels");
@@ -197,7 +197,7 @@ event_read_gcp(JsonbContainer *doc, JsonbContainer *payload, const Field *root, 
 	if (event->account.s == NULL)
 		event->account = second_part(root[ROOT_LOG_NAME].string);
 	if (event->account.s == NULL)
-		return "no account: resource.labels.project_id is missing and logName names none";
+		return "no account: resource.labels.project_id is missing or no string, and logName names none";
 
 	info = field_actor(&fields[PAYLOAD_AUTHENTICATION_INFO], "authenticationInfo", &reason);
 	if (reason != NULL)

@@ -152,15 +152,15 @@ SELECT is((parse(activity('2026-01-01T00:00:00Z', upn('a@b'), more => '{"resourc
 -- What is not read.
 CREATE TABLE unread (document jsonb, reason text);
 INSERT INTO unread VALUES
-('{}', 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers'), ('{"operationName": 7}', 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers'), ('{"eventName": "x", "category": "y"}', 'eventSource is missing'),
+('{}', 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers'), ('{"operationName": 7}', 'of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers'), ('{"eventName": "x", "category": "y"}', 'eventSource is missing or no string'),
 ('{"category": "SignInLogs", "operationName": "Sign-in activity", "time": "2026-01-01T00:00:00Z"}', 'neither an event of the Azure Activity log nor of the Microsoft Entra audit log'),
 ('{"category": "kube-audit", "operationName": "Microsoft.ContainerService/managedClusters/diagnosticLogs/Read"}', 'neither an event of the Azure Activity log nor of the Microsoft Entra audit log'),
-('{"category": "AuditLogs"}', 'activityDisplayName and operationName are missing'),
-('{"category": "AuditLogs", "operationName": "  "}', 'activityDisplayName and operationName are missing'),
-('{"category": "AuditLogs", "operationName": "x"}', 'activityDateTime and time are missing'),
+('{"category": "AuditLogs"}', 'activityDisplayName and operationName are missing or no strings'),
+('{"category": "AuditLogs", "operationName": "  "}', 'activityDisplayName and operationName are missing or no strings'),
+('{"category": "AuditLogs", "operationName": "x"}', 'activityDateTime and time are missing or no strings'),
 ('{"category": "AuditLogs", "operationName": "x", "time": "1/22/2026 6:15 PM"}', 'activityDateTime is not a time in RFC 3339: 1/22/2026 6:15 PM; it does not say which number is the day: write it as 2026-01-31T09:41:00Z'),
-('{"operationName": "A/b"}', 'time and eventTimestamp are missing'), ('{"operationName": "A/b", "time": "now"}', 'time is not a time in RFC 3339: now'),
-('{"operationName": "A/b", "time": "2026-01-01T00:00:00Z"}', 'no account: resourceId names no subscription, and subscriptionId and tenantId are missing');
+('{"operationName": "A/b"}', 'time and eventTimestamp are missing or no strings'), ('{"operationName": "A/b", "time": "now"}', 'time is not a time in RFC 3339: now'),
+('{"operationName": "A/b", "time": "2026-01-01T00:00:00Z"}', 'no account: resourceId names no subscription, and subscriptionId and tenantId are missing or no strings');
 SELECT is(unreadable(document), reason, 'unreadable: ' || document::text) FROM unread;
 SELECT is((SELECT (parse(e || '{"operationName": "A/b", "category": "AuditLogs", "initiatedBy": {}, "activityDisplayName": "x"}')) IS NOT DISTINCT FROM parse(e)
 	FROM aws('2026-01-01T00:00:00Z', 'a', 'CreateUser') AS e), true, 'a document with eventSource is of AWS, whatever else it has');

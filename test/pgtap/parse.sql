@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(80);
+SELECT plan(81);
 
 CREATE FUNCTION who(identity jsonb) RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws(' ', identity_kind, identity, instance_id)
@@ -91,6 +91,11 @@ SELECT is((parse(gcp('{"status": {"code": 7}}'))).failed, true, 'Failed: status.
 SELECT is((parse(gcp('{"status": {"code": 0}}'))).failed, false, 'Failed: status.code 0 is none');
 SELECT is((parse(gcp('{"status": {}}'))).failed, false, 'Failed: nor is a missing one');
 SELECT is(parse(gcp('{"serviceName": ""}')), NULL, 'Readable: an empty string is missing');
+SELECT is(array_agg(unreadable(aws('2026-01-01T00:00:00Z', 'a', 'X', more => more)) ORDER BY more), ARRAY['eventTime is missing or no string',
+	'userIdentity is missing or no object', 'no account: recipientAccountId and userIdentity.accountId are missing or no strings'],
+	'Readable: of a field that is there, of another type, the reason does not say that it is missing')
+FROM (VALUES ('{"eventTime": 1767225600}'::jsonb), ('{"userIdentity": ["a"]}'),
+	('{"userIdentity": {"arn": "arn:aws:iam::111122223333:user/a", "accountId": 111122223333}, "recipientAccountId": 111122223333}')) AS v (more);
 SELECT matches(unreadable('{"eventSource": 7}'), '.', 'unreadable: says why');
 SELECT is(unreadable(gcp('{}')), NULL, 'unreadable: null for what can be read');
 

@@ -102,7 +102,7 @@ INSERT INTO others VALUES
 ('looks like a message of SNS: use iamwatch.records()', '{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": "{}"}}'),
 ('the document is an array: use iamwatch.records()', '[{"eventSource": "iam.amazonaws.com"}]'),
 ('the document is JSON inside of a string: use iamwatch.records()', '"{\"eventSource\": \"iam.amazonaws.com\"}"'),
-('eventSource is missing', '{"eventName": "CreateUser"}'),
+('eventSource is missing or no string', '{"eventName": "CreateUser"}'),
 ('of no provider: neither AWS (eventSource), GCP (protoPayload), Azure, nor one in iamwatch.providers', '{"a": 1}'),
 ('looks like an event of EventBridge: use iamwatch.records()', '{"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "x"}}'),
 ('looks like a message of CloudWatch Logs: use iamwatch.records()', '{"awslogs": {"data": "x"}}'),
