@@ -155,6 +155,24 @@ put("exported.json", "".join(f"2026-03-01T10:00:05.000Z {json.dumps(event(n, min
 done = load(folder)
 ok(done.returncode == 0 and rows() == 6000, "6,000 lines that begin with a time, in several pieces", done.stdout + done.stderr)
 
+# Files of a folder that are named as no log is: exports of CloudWatch Logs and Athena are taken, others are told of.
+empty()
+fresh()
+put("export/000000.gz", gzip.compress(lines([event("a", minute(1))]).encode()))
+put("unload/20260301_000000_00001_x.gz", gzip.compress(lines([event("b", minute(2))]).encode()))
+put("export/aws-logs-write-test", "Permission Check Successful")
+put("access.log.gz", gzip.compress(b"GET /"))
+put("table.parquet", b"PAR1")
+done = load(folder)
+ok(done.returncode == 0 and rows() == 2, "a folder: files of which .gz is the only ending are taken", done.stdout + done.stderr)
+ok(f"3 files of other endings left out, such as {folder}/access.log.gz: to load them, name them" in done.stdout, "and it says that others are left out", done.stdout)
+put("access.log.gz", gzip.compress(lines([event("c", minute(3))]).encode()))
+done = load(folder, os.path.join(folder, "access.log.gz"))
+ok(done.returncode == 0 and rows() == 3 and "2 files of other endings left out" in done.stdout, "unless they are named", done.stdout + done.stderr)
+empty()
+done = load(folder)
+ok(done.returncode == 0 and "left out" not in done.stdout, "and nothing where there are none", done.stdout)
+
 # What grew: only what came to it.
 empty()
 fresh()
