@@ -371,6 +371,7 @@ BEGIN
 	PERFORM iamwatch_internal.backfill_phase(begin_backfill.source, 'reading',
 		(SELECT count(*) FROM iamwatch_internal.leaves(begin_backfill.source)));
 	PERFORM iamwatch_internal.backfill_mark_table();
+	PERFORM iamwatch_internal.commit_in_background();
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.begin_backfill(regclass, timestamptz, timestamptz) IS
 'note that a backfill begins, and make its first working table';
