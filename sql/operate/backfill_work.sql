@@ -74,6 +74,17 @@ COMMENT ON COLUMN iamwatch_internal.backfill_steps.pieces IS 'how far the step b
 -- to compress and decompress it costs more than to write and read it, once each
 ALTER TABLE iamwatch_internal.backfill_steps ALTER marks SET STORAGE EXTERNAL, ALTER begins SET STORAGE EXTERNAL,
 	ALTER unusual SET STORAGE EXTERNAL, ALTER events SET STORAGE EXTERNAL, ALTER pairs SET STORAGE EXTERNAL;
+COMMENT ON COLUMN iamwatch_internal.backfill_steps.unusual IS 'of the behaviours whose alerts the step raises';
+
+-- A row each: a step has hundreds of megabytes of keys where names are long, and every
+-- key can have many such days, so all of them as one value could be more than a value holds.
+CREATE UNLOGGED TABLE iamwatch_internal.backfill_unusual (
+	source regclass NOT NULL,
+	day iamwatch_internal.backfill_day NOT NULL
+);
+COMMENT ON TABLE iamwatch_internal.backfill_unusual IS
+'the days that the steps of a backfill have found unusual, until its leader has them';
+CREATE INDEX backfill_unusual_source ON iamwatch_internal.backfill_unusual (source);
 
 -- ---- who takes part ----
 
@@ -125,6 +136,7 @@ CREATE FUNCTION iamwatch_internal.make_backfill_steps(source regclass, phase tex
 BEGIN
 	-- waits for what a helper of one that was stopped is still doing
 	DELETE FROM iamwatch_internal.backfill_steps AS s WHERE s.source = source;
+	DELETE FROM iamwatch_internal.backfill_unusual AS u WHERE u.source = source;
 	IF phase = 'raising' THEN
 		INSERT INTO iamwatch_internal.backfill_steps (source, part, phase, lane, pieces, bytes)
 		SELECT source, r.part, phase, min(r.lane), count(*), sum(r.bytes) FROM pg_temp.iamwatch_raising AS r GROUP BY r.part;
@@ -190,14 +202,13 @@ CREATE FUNCTION iamwatch_internal.collect_scored(source regclass) RETURNS boolea
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-	IF NOT EXISTS (SELECT FROM iamwatch_internal.backfill_steps AS s WHERE s.source = source AND s.unusual IS NOT NULL)
+	IF NOT EXISTS (SELECT FROM iamwatch_internal.backfill_unusual AS u WHERE u.source = source)
 		AND NOT EXISTS (SELECT FROM iamwatch_internal.all_alerts) THEN
 		RETURN false;
 	END IF;
 	PERFORM iamwatch_internal.backfill_event_tables();
 	INSERT INTO pg_temp.iamwatch_unusual
-	SELECT u.* FROM iamwatch_internal.backfill_steps AS s CROSS JOIN LATERAL unnest(s.unusual) AS u
-	WHERE s.source = source AND s.phase = 'scoring';
+	SELECT (u.day).* FROM iamwatch_internal.backfill_unusual AS u WHERE u.source = source;
 	INSERT INTO pg_temp.iamwatch_read
 	SELECT m.provider, m.account, min(m.first) FROM pg_temp.iamwatch_marks AS m GROUP BY m.provider, m.account;
 	-- names can be too long for any other kind of index
@@ -292,7 +303,6 @@ DECLARE
 	days bigint := 0;
 	taken_back bigint;
 	withdrawn bigint := 0;
-	found_unusual iamwatch_internal.backfill_day[];
 BEGIN
 	IF part IS NULL THEN
 		RETURN false;
@@ -304,8 +314,8 @@ BEGIN
 	IF phase = 'learning' THEN
 		days := iamwatch_internal.backfill_learn(part);
 	ELSIF phase = 'scoring' THEN
-		SELECT array_agg(u) INTO found_unusual
-		FROM iamwatch.detectors AS d CROSS JOIN LATERAL iamwatch_internal.backfill_score(part, d.detector) AS u
+		INSERT INTO iamwatch_internal.backfill_unusual
+		SELECT source, u FROM iamwatch.detectors AS d CROSS JOIN LATERAL iamwatch_internal.backfill_score(part, d.detector) AS u
 		WHERE d.enabled;
 	ELSE
 		PERFORM iamwatch_internal.defer_incidents();
@@ -326,7 +336,7 @@ BEGIN
 		WHERE s.source = source AND s.part = part;
 	END IF;
 	UPDATE iamwatch_internal.backfill_steps AS s SET done_at = clock_timestamp(), withdrawn = withdrawn,
-		marks = NULL, begins = NULL, events = NULL, unusual = found_unusual, pairs = CASE WHEN NOT leads THEN s.pairs END
+		marks = NULL, begins = NULL, events = NULL, unusual = NULL, pairs = CASE WHEN NOT leads THEN s.pairs END
 	WHERE s.source = source AND s.part = part;
 	-- last of all: whoever waits for this row waits for a commit and for nothing else
 	UPDATE iamwatch_internal.backfills AS b SET parts_done = b.parts_done + pieces, days_done = b.days_done + days,

@@ -18,7 +18,7 @@ INSERT INTO holds VALUES
 	-- what a place did with the account
 	('counted_elsewhere', 'place'), ('forgotten_accounts', 'place'),
 	-- of all accounts
-	('all_alerts', 'shared'), ('backfills', 'shared'), ('backfill_steps', 'shared'), ('column_fields', 'shared'), ('detectors', 'shared'), ('end_of_statement', 'shared'),
+	('all_alerts', 'shared'), ('backfills', 'shared'), ('backfill_steps', 'shared'), ('backfill_unusual', 'shared'), ('column_fields', 'shared'), ('detectors', 'shared'), ('end_of_statement', 'shared'),
 	('given_rows', 'shared'), ('kept_links', 'shared'), ('links_done', 'shared'), ('limits', 'shared'), ('operations', 'shared'), ('playbook', 'shared'), ('providers', 'shared'),
 	('source_counts', 'shared'), ('sources', 'shared'), ('target_paths', 'shared'), ('variations', 'shared');
 SELECT is(array_agg(c.oid::regclass ORDER BY 1), NULL, 'Every table is known to hold state of an account, or not to')
