@@ -40,10 +40,13 @@ SELECT is(context('dan', 'DeleteRole')->>'failed_before', '2026-02-20T00:00:00Z'
 SELECT does('2026-02-22T08:10:00Z', 'dan', 'CreatePolicy');
 SELECT does('2026-02-22T08:20:00Z', 'dan', 'CreatePolicy', '{"errorCode": "EntityAlreadyExists"}');
 SELECT is(context('dan', 'CreatePolicy')->>'failed_before', NULL, 'Evidence: succeeded, then failed is no context');
+SELECT does('2026-02-23T00:00:00Z', 'dan', 'DeletePolicy', '{"errorCode": "AccessDenied"}');
+SELECT does('2026-02-23T00:00:01Z', 'dan', 'DeletePolicy');
+SELECT is(context('dan', 'DeletePolicy')->>'failed_before', '2026-02-23T00:00:00Z', 'Evidence: the same day begins at midnight, UTC');
 
 SELECT does('2026-02-21T20:00:00Z', 'fay', 'CreateUser');
 SELECT does('2026-02-21T20:30:00Z', 'fay', 'CreateLoginProfile');
-SELECT does('2026-02-21T20:59:59Z', 'fay', 'AttachUserPolicy');
+SELECT does('2026-02-21T21:00:00Z', 'fay', 'AttachUserPolicy');
 SELECT is(context('fay', 'CreateLoginProfile')->'burst', NULL, 'Evidence: two operations are no burst');
 SELECT is(context('fay', 'AttachUserPolicy')->>'burst', '3', 'Evidence: three different operations new to the identity within an hour are a burst');
 SELECT does('2026-02-21T21:30:01Z', 'fay', 'CreateAccessKey');

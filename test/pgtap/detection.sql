@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(46);
+SELECT plan(48);
 
 -- Activation
 SELECT lives('ann', '2026-01-01', '2026-02-20');
@@ -100,6 +100,16 @@ SELECT put(instance('2026-03-29T11:00:00Z', 'inner', 'i-0123456789abcdef0', 'Cre
 SELECT is(severity, 'medium', 'Alerts: severity rises if a joining event''s is higher') FROM alerts WHERE identity LIKE '%role/inner';
 SELECT put(instance('2026-03-29T12:00:00Z', 'inner', 'i-00000001', 'CreateUser'));
 SELECT is(severity || event_count, 'medium3', 'Alerts: severity never falls') FROM alerts WHERE identity LIKE '%role/inner';
+
+UPDATE detectors SET severity_internet_facing = severity_non_user;
+SELECT put(instance('2026-03-29T13:00:00Z', 'alike', 'i-0123456789abcdef0', 'CreateUser'));
+SELECT is(severity || '/' || variation, 'low/executed from a cloud Internet-facing instance', 'Variations: of two that are as severe the first')
+FROM alerts WHERE identity LIKE '%role/alike';
+UPDATE detectors SET severity_internet_facing = 'informational';
+SELECT put(instance('2026-03-29T13:00:00Z', 'less', 'i-0123456789abcdef0', 'CreateUser'));
+SELECT is(severity || '/' || variation, 'low/cloud non-user identity', 'Variations: one that is less severe does not win')
+FROM alerts WHERE identity LIKE '%role/less';
+UPDATE detectors SET severity_internet_facing = 'medium';
 
 -- The baseline
 SELECT is(days::text, '{2026-03-20,2026-03-25}', 'Baseline: days, never calls') FROM baselines WHERE identity LIKE '%dan' AND NOT failed;
