@@ -372,6 +372,26 @@ $js$;
 COMMENT ON FUNCTION iamwatch_internal.report_script() IS
 'what the report does by itself: lines that do not match are hidden, a button copies the text before it. It makes no HTML of data and loads nothing';
 
+CREATE FUNCTION iamwatch_internal.report_usual(of_identity text, provider text, account text, identity text) RETURNS text
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+	RETURN (SELECT format('<h2>What %s does, day by day</h2><section><p>A row for each IAM operation, over the days that are remembered, '
+			'in the order in which they were first done. What is usual runs from the left; what is new stands at the right.</p>%s'
+			'<div class="legend"><span><i style="--c:var(--any)"></i>active</span><span><i style="--c:var(--usual)"></i>IAM operation</span>'
+			'<span><i class="sens-1"></i>alert, sensitivity 1</span><span><i class="sens-2"></i>2</span><span><i class="sens-3"></i>3</span>'
+			'<span><i class="sens-4"></i>4</span><span>&#10007; failed</span></div></section>',
+			iamwatch_internal.html(iamwatch.short_name(who.identity)), c.picture)
+	FROM (SELECT i.provider, i.account, i.identity FROM iamwatch.identities AS i
+			WHERE $1 IS NOT NULL AND i.identity = $1
+			UNION ALL
+			SELECT $2, $3, $4 WHERE $1 IS NULL) AS who
+	CROSS JOIN LATERAL iamwatch_internal.report_calendar(who.provider, who.account, who.identity) AS c (picture)
+	WHERE c.picture IS NOT NULL
+	ORDER BY who.provider, who.account LIMIT 1);
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.report_usual(text, text, text, text) IS
+'the calendar of an identity that was asked for, or else of the other one given, with what it shows; null if there is none';
+
 CREATE FUNCTION iamwatch.report(since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
 	of_identity text DEFAULT NULL) RETURNS text
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 SET jit = off AS $$
@@ -443,20 +463,7 @@ BEGIN
 	FROM unnest(chosen) WITH ORDINALITY AS c (incident_id, place)
 	JOIN LATERAL (SELECT x.* FROM iamwatch.incidents AS x WHERE x.incident_id = c.incident_id OFFSET 0) AS i ON true;
 
-	SELECT format('<h2>What %s does, day by day</h2><section><p>A row for each IAM operation, over the days that are remembered, '
-			'in the order in which they were first done. What is usual runs from the left; what is new stands at the right.</p>%s'
-			'<div class="legend"><span><i style="--c:var(--any)"></i>active</span><span><i style="--c:var(--usual)"></i>IAM operation</span>'
-			'<span><i class="sens-1"></i>alert, sensitivity 1</span><span><i class="sens-2"></i>2</span><span><i class="sens-3"></i>3</span>'
-			'<span><i class="sens-4"></i>4</span><span>&#10007; failed</span></div></section>',
-			iamwatch_internal.html(iamwatch.short_name(who.identity)), c.picture)
-	INTO calendar
-	FROM (SELECT i.provider, i.account, i.identity FROM iamwatch.identities AS i
-			WHERE of_identity IS NOT NULL AND i.identity = of_identity
-			UNION ALL
-			SELECT shown.provider, shown.account, shown.identity WHERE of_identity IS NULL) AS who
-	CROSS JOIN LATERAL iamwatch_internal.report_calendar(who.provider, who.account, who.identity) AS c (picture)
-	WHERE c.picture IS NOT NULL
-	ORDER BY who.provider, who.account LIMIT 1;
+	calendar := iamwatch_internal.report_usual(of_identity, shown.provider, shown.account, shown.identity);
 	matrix := iamwatch_internal.report_matrix(since, until, totals.counts);
 
 	RETURN format('<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -52,7 +52,7 @@ DECLARE
 		'plain', 'plain_list', 'find_incidents', 'incidents_of', 'handed_how', 'address_weeks', 'incident_gap', 'computed_incidents', 'is_urgent', 'urgent_most', 'fresh_links', 'linked_incidents', 'link_reason',
 		'hands_over', 'no_alert', 'suppression_concerns', 'suppression_covers', 'suppression_preview',
 		'short_name', 'summary', 'epoch_ms', 'rfc3339', 'html', 'html_text', 'html_escape',
-		'report', 'report_timeline', 'report_strip', 'report_story', 'report_incident', 'report_matrix', 'report_script', 'report_calendar',
+		'report', 'report_timeline', 'report_strip', 'report_story', 'report_incident', 'report_matrix', 'report_script', 'report_calendar', 'report_usual',
 		'report_style', 'readable_sources', 'context_words', 'actor', 'handed', 'how_often', 'number_of', 'some_of', 'all_rights', 'is_indexed', 'identities_acting_as', 'identities_with_keys', 'later_users', 'later_use', 'later_use_line', 'normal_lines', 'playbook_lines', 'proof_lines',
 		'related_alerts', 'steps_for', 'told', 'detector_warnings', 'is_restoring', 'must_be_known', 'nearest', 'distance',
 		'known_categories', 'known_providers', 'context_kinds', 'check_categories', 'check_service', 'check_criteria', 'explain_incident', 'explain_incident_json', 'why', 'why_json', 'weigh', 'verdict', 'alert_with', 'why_stored',
