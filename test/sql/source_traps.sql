@@ -145,6 +145,20 @@ SELECT attempt('SELECT count(*) FROM ' || source) AS count, count(*) FROM traps 
 SELECT is_called FROM trap.as_other;
 SELECT setval('trap.as_other', 1, false), setval('trap.as_owner', 1, false);
 
+-- what a trap leaves to the end of the transaction would run with the rights of who reads
+SET ROLE iamwatch_traps_owner;
+CREATE TABLE trap.left_over (id integer);
+CREATE FUNCTION trap.spring_later() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM trap.spring(); RETURN NULL; END$$;
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON trap.left_over DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trap.spring_later();
+CREATE FUNCTION trap.leaves() RETURNS TABLE (id bigint, event jsonb) LANGUAGE plpgsql AS $$
+	BEGIN INSERT INTO trap.left_over VALUES (1); RETURN QUERY SELECT l.id, l.event FROM fair.log AS l; END$$;
+CREATE VIEW trap.leaving AS SELECT * FROM trap.leaves();
+SELECT count(*) FROM trap.leaving;
+RESET ROLE;
+SELECT sum(events) FROM iamwatch_internal.read_days('trap.leaving', 'event', NULL, NULL);
+SELECT is_called FROM trap.as_other;
+SELECT setval('trap.as_other', 1, false), setval('trap.as_owner', 1, false);
+
 -- what a trap sets for the session does not outlive the reading
 SET search_path = "$user", public;
 SELECT sum(events) FROM iamwatch_internal.read_days('trap.index_predicate', 'event', NULL, NULL);
