@@ -30,6 +30,7 @@
 #include "detect/learn.h"
 #include "detect/score_batch.h"
 #include "detect/status.h"
+#include "server/client.h"
 #include "server/column.h"
 #include "server/plans.h"
 #include "utils/builtins.h"
@@ -125,6 +126,7 @@ count_late(const Entities *entities, const BatchItem *batch, LateEvents *late)
 static void
 warn_of_late(const LateEvents *late)
 {
+	ErrorContextCallback *context;
 	char	   *name;
 
 	if (late->count == 0)
@@ -132,6 +134,9 @@ warn_of_late(const LateEvents *late)
 	name = get_rel_name(late->source);
 	if (name != NULL)
 		name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(late->source)), name);
+	if (name != NULL && !client_has_all_of(name))
+		name = NULL;
+	context = client_hide_context();
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg_plural("%lld event was further back than what is remembered, and was neither learned nor tested",
@@ -139,6 +144,7 @@ warn_of_late(const LateEvents *late)
 						   (unsigned long) late->count, (long long) late->count),
 			 errhint("To have all of it compared in order of event time, load the rest and then CALL iamwatch.backfill(%s).",
 					 name == NULL ? "" : quote_literal_cstr(name))));
+	error_context_stack = context;
 }
 
 static void

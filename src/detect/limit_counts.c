@@ -106,7 +106,8 @@ say_first_refusal(const LimitCount *count)
 {
 	Slice		scope = slice_of_text(PointerGetDatum(count->scope));
 
-	ereport(LOG,
+	/* no client is told: its encoding may lack a character of the name, which is an error */
+	ereport(LOG_SERVER_ONLY,
 			(errmsg("limit \"%s\" of iamwatch is reached by \"%s\"",
 					text_to_cstring(count->name),
 					pnstrdup(scope.s, pg_mbcliplen(scope.s, scope.len, 200))),

@@ -25,9 +25,27 @@
 PG_FUNCTION_INFO_V1(iamwatch_notification);
 PG_FUNCTION_INFO_V1(iamwatch_notify_alert);
 
-/* The whole stays under 8000 bytes also if every character takes the six of an escape. */
+/* The whole stays under 8000 bytes also if it is all escapes, of six characters each. */
 #define MOST_OF_NAME 200
 #define MOST_OF_IDENTITY 500
+
+/* So much of a text as that many escapes hold; what takes four bytes in UTF-8 takes two of them. */
+static int
+clip(Slice text, int most)
+{
+	int			len = 0;
+
+	while (len < text.len)
+	{
+		int			bytes = pg_mblen(text.s + len);
+
+		most -= bytes < 4 ? 1 : 2;
+		if (most < 0)
+			break;
+		len += bytes;
+	}
+	return len;
+}
 
 static void
 push_text(JsonbParseState **state, const char *key, const AlertColumns *alert, int column, int most)
@@ -40,7 +58,7 @@ push_text(JsonbParseState **state, const char *key, const AlertColumns *alert, i
 		return;
 	}
 	text = slice_of_text(alert->values[column - 1]);
-	jsonb_push_text(state, key, (Slice) {text.s, pg_mbcharcliplen(text.s, text.len, most)});
+	jsonb_push_text(state, key, (Slice) {text.s, clip(text, most)});
 }
 
 static void
@@ -93,12 +111,42 @@ is_urgent(const AlertColumns *alert)
 							  alert->nulls[ALERTS_RISK - 1] ? NULL : &risk);
 }
 
+/*
+ * JSON in ASCII.  A listener whose client has another encoding than the database would
+ * lose its connection by a character that this lacks, and names are chosen by who acts.
+ */
+static char *
+in_ascii(const char *json)
+{
+	StringInfoData ascii;
+
+	initStringInfo(&ascii);
+	while (*json != '\0')
+	{
+		pg_wchar	code;
+
+		if (!IS_HIGHBIT_SET(*json))
+		{
+			appendStringInfoChar(&ascii, *json++);
+			continue;
+		}
+		code = utf8_to_unicode((const unsigned char *) json);
+		if (code >= 0x10000)
+			appendStringInfo(&ascii, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
+		else
+			appendStringInfo(&ascii, "\\u%04x", code);
+		json += pg_utf_mblen((const unsigned char *) json);
+	}
+	return ascii.data;
+}
+
 /* A JSON object about an alert. */
 static char *
 notification(const AlertColumns *alert)
 {
 	JsonbParseState *state = NULL;
 	Jsonb	   *object;
+	char	   *json;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	jsonb_push_number(&state, "alert_id", DatumGetInt64(alert->values[ALERTS_ALERT_ID - 1]));
@@ -111,7 +159,8 @@ notification(const AlertColumns *alert)
 	push_bits(&state, "risk", alert, ALERTS_RISK, 2);
 	jsonb_push_bool(&state, "urgent", is_urgent(alert));
 	object = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-	return JsonbToCString(NULL, &object->root, VARSIZE(object));
+	json = JsonbToCString(NULL, &object->root, VARSIZE(object));
+	return GetDatabaseEncoding() == PG_UTF8 ? in_ascii(json) : json;
 }
 
 bool

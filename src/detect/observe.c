@@ -46,6 +46,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "server/cached_table.h"
+#include "server/client.h"
 #include "server/compat.h"
 #include "server/objects.h"
 #include "storage/proc.h"
@@ -333,10 +334,15 @@ can_detect(void)
 	if (schemas_are_there())
 		return true;
 	if (told != my_local_xid())
+	{
+		ErrorContextCallback *context = client_hide_context();
+
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_SCHEMA),
 				 errmsg("events are stored, but neither learned nor tested: a schema of iamwatch was renamed"),
 				 errhint("Rename it back to iamwatch or iamwatch_internal, then CALL iamwatch.backfill().")));
+		error_context_stack = context;
+	}
 	told = my_local_xid();
 	return false;
 }

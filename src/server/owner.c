@@ -37,6 +37,7 @@ static const struct
 	{"extra_float_digits", "1"},
 	{"bytea_output", "hex"},
 	{"gin_fuzzy_search_limit", "0"},
+	{"row_security", "on"},		/* off, policies on tables of ours would be errors */
 	{"plpgsql.extra_errors", "none"},
 	{"plpgsql.extra_warnings", "none"},
 

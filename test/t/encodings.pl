@@ -97,5 +97,39 @@ SKIP:
 	is($node->safe_psql('turkish', q{INSERT INTO iamwatch.operations (provider, service, operation, category, effect)
 		VALUES ('azure', 'MICROSOFT.IO', 'MICROSOFT.IO/DISKS/WRITE', 'identity', 'create') RETURNING service, operation}), 'microsoft.io|microsoft.io/disks/write', 'turkish: operations of Azure are folded as ASCII');
 }
+# A client of another encoding than the database: what it is told must not have a
+# character that this lacks, since that would end the statement, or a listener.
+database('other', q{ENCODING 'utf8' LC_COLLATE 'C' LC_CTYPE 'C'});
+my $zhe = "\xd0\xb6";
+$node->safe_psql('other', qq{CREATE TABLE "$zhe" (event jsonb); SELECT iamwatch.watch('"$zhe"'); CREATE VIEW plain AS SELECT * FROM "$zhe";
+	CREATE FUNCTION "store$zhe"(jsonb) RETURNS void LANGUAGE plpgsql AS \$\$BEGIN INSERT INTO plain VALUES (\$1); END\$\$;
+	CREATE FUNCTION store(document jsonb) RETURNS void LANGUAGE plpgsql AS \$\$BEGIN PERFORM "store$zhe"(document); END\$\$;
+	INSERT INTO plain SELECT format(} . sprintf($document, '%s', 'ListUsers', '%s', 'cli') . qq{, d::date, d)::jsonb FROM generate_series(timestamp '2026-01-01', '2026-02-09', '1 day') AS d});
+{
+	local $ENV{PGCLIENTENCODING} = 'LATIN1';
+	my $late = sprintf($document, '2020-01-01', 'CreateUser', 'late', 'cli');
+	for my $statement ("INSERT INTO plain VALUES ($late)", "SELECT store($late)")
+	{
+		my ($result, $output, $errors) = $node->psql('other', $statement);
+		is($result, 0, "LATIN1: a late event into a table whose name that lacks, $statement") or diag($errors);
+		like($errors, qr/WARNING:  1 event was further back/, 'LATIN1: it is warned of');
+	}
+	my $new = sprintf($document, '2026-02-10', 'CreateUser', 'new', 'cli') =~ s/user\/ann/user\/\\u0436\\ud83d\\ude00/r =~ s/"recipientAccountId": "1"/"recipientAccountId": "\\u0436"/r;
+	my ($result, $output, $errors) = $node->psql('other', "UPDATE iamwatch.limits SET value = 1 WHERE name = 'accounts';
+		SET client_min_messages = log; INSERT INTO plain VALUES ($new); INSERT INTO plain VALUES ($new)");
+	is($result, 0, 'LATIN1: a limit that is reached by an account whose name that lacks') or diag($errors);
+	$new =~ s/"recipientAccountId": "\\u0436"/"recipientAccountId": "1"/;
+	($result, $output, $errors) = $node->psql('other', "LISTEN iamwatch_alert; INSERT INTO plain VALUES ($new); SELECT 'goes on'");
+	is($result, 0, 'LATIN1: who listens is told of an identity that it lacks a character of') or diag($errors);
+	like($output, qr/goes on/, 'LATIN1: and goes on');
+	like($output, qr/"identity": "arn:aws:iam::1:user\/\\u0436\\ud83d\\ude00"/, 'LATIN1: with escapes in it, as JSON has them');
+}
+is($node->safe_psql('other', q{SELECT n::jsonb->>'identity' = a.identity FROM iamwatch.alerts AS a, iamwatch_internal.notification((SELECT r FROM iamwatch_internal.all_alerts AS r WHERE r.alert_id = a.alert_id)) AS n}), 't',
+	'which give the name');
+$node->safe_psql('other', sprintf('INSERT INTO plain VALUES (%s)', sprintf($document, '2026-02-10', 'DeleteUser', 'long', 'cli') =~ s/user\/ann/'user\/' . '\\ud83d\\ude00' x 3000/er));
+is($node->safe_psql('other', q{SELECT length(n) BETWEEN 3000 AND 7999 AND length(n::jsonb->>'identity') = 260 FROM iamwatch.alerts AS a,
+	iamwatch_internal.notification((SELECT r FROM iamwatch_internal.all_alerts AS r WHERE r.alert_id = a.alert_id)) AS n WHERE operation = 'DeleteUser'}), 't',
+	'Of a long one as much as the server lets through');
+
 $node->stop;
 done_testing();
