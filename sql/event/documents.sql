@@ -46,8 +46,6 @@ BEGIN
 		-- CloudTrail Lake: a row of a query
 		WHEN document ? 'eventJson' THEN document->'eventJson'
 		WHEN iamwatch_internal.is_record(document) THEN NULL
-		-- what other products took apart
-		WHEN iamwatch_internal.product_record(document) IS NOT NULL THEN iamwatch_internal.product_record(document)
 		-- files of CloudTrail, Lambda's events, Kinesis GetRecords
 		WHEN jsonb_typeof(document->'Records') = 'array' THEN document->'Records'
 		-- Event Hubs, blobs, Firehose
@@ -80,14 +78,17 @@ BEGIN
 		WHEN jsonb_typeof(document->'kinesis') = 'object' THEN document #> '{kinesis,data}'
 		WHEN document ?& '{PartitionKey,Data}' THEN document->'Data'
 		WHEN document ?& '{recordId,data}' OR document ? 'data' AND document - '{data}'::text[] = '{}' THEN document->'data'
-		-- Pub/Sub: pushed, pulled and as a CloudEvent
+		-- Pub/Sub, pushed and pulled
 		WHEN jsonb_typeof(document->'receivedMessages') = 'array' THEN document->'receivedMessages'
 		WHEN jsonb_typeof(document #> '{message,data}') = 'string' THEN document #> '{message,data}'
 		WHEN jsonb_typeof(document->'data') = 'string' AND document ?| '{messageId,message_id,publishTime,publish_time}'
 			THEN document->'data'
-		WHEN document ?& '{specversion,data}' THEN document->'data'
 		-- EventBridge
 		WHEN document ?& '{detail-type,detail}' THEN document->'detail'
+		-- what other products took apart
+		WHEN iamwatch_internal.product_record(document) IS NOT NULL THEN iamwatch_internal.product_record(document)
+		-- a CloudEvent, of Pub/Sub or Eventarc
+		WHEN document ?& '{specversion,data}' THEN document->'data'
 		-- OpenTelemetry
 		WHEN jsonb_typeof(document->'resourceLogs') = 'array' THEN document->'resourceLogs'
 		WHEN jsonb_typeof(document->'scopeLogs') = 'array' THEN document->'scopeLogs'
