@@ -639,15 +639,15 @@ END $$;
 COMMENT ON PROCEDURE iamwatch.carry_accounts() IS
 'after shards have moved, carry what is known of their accounts to the nodes that have them now, an account at a time; for sources that are distributed by account. Warns of accounts that could not be carried, as when their events are just being loaded: call it again. 55000 unless on the coordinator of Citus';
 
--- see iamwatch_internal.stay_on_node(); tables of a hierarchy Citus refuses anyway
+-- All but what is in a hierarchy already, as alerts are.
 DO $$
 DECLARE
 	kept regclass;
 BEGIN
 	FOR kept IN SELECT c.oid FROM pg_catalog.pg_class AS c WHERE c.relkind = 'r' AND NOT c.relhassubclass
 		AND c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
+		AND c.oid <> 'iamwatch_internal.stays_on_node'::regclass
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid) LOOP
-		EXECUTE format('CREATE TRIGGER stay_on_node BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION iamwatch_internal.stay_on_node()', kept);
-		EXECUTE format('ALTER TRIGGER stay_on_node ON %s DEPENDS ON EXTENSION iamwatch', kept);
+		EXECUTE format('ALTER TABLE %s INHERIT iamwatch_internal.stays_on_node', kept);
 	END LOOP;
 END $$;

@@ -20,7 +20,7 @@ INSERT INTO holds VALUES
 	-- of all accounts
 	('all_alerts', 'shared'), ('backfills', 'shared'), ('backfill_steps', 'shared'), ('backfill_unusual', 'shared'), ('column_fields', 'shared'), ('detectors', 'shared'), ('end_of_statement', 'shared'),
 	('given_rows', 'shared'), ('kept_links', 'shared'), ('links_done', 'shared'), ('limits', 'shared'), ('operations', 'shared'), ('playbook', 'shared'), ('providers', 'shared'),
-	('source_counts', 'shared'), ('sources', 'shared'), ('target_paths', 'shared'), ('variations', 'shared');
+	('source_counts', 'shared'), ('sources', 'shared'), ('stays_on_node', 'shared'), ('target_paths', 'shared'), ('variations', 'shared');
 SELECT is(array_agg(c.oid::regclass ORDER BY 1), NULL, 'Every table is known to hold state of an account, or not to')
 FROM pg_class AS c WHERE c.relkind IN ('r', 'p') AND c.relnamespace IN ('iamwatch'::regnamespace, 'iamwatch_internal'::regnamespace)
 AND NOT EXISTS (SELECT FROM holds AS h WHERE h.name = c.oid);
