@@ -69,6 +69,9 @@ extern void stored_end(void);
 /* The same, as of an earlier moment. */
 extern void stored_begin_as_of(Snapshot snapshot);
 
+/* The same for whoever writes nothing by what is found. */
+extern void stored_begin_to_read(Snapshot snapshot);
+
 /*
  * The same in the middle of a statement, whose own changes they do not see.  The
  * tables stay open until the context goes, which must belong to the statement.
@@ -80,7 +83,7 @@ extern StoredTables *stored_tables_create(MemoryContext context, Oid schema);
 extern void stored_begin_within(StoredTables *tables);
 
 /*
- * The same as of a moment, for a function that any expression may call: they stay
+ * As stored_begin_to_read(), for a function that any expression may call: they stay
  * open only where the context goes before whatever they are open for.
  */
 extern void stored_begin_reading(StoredTables *tables, Snapshot snapshot);

@@ -11,7 +11,9 @@
 #include "postgres.h"
 
 #include "baseline/stored.h"
+#include "baseline/stored_names.h"
 #include "baseline/stored_scan.h"
+#include "server/table.h"
 
 /* Has an index a row of these hashes? */
 static bool
@@ -65,8 +67,20 @@ stored_has_suppressions(void)
 	return found;
 }
 
+/* May there be a row of that name, as the table's file and then the index tells? */
+static bool
+may_find(Lookup lookup, Slice name)
+{
+	Oid			schema = scan_schema(lookup);
+	ScanKeyData key;
+
+	scan_key_hash(&key, 1, name);
+	return !table_is_empty(schema, stored_names[lookup].table) &&
+		index_may_have(schema, stored_names[lookup].index, &key, 1);
+}
+
 bool
 stored_may_have_alerts(Slice identity)
 {
-	return scan_may_find(LOOKUP_ALERTS, identity) || scan_may_find(LOOKUP_SUPPRESSED, identity);
+	return may_find(LOOKUP_ALERTS, identity) || may_find(LOOKUP_SUPPRESSED, identity);
 }

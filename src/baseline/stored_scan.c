@@ -15,9 +15,9 @@
  * memory goes: to open them is a third of the work.
  *
  * What a writer looks up it often writes then, so a table is locked as for
- * writing from the first look on.  With the weaker lock of a reader it would
- * hold an index and then ask for the table, and REINDEX, which takes the table
- * first and then waits for its indexes, would end in a deadlock with the INSERT.
+ * writing from the first look on.  With the lock of a reader it would hold an index
+ * and then ask for the table, and REINDEX, which takes the table first, would end
+ * in a deadlock with the INSERT.  Whoever only reads locks what a query would.
  *
  * Names can be longer than an index row, so indexes are on their hashes, and
  * every row found is compared with the name itself.
@@ -197,12 +197,12 @@ static void
 begin(Snapshot snapshot)
 {
 	schemas[IN_PUBLIC] = schemas[IN_INTERNAL] = InvalidOid;
-	table_lock = lock_of_writer();
+	table_lock = AccessShareLock;
 	PushActiveSnapshot(snapshot);
 }
 
 void
-stored_begin_as_of(Snapshot snapshot)
+stored_begin_to_read(Snapshot snapshot)
 {
 	/* an error may have left some, of which nothing is open any more */
 	memset(once, 0, sizeof(once));
@@ -210,6 +210,13 @@ stored_begin_as_of(Snapshot snapshot)
 	staying = NULL;
 	context = CurrentMemoryContext;
 	begin(snapshot);
+}
+
+void
+stored_begin_as_of(Snapshot snapshot)
+{
+	stored_begin_to_read(snapshot);
+	table_lock = lock_of_writer();
 }
 
 void
@@ -243,6 +250,7 @@ void
 stored_begin_within(StoredTables *tables)
 {
 	begin_within(tables, GetCurrentSubTransactionId(), GetTransactionSnapshot());
+	table_lock = lock_of_writer();
 }
 
 /*
@@ -264,7 +272,7 @@ stored_begin_reading(StoredTables *tables, Snapshot snapshot)
 	if (within != NULL)
 		begin_within(tables, ActivePortal->createSubid, snapshot);
 	else
-		stored_begin_as_of(snapshot);
+		stored_begin_to_read(snapshot);
 }
 
 void
@@ -277,8 +285,8 @@ stored_end(void)
 	PopActiveSnapshot();
 }
 
-static Oid
-schema_of(Lookup lookup)
+Oid
+scan_schema(Lookup lookup)
 {
 	Schema		schema = stored_names[lookup].schema;
 
@@ -302,12 +310,14 @@ open_table(Lookup lookup)
 		return false;
 	/* whoever asks again and again opens it, and asks it */
 	if (stored_names[lookup].rare && open->looks++ == 0 &&
-		table_is_empty(schema_of(lookup), stored_names[lookup].table))
+		table_is_empty(scan_schema(lookup), stored_names[lookup].table))
 	{
 		open->empty = staying == NULL;
 		return false;
 	}
-	open->table = table_open(relation_in(schema_of(lookup), stored_names[lookup].table), table_lock);
+	open->table = table_open(relation_in(scan_schema(lookup), stored_names[lookup].table), table_lock);
+	if (table_lock == AccessShareLock)
+		table_lock_indexes(open->table);
 	return true;
 }
 
@@ -330,7 +340,7 @@ open_index(Lookup lookup)
 	}
 	open->empty = false;
 	make_slot(open);
-	open->index = index_open(relation_in(schema_of(lookup), stored_names[lookup].index), AccessShareLock);
+	open->index = index_open(relation_in(scan_schema(lookup), stored_names[lookup].index), AccessShareLock);
 }
 
 /*
@@ -587,14 +597,4 @@ scan_page(Lookup lookup, BlockNumber page, void (*take) (TupleTableSlot *slot, v
 		take(open->slot, arg);
 	ExecClearTuple(open->slot);
 	table_endscan(scan);
-}
-
-bool
-scan_may_find(Lookup lookup, Slice name)
-{
-	ScanKeyData key;
-
-	scan_key_hash(&key, 1, name);
-	return !table_is_empty(schema_of(lookup), stored_names[lookup].table) &&
-		index_may_have(schema_of(lookup), stored_names[lookup].index, &key, 1);
 }

@@ -92,8 +92,8 @@ extern void rows_end(const Rows *rows);
 extern void scan_page(Lookup lookup, BlockNumber page,
 					  void (*take) (TupleTableSlot *slot, void *arg), void *arg);
 
-/* May there be a row of that name, as the table's file and then the index tells? */
-extern bool scan_may_find(Lookup lookup, Slice name);
+/* Of the table. */
+extern Oid	scan_schema(Lookup lookup);
 
 /*
  * Backwards, and only over so many dead versions as there is room for: 0 when

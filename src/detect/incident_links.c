@@ -118,7 +118,7 @@ remember_recent(LinkMemory *memory)
 
 	memory->recent = palloc(capacity * sizeof(int64));
 	ScanKeyInit(&key, 1, BTGreaterEqualStrategyNumber, F_XID8GE, FullTransactionIdGetDatum(memory->before));
-	stored_begin_as_of(GetActiveSnapshot());
+	stored_begin_to_read(GetActiveSnapshot());
 	scan = scan_begin(LOOKUP_INCIDENTS_SINCE, &key, 1);
 	while ((row = scan_next(LOOKUP_INCIDENTS_SINCE, scan)) != NULL)
 	{

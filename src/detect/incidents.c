@@ -29,7 +29,6 @@
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(iamwatch_incident_gap);
 PG_FUNCTION_INFO_V1(iamwatch_incidents_behind);
@@ -190,6 +189,7 @@ incident_is_urgent(const IncidentKey *key, TimestampTz began, const double *risk
 	int64		most = urgent_most(key->detector);
 	bool		has_risk = risk != NULL;
 	double		highest = has_risk ? *risk : 0;
+	int			higher;
 
 	/* the first that the alert lies in */
 	for (int i = 0; i < count; i++)
@@ -205,8 +205,10 @@ incident_is_urgent(const IncidentKey *key, TimestampTz began, const double *risk
 	}
 	if (!has_risk)
 		return true;
-	CommandCounterIncrement();
-	return incidents_higher(key->detector, began, highest, most, GetTransactionSnapshot(), false) < most;
+	stored_begin();
+	higher = incidents_higher(key->detector, began, highest, most, false);
+	stored_end();
+	return higher < most;
 }
 
 /* ---- for SQL ---- */

@@ -76,16 +76,15 @@ typedef struct IncidentRisk
 /*
  * Those that began on a day, up to so many with the highest risks, highest
  * first; how many.  Skip_behind: but those that are behind their alerts.  Between
- * stored_begin_as_of() and stored_end(), as many days are asked for at once.
+ * stored_begin_to_read() and stored_end(), as many days are asked for at once.
  */
 extern int	incidents_of_day(Slice detector, int32 day, int most, bool skip_behind, IncidentRisk *risks);
 
 /* Is the row of an index entry seen, and, where that is asked for, not behind its alerts? */
 extern bool incidents_entry_counts(Lookup lookup, IndexScanDesc scan, bool skip_behind);
 
-/* How many of those that began in URGENT_DAYS before a time have a higher risk, up to most. */
-extern int	incidents_higher(Slice detector, TimestampTz began, double risk, int most,
-							 Snapshot snapshot, bool skip_behind);
+/* How many of those that began in URGENT_DAYS before a time have a higher risk, up to most.  In the same way. */
+extern int	incidents_higher(Slice detector, TimestampTz began, double risk, int most, bool skip_behind);
 
 /* What is compared of a row of kept_incidents; false if something of it is null. */
 extern bool incident_of_row(HeapTupleHeader row, Datum *detector, IncidentRisk *risk);

@@ -27,7 +27,6 @@
 #include "utils/acl.h"
 #include "utils/date.h"
 #include "utils/fmgroids.h"
-#include "utils/snapmgr.h"
 
 /* Columns of the index of incidents by day, from 1. */
 enum
@@ -156,7 +155,7 @@ last_day_before(Datum detector, int32 day, int32 back_to)
  * left once a day follows upon another.
  */
 int
-incidents_higher(Slice detector, TimestampTz began, double risk, int most, Snapshot snapshot, bool skip_behind)
+incidents_higher(Slice detector, TimestampTz began, double risk, int most, bool skip_behind)
 {
 	Higher		higher = {
 		slice_text(detector), began - URGENT_DAYS * USECS_PER_DAY, began, risk, most, skip_behind
@@ -165,7 +164,6 @@ incidents_higher(Slice detector, TimestampTz began, double risk, int most, Snaps
 	int32		back_to = day - URGENT_DAYS;
 	bool		passes_over = true;
 
-	stored_begin_as_of(snapshot);
 	while (day >= back_to && higher.count < most)
 	{
 		int32		next = day - 1;
@@ -179,7 +177,6 @@ incidents_higher(Slice detector, TimestampTz began, double risk, int most, Snaps
 		day = next;
 	}
 	scan_end(LOOKUP_INCIDENT_DAYS, higher.scan);
-	stored_end();
 	return higher.count;
 }
 

@@ -212,13 +212,17 @@ static bool
 is_urgent_by_index(UrgentMemory *memory, int place, TimestampTz began, double risk)
 {
 	const UrgentDetector *detector = &memory->detectors[place];
-	int			higher = 0;
+	int			left = detector->most;
+	int			higher;
 
 	for (int i = 0; i < memory->computed_count; i++)
-		higher += memory->computed[i].place == place && is_before(&memory->computed[i], began, risk);
-	return higher < detector->most &&
-		incidents_higher(slice_of_text(PointerGetDatum(detector->name)), began, risk, detector->most - higher,
-						 GetActiveSnapshot(), memory->has_changed) < detector->most - higher;
+		left -= memory->computed[i].place == place && is_before(&memory->computed[i], began, risk);
+	if (left <= 0)
+		return false;
+	stored_begin_to_read(GetActiveSnapshot());
+	higher = incidents_higher(slice_of_text(PointerGetDatum(detector->name)), began, risk, left, memory->has_changed);
+	stored_end();
+	return higher < left;
 }
 
 /* Of a day's, as far as they were read; up to most. */
@@ -244,7 +248,7 @@ is_urgent_by_days(UrgentMemory *memory, int place, TimestampTz began, double ris
 	UrgentDay  *days[URGENT_DAYS + 1];
 	int			counted[URGENT_DAYS + 1];
 
-	stored_begin_as_of(GetActiveSnapshot());
+	stored_begin_to_read(GetActiveSnapshot());
 	for (int back = 0; back <= URGENT_DAYS && left > 0; back++)
 	{
 		days[back] = risks_of(memory, place, day_of(began) - back, 1);

@@ -139,6 +139,15 @@ index_may_have(Oid namespace, const char *name, ScanKey keys, int count)
 	return found;
 }
 
+void
+table_lock_indexes(Relation table)
+{
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(table))
+		LockRelationOid(lfirst_oid(cell), AccessShareLock);
+}
+
 bool
 table_is_empty(Oid namespace, const char *name)
 {

@@ -10,6 +10,7 @@
 
 #include "access/skey.h"
 #include "server/slice.h"
+#include "utils/relcache.h"
 
 /* A row while it is being read; columns count from 0, dropped ones too. */
 typedef struct TableRow
@@ -40,6 +41,13 @@ typedef struct TableKey
  */
 extern void table_look_up(Oid relid, Oid index, const TableKey *keys, int nkeys,
 						  MemoryContext context, void (*load) (const TableRow *row));
+
+/*
+ * Lock all indexes of a table that is read by one of them, as a query would: or two
+ * look-ups by one each could end in a deadlock with REINDEX, which does one after the
+ * other.
+ */
+extern void table_lock_indexes(Relation table);
 
 /*
  * Has the table no block, as its file tells?  The server's description of it,
