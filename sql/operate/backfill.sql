@@ -363,7 +363,7 @@ CREATE FUNCTION iamwatch_internal.begin_backfill(source regclass, since timestam
 BEGIN
 	PERFORM iamwatch_internal.make_backfill_steps(begin_backfill.source, NULL);
 	INSERT INTO iamwatch_internal.backfills AS b (source, since, until, rows_expected)
-	VALUES (begin_backfill.source, begin_backfill.since, begin_backfill.until, (SELECT coalesce(sum(GREATEST(c.reltuples, 0)), 0)
+	VALUES (begin_backfill.source, begin_backfill.since, begin_backfill.until, (SELECT coalesce(sum(GREATEST(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)), 0)
 		FROM iamwatch_internal.leaves(begin_backfill.source) AS l JOIN pg_class AS c ON c.oid = l))
 	ON CONFLICT ON CONSTRAINT backfills_pkey DO UPDATE SET (phase, since, until, started_at, finished_at,
 		rows_done, rows_expected, days_done, alerts, withdrawn) = ('reading', EXCLUDED.since, EXCLUDED.until,
@@ -668,7 +668,7 @@ FROM iamwatch_internal.backfills;
 COMMENT ON VIEW iamwatch.backfill_progress IS 'how far each backfill has come';
 COMMENT ON COLUMN iamwatch.backfill_progress.parts IS
 'steps of the phase: relations to read, groups of identities to learn and score, behaviours to raise';
-COMMENT ON COLUMN iamwatch.backfill_progress.rows_expected IS 'by the statistics of the table; 0 if it has none';
+COMMENT ON COLUMN iamwatch.backfill_progress.rows_expected IS 'by the statistics of the table, or, where it was never analysed, by what the server counted as it was filled; 0 if there is neither';
 COMMENT ON COLUMN iamwatch.backfill_progress.alerts IS 'that it raised';
 COMMENT ON COLUMN iamwatch.backfill_progress.withdrawn IS 'alerts that it took back, since the order of event time would not have raised them';
 COMMENT ON COLUMN iamwatch.backfill_progress.helpers IS 'other sessions that take steps of it: they called iamwatch.backfill_work()';
