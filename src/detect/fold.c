@@ -22,6 +22,7 @@
 #include "detect/fold.h"
 #include "detect/fold_context.h"
 #include "detect/fold_days.h"
+#include "detect/limit_counts.h"
 #include "event/providers.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -96,8 +97,8 @@ keep_within_limits(int32 account_id, Deltas *deltas, bool near)
 {
 	Datum		kept;
 
-	if (!near && stored_limit("new_identities") >= (int64) deltas->count + 10000 &&
-		stored_limit("new_behaviours") >= (int64) deltas->count + 10000)
+	if (!near && stored_limit("new_identities") >= (int64) deltas->count + LARGE_COUNT &&
+		stored_limit("new_behaviours") >= (int64) deltas->count + LARGE_COUNT)
 		return;
 	kept = plans_call(CALL_WITHIN_LIMITS, (Datum[])
 					  {

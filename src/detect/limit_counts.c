@@ -22,9 +22,6 @@
 PG_FUNCTION_INFO_V1(iamwatch_count_limit);
 PG_FUNCTION_INFO_V1(iamwatch_is_large_count);
 
-/* From so many on, a limit is asked for: none is that low unless somebody lowered it. */
-#define LARGE_COUNT 10000
-
 /* Columns of iamwatch_internal.limit_counts, from 0. */
 enum
 {

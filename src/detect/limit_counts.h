@@ -10,6 +10,9 @@
 
 #include "event/event.h"
 
+/* From so many on, of a day, a count may be near a limit: none is lower unless somebody lowered it. */
+#define LARGE_COUNT 10000
+
 /* How limits name the account of an event. */
 extern text *limit_scope(const Event *event);
 
