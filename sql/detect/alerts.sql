@@ -189,12 +189,13 @@ DECLARE
 	near iamwatch.alerts;
 BEGIN
 	-- a range of one hash, and in the order of its index, so that no other serves: that
-	-- of times alone would go through the alerts of everybody in the period
+	-- of times alone would go through the alerts of everybody in the period, and that of
+	-- names, which serves =, through all of the account and operation
 	SELECT a.* INTO near FROM iamwatch.alerts AS a
 	WHERE hashtextextended(a.identity, 0) BETWEEN hashtextextended(e.identity, 0) AND hashtextextended(e.identity, 0)
 	AND a.first_event_time > e.event_time - period AND a.first_event_time < e.event_time + period
-	AND a.identity = e.identity AND a.operation = e.operation AND a.service = e.service
-	AND a.failed = e.failed AND a.account = e.account AND a.provider = e.provider
+	AND a.identity IS NOT DISTINCT FROM e.identity AND a.operation IS NOT DISTINCT FROM e.operation AND a.service = e.service
+	AND a.failed = e.failed AND a.account IS NOT DISTINCT FROM e.account AND a.provider = e.provider
 	AND a.detector = c.detector
 	ORDER BY hashtextextended(a.identity, 0), a.first_event_time LIMIT 1;
 	RETURN near;

@@ -23,9 +23,10 @@ BEGIN
 		SELECT ROW(a.alert, a.suppression_id, x.times, x.ids)::iamwatch_internal.whole_alert
 		FROM (
 			SELECT s::iamwatch_internal.all_alerts AS alert, NULL::bigint AS suppression_id FROM iamwatch.alerts AS s
+			-- none of these is null: that of names is not looked in, which serves =
 			WHERE hashtextextended(s.identity, 0) = hashtextextended(e.identity, 0)
-			AND s.identity = e.identity AND s.operation = e.operation AND s.service = e.service
-			AND s.failed = e.failed AND s.account = e.account AND s.provider = e.provider
+			AND s.identity IS NOT DISTINCT FROM e.identity AND s.operation IS NOT DISTINCT FROM e.operation AND s.service = e.service
+			AND s.failed = e.failed AND s.account IS NOT DISTINCT FROM e.account AND s.provider = e.provider
 			AND s.detector = alerts_of.detector
 			UNION ALL
 			SELECT h::iamwatch_internal.all_alerts, h.suppression_id FROM iamwatch_internal.suppressed_alerts AS h
