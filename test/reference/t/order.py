@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -85,6 +86,17 @@ def load(files):
 
 
 BACKFILL = "CALL iamwatch.backfill('log');"
+COUNTED_OTHERWISE = (
+    "(SELECT scope, sum(taken) AS n FROM iamwatch_internal.limit_counts WHERE name = 'alerts' GROUP BY 1 HAVING sum(taken) > 0) AS c"
+    " FULL JOIN (SELECT provider || '/' || account AS scope, count(*) AS n FROM iamwatch_internal.all_alerts GROUP BY 1) AS a USING (scope)")
+
+
+def backfill_heard():
+    """The alerts of which a backfill notifies."""
+    done = subprocess.run(["psql", "-qXAt", "-d", database.name, "-c", "LISTEN iamwatch_alert", "-c", BACKFILL, "-c", "SELECT 1"],
+                          capture_output=True, text=True, check=True)
+    return set(re.findall(r'"alert_id": (\d+)', done.stdout))
+
 
 for seed, orders in ((1, ("reverse", "random", "twice", "half")), (4, ("random",))):
     rng = random.Random(seed)
@@ -113,25 +125,30 @@ for seed, orders in ((1, ("reverse", "random", "twice", "half")), (4, ("random",
             load(shuffled[1::2])
         wrong = alerts()
         ok(wrong != want, f"seed {seed}, {name}: the triggers raise others ({len([r for r in wrong if r not in want])} of {len(wrong)} are wrong)")
-        known = set(psql("SELECT alert_id FROM iamwatch.alerts;").split())
-        psql(BACKFILL)
+        severities = "SELECT alert_id, iamwatch_internal.severity_rank(severity) FROM iamwatch.alerts;"
+        was = dict(line.split("|") for line in psql(severities).split())
+        known = set(was)
+        told = backfill_heard()
         got = alerts()
         ok(got == want, f"seed {seed}, {name}: backfill() leaves those of the order of event time", difference(got, want))
         ok(evidence() == whole, f"seed {seed}, {name}: with all that they say", difference(evidence(), whole))
         ok(baselines() == days, f"seed {seed}, {name}: and its baselines", difference(baselines(), days))
         ok(incidents() == together, f"seed {seed}, {name}: and its incidents", difference(incidents(), together))
 
-        now = set(psql("SELECT alert_id FROM iamwatch.alerts;").split())
+        becomes = dict(line.split("|") for line in psql(severities).split())
+        now = set(becomes)
+        news = {n for n in becomes if n not in was or becomes[n] > was[n]}
+        ok(told == news, f"seed {seed}, {name}: it notifies of those that are new or more severe ({len(news)})", told ^ news)
+        ok(count(COUNTED_OTHERWISE, "c.n IS DISTINCT FROM a.n") == 0, f"seed {seed}, {name}: they are what counts toward the limit of their account")
         gone = set(psql("SELECT alert_id FROM iamwatch_internal.withdrawn_alerts;").split())
         ok(known - now <= gone and not gone & now, f"seed {seed}, {name}: what is gone is kept as withdrawn ({len(gone)})")
         ok(count("iamwatch.alert_events", "alert_id NOT IN (SELECT alert_id FROM iamwatch.alerts)") == 0
            and count("iamwatch_internal.withdrawn_alerts", "cardinality(event_times) <> event_count") == 0,
            f"seed {seed}, {name}: and its events with it")
         before = everything()
-        told = subprocess.run(["psql", "-qXAt", "-d", database.name, "-c", "LISTEN iamwatch_alert", "-c", BACKFILL, "-c", "SELECT 1"],
-                              capture_output=True, text=True)
+        told = backfill_heard()
         ok(everything() == before, f"seed {seed}, {name}: a second backfill() changes nothing", difference(everything(), before))
-        ok(told.returncode == 0 and "iamwatch_alert" not in told.stdout, f"seed {seed}, {name}: and notifies of nothing", told.stdout)
+        ok(not told, f"seed {seed}, {name}: and notifies of nothing", told)
 
 
 # One statement of half a year, shuffled, in little memory
