@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(32);
+SELECT plan(33);
 
 CREATE FUNCTION context(who text, what text = 'CreateUser') RETURNS jsonb LANGUAGE sql AS
 	$$SELECT evidence->'context' FROM alerts WHERE identity LIKE '%/' || who AND operation = what AND NOT failed ORDER BY alert_id DESC LIMIT 1$$;
