@@ -473,8 +473,10 @@ fold_behaviours(Fold *fold)
 					kinds_are_person(identity->kinds | identity->stored.kinds), &fresh,
 					settled_from(&identity->first_days));
 	}
-	if (open)
-		row_target_close(&target);
+	if (!open)
+		return;
+	fold->has_triggers |= row_target_has_triggers(&target);
+	row_target_close(&target);
 }
 
 static int

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(20);
+SELECT plan(21);
 
 -- A trigger of somebody else's on a table of ours, that stores events while a
 -- batch is being processed: these are a batch of their own.
@@ -126,6 +126,17 @@ CREATE TRIGGER settles_early AFTER UPDATE ON iamwatch_internal.identity_days FOR
 SELECT put(aws('2026-02-06T09:00:00Z', 'third', 'CreateUser'));
 DROP TRIGGER of_another ON iamwatch_internal.identity_days;
 DROP TRIGGER settles_early ON iamwatch_internal.identity_days;
+-- on behaviours, when all days of the outer statement are written and none is counted yet
+CREATE FUNCTION becomes_person() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO public.log VALUES (public.aws('2026-02-08T09:00:00Z', 'x', 'ListBuckets', 's3', more => '{"userIdentity": {"type": "IAMUser", "arn": "becomes.amazonaws.com"}}'));
+	RETURN NULL;
+END $$;
+SELECT put(aws('2026-02-07T09:00:00Z', 'x', 'CreateUser', more => '{"userIdentity": {"type": "AWSService", "invokedBy": "becomes.amazonaws.com"}}'));
+CREATE TRIGGER becomes_person AFTER INSERT ON iamwatch_internal.behaviour_days FOR EACH ROW WHEN (pg_trigger_depth() < 3) EXECUTE FUNCTION becomes_person();
+SELECT put(aws('2026-02-08T08:00:00Z', 'ann', 'AttachUserPolicy'));
+DROP TRIGGER becomes_person ON iamwatch_internal.behaviour_days;
+SELECT is(kind, 'user', 'Nested: a trigger on behaviours may make a person of an identity') FROM identities WHERE identity = 'becomes.amazonaws.com';
 CREATE TEMP TABLE counted AS SELECT account_id, operation_id, is_user, day, identities, settled FROM tallies;
 DO $$BEGIN PERFORM iamwatch_internal.retally(account_id) FROM iamwatch_internal.accounts; END$$;
 SELECT is((SELECT count(*) FROM ((TABLE counted EXCEPT ALL SELECT account_id, operation_id, is_user, day, identities, settled FROM tallies)
