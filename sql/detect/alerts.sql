@@ -71,6 +71,26 @@ END $$;
 COMMENT ON FUNCTION iamwatch_internal.insert_alert_event(bigint, timestamptz, text) IS
 'write an event of an alert, by a statement: where its table needs one';
 
+-- Whoever stores an alert by a statement names its columns by this one: the table can
+-- have more, added by somebody, which get their defaults or are generated.
+CREATE FUNCTION iamwatch_internal.alert_columns(alert iamwatch_internal.all_alerts) RETURNS TABLE (
+		alert_id bigint, incident_id bigint, detector text, variation text, severity text, risk double precision,
+		status text, detected_at timestamptz, first_event_time timestamptz, last_event_time timestamptz,
+		event_count bigint, provider text, account text, identity text, identity_kind text, service text,
+		operation text, failed boolean, category text, sensitivity integer, tactic text, technique text,
+		probability double precision, surprise double precision, evidence jsonb, resolution text, assignee text,
+		note text, attack_until date, excluded_days iamwatch.dayset)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT
+		$1.alert_id, $1.incident_id, $1.detector, $1.variation, $1.severity, $1.risk, $1.status, $1.detected_at,
+		$1.first_event_time, $1.last_event_time, $1.event_count, $1.provider, $1.account, $1.identity,
+		$1.identity_kind, $1.service, $1.operation, $1.failed, $1.category, $1.sensitivity, $1.tactic, $1.technique,
+		$1.probability, $1.surprise, $1.evidence, $1.resolution, $1.assignee, $1.note, $1.attack_until,
+		$1.excluded_days
+$$;
+COMMENT ON FUNCTION iamwatch_internal.alert_columns(iamwatch_internal.all_alerts) IS
+'the columns that alerts have of their own, in order';
+
 -- A statement of its own only where the tables need one: see src/server/insert.c.
 -- One for both, so that triggers of either find the other's row.  But the server
 -- refuses that where a table has rules: then the event is there before the alert.
@@ -82,19 +102,19 @@ BEGIN
 		AND c.oid IN ('iamwatch.alerts'::regclass, 'iamwatch.alert_events'::regclass, 'iamwatch_internal.suppressed_alerts'::regclass)) THEN
 		PERFORM iamwatch_internal.insert_alert_event(alert.alert_id, event_time, event_id);
 		IF suppression IS NULL THEN
-			INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT (alert).*;
+			INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT o.* FROM iamwatch_internal.alert_columns(alert) AS o;
 		ELSE
-			INSERT INTO iamwatch_internal.suppressed_alerts SELECT (alert).*, suppression;
+			INSERT INTO iamwatch_internal.suppressed_alerts SELECT o.*, suppression FROM iamwatch_internal.alert_columns(alert) AS o;
 		END IF;
 	ELSIF suppression IS NULL THEN
 		WITH opened AS (
-			INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT (alert).*
+			INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT o.* FROM iamwatch_internal.alert_columns(alert) AS o
 		)
 		INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
 		VALUES (alert.alert_id, insert_alert.event_time, insert_alert.event_id);
 	ELSE
 		WITH opened AS (
-			INSERT INTO iamwatch_internal.suppressed_alerts SELECT (alert).*, suppression
+			INSERT INTO iamwatch_internal.suppressed_alerts SELECT o.*, suppression FROM iamwatch_internal.alert_columns(alert) AS o
 		)
 		INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
 		VALUES (alert.alert_id, insert_alert.event_time, insert_alert.event_id);

@@ -271,9 +271,9 @@ BEGIN
 	a.detected_at := clock_timestamp();
 	a.incident_id := NULL;	-- found anew: what it was is rolled back
 	IF w.suppression_id IS NULL THEN
-		INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT (a).*;
+		INSERT INTO iamwatch.alerts OVERRIDING SYSTEM VALUE SELECT o.* FROM iamwatch_internal.alert_columns(a) AS o;
 	ELSE
-		INSERT INTO iamwatch_internal.suppressed_alerts SELECT (a).*, w.suppression_id;
+		INSERT INTO iamwatch_internal.suppressed_alerts SELECT o.*, w.suppression_id FROM iamwatch_internal.alert_columns(a) AS o;
 	END IF;
 	INSERT INTO iamwatch.alert_events (alert_id, event_time, event_id)
 	SELECT a.alert_id, x.at, x.event_id FROM unnest(w.event_times, w.event_ids) AS x (at, event_id);
@@ -290,7 +290,7 @@ CREATE FUNCTION iamwatch_internal.withdraw_alert(w iamwatch_internal.whole_alert
 	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, iamwatch, iamwatch_internal, pg_temp AS $$
 BEGIN
 	INSERT INTO iamwatch_internal.withdrawn_alerts
-	SELECT (w.alert).*, w.suppression_id, clock_timestamp(), reason, w.event_times, w.event_ids;
+	SELECT o.*, w.suppression_id, clock_timestamp(), reason, w.event_times, w.event_ids FROM iamwatch_internal.alert_columns(w.alert) AS o;
 	PERFORM iamwatch_internal.remove_alerts(ARRAY[w]);
 	DELETE FROM iamwatch_internal.unsent_notifications AS u WHERE u.alert_id = (w.alert).alert_id;
 END $$;
