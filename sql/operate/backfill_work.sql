@@ -85,6 +85,7 @@ CREATE UNLOGGED TABLE iamwatch_internal.backfill_unusual (
 COMMENT ON TABLE iamwatch_internal.backfill_unusual IS
 'the days that the steps of a backfill have found unusual, until its leader has them';
 CREATE INDEX backfill_unusual_source ON iamwatch_internal.backfill_unusual (source);
+ALTER TABLE iamwatch_internal.backfill_unusual REPLICA IDENTITY FULL;	-- should somebody make it a logged one
 
 -- ---- who takes part ----
 
