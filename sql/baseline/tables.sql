@@ -7,8 +7,8 @@
 -- are written, not by sequences: what rolls back would spend their numbers, and
 -- a role that may insert could use all of them up.
 
--- Of what the first event of a session looks up, no table has a default or a
--- check: each is read with the table's description, by every session anew.
+-- Of what the first event of a session looks up, no table has a default, a check or a
+-- trigger: each is read with the table's description, by every session anew.
 
 CREATE TABLE iamwatch_internal.accounts (
 	account_id integer PRIMARY KEY,
