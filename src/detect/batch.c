@@ -38,6 +38,9 @@
 #include "server/memory.h"
 #include "utils/memutils.h"
 
+/* What is allocated counts, so neither an item nor the last block is rounded up to twice its size. */
+#define LARGEST_BLOCK (1024 * 1024)
+
 static MemoryContext batch_context = NULL;
 static PackedItem **items = NULL;
 static int	item_count = 0;
@@ -131,9 +134,10 @@ batch_add(Oid source, Datum document, bool isnull)
 	BatchItem	item;
 
 	if (batch_context == NULL)
-		batch_context = AllocSetContextCreate(TopMemoryContext,
-											  "iamwatch events of a statement",
-											  ALLOCSET_DEFAULT_SIZES);
+		batch_context = GenerationContextCreate(TopMemoryContext,
+												"iamwatch events of a statement",
+												ALLOCSET_DEFAULT_MINSIZE, ALLOCSET_DEFAULT_INITSIZE,
+												LARGEST_BLOCK);
 	memset(&item, 0, sizeof(item));
 	item.source = source;
 	item.subid = GetCurrentSubTransactionId();
