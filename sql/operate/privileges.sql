@@ -62,7 +62,7 @@ DECLARE
 	-- and what opens files and messages, which loaders need as well
 	opening constant text[] := ARRAY['records', 'open_document', 'wrapped', 'is_record', 'log_entry',
 		'cloudtrail_record', 'unwrap_text', 'object_of', 'sentinel_cloudtrail', 'sentinel_gcp', 'elastic_cloudtrail', 'elastic_gcp',
-		'event_grid', 'powershell_activity', 'product_record', 'table_rows'];
+		'event_grid', 'powershell_activity', 'product_record', 'tables_of', 'table_rows'];
 	functions text;
 BEGIN
 	IF access IS NULL OR access NOT IN ('read', 'triage', 'administer', 'load') THEN
@@ -82,6 +82,8 @@ BEGIN
 		-- the history is written by its trigger alone
 		IF role <> (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'iamwatch.alert_history'::regclass) THEN
 			EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON iamwatch.alert_history FROM %s', role);
+			-- nor through what it inherits from
+			EXECUTE format('REVOKE ALL ON iamwatch_internal.stays_on_node FROM %s', role);
 		END IF;
 		RETURN;
 	END IF;

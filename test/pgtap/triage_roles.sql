@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(30);
+SELECT plan(31);
 CREATE ROLE iamwatch_tap_reader;
 CREATE ROLE iamwatch_tap_analyst;
 CREATE ROLE iamwatch_tap_admin;
@@ -50,6 +50,7 @@ SELECT throws_ok('DELETE FROM suppressed_alerts', '42501', NULL, 'triage: what w
 SET LOCAL ROLE iamwatch_tap_admin;
 SELECT throws_ok($$INSERT INTO alert_history (alert_id, old_values, new_values) VALUES (1, '{}', '{}')$$, '42501', NULL, 'administer: the history cannot be forged');
 SELECT throws_ok('DELETE FROM alert_history', '42501', NULL, 'administer: nor deleted');
+SELECT throws_ok('DELETE FROM iamwatch_internal.stays_on_node', '42501', NULL, 'administer: nor with all that inherits from the same table');
 RESET ROLE;
 CREATE TABLE forged (LIKE alerts);
 INSERT INTO forged SELECT * FROM alerts;
