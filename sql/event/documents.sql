@@ -99,7 +99,7 @@ BEGIN
 		-- answers to queries
 		WHEN jsonb_typeof(document->'QueryResultRows') = 'array' OR jsonb_typeof(document #> '{ResultSet,Rows}') = 'array'
 			OR jsonb_typeof(document->'results') = 'array' AND document ?| '{statistics,status,fields,preview,init_offset}'
-			OR jsonb_path_exists(document, '$.tables[*].rows') OR jsonb_path_exists(document, '$.Tables[*].Rows')
+			OR iamwatch_internal.tables_of(document) IS NOT NULL
 			THEN iamwatch_internal.table_rows(document)
 		END;
 END $$;

@@ -187,16 +187,31 @@ COMMENT ON FUNCTION iamwatch_internal.product_record(jsonb) IS
 'the record that Sentinel, Elastic, Event Grid or PowerShell keep under names of their own; null if the document is none';
 
 -- Answers to queries: names in one place, values in others.
-CREATE FUNCTION iamwatch_internal.table_rows(document jsonb) RETURNS jsonb
+CREATE FUNCTION iamwatch_internal.tables_of(document jsonb) RETURNS jsonb
 	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	-- Log Analytics and Azure Data Explorer: columns and rows
-	IF jsonb_typeof(coalesce(document->'tables', document->'Tables')) = 'array' THEN
+	RETURN CASE
+		WHEN jsonb_path_exists(document, '$.tables[*] ? (@.columns.type() == "array" && @.rows.type() == "array")') THEN
+			jsonb_path_query_array(document, '$.tables[*] ? (@.columns.type() == "array" && @.rows.type() == "array")')
+		WHEN jsonb_path_exists(document, '$.Tables[*] ? (@.Columns.type() == "array" && @.Rows.type() == "array")') THEN
+			jsonb_path_query_array(document, '$.Tables[*] ? (@.Columns.type() == "array" && @.Rows.type() == "array")')
+		END;
+END $$;
+COMMENT ON FUNCTION iamwatch_internal.tables_of(jsonb) IS
+'the tables, of columns and rows, that Log Analytics and Azure Data Explorer answer a query with; null if there are none';
+
+CREATE FUNCTION iamwatch_internal.table_rows(document jsonb) RETURNS jsonb
+	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	tables constant jsonb := iamwatch_internal.tables_of(document);
+BEGIN
+	-- Log Analytics and Azure Data Explorer.  A value can be an object with a name, too: it is no column.
+	IF tables IS NOT NULL THEN
 		RETURN (SELECT coalesce(jsonb_agg((SELECT jsonb_object_agg(coalesce(c.col->>'name', c.col->>'ColumnName'), r.fields->(c.n - 1)::integer)
-				FROM jsonb_path_query(t.one, '$.*[*] ? (exists (@.name) || exists (@.ColumnName))') WITH ORDINALITY AS c (col, n)
-				WHERE coalesce(c.col->>'name', c.col->>'ColumnName') IS NOT NULL)), '[]')
-			FROM jsonb_array_elements(coalesce(document->'tables', document->'Tables')) AS t (one)
-			CROSS JOIN LATERAL jsonb_path_query(t.one, '$.keyvalue() ? (@.key == "rows" || @.key == "Rows").value[*]') AS r (fields)
+				FROM jsonb_array_elements(coalesce(t.one->'columns', t.one->'Columns')) WITH ORDINALITY AS c (col, n)
+				WHERE coalesce(c.col->>'name', c.col->>'ColumnName') IS NOT NULL) ORDER BY t.n, r.n), '[]')
+			FROM jsonb_array_elements(tables) WITH ORDINALITY AS t (one, n)
+			CROSS JOIN LATERAL jsonb_array_elements(coalesce(t.one->'rows', t.one->'Rows')) WITH ORDINALITY AS r (fields, n)
 			WHERE jsonb_typeof(r.fields) = 'array');
 	END IF;
 	-- Athena: the first row has the names

@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(122);
+SELECT plan(125);
 
 -- records() opens what records are delivered in: each form is named as the reports name it.
 -- The records: CloudTrail's, a log entry, Azure's activity, Entra's audit.
@@ -97,6 +97,8 @@ SELECT f.name, f.document, f.gives FROM record AS r CROSS JOIN LATERAL (VALUES
 		ARRAY['{"eventname": "CreateUser", "eventsource": "iam.amazonaws.com"}', '{"eventname": "DeleteUser", "eventsource": "iam.amazonaws.com", "errorcode": "AccessDenied"}']),
 	('the API of Log Analytics', '{"tables": [{"name": "PrimaryResult", "columns": [{"name": "ActivityDateTime", "type": "datetime"}, {"name": "Id", "type": "string"}], "rows": [["2026-03-01T10:00:00Z", "D1"], ["2026-03-01T11:00:00Z", "D2"]]}]}',
 		ARRAY['{"ActivityDateTime": "2026-03-01T10:00:00Z", "Id": "D1"}', '{"ActivityDateTime": "2026-03-01T11:00:00Z", "Id": "D2"}']),
+	('Log Analytics: a value with a name is no column', '{"tables": [{"name": "PrimaryResult", "rows": [[{"name": "x"}, "2026-03-01T10:00:00Z", "D1"], [null, "2026-03-01T11:00:00Z", "D2"]], "columns": [{"name": "Claims"}, {"name": "ActivityDateTime"}, {"name": "Id"}]}]}',
+		ARRAY['{"Claims": {"name": "x"}, "ActivityDateTime": "2026-03-01T10:00:00Z", "Id": "D1"}', '{"Claims": null, "ActivityDateTime": "2026-03-01T11:00:00Z", "Id": "D2"}']),
 	('Azure Data Explorer', '{"Tables": [{"TableName": "Table_0", "Columns": [{"ColumnName": "ActivityDateTime"}], "Rows": [["2026-03-01T10:00:00Z"]]}]}', ARRAY['{"ActivityDateTime": "2026-03-01T10:00:00Z"}']),
 	('a search of Elasticsearch', json_build_object('took', 1, 'hits', json_build_object('hits', json_build_array(json_build_object('_index', 'i', '_source', json_build_object('event', json_build_object('original', aws))))))::text, ARRAY[aws]),
 	('Elastic, names with dots', json_build_object('@timestamp', '2026-03-01T10:00:00Z', 'event.original', aws)::text, ARRAY[aws]),
@@ -113,6 +115,8 @@ SELECT f.name, f.document, f.gives FROM record AS r CROSS JOIN LATERAL (VALUES
 	('a line that begins with a time, and is no JSON', '2026-03-01T10:00:05.000Z hello', ARRAY['"2026-03-01T10:00:05.000Z hello"']),
 	('a list of results of another provider', '{"results": [{"a": 1}], "total": 1}', ARRAY['{"results": [{"a": 1}], "total": 1}']),
 	('tables of another provider', '{"tables": ["a"], "hits": 3}', ARRAY['{"tables": ["a"], "hits": 3}']),
+	('tables with rows of another provider', '{"tables": {"rows": [1]}, "results": {}}', ARRAY['{"tables": {"rows": [1]}, "results": {}}']),
+	('tables that say how many rows they have', '{"Tables": [{"Rows": 5, "Columns": 2}], "results": "x"}', ARRAY['{"Tables": [{"Rows": 5, "Columns": 2}], "results": "x"}']),
 	('a record with a list in it', '{"eventName": "x", "eventSource": "y", "Records": [1], "entries": [2]}', ARRAY['{"eventName": "x", "eventSource": "y", "Records": [1], "entries": [2]}']),
 	('a message that is no JSON', '{"Type": "Notification", "TopicArn": "t", "Message": "hello"}', ARRAY['{"Type": "Notification", "TopicArn": "t", "Message": "hello"}']),
 	('a CloudTrail digest', '{"awsAccountId": "1", "digestStartTime": "2026-03-01T10:00:00Z", "logFiles": []}', ARRAY['{"awsAccountId": "1", "digestStartTime": "2026-03-01T10:00:00Z", "logFiles": []}']),
