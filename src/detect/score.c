@@ -58,7 +58,7 @@ score_probability(int64 k, int64 active, int64 peer_days, int64 peer_active)
 	Assert(k >= 0 && k <= active);
 	Assert(peer_days >= 0 && peer_days <= peer_active);
 	probability = own_rate(k, active, peer_rate(peer_days, peer_active));
-	Assert(probability > 0 && probability < 1);
+	Assert(probability > 0 && probability <= 1);	/* 1 by rounding, of a number of days that none has */
 	return probability;
 }
 

@@ -182,6 +182,19 @@ FORMAT_ONLY(errdetail)
 FORMAT_ONLY(errhint)
 FORMAT_ONLY(errmsg_internal)
 
+#ifdef USE_ASSERT_CHECKING
+void
+ExceptionalCondition(const char *condition,
+#if PG_VERSION_NUM < 160000
+					 const char *type,
+#endif
+					 const char *file, int line)
+{
+	fprintf(stderr, "assertion failed: %s, %s:%d\n", condition, file, line);
+	abort();
+}
+#endif
+
 /* ---- values ---- */
 
 struct varlena *
