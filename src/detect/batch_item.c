@@ -37,7 +37,7 @@ struct PackedItem
 	int64		repeats;
 	Oid			source;
 	SubTransactionId subid;
-	int16		provider;
+	int32		provider;
 	int8		kind;
 	bool		failed;
 	bool		detailed;

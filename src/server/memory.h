@@ -15,7 +15,7 @@
 
 #include "miscadmin.h"
 
-/* Of what is remembered, and as much again for the events of a statement. */
+/* Of what is remembered, and as much again for the events of a statement, as they are packed. */
 static inline Size
 memory_bytes(void)
 {

@@ -91,6 +91,8 @@ set_values(RowTarget *target, const Datum *values, const bool *nulls)
 static void
 set_defaults(RowTarget *target)
 {
+	MemoryContext outer = MemoryContextSwitchTo(GetPerTupleMemoryContext(target->estate));
+
 	for (int i = target->columns; i < RelationGetNumberOfAttributes(target->table); i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(RelationGetDescr(target->table), i);
@@ -105,6 +107,7 @@ set_defaults(RowTarget *target)
 													   GetPerTupleExprContext(target->estate),
 													   &target->slot->tts_isnull[i]);
 	}
+	MemoryContextSwitchTo(outer);
 }
 
 void
