@@ -1,5 +1,5 @@
 \ir settings.psql
-SELECT plan(48);
+SELECT plan(49);
 
 -- Activation
 SELECT lives('ann', '2026-01-01', '2026-02-20');
@@ -14,6 +14,7 @@ SELECT is((evidence->>'A')::int, 14, 'Unusual: A counts days on which it did any
 SELECT is((evidence->>'K')::int, 0, 'Unusual: K sums the peers'' days') FROM alerts;
 SELECT is((evidence->>'N')::int, 0, 'Unusual: N sums the peers'' active days') FROM alerts;
 SELECT is(probability, (0 + 2 * 0.1 / 10::float8) / 16, 'Unusual: p = (k + 2 q) / (A + 2), q = (K + 10 * 0.01) / (N + 10)') FROM alerts;
+SELECT is(probability(0, 0, 9223372036854775807, 9223372036854775807), 1::float8, 'probability: is 1 by rounding, of more days than any account has');
 SELECT is(probability, probability((evidence->>'k')::int, (evidence->>'A')::int, (evidence->>'K')::bigint, (evidence->>'N')::bigint),
 	'Unusual: the evidence gives the probability') FROM alerts;
 SELECT is(surprise, surprise(probability), 'Unusual: surprise is -log2 p bits') FROM alerts;
