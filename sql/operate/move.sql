@@ -548,9 +548,11 @@ BEGIN
 	DELETE FROM iamwatch.alerts AS a WHERE a.alert_id = ANY (alert_ids);
 	DELETE FROM iamwatch_internal.suppressed_alerts AS a WHERE a.alert_id = ANY (alert_ids);
 	DELETE FROM iamwatch_internal.withdrawn_alerts AS a WHERE a.provider = $1 AND a.account = $2;
+	-- that it may be stored again: with any statement on the settings, sessions forget what they remember to be stored
+	UPDATE iamwatch.detectors SET detector = detector WHERE false;
 END $$;
 COMMENT ON FUNCTION iamwatch.forget_account(text, text) IS
-'drop all that iamwatch.export_account() gives of an account, but its inventory and suppressions that are not of an alert. For where it was, once another place has it; sessions that are open may take events of it for known until they end. 55P03 while another session writes the account, 42501 for who is not the owner of the extension';
+'drop all that iamwatch.export_account() gives of an account, but its inventory and suppressions that are not of an alert. For where it was, once another place has it; what comes of it later is learned as of a new account, in sessions that are open too. 55P03 while another session writes the account, 42501 for who is not the owner of the extension';
 
 -- ---- between the nodes of Citus ----
 
