@@ -10,7 +10,7 @@ SELECT put(aws('2026-01-21T09:00:00Z', 'ann', 'CreateUser'));
 SET session_replication_role = replica;
 -- one in forty is the identity's; one in a hundred has days that were taken out
 INSERT INTO alerts OVERRIDING SYSTEM VALUE
-SELECT (jsonb_populate_record(NULL::alerts, to_jsonb(a) || jsonb_build_object('alert_id', 100 + n, 'incident_id', 100 + n,
+SELECT (jsonb_populate_record(NULL::alerts, to_jsonb(a) || jsonb_build_object('alert_id', 1000000 + n, 'incident_id', 1000000 + n,
 	'identity', CASE WHEN n % 40 = 4 THEN a.identity ELSE a.identity || n % 1000 END, 'operation', 'Operation' || n % 200,
 	'account', CASE WHEN n % 3 = 0 THEN 'another' ELSE a.account END, 'first_event_time', a.first_event_time + n * interval '10 minutes',
 	'excluded_days', CASE WHEN n % 100 = 4 THEN '{2026-01-21}' END))).*
@@ -21,7 +21,7 @@ ANALYZE alerts;
 CREATE TEMP TABLE example AS
 SELECT ROW(x.detector, jsonb_populate_record(NULL::event, to_jsonb(x) || jsonb_build_object('event_time', x.first_event_time, 'event_id', 'x')),
 	true, false, NULL)::candidate AS c, ROW(x::all_alerts, NULL, '{}', '{}')::whole_alert AS w
-FROM alerts AS x WHERE alert_id = 4104;
+FROM alerts AS x WHERE alert_id = 1004004;
 
 -- how often each index was looked in, and all rows were read
 CREATE FUNCTION scans() RETURNS TABLE (index text, n bigint) LANGUAGE sql AS $$

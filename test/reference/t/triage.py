@@ -220,8 +220,10 @@ got = heard(insert(aws("2026-01-30T12:00:00Z", "", "CreateUser", **other)) + ins
 ok([g["severity"] for g in got] == ["low", "medium"] and got[0]["alert_id"] == got[1]["alert_id"], "an alert that rises in severity is told again", got)
 ok(heard("INSERT INTO iamwatch.suppressions (reason, operation) VALUES ('x', 'DeleteUser');"
          + insert(aws("2026-01-30T12:00:00Z", "ann", "DeleteUser"))) == [], "what is suppressed is not told")
-got = heard(insert(aws("2026-01-30T12:00:00Z", "\u0001\"\U0001F600" * 10000, "CreateUser")))
+got = heard(insert(aws("2026-01-30T12:00:00Z", "\u0001\"\u20ac" * 10000, "CreateUser")))
 ok(len(got) == 1 and len(got[0]["identity"]) == 500, "whatever the length of names, it is told, cut", got)
+got = heard(insert(aws("2026-01-30T12:00:00Z", "\u0001\"\U0001F600" * 10000, "CreateUser")))
+ok(len(got) == 1 and got[0]["identity"] == "\u0001\"\U0001F600" * 125, "a character of two escapes counts as two", got)
 got = heard("BEGIN;" + insert(aws("2026-01-30T12:00:00Z", "ann", "CreateGroup")) + "PREPARE TRANSACTION 'one'; COMMIT PREPARED 'one';")
 ok(got == [] and psql("SELECT count(*) FROM iamwatch.alerts WHERE operation = 'CreateGroup';").strip() == "1",
    "a transaction that raised an alert can be prepared, and tells nobody", got)
