@@ -190,12 +190,9 @@ COMMENT ON FUNCTION iamwatch_internal.product_record(jsonb) IS
 CREATE FUNCTION iamwatch_internal.tables_of(document jsonb) RETURNS jsonb
 	LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN CASE
-		WHEN jsonb_path_exists(document, '$.tables[*] ? (@.columns.type() == "array" && @.rows.type() == "array")') THEN
-			jsonb_path_query_array(document, '$.tables[*] ? (@.columns.type() == "array" && @.rows.type() == "array")')
-		WHEN jsonb_path_exists(document, '$.Tables[*] ? (@.Columns.type() == "array" && @.Rows.type() == "array")') THEN
-			jsonb_path_query_array(document, '$.Tables[*] ? (@.Columns.type() == "array" && @.Rows.type() == "array")')
-		END;
+	RETURN coalesce(
+		nullif(jsonb_path_query_array(document, '$.tables[*] ? (@.columns.type() == "array" && @.rows.type() == "array")'), '[]'),
+		nullif(jsonb_path_query_array(document, '$.Tables[*] ? (@.Columns.type() == "array" && @.Rows.type() == "array")'), '[]'));
 END $$;
 COMMENT ON FUNCTION iamwatch_internal.tables_of(jsonb) IS
 'the tables, of columns and rows, that Log Analytics and Azure Data Explorer answer a query with; null if there are none';
